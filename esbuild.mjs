@@ -1,0 +1,58 @@
+// Builds the bundles: the extension host's, its worker's, the page's and the CLI's.
+// node esbuild.mjs [--watch] [--production]
+import { context, build } from 'esbuild';
+import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+
+const watch = process.argv.includes('--watch');
+const production = process.argv.includes('--production');
+if (production) rmSync('dist', { recursive: true, force: true });
+
+/** @type {import('esbuild').BuildOptions} */
+const common = {
+  bundle: true,
+  sourcemap: production ? false : 'linked',
+  minify: production,
+  logLevel: 'info',
+  legalComments: 'none',
+};
+
+/** Node bundles: the oldest supported VS Code (1.100) runs extensions on Node 20. */
+const node = {
+  ...common,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  // Native, and loaded only when a probe runs: its absence turns the probe off, nothing else.
+  external: ['vscode', 'onnxruntime-node'],
+};
+
+const bundles = [
+  { ...node, entryPoints: ['src/extension.ts'], outfile: 'dist/extension.js' },
+  { ...node, entryPoints: ['src/cli.ts'], outfile: 'dist/cli.js', banner: { js: '#!/usr/bin/env node' } },
+  { ...node, entryPoints: ['src/core/checkpoint/worker.ts'], outfile: 'dist/checkpoint-worker.js' },
+  {
+    ...common,
+    platform: 'browser',
+    target: 'es2022',
+    format: 'iife',
+    entryPoints: { dashboard: 'webview/dashboard/main.ts' },
+    outdir: 'dist/webview',
+    loader: { '.svg': 'text' },
+  },
+].filter((bundle) => {
+  const entry = Array.isArray(bundle.entryPoints) ? bundle.entryPoints[0] : Object.values(bundle.entryPoints)[0];
+  return existsSync(entry);
+});
+
+/** The icons' font: the page may load fonts only from the extension's own folder (its CSP says so). */
+mkdirSync('dist/webview', { recursive: true });
+for (const file of ['codicon.ttf', 'codicon.css']) {
+  copyFileSync(path.join('node_modules/@vscode/codicons/dist', file), path.join('dist/webview', file));
+}
+
+if (watch) {
+  for (const bundle of bundles) await (await context(bundle)).watch();
+} else {
+  await Promise.all(bundles.map((bundle) => build(bundle)));
+}

@@ -1,0 +1,59 @@
+/** What validation says of a checkpoint (contract section 8): plain data, the same for the tree, the report and the CLI. */
+
+/** How deep a validation looks; each level includes the ones before it. */
+export const LEVELS = ['files', 'structure', 'checksums', 'numbers', 'forward'] as const;
+export type Level = (typeof LEVELS)[number];
+
+export type Severity = 'error' | 'warning' | 'info';
+
+/** One thing that validation noticed. `code` is stable: scripts and docs/findings.md refer to it. */
+export interface Finding {
+  readonly code: string;
+  readonly severity: Severity;
+  /** The file's name inside the checkpoint; null when the finding is about the whole folder. */
+  readonly file: string | null;
+  /** One sentence for a person: what is wrong, and where. */
+  readonly message: string;
+  /** What to do about it, when there is something to do. */
+  readonly advice?: string;
+}
+
+/**
+ * valid: a resume works. incomplete: files are missing, or being written. invalid: damaged, inconsistent or non-finite.
+ * dangerous: loading it in Python would run code. unverifiable: encrypted, another kind of archive, not a torch file.
+ */
+export type Verdict = 'valid' | 'incomplete' | 'invalid' | 'dangerous' | 'unverifiable';
+
+export type Modulation = 'single' | 'dual' | 'triple';
+
+export interface ReportedFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** "torch zip", "torch legacy", "pickle", "json" or what else it turned out to be. */
+  readonly format: string;
+}
+
+export interface ValidationReport {
+  readonly path: string;
+  readonly level: Level;
+  readonly verdict: Verdict;
+  readonly step: number | null;
+  readonly stage: string | null;
+  readonly layers: readonly number[];
+  readonly modulation: Modulation | null;
+  readonly npRank: number | null;
+  readonly numRanks: number | null;
+  /** NP parameters (elements, not bytes). */
+  readonly parameters: number | null;
+  readonly files: readonly ReportedFile[];
+  readonly findings: readonly Finding[];
+  readonly seconds: number;
+}
+
+export interface ValidationOptions {
+  /** Defaults to `numbers`, as on the command line. */
+  readonly level?: Level;
+  readonly signal?: AbortSignal;
+  /** Bytes looked at so far, and in all. Called at most every ~50 ms. */
+  readonly onProgress?: (done: number, total: number) => void;
+}

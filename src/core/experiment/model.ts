@@ -1,0 +1,107 @@
+/**
+ * The one immutable model of a training workspace: what a scan of the disk found (contract sections 1 and 2).
+ * Tree, status bar, dashboard and CLI all read this and nothing else.
+ */
+import type { Curriculum } from '../curriculum/curriculum';
+
+export type RunState = 'queued' | 'training' | 'stopped' | 'interrupted' | 'failed' | 'finished';
+export type CheckpointState = 'complete' | 'writing' | 'broken';
+
+export interface CheckpointFile {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+export interface Checkpoint {
+  /** The folder's name: `checkpoint-<step>`, or `final`. */
+  readonly name: string;
+  /** Absolute. */
+  readonly path: string;
+  readonly step: number;
+  readonly state: CheckpointState;
+  /** Why it is broken or taken to be still written; null when complete. */
+  readonly stateReason: string | null;
+  /** The stage's name at this step; null where nothing on disk tells. */
+  readonly stage: string | null;
+  /** Last logged loss/total at this checkpoint, where the manifest has it. */
+  readonly loss: number | null;
+  readonly evalLoss: number | null;
+  readonly bytes: number;
+  /** When it was finished, Unix seconds. */
+  readonly time: number;
+  readonly best: boolean;
+  readonly pinned: boolean;
+  readonly files: readonly CheckpointFile[];
+}
+
+/** Where a branched run came from; the id is what counts, names and folders may have changed since. */
+export interface RunParent {
+  readonly id: string | null;
+  readonly run: string;
+  readonly checkpoint: string | null;
+  readonly step: number;
+}
+
+/** The process that trains a run, as process.json names it (contract section 1). */
+export interface RunProcess {
+  readonly host: string;
+  readonly bootId: string;
+  readonly pid: number;
+  readonly started: number;
+  readonly startTicks: number;
+  readonly launcher: 'local' | 'torchrun' | 'slurm' | 'shell';
+  readonly job: string | null;
+  readonly segment: number;
+}
+
+export interface RunExit {
+  readonly why: 'done' | 'stopped' | 'preempted' | 'failed' | 'killed';
+  readonly step: number | null;
+  readonly segment: number | null;
+  readonly signal: string | null;
+  readonly error: string | null;
+  readonly time: number;
+}
+
+export interface Run {
+  /** The folder's name (for nested sequential runs `parent/child`): what a person sees. */
+  readonly name: string;
+  /** From run.json; null for runs of other trainers. */
+  readonly id: string | null;
+  /** Absolute path of the run's folder. */
+  readonly path: string;
+  readonly state: RunState;
+  /** The newest step known: of the last metrics line or the newest checkpoint. */
+  readonly step: number;
+  readonly maxSteps: number | null;
+  /** Stage at `step`. */
+  readonly stage: string | null;
+  readonly created: number;
+  readonly parent: RunParent | null;
+  /** Resolved arguments of the newest config.json, by name. */
+  readonly config: Readonly<Record<string, unknown>> | null;
+  readonly curriculum: Curriculum | null;
+  readonly process: RunProcess | null;
+  readonly exit: RunExit | null;
+  /** loss/total of the last logged step. */
+  readonly loss: number | null;
+  /** Ascending by step; without `final`. */
+  readonly checkpoints: readonly Checkpoint[];
+  readonly final: Checkpoint | null;
+}
+
+/** Something in the workspace that could not be read, in one line. */
+export interface Problem {
+  readonly path: string;
+  readonly message: string;
+}
+
+export interface Workspace {
+  /** Absolute path of the training workspace (the folder that holds `experiments/` and `scripts/`). */
+  readonly root: string;
+  /** Absolute path of the experiments folder. */
+  readonly experiments: string;
+  /** Newest first. */
+  readonly runs: readonly Run[];
+  readonly problems: readonly Problem[];
+}
