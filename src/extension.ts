@@ -1,0 +1,60 @@
+/** Composes the extension; what it does lives in features/. */
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import { CheckpointWorker } from './core/checkpoint/workerClient';
+import * as branch from './features/branch';
+import * as create from './features/create';
+import * as dashboard from './features/dashboard';
+import type { FeatureDeps } from './features/deps';
+import * as manage from './features/manage';
+import * as status from './features/status';
+import * as training from './features/training';
+import { Launcher } from './features/training/launch';
+import * as tree from './features/tree';
+import * as validate from './features/validate';
+import { ValidationResults } from './features/validate/results';
+import { Workspaces } from './platform/workspaces';
+
+/** What tests and other extensions may use. */
+export interface NptApi {
+  readonly workspaces: Workspaces;
+}
+
+export async function activate(context: vscode.ExtensionContext): Promise<NptApi> {
+  const log = vscode.window.createOutputChannel('NPT Checkpoints', { log: true });
+  context.subscriptions.push(log);
+  try {
+    const deps = compose(context, log);
+    const launcher = new Launcher(deps, path.join(context.extensionPath, 'supervisor', 'npt_supervise.py'));
+    tree.register(context, deps);
+    validate.register(context, deps);
+    training.register(context, deps, launcher);
+    branch.register(context, deps, launcher);
+    dashboard.register(context, deps);
+    status.register(context, deps);
+    manage.register(context, deps);
+    create.register(context, deps);
+    return { workspaces: deps.workspaces };
+  } catch (error) {
+    // A failed activation would otherwise be a silent, empty view.
+    log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    const show = vscode.l10n.t('Show Log');
+    const reason = error instanceof Error ? error.message : String(error);
+    const answer = await vscode.window.showErrorMessage(
+      vscode.l10n.t('NPT Checkpoints could not start: {0}', reason),
+      show,
+    );
+    if (answer === show) log.show();
+    throw error;
+  }
+}
+
+function compose(context: vscode.ExtensionContext, log: vscode.LogOutputChannel): FeatureDeps {
+  const workspaces = new Workspaces((message) => {
+    log.error(message);
+  });
+  const checkpoints = new CheckpointWorker(path.join(context.extensionPath, 'dist', 'checkpoint-worker.js'));
+  const validations = new ValidationResults();
+  context.subscriptions.push(workspaces, checkpoints, validations);
+  return { workspaces, log, checkpoints, validations };
+}

@@ -1,0 +1,32 @@
+/** Status bar: what trains now. One item, for the run that moved last; a click opens its dashboard. */
+import * as vscode from 'vscode';
+import { formatCount, formatValue } from '../../core/format';
+import type { Run } from '../../core/experiment/model';
+import type { FeatureDeps } from '../deps';
+
+function text(run: Run, others: number): string {
+  const steps = run.maxSteps === null ? formatCount(run.step) : `${formatCount(run.step)}/${formatCount(run.maxSteps)}`;
+  const parts = [run.name, steps, run.stage, run.loss === null ? null : formatValue(run.loss)].filter(
+    (part) => part !== null,
+  );
+  return `$(sync~spin) ${parts.join(' · ')}${others === 0 ? '' : ` +${others}`}`;
+}
+
+export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
+  const item = vscode.window.createStatusBarItem('npt.training', vscode.StatusBarAlignment.Left, 10);
+  item.name = vscode.l10n.t('NPT training');
+  const update = (): void => {
+    const training = deps.workspaces.runs.filter((run) => run.state === 'training');
+    const [run] = training;
+    if (run === undefined) {
+      item.hide();
+      return;
+    }
+    item.text = text(run, training.length - 1);
+    item.tooltip = training.map((each) => `${each.name}: ${each.stage ?? '–'}, ${formatCount(each.step)}`).join('\n');
+    item.command = { command: 'npt.openDashboard', title: vscode.l10n.t('Open Dashboard'), arguments: [run.path] };
+    item.show();
+  };
+  context.subscriptions.push(item, deps.workspaces.onDidChange(update));
+  update();
+}

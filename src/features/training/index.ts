@@ -1,0 +1,148 @@
+/** Resume, Extend and Stop. */
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import { formatCount } from '../../core/format';
+import type { Checkpoint, Run } from '../../core/experiment/model';
+import { stopRun } from '../../core/training/runningProcess';
+import { PythonNotFound } from '../../platform/python';
+import { settings } from '../../platform/settings';
+import { targetPath, type FeatureDeps } from '../deps';
+import { pickCheckpoint, pickRun } from '../pick';
+import type { Launcher } from './launch';
+import { reviewPlans } from './review';
+import { planFor, TrainingTasks, type NptTaskDefinition } from './tasks';
+
+/** Runs an action of a command; what is expected to go wrong becomes one line for the user. */
+async function saying<T>(action: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof PythonNotFound)) throw error;
+    const open = vscode.l10n.t('Open Setting');
+    if ((await vscode.window.showErrorMessage(error.message, open)) === open) {
+      await vscode.commands.executeCommand('workbench.action.openSettings', 'npt.pythonPath');
+    }
+    return undefined;
+  }
+}
+
+export class TrainingCommands {
+  constructor(
+    private readonly deps: FeatureDeps,
+    private readonly launcher: Launcher,
+  ) {}
+
+  /** One click when nothing needs asking; a plan with warnings is shown first. */
+  async resume(argument?: unknown): Promise<void> {
+    const chosen = await this.checkpoint(argument, vscode.l10n.t('Resume'));
+    if (chosen === undefined) return;
+    const definition = this.definition('resume', chosen);
+    await saying(async () => {
+      const plan = await planFor(definition, this.rootOf(chosen.run));
+      if (plan.errors.some((error) => error.code === 'training-complete')) {
+        const extend = vscode.l10n.t('Extend Training…');
+        const message = plan.errors[0]?.message ?? '';
+        if ((await vscode.window.showInformationMessage(message, extend)) === extend)
+          await this.extend(chosen.checkpoint.path);
+        return;
+      }
+      const needsAsking = plan.errors.length === 0 && (plan.kind === 'branch' || plan.warnings.length > 0);
+      if (needsAsking && !(await this.review(plan.kind === 'branch' ? 'branch' : 'resume', [plan], chosen))) return;
+      await this.launcher.launch(plan, definition);
+    });
+  }
+
+  async extend(argument?: unknown): Promise<void> {
+    const chosen = await this.checkpoint(argument, vscode.l10n.t('Extend Training'));
+    if (chosen === undefined) return;
+    const steps = await vscode.window.showInputBox({
+      title: vscode.l10n.t('Extend {0} from step {1}', chosen.run.name, formatCount(chosen.checkpoint.step)),
+      prompt: vscode.l10n.t('How many steps beyond the checkpoint?'),
+      value: String(settings.additionalSteps(vscode.Uri.file(chosen.run.path))),
+      validateInput: (text) =>
+        /^[1-9]\d{0,9}$/.test(text.trim()) ? undefined : vscode.l10n.t('A whole number of steps, 1 or more.'),
+    });
+    if (steps === undefined) return;
+    const definition: NptTaskDefinition = {
+      ...this.definition('extend', chosen),
+      additionalSteps: Number(steps.trim()),
+    };
+    await saying(async () => {
+      const plan = await planFor(definition, this.rootOf(chosen.run));
+      if (plan.errors.length > 0 || (await this.review('extend', [plan], chosen)))
+        await this.launcher.launch(plan, definition);
+    });
+  }
+
+  async stop(argument?: unknown): Promise<void> {
+    const target = targetPath(argument);
+    const title = vscode.l10n.t('Stop Training');
+    const run =
+      target === undefined
+        ? await pickRun(this.deps, title, (candidate) => candidate.process !== null)
+        : this.deps.workspaces.runAt(target);
+    if (run === undefined) return;
+    if (run.process === null) {
+      void vscode.window.showInformationMessage(vscode.l10n.t('{0} is not training.', run.name));
+      return;
+    }
+    const outcome = await stopRun(run.process, 'SIGINT');
+    if (outcome.stopped) {
+      vscode.window.setStatusBarMessage(
+        vscode.l10n.t('$(debug-stop) {0}: finishing the step, saving and stopping…', run.name),
+        15_000,
+      );
+      this.deps.log.info(`stop ${run.path}: asked pid ${run.process.pid}`);
+    } else {
+      void vscode.window.showErrorMessage(vscode.l10n.t('{0} cannot be stopped: {1}', run.name, outcome.reason));
+    }
+  }
+
+  private async review(kind: string, plans: Parameters<typeof reviewPlans>[2], chosen: Chosen): Promise<boolean> {
+    const [plan] = plans;
+    const run = path.basename(plan?.run ?? chosen.run.path);
+    const start =
+      kind === 'branch'
+        ? vscode.l10n.t('Start branch {0}', run)
+        : vscode.l10n.t('Start {0} from step {1}', run, formatCount(chosen.checkpoint.step));
+    return reviewPlans(vscode.l10n.t('{0} of {1}: review', chosen.checkpoint.name, chosen.run.name), start, plans);
+  }
+
+  private definition(kind: NptTaskDefinition['kind'], chosen: Chosen): NptTaskDefinition {
+    return { type: 'npt', kind, checkpoint: path.relative(this.rootOf(chosen.run), chosen.checkpoint.path) };
+  }
+
+  private rootOf(run: Run): string {
+    return this.deps.workspaces.workspaceOf(run.path)?.root ?? path.resolve(run.path, '..', '..');
+  }
+
+  /** The checkpoint meant: a checkpoint's node, a run's newest complete one, or a pick. */
+  private async checkpoint(argument: unknown, title: string): Promise<Chosen | undefined> {
+    const target = targetPath(argument);
+    if (target === undefined) return pickCheckpoint(this.deps, title, (candidate) => candidate.state === 'complete');
+    const found = this.deps.workspaces.checkpointAt(target);
+    if (found !== undefined) return found;
+    const run = this.deps.workspaces.runAt(target);
+    const newest = run?.checkpoints.findLast((candidate) => candidate.state === 'complete');
+    if (run !== undefined && newest !== undefined) return { run, checkpoint: newest };
+    void vscode.window.showErrorMessage(
+      vscode.l10n.t('{0} has no complete checkpoint to go on from.', path.basename(target)),
+    );
+    return undefined;
+  }
+}
+
+interface Chosen {
+  readonly run: Run;
+  readonly checkpoint: Checkpoint;
+}
+
+export function register(context: vscode.ExtensionContext, deps: FeatureDeps, launcher: Launcher): void {
+  const commands = new TrainingCommands(deps, launcher);
+  context.subscriptions.push(
+    vscode.commands.registerCommand('npt.resume', (argument?: unknown) => commands.resume(argument)),
+    vscode.commands.registerCommand('npt.extend', (argument?: unknown) => commands.extend(argument)),
+    vscode.commands.registerCommand('npt.stop', (argument?: unknown) => commands.stop(argument)),
+    vscode.tasks.registerTaskProvider('npt', new TrainingTasks(deps, launcher.supervisor)),
+  );
+}

@@ -1,0 +1,121 @@
+/** Training as VS Code tasks of type `npt`: what tasks.json may hold, and how a plan becomes a task. */
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import { makePlan } from '../../core/training/makePlan';
+import type { Plan, PlanKind } from '../../core/training/plan';
+import { findPython } from '../../platform/python';
+import { settings } from '../../platform/settings';
+import type { FeatureDeps } from '../deps';
+
+/** An `npt` task as tasks.json writes it (package.json, `taskDefinitions`). */
+export interface NptTaskDefinition extends vscode.TaskDefinition {
+  readonly type: 'npt';
+  readonly kind: PlanKind;
+  readonly checkpoint: string;
+  readonly changes?: Readonly<Record<string, string | number | boolean>>;
+  readonly additionalSteps?: number;
+  readonly name?: string;
+}
+
+function isDefinition(definition: vscode.TaskDefinition): definition is NptTaskDefinition {
+  const kinds: readonly unknown[] = ['resume', 'extend', 'branch'];
+  return definition.type === 'npt' && typeof definition.checkpoint === 'string' && kinds.includes(definition.kind);
+}
+
+/** The plan for a request from the tree, the palette or tasks.json. */
+export async function planFor(definition: Omit<NptTaskDefinition, 'type'>, workspaceRoot: string): Promise<Plan> {
+  const scope = vscode.Uri.file(workspaceRoot);
+  return makePlan({
+    kind: definition.kind,
+    checkpoint: path.resolve(workspaceRoot, definition.checkpoint),
+    changes: Object.fromEntries(Object.entries(definition.changes ?? {}).map(([name, value]) => [name, String(value)])),
+    additionalSteps: definition.additionalSteps,
+    outputName: definition.name,
+    workspaceRoot,
+    interpreter: await findPython(workspaceRoot),
+    script: settings.trainScript(scope),
+    launcher: settings.launcher(scope),
+  });
+}
+
+/**
+ * The task that trains a plan. Its terminal only follows: the supervisor it starts lives on when the terminal or the
+ * window closes (docs/architecture.md, "A training process outlives the window").
+ */
+export function trainingTask(
+  plan: Plan,
+  definition: NptTaskDefinition,
+  folder: vscode.WorkspaceFolder | undefined,
+  supervisor: string,
+): vscode.Task {
+  const [python = 'python3'] = plan.argv;
+  const scope = folder?.uri;
+  const execution = new vscode.ProcessExecution(
+    python,
+    [supervisor, 'run', '--run-dir', plan.run, '--launcher', settings.launcher(scope), '--', ...plan.argv],
+    { cwd: plan.cwd, env: { PYTHONUNBUFFERED: '1' } },
+  );
+  const task = new vscode.Task(
+    definition,
+    folder ?? vscode.TaskScope.Workspace,
+    `${definition.kind} ${path.basename(plan.run)}`,
+    'npt',
+    execution,
+    '$npt',
+  );
+  task.isBackground = true;
+  task.detail = plan.argv.slice(1).join(' ');
+  task.presentationOptions = {
+    reveal: vscode.TaskRevealKind.Always,
+    panel: vscode.TaskPanelKind.Dedicated,
+    showReuseMessage: false,
+    clear: false,
+    echo: true,
+  };
+  return task;
+}
+
+export class TrainingTasks implements vscode.TaskProvider {
+  constructor(
+    private readonly deps: FeatureDeps,
+    private readonly supervisor: string,
+  ) {}
+
+  /** One resume task for each run that has steps to go. */
+  async provideTasks(): Promise<vscode.Task[]> {
+    await this.deps.workspaces.ready();
+    const tasks: vscode.Task[] = [];
+    for (const workspace of this.deps.workspaces.all) {
+      for (const run of workspace.runs) {
+        const newest = run.checkpoints.findLast((checkpoint) => checkpoint.state === 'complete');
+        if (newest === undefined || (run.state !== 'stopped' && run.state !== 'interrupted')) continue;
+        const definition: NptTaskDefinition = {
+          type: 'npt',
+          kind: 'resume',
+          checkpoint: path.relative(workspace.root, newest.path),
+        };
+        const task = await this.build(definition, workspace.root);
+        if (task !== undefined) tasks.push(task);
+      }
+    }
+    return tasks;
+  }
+
+  async resolveTask(task: vscode.Task): Promise<vscode.Task | undefined> {
+    if (!isDefinition(task.definition)) return undefined;
+    const folder = typeof task.scope === 'object' ? task.scope : vscode.workspace.workspaceFolders?.[0];
+    return folder === undefined ? undefined : this.build(task.definition, folder.uri.fsPath);
+  }
+
+  private async build(definition: NptTaskDefinition, root: string): Promise<vscode.Task | undefined> {
+    if (!vscode.workspace.isTrusted) return undefined;
+    const plan = await planFor(definition, root);
+    const problem = plan.errors[0];
+    if (problem !== undefined) {
+      this.deps.log.warn(`task ${definition.kind} ${definition.checkpoint}: ${problem.message}`);
+      return undefined;
+    }
+    const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(root));
+    return trainingTask(plan, definition, folder, this.supervisor);
+  }
+}

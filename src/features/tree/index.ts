@@ -1,0 +1,152 @@
+/** The Experiments view: registration, refresh of what changed, badge, messages. */
+import * as vscode from 'vscode';
+import type { Run } from '../../core/experiment/model';
+import { Disposable } from '../../platform/disposable';
+import type { FeatureDeps } from '../deps';
+import { treeItem } from './items';
+import { childrenOf, checkpointNode, containerOf, runNode, type TreeNode } from './nodes';
+
+/** Changes within this time are shown together: a run that trains changes several times a second. */
+const COALESCE_MS = 200;
+/** Ages in the descriptions go stale; this is how stale they may get. */
+const AGE_REFRESH_MS = 60_000;
+
+class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<TreeNode> {
+  private readonly changed = this._register(new vscode.EventEmitter<TreeNode[] | undefined>());
+  readonly onDidChangeTreeData = this.changed.event;
+  private pending = new Set<string>();
+  /** The node objects that VS Code holds, by id: a refresh must name these very objects, an equal one is ignored. */
+  private readonly given = new Map<string, TreeNode>();
+  /** Which runs hang where, as last shown: a run that comes, goes or moves redraws the root. */
+  private shape = '';
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly deps: FeatureDeps) {
+    super();
+    this._register(
+      deps.workspaces.onDidChange((change) => {
+        this.schedule(change.changedRuns);
+      }),
+    );
+    this._register(
+      deps.validations.onDidChange((paths) => {
+        this.schedule(paths.map((checkpoint) => deps.workspaces.runAt(checkpoint)?.path ?? checkpoint));
+      }),
+    );
+    const ages = setInterval(() => {
+      this.refreshAll();
+    }, AGE_REFRESH_MS);
+    this._register({
+      dispose: () => {
+        clearInterval(ages);
+        clearTimeout(this.timer);
+      },
+    });
+  }
+
+  getTreeItem(stale: TreeNode): vscode.TreeItem {
+    const { workspaces, validations } = this.deps;
+    const node = this.fresh(stale);
+    return treeItem(node, {
+      now: Date.now() / 1000,
+      verdict: node.kind === 'checkpoint' ? validations.get(node.path)?.verdict : undefined,
+      hasChildren: childrenOf(node, workspaces.runs).length > 0,
+      // What a person looks for first: the newest run, and whatever trains.
+      open: node.kind === 'run' && (node.run.state === 'training' || node.path === workspaces.runs[0]?.path),
+    });
+  }
+
+  async getChildren(node?: TreeNode): Promise<TreeNode[]> {
+    await this.deps.workspaces.ready();
+    const children = childrenOf(node === undefined ? undefined : this.fresh(node), this.deps.workspaces.runs);
+    for (const child of children) this.given.set(child.id, child);
+    return children;
+  }
+
+  getParent(node: TreeNode): TreeNode | undefined {
+    const { workspaces } = this.deps;
+    switch (node.kind) {
+      case 'run':
+        return containerOf(node.run, workspaces.runs);
+      case 'checkpoint':
+        return runNode(node.run);
+      case 'file': {
+        const owner = workspaces.checkpointAt(node.checkpoint.path);
+        return owner === undefined ? undefined : checkpointNode(owner.run, owner.checkpoint);
+      }
+    }
+  }
+
+  /** VS Code keeps the nodes it was given; the model behind them may have moved on. */
+  private fresh(node: TreeNode): TreeNode {
+    if (node.kind === 'run') {
+      const run = this.deps.workspaces.runAt(node.path);
+      return run === undefined ? node : runNode(run);
+    }
+    if (node.kind === 'checkpoint') {
+      const found = this.deps.workspaces.checkpointAt(node.path);
+      return found === undefined ? node : checkpointNode(found.run, found.checkpoint);
+    }
+    return node;
+  }
+
+  private schedule(changedRuns: readonly string[]): void {
+    for (const run of changedRuns) this.pending.add(run);
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.flush();
+    }, COALESCE_MS);
+  }
+
+  private flush(): void {
+    if (this.isDisposed) return;
+    const runs = this.deps.workspaces.runs;
+    const shape = JSON.stringify(runs.map((run) => [run.path, containerOf(run, runs)?.id ?? null]));
+    const changed = runs.filter((run) => this.pending.has(run.path));
+    this.pending.clear();
+    if (shape !== this.shape) {
+      this.shape = shape;
+      this.refreshAll();
+      return;
+    }
+    // Only what changed: a whole-tree refresh loses the scroll position and blinks (microsoft/vscode#153982).
+    const shown = changed.map((run) => this.given.get(runNode(run).id)).filter((node) => node !== undefined);
+    if (shown.length > 0) this.changed.fire(shown);
+  }
+
+  private refreshAll(): void {
+    this.given.clear();
+    this.changed.fire(undefined);
+  }
+}
+
+function updateView(view: vscode.TreeView<TreeNode>, deps: FeatureDeps): void {
+  const runs: readonly Run[] = deps.workspaces.runs;
+  const training = runs.filter((run) => run.state === 'training').length;
+  view.badge = training === 0 ? undefined : { value: training, tooltip: vscode.l10n.t('{0} runs training', training) };
+  const problems = deps.workspaces.all.flatMap((workspace) => workspace.problems);
+  const messages = [
+    deps.workspaces.degraded,
+    problems[0] === undefined ? null : `${problems[0].path}: ${problems[0].message}`,
+  ];
+  view.message = messages.find((message) => message !== null) ?? undefined;
+  void vscode.commands.executeCommand('setContext', 'npt.scanned', true);
+  void vscode.commands.executeCommand('setContext', 'npt.hasRuns', runs.length > 0);
+}
+
+export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
+  const tree = new ExperimentsTree(deps);
+  const view = vscode.window.createTreeView('npt.experiments', {
+    treeDataProvider: tree,
+    canSelectMany: true,
+    showCollapseAll: true,
+  });
+  context.subscriptions.push(
+    tree,
+    view,
+    deps.workspaces.onDidChange(() => {
+      updateView(view, deps);
+    }),
+    vscode.commands.registerCommand('npt.refresh', () => deps.workspaces.rescan()),
+  );
+}

@@ -1,0 +1,204 @@
+/** How a node of the tree looks: label, figures, icon, tooltip, and the tokens that menus match on. */
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import { formatAge, formatBytes, formatCount, formatValue } from '../../core/format';
+import type { Checkpoint, Run, RunState } from '../../core/experiment/model';
+import type { Verdict } from '../../core/checkpoint/report';
+import type { TreeNode } from './nodes';
+
+const RUN_ICONS: Record<RunState, [icon: string, color: string | undefined]> = {
+  queued: ['clock', 'charts.blue'],
+  training: ['sync~spin', 'charts.green'],
+  stopped: ['debug-pause', 'charts.blue'],
+  interrupted: ['debug-disconnect', 'charts.yellow'],
+  failed: ['error', 'charts.red'],
+  finished: ['pass-filled', 'charts.green'],
+};
+
+const VERDICT_ICONS: Record<Verdict, [icon: string, color: string]> = {
+  valid: ['pass', 'charts.green'],
+  incomplete: ['question', 'charts.yellow'],
+  invalid: ['error', 'charts.red'],
+  dangerous: ['shield', 'charts.red'],
+  unverifiable: ['question', 'charts.yellow'],
+};
+
+/** Runs whose newest checkpoint can be resumed by one click. */
+const RESUMABLE: ReadonlySet<RunState> = new Set(['stopped', 'interrupted', 'failed']);
+
+function icon(name: string, color?: string): vscode.ThemeIcon {
+  return new vscode.ThemeIcon(name, color === undefined ? undefined : new vscode.ThemeColor(color));
+}
+
+function checkpointIcon(checkpoint: Checkpoint, verdict: Verdict | undefined): vscode.ThemeIcon {
+  if (checkpoint.state === 'writing') return icon('sync~spin', 'charts.blue');
+  if (checkpoint.state === 'broken') return icon('error', 'charts.red');
+  if (verdict !== undefined) return icon(...VERDICT_ICONS[verdict]);
+  if (checkpoint.best) return icon('star-full', 'charts.yellow');
+  if (checkpoint.pinned) return icon('pinned', 'charts.blue');
+  return icon(checkpoint.name === 'final' ? 'flag' : 'circle-outline');
+}
+
+/** Tokens end with ';' so that a `when` clause can match a whole token. */
+export function contextValue(node: TreeNode): string {
+  if (node.kind === 'file') return 'file;';
+  if (node.kind === 'run') {
+    const { run } = node;
+    const resumable = RESUMABLE.has(run.state) && run.checkpoints.some((checkpoint) => checkpoint.state === 'complete');
+    return `run;${run.state};${resumable ? 'resumable;' : ''}`;
+  }
+  const { checkpoint } = node;
+  const flags = [checkpoint.best && 'best', checkpoint.pinned && 'pinned', checkpoint.name === 'final' && 'final'];
+  return `checkpoint;${checkpoint.state};${flags
+    .filter((flag) => flag !== false)
+    .map((flag) => `${flag};`)
+    .join('')}`;
+}
+
+function stateText(state: RunState): string {
+  switch (state) {
+    case 'queued':
+      return vscode.l10n.t('queued');
+    case 'training':
+      return vscode.l10n.t('training');
+    case 'stopped':
+      return vscode.l10n.t('stopped');
+    case 'interrupted':
+      return vscode.l10n.t('interrupted');
+    case 'failed':
+      return vscode.l10n.t('failed');
+    case 'finished':
+      return vscode.l10n.t('finished');
+  }
+}
+
+function runDescription(run: Run): string {
+  const steps =
+    run.maxSteps === null ? formatCount(run.step) : `${formatCount(run.step)} / ${formatCount(run.maxSteps)}`;
+  const parts = [
+    stateText(run.state),
+    run.stage,
+    steps,
+    run.loss === null ? null : vscode.l10n.t('loss {0}', formatValue(run.loss)),
+  ];
+  return parts.filter((part) => part !== null).join(' · ');
+}
+
+function checkpointDescription(checkpoint: Checkpoint, now: number): string {
+  const parts = [
+    checkpoint.state === 'complete'
+      ? null
+      : checkpoint.state === 'writing'
+        ? vscode.l10n.t('being written')
+        : vscode.l10n.t('broken'),
+    checkpoint.best ? vscode.l10n.t('best') : null,
+    checkpoint.stage,
+    checkpoint.loss === null ? null : vscode.l10n.t('loss {0}', formatValue(checkpoint.loss)),
+    formatBytes(checkpoint.bytes),
+    formatAge(checkpoint.time, now),
+  ];
+  return parts.filter((part) => part !== null).join(' · ');
+}
+
+/** A Markdown table of figures; values come from files, so they go in as text. */
+function tooltip(title: string, rows: readonly (readonly [string, string | null])[]): vscode.MarkdownString {
+  const text = new vscode.MarkdownString();
+  text.appendMarkdown('**');
+  text.appendText(title);
+  text.appendMarkdown('**\n\n| | |\n|---|---|\n');
+  for (const [name, value] of rows) {
+    if (value === null) continue;
+    text.appendMarkdown(`| ${name} | `);
+    text.appendText(value.replaceAll('\n', ' ').replaceAll('|', '¦'));
+    text.appendMarkdown(' |\n');
+  }
+  return text;
+}
+
+function runTooltip(run: Run): vscode.MarkdownString {
+  const parent = run.parent;
+  return tooltip(run.name, [
+    [vscode.l10n.t('State'), stateText(run.state) + (run.exit?.error == null ? '' : `: ${run.exit.error}`)],
+    [
+      vscode.l10n.t('Step'),
+      run.maxSteps === null ? formatCount(run.step) : `${formatCount(run.step)} / ${formatCount(run.maxSteps)}`,
+    ],
+    [vscode.l10n.t('Stage'), run.stage],
+    [vscode.l10n.t('Loss'), run.loss === null ? null : formatValue(run.loss)],
+    [vscode.l10n.t('Checkpoints'), formatCount(run.checkpoints.length)],
+    [vscode.l10n.t('Branched from'), parent === null ? null : `${parent.run} @ ${formatCount(parent.step)}`],
+    [vscode.l10n.t('Process'), run.process === null ? null : `${run.process.launcher}, pid ${run.process.pid}`],
+    [vscode.l10n.t('Folder'), run.path],
+  ]);
+}
+
+function checkpointTooltip(checkpoint: Checkpoint, verdict: Verdict | undefined): vscode.MarkdownString {
+  const flags = [checkpoint.best && vscode.l10n.t('best'), checkpoint.pinned && vscode.l10n.t('pinned')].filter(
+    (flag) => flag !== false,
+  );
+  return tooltip(checkpoint.name, [
+    [vscode.l10n.t('Step'), formatCount(checkpoint.step)],
+    [vscode.l10n.t('Stage'), checkpoint.stage],
+    [
+      vscode.l10n.t('State'),
+      checkpoint.stateReason === null ? checkpoint.state : `${checkpoint.state}: ${checkpoint.stateReason}`,
+    ],
+    [vscode.l10n.t('Validated'), verdict ?? null],
+    [vscode.l10n.t('Flags'), flags.length === 0 ? null : flags.join(', ')],
+    [vscode.l10n.t('Loss'), checkpoint.loss === null ? null : formatValue(checkpoint.loss)],
+    [vscode.l10n.t('Eval loss'), checkpoint.evalLoss === null ? null : formatValue(checkpoint.evalLoss)],
+    [vscode.l10n.t('Size'), formatBytes(checkpoint.bytes)],
+    [vscode.l10n.t('Finished'), new Date(checkpoint.time * 1000).toLocaleString()],
+    [vscode.l10n.t('Folder'), checkpoint.path],
+  ]);
+}
+
+export interface ItemContext {
+  /** Unix seconds, for ages. */
+  readonly now: number;
+  readonly verdict: Verdict | undefined;
+  readonly hasChildren: boolean;
+  /** Unfolded when shown for the first time; what a person folds stays folded. */
+  readonly open: boolean;
+}
+
+export function treeItem(node: TreeNode, context: ItemContext): vscode.TreeItem {
+  const { Collapsed, Expanded, None } = vscode.TreeItemCollapsibleState;
+  const item = new vscode.TreeItem(label(node), context.hasChildren ? (context.open ? Expanded : Collapsed) : None);
+  item.id = node.id;
+  item.contextValue = contextValue(node);
+  switch (node.kind) {
+    case 'run':
+      item.iconPath = icon(...RUN_ICONS[node.run.state]);
+      item.description = runDescription(node.run);
+      item.tooltip = runTooltip(node.run);
+      break;
+    case 'checkpoint':
+      item.iconPath = checkpointIcon(node.checkpoint, context.verdict);
+      item.description = checkpointDescription(node.checkpoint, context.now);
+      item.tooltip = checkpointTooltip(node.checkpoint, context.verdict);
+      break;
+    case 'file':
+      item.resourceUri = vscode.Uri.file(node.path);
+      item.iconPath = vscode.ThemeIcon.File;
+      item.description = formatBytes(node.file.bytes);
+      if (node.file.name.endsWith('.json')) {
+        item.command = { command: 'vscode.open', title: vscode.l10n.t('Open'), arguments: [item.resourceUri] };
+      }
+      break;
+  }
+  const figures = typeof item.description === 'string' ? `, ${item.description}` : '';
+  item.accessibilityInformation = { label: `${label(node)}${figures}` };
+  return item;
+}
+
+function label(node: TreeNode): string {
+  switch (node.kind) {
+    case 'run':
+      return node.run.name;
+    case 'checkpoint':
+      return node.checkpoint.name;
+    case 'file':
+      return path.basename(node.path);
+  }
+}

@@ -1,0 +1,156 @@
+/** NPT: Validate Checkpoint: one or many, from the tree or the palette; verdict, report, the tree's icon. */
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import { renderReport } from '../../core/checkpoint/renderReport';
+import type { ValidationReport } from '../../core/checkpoint/report';
+import { formatCount } from '../../core/format';
+import { pickCheckpoint } from '../pick';
+import { targetPath, type FeatureDeps } from '../deps';
+
+const SCHEME = 'npt-report';
+
+/** Reports as read-only documents, so that the Markdown preview can show them without a file on disk. */
+class ReportDocuments implements vscode.TextDocumentContentProvider {
+  private readonly reports = new Map<string, string>();
+  private readonly changed = new vscode.EventEmitter<vscode.Uri>();
+  readonly onDidChange = this.changed.event;
+
+  provideTextDocumentContent(uri: vscode.Uri): string {
+    return this.reports.get(uri.toString()) ?? vscode.l10n.t('This report is gone: validate the checkpoint again.');
+  }
+
+  async show(report: ValidationReport): Promise<void> {
+    const name = `${path.basename(path.dirname(path.dirname(report.path)))} ${path.basename(report.path)}`;
+    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${name}.md`, query: report.path });
+    this.reports.set(uri.toString(), renderReport(report));
+    this.changed.fire(uri);
+    await vscode.commands.executeCommand('markdown.showPreview', uri);
+  }
+
+  dispose(): void {
+    this.changed.dispose();
+  }
+}
+
+/** The checkpoints a command is about: the selection, every complete one of a run, or what the user picks. */
+async function chosenPaths(deps: FeatureDeps, argument: unknown, selection: unknown): Promise<string[]> {
+  const nodes: unknown[] = Array.isArray(selection) && selection.length > 1 ? selection : [argument];
+  const paths = nodes.map(targetPath).filter((candidate) => candidate !== undefined);
+  if (paths.length === 0) {
+    const picked = await pickCheckpoint(deps, vscode.l10n.t('Validate Checkpoint'), () => true);
+    return picked === undefined ? [] : [picked.checkpoint.path];
+  }
+  return paths.flatMap((chosen) => {
+    const run = deps.workspaces.runs.find((candidate) => candidate.path === chosen);
+    return run === undefined ? [chosen] : run.checkpoints.map((checkpoint) => checkpoint.path);
+  });
+}
+
+function summary(deps: FeatureDeps, report: ValidationReport): string {
+  const name = path.basename(report.path);
+  const run = deps.workspaces.runAt(report.path)?.name;
+  const subject = run === undefined ? name : vscode.l10n.t('{0} of {1}', name, run);
+  const worst =
+    report.findings.find((finding) => finding.severity === 'error') ??
+    report.findings.find((finding) => finding.severity === 'warning');
+  switch (report.verdict) {
+    case 'valid': {
+      const facts = [
+        report.step === null ? null : vscode.l10n.t('step {0}', formatCount(report.step)),
+        report.stage,
+        report.layers.length === 0 ? null : vscode.l10n.t('layers {0}', report.layers.join(', ')),
+      ].filter((fact) => fact !== null);
+      const text = vscode.l10n.t('{0} is valid: {1}.', subject, facts.join(', '));
+      return worst === undefined ? text : `${text} ${worst.message}`;
+    }
+    case 'incomplete':
+      return vscode.l10n.t('{0} is incomplete. {1}', subject, worst?.message ?? '');
+    case 'invalid':
+      return vscode.l10n.t('{0} is not valid. {1}', subject, worst?.message ?? '');
+    case 'dangerous':
+      return vscode.l10n.t('{0} is dangerous: loading it would run code. {1}', subject, worst?.message ?? '');
+    case 'unverifiable':
+      return vscode.l10n.t('{0} cannot be verified. {1}', subject, worst?.message ?? '');
+  }
+}
+
+async function validateAll(deps: FeatureDeps, paths: readonly string[]): Promise<ValidationReport[]> {
+  return vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Notification, title: vscode.l10n.t('Validating'), cancellable: true },
+    async (progress, token) => {
+      const abort = new AbortController();
+      const registration = token.onCancellationRequested(() => {
+        abort.abort();
+      });
+      const reports: ValidationReport[] = [];
+      try {
+        for (const [index, checkpoint] of paths.entries()) {
+          let shown = 0;
+          const prefix = paths.length === 1 ? '' : `${index + 1}/${paths.length} `;
+          progress.report({ message: prefix + path.basename(checkpoint) });
+          const report = await deps.checkpoints.validate(checkpoint, {
+            signal: abort.signal,
+            onProgress: (done, total) => {
+              const share = total === 0 ? 0 : (100 * done) / total / paths.length;
+              progress.report({ increment: Math.max(0, share - shown) });
+              shown = Math.max(shown, share);
+            },
+          });
+          deps.log.info(`validate ${checkpoint}: ${report.verdict} in ${report.seconds.toFixed(2)} s`);
+          await deps.validations.set(checkpoint, report);
+          reports.push(report);
+        }
+      } catch (error) {
+        if (!abort.signal.aborted) throw error;
+      } finally {
+        registration.dispose();
+      }
+      return reports;
+    },
+  );
+}
+
+async function tell(
+  deps: FeatureDeps,
+  documents: ReportDocuments,
+  reports: readonly ValidationReport[],
+): Promise<void> {
+  const bad = reports.filter((report) => report.verdict !== 'valid');
+  const first = bad[0] ?? reports[0];
+  if (first === undefined) return;
+  const showReport = vscode.l10n.t('Show Report');
+  const message =
+    reports.length === 1
+      ? summary(deps, first)
+      : bad.length === 0
+        ? vscode.l10n.t('All {0} checkpoints are valid.', reports.length)
+        : vscode.l10n.t('{0} of {1} checkpoints are not valid. {2}', bad.length, reports.length, summary(deps, first));
+  const answer =
+    bad.length === 0
+      ? await vscode.window.showInformationMessage(message, showReport)
+      : await vscode.window.showErrorMessage(message, showReport);
+  if (answer === showReport) await documents.show(first);
+}
+
+export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
+  const documents = new ReportDocuments();
+  const validate = async (argument?: unknown, selection?: unknown): Promise<readonly ValidationReport[]> => {
+    const paths = await chosenPaths(deps, argument, selection);
+    if (paths.length === 0) return [];
+    const reports = await validateAll(deps, paths);
+    // Not awaited: the notification stays as long as it likes, the command is done.
+    void tell(deps, documents, reports);
+    return reports;
+  };
+  context.subscriptions.push(
+    documents,
+    vscode.workspace.registerTextDocumentContentProvider(SCHEME, documents),
+    vscode.commands.registerCommand('npt.validate', validate),
+    deps.workspaces.onDidChange(() => {
+      const checkpoints = deps.workspaces.runs.flatMap((run) =>
+        run.final === null ? run.checkpoints : [...run.checkpoints, run.final],
+      );
+      void deps.validations.refresh(checkpoints);
+    }),
+  );
+}

@@ -1,0 +1,62 @@
+/** Validation results by checkpoint, for the tree's icons; a changed checkpoint forgets its result. */
+import { stat } from 'node:fs/promises';
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import type { Checkpoint } from '../../core/experiment/model';
+import type { ValidationReport } from '../../core/checkpoint/report';
+import { Disposable } from '../../platform/disposable';
+
+/** Identity of a checkpoint's content as far as the file system tells: names, sizes, modification times. */
+async function identityOf(checkpointPath: string, files: readonly string[]): Promise<string> {
+  const parts = await Promise.all(
+    [...files].sort().map(async (name) => {
+      try {
+        const { size, mtimeMs, ino } = await stat(path.join(checkpointPath, name));
+        return `${name}:${size}:${mtimeMs}:${ino}`;
+      } catch {
+        // A file that vanished is a change like any other.
+        return `${name}:gone`;
+      }
+    }),
+  );
+  return parts.join('|');
+}
+
+interface Result {
+  readonly report: ValidationReport;
+  readonly identity: string;
+}
+
+export class ValidationResults extends Disposable {
+  private readonly changed = this._register(new vscode.EventEmitter<readonly string[]>());
+  /** Paths of the checkpoints whose result came or went. */
+  readonly onDidChange = this.changed.event;
+  private readonly results = new Map<string, Result>();
+
+  get(checkpointPath: string): ValidationReport | undefined {
+    return this.results.get(checkpointPath)?.report;
+  }
+
+  async set(checkpointPath: string, report: ValidationReport): Promise<void> {
+    const identity = await identityOf(
+      checkpointPath,
+      report.files.map((file) => file.name),
+    );
+    this.results.set(checkpointPath, { report, identity });
+    this.changed.fire([checkpointPath]);
+  }
+
+  /** Drops results of checkpoints that changed or went since they were validated. */
+  async refresh(checkpoints: readonly Checkpoint[]): Promise<void> {
+    const present = new Map(checkpoints.map((checkpoint) => [checkpoint.path, checkpoint]));
+    const dropped: string[] = [];
+    for (const [checkpointPath, result] of this.results) {
+      const checkpoint = present.get(checkpointPath);
+      const names = result.report.files.map((file) => file.name);
+      if (checkpoint !== undefined && (await identityOf(checkpointPath, names)) === result.identity) continue;
+      this.results.delete(checkpointPath);
+      dropped.push(checkpointPath);
+    }
+    if (dropped.length > 0) this.changed.fire(dropped);
+  }
+}
