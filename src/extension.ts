@@ -20,7 +20,7 @@ export interface NptApi {
   readonly workspaces: Workspaces;
 }
 
-export async function activate(context: vscode.ExtensionContext): Promise<NptApi> {
+export function activate(context: vscode.ExtensionContext): NptApi {
   const log = vscode.window.createOutputChannel('NPT Checkpoints', { log: true });
   context.subscriptions.push(log);
   try {
@@ -38,15 +38,20 @@ export async function activate(context: vscode.ExtensionContext): Promise<NptApi
   } catch (error) {
     // A failed activation would otherwise be a silent, empty view.
     log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    const show = vscode.l10n.t('Show Log');
-    const reason = error instanceof Error ? error.message : String(error);
-    const answer = await vscode.window.showErrorMessage(
-      vscode.l10n.t('NPT Checkpoints could not start: {0}', reason),
-      show,
-    );
-    if (answer === show) log.show();
+    void tellFailure(error, log);
     throw error;
   }
+}
+
+/** Not awaited by activate(): a message that nobody answers must not keep the activation hanging. */
+async function tellFailure(error: unknown, log: vscode.LogOutputChannel): Promise<void> {
+  const show = vscode.l10n.t('Show Log');
+  const reason = error instanceof Error ? error.message : String(error);
+  const answer = await vscode.window.showErrorMessage(
+    vscode.l10n.t('NPT Checkpoints could not start: {0}', reason),
+    show,
+  );
+  if (answer === show) log.show();
 }
 
 function compose(context: vscode.ExtensionContext, log: vscode.LogOutputChannel): FeatureDeps {
