@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { formatCount } from '../../core/format';
 import type { Checkpoint, Run } from '../../core/experiment/model';
-import { stopRun } from '../../core/training/runningProcess';
+import { StopError, stopRun } from '../../core/training/runningProcess';
 import { PythonNotFound } from '../../platform/python';
 import { settings } from '../../platform/settings';
 import { targetPath, type FeatureDeps } from '../deps';
@@ -86,16 +86,16 @@ export class TrainingCommands {
       void vscode.window.showInformationMessage(vscode.l10n.t('{0} is not training.', run.name));
       return;
     }
-    const outcome = await stopRun(run.process, 'SIGINT');
-    if (outcome.stopped) {
-      vscode.window.setStatusBarMessage(
-        vscode.l10n.t('$(debug-stop) {0}: finishing the step, saving and stopping…', run.name),
-        15_000,
-      );
-      this.deps.log.info(`stop ${run.path}: asked pid ${run.process.pid}`);
-    } else {
-      void vscode.window.showErrorMessage(vscode.l10n.t('{0} cannot be stopped: {1}', run.name, outcome.reason));
+    try {
+      await stopRun(run.process, 'SIGINT');
+    } catch (error) {
+      if (!(error instanceof StopError)) throw error;
+      void vscode.window.showErrorMessage(vscode.l10n.t('{0} was not stopped. {1}', run.name, error.message));
+      return;
     }
+    const message = vscode.l10n.t('$(debug-stop) {0}: finishing the step, saving and stopping…', run.name);
+    vscode.window.setStatusBarMessage(message, 15_000);
+    this.deps.log.info(`stop ${run.path}: asked pid ${run.process.pid}`);
   }
 
   private async review(kind: string, plans: Parameters<typeof reviewPlans>[2], chosen: Chosen): Promise<boolean> {
