@@ -1,0 +1,64 @@
+/** The Python that trains: an environment with the trainer's pinned requirements, kept in the cache folder. */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { contentKey, install, installed } from './cache.mjs';
+import { ask, runLogged } from './command.mjs';
+import { SetupError } from './failure.mjs';
+import { step } from './progress.mjs';
+
+/** Newest first among those that PyTorch has builds for; `python3` last, since it may be any. */
+const CANDIDATES = ['python3.13', 'python3.12', 'python3.11', 'python3.10', 'python3', 'python'];
+const PROBE =
+  'import sys, venv, ensurepip; v = sys.version_info; print("%d.%d" % v[:2], sys.executable) if (3, 10) <= v[:2] <= (3, 13) else sys.exit(1)';
+
+/**
+ * A Python from which an environment can be made: 3.10 to 3.13, with venv and ensurepip (which Debian packages apart).
+ * @returns {{ version: string, executable: string } | undefined}
+ */
+export function findPython() {
+  for (const name of CANDIDATES) {
+    const answer = ask(name, ['-c', PROBE]);
+    if (answer === null) continue;
+    const [version, ...executable] = answer.split(' ');
+    return { version, executable: executable.join(' ') };
+  }
+  return undefined;
+}
+
+const pythonIn = (folder) => path.join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+
+/**
+ * The interpreter of the environment with trainer/requirements.lock, made first where it is missing.
+ * @param {string} root the clone
+ * @returns {Promise<string>} the environment's python
+ * @throws {SetupError}
+ */
+export async function ensurePythonVenv(root) {
+  const lock = path.join(root, 'trainer/requirements.lock');
+  if (!existsSync(lock)) throw new SetupError(`${lock} is missing: the clone is incomplete, restore it with git.`);
+  const base = findPython();
+  if (base === undefined)
+    throw new SetupError(
+      'Python 3.10 to 3.13 with the venv module is missing: install it (Debian: python3 python3-venv), then run this again.',
+    );
+  const key = contentKey(base.version, base.executable, readFileSync(lock));
+  // The base interpreter may have been removed since: then its environment is dead too.
+  const ready = installed('python', key);
+  if (ready !== undefined && ask(pythonIn(ready), ['--version']) !== null) return pythonIn(ready);
+  return step(
+    'Python environment',
+    `installing PyTorch and what the trainer needs for Python ${base.version} (one to three minutes)`,
+    async (report) => {
+      const folder = await install('python', key, report, async (venv) => {
+        await runLogged('python -m venv', [base.executable, '-m', 'venv', venv], { report });
+        await runLogged('pip install', [pythonIn(venv), '-m', 'pip', 'install', '--progress-bar', 'off', '-r', lock], {
+          env: { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_NO_INPUT: '1', PIP_REQUIRE_VIRTUALENV: '0' },
+          report,
+        });
+        report('trying PyTorch');
+        await runLogged('import torch', [pythonIn(venv), '-c', 'import torch, transformers'], { report });
+      });
+      return pythonIn(folder);
+    },
+  );
+}

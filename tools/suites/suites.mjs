@@ -1,0 +1,96 @@
+/** Every suite of `npm test`, in the order of their start. */
+import path from 'node:path';
+import { packageExtension } from '../demo/vsix.mjs';
+import { runChecks, runMocha, runMochaProgram, runPytest } from './runners.mjs';
+
+/**
+ * @typedef {object} Context
+ * @property {string} root the clone
+ * @property {string} python interpreter of the trainer's environment (suites that need `python`)
+ * @property {NodeJS.ProcessEnv} env what test programs are told of the prepared tools
+ *
+ * @typedef {object} Suite
+ * @property {string} name
+ * @property {string[]} needs tools (tools.mjs)
+ * @property {boolean} [alone] true: measures time or drives a window, so nothing else runs beside it
+ * @property {(context: Context) => Promise<import('./outcome.mjs').Outcome>} run
+ */
+
+const bin = (root, file) => path.join(root, 'node_modules', file);
+const node = (root, file, ...args) => [process.execPath, bin(root, file), ...args];
+
+/** @type {Suite[]} */
+export const SUITES = [
+  {
+    // The longest, so first: the others run beside it.
+    name: 'trainer',
+    needs: ['python'],
+    run: (context) => runPytest('trainer', 'trainer/tests', context, 15),
+  },
+  {
+    name: 'types',
+    needs: [],
+    run: (context) =>
+      runChecks(
+        [
+          {
+            title: 'tsc (extension and tests)',
+            command: node(context.root, 'typescript/bin/tsc', '--noEmit', '-p', '.'),
+          },
+          {
+            title: 'tsc (dashboard page)',
+            command: node(context.root, 'typescript/bin/tsc', '--noEmit', '-p', 'webview'),
+          },
+        ],
+        context,
+      ),
+  },
+  {
+    name: 'lint',
+    needs: [],
+    run: (context) =>
+      runChecks(
+        [
+          { title: 'eslint', command: node(context.root, 'eslint/bin/eslint.js', '.', '--max-warnings', '0') },
+          {
+            title: 'prettier',
+            command: node(context.root, 'prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'),
+          },
+        ],
+        context,
+      ),
+  },
+  {
+    name: 'python-lint',
+    needs: ['python'],
+    run: (context) =>
+      runChecks(
+        ['trainer', 'supervisor'].flatMap((cwd) => [
+          { title: `ruff (${cwd})`, command: [context.python, '-m', 'ruff', 'check', '--no-cache', '.'], cwd },
+          { title: `mypy (${cwd})`, command: [context.python, '-m', 'mypy', '--strict', '.'], cwd },
+        ]),
+        context,
+      ),
+  },
+  { name: 'unit', needs: [], run: (context) => runMocha('unit', 'test/unit/**/*.test.ts', context, 10) },
+  { name: 'page', needs: ['chromium'], run: (context) => runMocha('page', 'test/page/**/*.test.ts', context, 10) },
+  { name: 'supervisor', needs: ['python'], run: (context) => runPytest('supervisor', 'supervisor/tests', context, 10) },
+  {
+    name: 'integration',
+    needs: ['python', 'vscode', 'chromium'],
+    alone: true,
+    run: (context) => {
+      const runner = ['--import', 'tsx', path.join(context.root, 'test/integration/run.ts')];
+      return runMochaProgram('integration', () => [process.execPath, ...runner], context, 10);
+    },
+  },
+  {
+    name: 'ui',
+    needs: ['python', 'vscode', 'chromium'],
+    alone: true,
+    run: async (context) => {
+      const vsix = await packageExtension(context.root);
+      return runMocha('ui', 'test/ui/**/*.test.ts', { ...context, env: { ...context.env, NPT_TEST_VSIX: vsix } }, 15);
+    },
+  },
+];
