@@ -1,0 +1,121 @@
+/**
+ * `npm run bench`: our commands beside what a user would type instead, each in fresh processes, in turn, as ratios.
+ * Figures worth keeping go to docs/benchmarks.md with their date and machine kind. Nothing here is asserted.
+ * `npm run bench -- --runs 9` for more pairs.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { requireNode, runCommand, SetupError } from './setup/failure.mjs';
+import { ensureNodeModules } from './setup/node-modules.mjs';
+import { ensurePythonVenv } from './setup/python-venv.mjs';
+
+requireNode();
+
+const root = path.resolve(fileURLToPath(new URL('..', import.meta.url)));
+const here = path.join(root, 'tools/bench');
+
+function run(command, options = {}) {
+  const done = spawnSync(command[0], command.slice(1), {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    ...options,
+  });
+  if (done.error !== undefined) throw new SetupError(`${command[0]} does not run: ${done.error.message}`);
+  return done;
+}
+
+/** One measured run of a command: wall seconds and peak resident bytes of the process. */
+function measure(python, scratch, command) {
+  const result = path.join(scratch, 'result.json');
+  run([python, path.join(here, 'measure.py'), result, ...command]);
+  const { code, seconds, peak_bytes: peakBytes } = JSON.parse(readFileSync(result, 'utf8'));
+  // 1 is an answer ("not valid"), not a failure.
+  if (code !== 0 && code !== 1) throw new SetupError(`${command.join(' ')} ended with exit code ${code}.`);
+  return { seconds, peakBytes };
+}
+
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
+/** Runs both in turn, so that a machine whose speed drifts slows both. */
+function pair(python, scratch, runs, ours, theirs) {
+  const results = { ours: [], theirs: [] };
+  for (let index = -1; index < runs; index++) {
+    const a = measure(python, scratch, ours.command);
+    const b = measure(python, scratch, theirs.command);
+    if (index < 0) continue; // the first pair warms the page cache
+    results.ours.push(a);
+    results.theirs.push(b);
+  }
+  const seconds = (rows) => median(rows.map((row) => row.seconds));
+  const peak = (rows) => median(rows.map((row) => row.peakBytes)) / 1e6;
+  const ratio = median(results.theirs.map((row, index) => row.seconds / results.ours[index].seconds));
+  console.log(
+    [
+      `| ${ours.name} | ${seconds(results.ours).toFixed(3)} s, ${peak(results.ours).toFixed(0)} MB`,
+      `${theirs.name}`,
+      `${seconds(results.theirs).toFixed(3)} s, ${peak(results.theirs).toFixed(0)} MB`,
+      `${ratio.toFixed(2)} × |`,
+    ].join(' | '),
+  );
+}
+
+function runsWanted(args) {
+  if (args.length === 0) return 5;
+  const runs = Number(args[1]);
+  if (args[0] !== '--runs' || args.length !== 2 || !Number.isInteger(runs) || runs < 1) {
+    throw new SetupError('Usage: npm run bench -- [--runs N]');
+  }
+  return runs;
+}
+
+await runCommand(async () => {
+  const runs = runsWanted(process.argv.slice(2));
+  await ensureNodeModules(root);
+  const python = await ensurePythonVenv(root);
+  run([process.execPath, 'esbuild.mjs', '--production'], { cwd: root });
+  const scratch = mkdtempSync(path.join(os.tmpdir(), 'npt-bench-'));
+  const cli = [process.execPath, path.join(root, 'dist/cli.js')];
+  try {
+    console.log('making the data (about 700 MB in the temporary folder)');
+    for (const kind of ['runs', 'state', 'metrics']) {
+      if (run([python, path.join(here, 'make_data.py'), kind, path.join(scratch, kind)]).status !== 0) {
+        throw new SetupError(`The data for '${kind}' could not be made: see the lines above.`);
+      }
+    }
+    const state = path.join(scratch, 'state/training_state.pt');
+    const load = `import torch; torch.load(${JSON.stringify(state)}, map_location="cpu", weights_only=True)`;
+    console.log(
+      `\n${new Date().toISOString().slice(0, 10)}, ${os.cpus().length} cores, ${os.cpus()[0]?.model ?? 'unknown processor'}, Node ${process.versions.node}; medians of ${runs} pairs, fresh processes, warm page cache\n`,
+    );
+    console.log('| ours | time, peak memory | beside | time, peak memory | theirs / ours |\n|---|---|---|---|---|');
+    const compare = (ours, theirs) => pair(python, scratch, runs, ours, theirs);
+    for (const level of ['structure', 'numbers']) {
+      compare(
+        { name: `validate --level ${level}, 600 MB`, command: [...cli, 'validate', state, '--level', level, '--json'] },
+        { name: 'torch.load', command: [python, '-c', load] },
+      );
+    }
+    compare(
+      { name: 'validate --level numbers, 600 MB', command: [...cli, 'validate', state, '--json'] },
+      { name: 'cat', command: ['cat', state] },
+    );
+    compare(
+      { name: 'list, 200 runs × 50 checkpoints', command: [...cli, 'list', path.join(scratch, 'runs'), '--json'] },
+      { name: 'ls -lR', command: ['ls', '-lR', path.join(scratch, 'runs')] },
+    );
+    const metrics = path.join(scratch, 'metrics/metrics.jsonl');
+    const loop = `import json; rows=[json.loads(line) for line in open(${JSON.stringify(metrics)})]`;
+    compare(
+      {
+        name: 'metrics, 200,000 rows of 12',
+        command: [...cli, 'metrics', path.join(scratch, 'metrics'), '--metric', 'loss/total', '--json'],
+      },
+      { name: 'json.loads a line', command: [python, '-c', loop] },
+    );
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+});

@@ -1,0 +1,60 @@
+"""Makes what the benchmarks read, in a folder of the benchmark's own.
+
+usage: make_data.py runs DIR | state DIR | metrics DIR
+
+runs     200 runs of 50 checkpoints of 6 files under DIR/experiments (small files: a scan reads names and JSON only)
+state    DIR/training_state.pt of about 600 MB, as an optimizer of that size is saved
+metrics  DIR/metrics.jsonl with 200,000 rows of 12 metrics
+"""
+
+import json
+import pathlib
+import sys
+
+FILES = ("npt_weights.pt", "training_state.pt", "multi_layer_state.pt", "config.json")
+
+
+def make_runs(folder: pathlib.Path) -> None:
+    for run_number in range(200):
+        run = folder / "experiments" / f"run_{run_number:03d}"
+        run.mkdir(parents=True)
+        config = json.dumps({"schema": 1, "max_steps": 10_000, "curriculum_stages": "teacher:4000,mixed:3000:0.5,student:3000"})
+        (run / "config.json").write_text(config)
+        (run / "run.json").write_text(json.dumps({"schema": 1, "id": f"id-{run_number}", "created": 1.7e9 + run_number}))
+        for number in range(1, 51):
+            checkpoint = run / "checkpoints" / f"checkpoint-{number * 200}"
+            checkpoint.mkdir(parents=True)
+            for name in FILES:
+                (checkpoint / name).write_text("{}")
+            files = {name: {"bytes": 2, "sha256": ""} for name in FILES}
+            manifest = {"schema": 1, "step": number * 200, "stage": "mixed", "time": 1.7e9, "metrics": {"loss/total": 2.0}, "files": files}
+            (checkpoint / "manifest.json").write_text(json.dumps(manifest))
+            (checkpoint / "notes.md").write_text("")
+
+
+def make_state(folder: pathlib.Path) -> None:
+    import torch
+
+    tensors = {
+        index: {"step": torch.tensor(1000.0), "exp_avg": torch.randn(12_500_000), "exp_avg_sq": torch.rand(12_500_000)}
+        for index in range(6)
+    }
+    state = {"global_step": 1000, "batch_count": 4000, "optimizer_state_dict": {"state": tensors, "param_groups": []}}
+    state |= {"scheduler_state_dict": {}, "scaler_state_dict": None}
+    torch.save(state, folder / "training_state.pt")
+
+
+def make_metrics(folder: pathlib.Path) -> None:
+    names = ["loss/total", "loss/fidelity", "training/grad_norm", "training/learning_rate"]
+    names += [f"mlp_direct_loss/layer_{layer}" for layer in range(8)]
+    with open(folder / "metrics.jsonl", "w") as log:
+        log.write(json.dumps({"event": "start", "segment": 1, "resume_step": 0, "changed": {}, "time": 1.7e9}) + "\n")
+        for step in range(1, 200_001):
+            metrics = {name: (step % 977) / 977 + index for index, name in enumerate(names)}
+            log.write(json.dumps({"event": "metrics", "segment": 1, "step": step, "time": 1.7e9 + step, "metrics": metrics}) + "\n")
+
+
+if __name__ == "__main__":
+    kind, target = sys.argv[1], pathlib.Path(sys.argv[2])
+    target.mkdir(parents=True, exist_ok=True)
+    {"runs": make_runs, "state": make_state, "metrics": make_metrics}[kind](target)
