@@ -1,0 +1,50 @@
+/** Runs that change without a folder event: their metrics grow, their process ends, a checkpoint is being written in place. */
+import path from 'node:path';
+import { liveness } from '../training/runningProcess';
+import type { PacedDisk } from './disk';
+import type { Run } from './model';
+
+/** Besides the process: what changes while a run trains. Folders by their times, files by time and size. */
+const SIGNS = ['metrics.jsonl', 'training_log.jsonl', 'best.json', 'process.json', 'exit.json', 'checkpoints'];
+
+export class LiveRuns {
+  private runs: readonly Run[] = [];
+  private readonly seen = new Map<string, string>();
+
+  /** Looks from now on at those of these runs that are live. */
+  follow(runs: readonly Run[]): void {
+    this.runs = runs.filter(isLive);
+    const paths = new Set(this.runs.map((run) => run.path));
+    for (const known of this.seen.keys()) if (!paths.has(known)) this.seen.delete(known);
+  }
+
+  /** Paths of the runs that changed since the last call (or that were never looked at). */
+  async changed(disk: PacedDisk): Promise<string[]> {
+    const changed: string[] = [];
+    for (const run of this.runs) {
+      // Only time tells whether a checkpoint without a manifest is still being written.
+      if (run.checkpoints.some((checkpoint) => checkpoint.state === 'writing')) {
+        changed.push(run.path);
+        continue;
+      }
+      let signs = run.process === null ? '' : liveness(run.process);
+      for (const name of SIGNS) {
+        const stats = await disk.stat(path.join(run.path, name)).catch(() => null);
+        signs += `|${stats?.mtimeMs ?? 0}:${stats?.isFile() === true ? stats.size : 0}`;
+      }
+      if (this.seen.get(run.path) !== signs) changed.push(run.path);
+      this.seen.set(run.path, signs);
+    }
+    return changed;
+  }
+}
+
+function isLive(run: Run): boolean {
+  return (
+    run.state === 'training' ||
+    run.state === 'queued' ||
+    run.process !== null ||
+    run.checkpoints.some((checkpoint) => checkpoint.state === 'writing') ||
+    run.final?.state === 'writing'
+  );
+}

@@ -1,0 +1,74 @@
+/** The small JSON files of a run (contract section 1), read into types. Each reader gives null for a file that is not there. */
+import type { RunExit, RunParent, RunProcess } from './model';
+import { type JsonObject, countIn, isObject, numberIn, stringIn } from './json';
+
+export interface RunBirth {
+  readonly id: string | null;
+  readonly created: number | null;
+  readonly parent: RunParent | null;
+}
+
+/** run.json. */
+export function readBirth(json: JsonObject): RunBirth {
+  const parent = isObject(json.parent) ? json.parent : null;
+  return {
+    id: stringIn(json, 'id'),
+    created: numberIn(json, 'created'),
+    parent:
+      parent === null
+        ? null
+        : {
+            id: stringIn(parent, 'id'),
+            run: stringIn(parent, 'run') ?? '',
+            checkpoint: stringIn(parent, 'checkpoint'),
+            step: countIn(parent, 'step') ?? 0,
+          },
+  };
+}
+
+const LAUNCHERS = ['local', 'torchrun', 'slurm', 'shell'] as const;
+
+/** process.json; null where it does not name a process. */
+export function readProcess(json: JsonObject): RunProcess | null {
+  const host = stringIn(json, 'host');
+  const pid = countIn(json, 'pid');
+  if (host === null || pid === null) return null;
+  const job = json.job;
+  return {
+    host,
+    bootId: stringIn(json, 'boot_id') ?? '',
+    pid,
+    started: numberIn(json, 'started') ?? 0,
+    startTicks: countIn(json, 'start_ticks') ?? 0,
+    launcher: LAUNCHERS.find((known) => known === json.launcher) ?? 'shell',
+    job: typeof job === 'string' ? job : typeof job === 'number' ? job.toString() : null,
+    segment: countIn(json, 'segment') ?? 1,
+  };
+}
+
+const ENDINGS = ['done', 'stopped', 'preempted', 'failed', 'killed'] as const;
+
+/** exit.json; null where `why` is none of the contract's words. */
+export function readExit(json: JsonObject): RunExit | null {
+  const why = ENDINGS.find((known) => known === json.why);
+  if (why === undefined) return null;
+  return {
+    why,
+    step: countIn(json, 'step'),
+    segment: countIn(json, 'segment'),
+    signal: stringIn(json, 'signal'),
+    error: stringIn(json, 'error'),
+    time: numberIn(json, 'time') ?? 0,
+  };
+}
+
+/** best.json: the name of the best checkpoint. */
+export function readBest(json: JsonObject): string | null {
+  return stringIn(json, 'checkpoint');
+}
+
+/** pins.json: names of checkpoints that must be kept. */
+export function readPins(json: JsonObject): ReadonlySet<string> {
+  const names = Array.isArray(json.checkpoints) ? (json.checkpoints as unknown[]) : [];
+  return new Set(names.filter((name): name is string => typeof name === 'string'));
+}

@@ -1,0 +1,67 @@
+/** How a run is doing (contract section 1), decided from what is on disk. Pure. */
+import type { Liveness } from '../training/runningProcess';
+import type { RunExit, RunProcess, RunState } from './model';
+
+/**
+ * A process on another machine cannot be asked. It is believed as long as the run's files change: logging every 10 steps at
+ * up to a minute a step stays inside this.
+ */
+export const SIGN_OF_LIFE_SECONDS = 600;
+/** Other trainers leave no process.json: only a log that grows tells that they train. */
+export const FOREIGN_SIGN_OF_LIFE_SECONDS = 120;
+
+export interface RunEvidence {
+  readonly process: RunProcess | null;
+  readonly liveness: Liveness;
+  readonly exit: RunExit | null;
+  /** The last `end` event in metrics.jsonl that no later segment followed. */
+  readonly loggedEnd: string | null;
+  readonly step: number;
+  readonly maxSteps: number | null;
+  /** Step of a complete final/; null where there is none, or it cannot be told. */
+  readonly finalStep: number | null;
+  readonly hasFinal: boolean;
+  /** True when the run has a run.json: our trainer wrote it and says how it is doing. */
+  readonly ours: boolean;
+  /** Newest change of the files that grow while training, Unix seconds; 0 where there are none. */
+  readonly lastSign: number;
+  readonly now: number;
+}
+
+export function runState(evidence: RunEvidence): RunState {
+  const { process, exit } = evidence;
+  const quiet = evidence.now - evidence.lastSign;
+  if (process !== null) {
+    // A submitted job that did not start has no process yet.
+    if (process.launcher === 'slurm' && process.job !== null && process.pid === 0) return 'queued';
+    if (evidence.liveness === 'alive') return 'training';
+    if (evidence.liveness === 'elsewhere' && quiet < SIGN_OF_LIFE_SECONDS) return 'training';
+  } else if (!evidence.ours && !evidence.hasFinal && evidence.lastSign > 0 && quiet < FOREIGN_SIGN_OF_LIFE_SECONDS) {
+    return 'training';
+  }
+  return endedState(exit?.why ?? (process === null ? evidence.loggedEnd : null), evidence);
+}
+
+function endedState(why: string | null, evidence: RunEvidence): RunState {
+  switch (why) {
+    case 'done':
+      return 'finished';
+    case 'stopped':
+      return 'stopped';
+    case 'failed':
+      return 'failed';
+    case 'preempted':
+    case 'killed':
+      return 'interrupted';
+    case null:
+    default:
+      return reachedEnd(evidence) ? 'finished' : 'interrupted';
+  }
+}
+
+/** final/ alone is no proof: a run that was extended after it finished has steps to go again. */
+function reachedEnd({ hasFinal, finalStep, step, maxSteps }: RunEvidence): boolean {
+  if (!hasFinal) return false;
+  if (finalStep === null) return maxSteps === null || step >= maxSteps;
+  return finalStep >= (maxSteps ?? step);
+}

@@ -1,0 +1,140 @@
+/** What the scans of one workspace share: the disk, what was read before, and what could not be read. */
+import type { Stats } from 'node:fs';
+import type { Curriculum } from '../curriculum';
+import { PacedDisk, readFailure } from './disk';
+import { FileContentError, parseDocument } from './json';
+import type { Checkpoint, Problem } from './model';
+
+/** What a scan asks of a checkpoint's tensor files, where nothing else on disk tells. */
+export interface StoredFacts {
+  readonly step: number | null;
+  readonly curriculum: Curriculum | null;
+}
+
+/** Reads StoredFacts from a checkpoint's folder; rejects with one line when the files cannot be read. */
+export type FactsReader = (checkpoint: string) => Promise<StoredFacts>;
+
+interface CachedFile {
+  readonly mtimeMs: number;
+  readonly size: number;
+  readonly ino: number;
+  readonly value: unknown;
+  readonly error: unknown;
+  scan: number;
+}
+
+/**
+ * Holds parsed files by path, size, time and inode, and finished checkpoint objects by their files' signature, so that a scan
+ * after a change costs little and gives the same objects for what did not change. Not for two scans at a time.
+ */
+export class ScanContext {
+  private readonly files = new Map<string, CachedFile>();
+  private readonly checkpoints = new Map<string, { signature: string; checkpoint: Checkpoint; scan: number }>();
+  private readonly stored = new Map<
+    string,
+    { signature: string; facts: StoredFacts | null; problem: string | null; scan: number }
+  >();
+  private scan = 0;
+  private found: Problem[] = [];
+
+  constructor(
+    readonly disk: PacedDisk = new PacedDisk(),
+    /** Unix seconds; a test gives its own. */
+    readonly now: () => number = () => Date.now() / 1000,
+    private readonly readFacts: FactsReader | null = null,
+  ) {}
+
+  problem(path: string, message: string): void {
+    this.found.push({ path, message });
+  }
+
+  /** The problems since the last call. */
+  takeProblems(): readonly Problem[] {
+    const problems = this.found;
+    this.found = [];
+    return problems;
+  }
+
+  /**
+   * Reads and parses a file, or gives what an earlier read gave when it did not change since.
+   *
+   * @param how `stats` where the caller has them already; `tailBytes` to read only the end
+   * @returns null where there is no such file
+   * @throws what `parse` throws, and what the disk throws for a file that cannot be read
+   */
+  async readCached<T>(
+    path: string,
+    parse: (text: string) => T,
+    how: { readonly stats?: Stats; readonly tailBytes?: number } = {},
+  ): Promise<T | null> {
+    const stats = how.stats ?? (await this.disk.stat(path));
+    if (stats === null) return null;
+    const known = this.files.get(path);
+    if (known?.mtimeMs === stats.mtimeMs && known.size === stats.size && known.ino === stats.ino) {
+      known.scan = this.scan;
+      if (known.error !== undefined) throw known.error as Error;
+      return known.value as T;
+    }
+    const text = await (how.tailBytes === undefined
+      ? this.disk.readText(path)
+      : this.disk.readTail(path, how.tailBytes));
+    if (text === null) return null;
+    const entry = { mtimeMs: stats.mtimeMs, size: stats.size, ino: stats.ino, scan: this.scan };
+    try {
+      const value = parse(text);
+      this.files.set(path, { ...entry, value, error: undefined });
+      return value;
+    } catch (error) {
+      this.files.set(path, { ...entry, value: undefined, error });
+      throw error;
+    }
+  }
+
+  /** A JSON document read with `read`; what cannot be read becomes a problem and null. */
+  async readJson<T>(path: string, read: (json: ReturnType<typeof parseDocument>) => T): Promise<T | null> {
+    try {
+      return await this.readCached(path, (text) => read(parseDocument(text)));
+    } catch (error) {
+      this.problem(path, error instanceof FileContentError ? error.message : readFailure(error));
+      return null;
+    }
+  }
+
+  /** The same object as last time when the signature is the same. */
+  reuseCheckpoint(signature: string, make: () => Checkpoint): Checkpoint {
+    const made = make();
+    const known = this.checkpoints.get(made.path);
+    const key = `${signature}${made.state}${made.step}${made.stage ?? ''}${made.best ? 'b' : ''}${made.pinned ? 'p' : ''}`;
+    const checkpoint = known?.signature === key ? known.checkpoint : made;
+    this.checkpoints.set(made.path, { signature: key, checkpoint, scan: this.scan });
+    return checkpoint;
+  }
+
+  /** StoredFacts of a checkpoint, read once for each state of its files; null and a problem where they cannot be read. */
+  async storedFacts(folder: string, signature: string): Promise<StoredFacts | null> {
+    let entry = this.stored.get(folder);
+    if (entry?.signature !== signature) {
+      entry = { signature, facts: null, problem: null, scan: this.scan };
+      try {
+        entry.facts = (await this.readFacts?.(folder)) ?? null;
+      } catch (error) {
+        entry.problem = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+      }
+      this.stored.set(folder, entry);
+    }
+    entry.scan = this.scan;
+    if (entry.problem !== null) this.problem(folder, entry.problem);
+    return entry.facts;
+  }
+
+  /** Call before and after a scan of everything: what it did not meet is forgotten. */
+  beginFullScan(): void {
+    this.scan += 1;
+  }
+
+  endFullScan(): void {
+    for (const [path, entry] of this.files) if (entry.scan !== this.scan) this.files.delete(path);
+    for (const [path, entry] of this.stored) if (entry.scan !== this.scan) this.stored.delete(path);
+    for (const [path, entry] of this.checkpoints) if (entry.scan !== this.scan) this.checkpoints.delete(path);
+  }
+}

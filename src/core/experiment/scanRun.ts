@@ -1,0 +1,210 @@
+/** One run's folder as a Run (contract sections 1, 2 and 7). Content that cannot be read becomes a problem, never an exception. */
+import type { Stats } from 'node:fs';
+import path from 'node:path';
+import { type Curriculum, CurriculumError, parseCurriculum, stageAt } from '../curriculum';
+import { liveness } from '../training/runningProcess';
+import { readFailure } from './disk';
+import { foreignFacts } from './foreignFacts';
+import type { JsonObject } from './json';
+import { TAIL_BYTES, lastLogged } from './lastLogged';
+import type { Checkpoint, Run } from './model';
+import { readBest, readBirth, readExit, readPins, readProcess } from './runFiles';
+import { runState } from './runState';
+import {
+  type CheckpointContent,
+  type CheckpointPlace,
+  assembleCheckpoint,
+  readCheckpointContent,
+} from './scanCheckpoint';
+import type { ScanContext } from './scanContext';
+
+/** Any of these makes a folder a run. train.log and process.json are there before the trainer has said anything. */
+const RUN_MARKS = new Set([
+  'run.json',
+  'config.json',
+  'checkpoints',
+  'metrics.jsonl',
+  'training_log.jsonl',
+  'process.json',
+  'exit.json',
+]);
+
+/**
+ * Scans one run's folder.
+ *
+ * @param runPath absolute
+ * @param name as shown; the folder's name, or `parent/child` for a nested sequential run
+ * @returns null when the folder is gone or is no run
+ */
+export async function scanRun(
+  runPath: string,
+  context: ScanContext,
+  name: string = path.basename(runPath),
+): Promise<Run | null> {
+  const { disk } = context;
+  let names: readonly string[];
+  try {
+    const entries = await disk.list(runPath);
+    if (entries === null) return null;
+    names = entries.map((entry) => entry.name);
+  } catch (error) {
+    context.problem(runPath, readFailure(error));
+    return null;
+  }
+  if (!names.some((entry) => RUN_MARKS.has(entry))) return null;
+
+  const inRun = (file: string): string => path.join(runPath, file);
+  const birth = await context.readJson(inRun('run.json'), readBirth);
+  const config = await context.readJson(inRun('config.json'), (json) => json);
+  const process = await context.readJson(inRun('process.json'), readProcess);
+  const exit = await context.readJson(inRun('exit.json'), readExit);
+  const best = await context.readJson(inRun('best.json'), readBest);
+  const pins = await context.readJson(inRun('pins.json'), readPins);
+  const logged = await readLastLogged(runPath, context);
+
+  const alive = process === null ? 'dead' : liveness(process);
+  const found = await readCheckpoints(runPath, process !== null && alive !== 'dead', context);
+
+  const foreign = await foreignFacts(found.checkpoints, found.final, context);
+  const curriculum = foreign?.curriculum ?? curriculumOf(config, inRun('config.json'), context);
+  const stageOf = (step: number): string | null => (curriculum === null ? null : stageAt(curriculum, step).stage.name);
+  const assemble = ({ place, content }: FoundCheckpoint): Checkpoint => {
+    const step = place.step ?? content.step ?? foreign?.finalStep ?? 0;
+    const flags = { step, stage: stageOf(step), best: best === place.name, pinned: pins?.has(place.name) ?? false };
+    return context.reuseCheckpoint(content.signature, () => assembleCheckpoint(place, content, flags));
+  };
+  const checkpoints = found.checkpoints.map(assemble).sort((a, b) => a.step - b.step);
+  const final = found.final === null ? null : assemble(found.final);
+  const newest = checkpoints.findLast((checkpoint) => checkpoint.state === 'complete') ?? null;
+
+  const step = logged?.step ?? Math.max(newest?.step ?? 0, final?.step ?? 0);
+  const maxSteps = numberOf(config?.max_steps) ?? foreign?.maxSteps ?? null;
+  const finalDone = final?.state === 'complete';
+  const growing = await newestGrowth(runPath, birth === null, context);
+  return {
+    name,
+    id: birth?.id ?? null,
+    path: runPath,
+    state: runState({
+      process,
+      liveness: alive,
+      exit,
+      loggedEnd: logged?.end ?? null,
+      step,
+      maxSteps,
+      finalStep: finalDone ? (found.final?.content.step ?? foreign?.finalStep ?? null) : null,
+      hasFinal: finalDone,
+      ours: birth !== null,
+      lastSign: growing,
+      now: context.now(),
+    }),
+    step,
+    maxSteps,
+    stage: stageOf(step),
+    created: birth?.created ?? (await bornAt(runPath, context)),
+    parent: birth?.parent ?? null,
+    config,
+    curriculum,
+    process,
+    exit,
+    loss: logged?.loss ?? newest?.loss ?? null,
+    checkpoints,
+    final,
+  };
+}
+
+export interface FoundCheckpoint {
+  readonly place: CheckpointPlace;
+  readonly content: CheckpointContent;
+}
+
+const SAVED = /^checkpoint-(\d{1,15})$/;
+/** Our trainer writes beside the target and renames (contract section 2). */
+const BEING_SAVED = /^\.tmp-checkpoint-(\d{1,15})-/;
+
+async function readCheckpoints(
+  runPath: string,
+  training: boolean,
+  context: ScanContext,
+): Promise<{ checkpoints: FoundCheckpoint[]; final: FoundCheckpoint | null }> {
+  const folder = path.join(runPath, 'checkpoints');
+  const found = new Map<string, FoundCheckpoint>();
+  try {
+    // `best` (a full copy in other trainers' runs) and leftovers of deletes and dead saves are not checkpoints of their own.
+    for (const entry of (await context.disk.list(folder)) ?? []) {
+      const saved = entry.name === 'final' ? null : SAVED.exec(entry.name);
+      const saving = training && saved === null ? BEING_SAVED.exec(entry.name) : null;
+      if (entry.name !== 'final' && saved === null && saving === null) continue;
+      const step = (saved ?? saving)?.[1];
+      const name = step === undefined ? 'final' : `checkpoint-${step}`;
+      if (saving !== null && found.has(name)) continue;
+      const place: CheckpointPlace = {
+        name,
+        path: path.join(folder, name),
+        folder: path.join(folder, entry.name),
+        step: step === undefined ? null : Number(step),
+      };
+      const content = await readCheckpointContent(place, context);
+      if (content !== null) found.set(name, { place, content });
+    }
+  } catch (error) {
+    context.problem(folder, readFailure(error));
+  }
+  const final = found.get('final') ?? null;
+  found.delete('final');
+  return { checkpoints: [...found.values()], final };
+}
+
+async function readLastLogged(runPath: string, context: ScanContext): Promise<ReturnType<typeof lastLogged> | null> {
+  for (const file of ['metrics.jsonl', 'training_log.jsonl']) {
+    const log = path.join(runPath, file);
+    try {
+      const logged = await context.readCached(log, lastLogged, { tailBytes: TAIL_BYTES });
+      if (logged !== null) return logged;
+    } catch (error) {
+      context.problem(log, readFailure(error));
+    }
+  }
+  return null;
+}
+
+function curriculumOf(config: JsonObject | null, file: string, context: ScanContext): Curriculum | null {
+  const text = config?.curriculum_stages;
+  if (typeof text !== 'string') return null;
+  try {
+    return parseCurriculum(text);
+  } catch (error) {
+    if (!(error instanceof CurriculumError)) throw error;
+    context.problem(file, `curriculum_stages: ${error.message}`);
+    return null;
+  }
+}
+
+/**
+ * When the files that grow while training last changed, Unix seconds. For runs without a process.json only a log that has
+ * been growing counts: one that was just copied or unpacked is as new as its folder, and nobody trains it.
+ */
+async function newestGrowth(runPath: string, foreign: boolean, context: ScanContext): Promise<number> {
+  let newest = 0;
+  for (const file of ['metrics.jsonl', 'training_log.jsonl', 'train.log', 'process.json']) {
+    const stats = await context.disk.stat(path.join(runPath, file)).catch(() => null);
+    if (stats === null || (foreign && !grewSinceBirth(stats))) continue;
+    newest = Math.max(newest, stats.mtimeMs / 1000);
+  }
+  return newest;
+}
+
+function grewSinceBirth(stats: Stats): boolean {
+  return stats.birthtimeMs === 0 || stats.mtimeMs - stats.birthtimeMs > 2000;
+}
+
+/** For runs without run.json: the oldest time that the folder tells of itself, Unix seconds. */
+async function bornAt(runPath: string, context: ScanContext): Promise<number> {
+  const stats = await context.disk.stat(runPath).catch(() => null);
+  if (stats === null) return 0;
+  return (stats.birthtimeMs > 0 ? Math.min(stats.birthtimeMs, stats.mtimeMs) : stats.mtimeMs) / 1000;
+}
+
+function numberOf(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}

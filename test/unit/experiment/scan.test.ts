@@ -1,0 +1,441 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Run } from '../../../src/core/experiment/model';
+import { ScanContext, scanRun, scanWorkspace } from '../../../src/core/experiment/scan';
+import { PacedDisk } from '../../../src/core/experiment/disk';
+import { procStat, thisHost } from '../../../src/core/training/runningProcess';
+import { FixtureWorkspace, metricsLine } from './fixtureWorkspace';
+
+/** process.json of a process on this machine. */
+function named(pid: number, more: object = {}): object {
+  return {
+    schema: 1,
+    host: thisHost().name,
+    boot_id: thisHost().bootId,
+    pid,
+    started: 1,
+    start_ticks: procStat(pid)?.startTicks ?? 0,
+    launcher: 'local',
+    job: null,
+    segment: 1,
+    ...more,
+  };
+}
+
+describe('scanning a workspace', () => {
+  let ws: FixtureWorkspace;
+  beforeEach(() => {
+    ws = new FixtureWorkspace();
+  });
+  afterEach(() => {
+    ws.remove();
+  });
+
+  async function only(): Promise<Run> {
+    const { runs, problems } = await scanWorkspace(ws.root);
+    assert.deepEqual(problems, []);
+    assert.equal(runs.length, 1);
+    return runs[0]!;
+  }
+
+  it('finds nothing, and no problem, where there is no experiments folder', async () => {
+    const { runs, problems, experiments } = await scanWorkspace(ws.root);
+    assert.deepEqual([runs, problems], [[], []]);
+    assert.equal(experiments, ws.experiments);
+  });
+
+  it('takes another experiments folder, and leaves folders alone that are no runs', async () => {
+    fs.mkdirSync(path.join(ws.root, 'out', 'empty'), { recursive: true });
+    fs.mkdirSync(path.join(ws.root, 'out', 'r', 'checkpoints'), { recursive: true });
+    fs.writeFileSync(path.join(ws.root, 'out', 'notes.txt'), '');
+    const { runs } = await scanWorkspace(ws.root, { experimentsFolder: 'out' });
+    assert.deepEqual(
+      runs.map((run) => run.name),
+      ['r'],
+    );
+  });
+
+  it('reads a run: steps, stage, flags, sizes', async () => {
+    ws.run('demo');
+    ws.checkpoint('demo', 50);
+    ws.checkpoint('demo', 150);
+    ws.checkpoint('demo', 100);
+    ws.write('demo/best.json', {
+      schema: 1,
+      checkpoint: 'checkpoint-100',
+      step: 100,
+      metric: 'eval_loss/total',
+      value: 1,
+    });
+    ws.write('demo/pins.json', { schema: 1, checkpoints: ['checkpoint-50'] });
+    ws.metrics('demo', [
+      { event: 'start', segment: 1, resume_step: 0 },
+      metricsLine(160, 0.25),
+      metricsLine(170, 'NaN'),
+    ]);
+    fs.appendFileSync(path.join(ws.experiments, 'demo', 'metrics.jsonl'), '{"event":"metrics","st');
+    const run = await only();
+    assert.equal(run.id, 'id-demo');
+    assert.equal(run.step, 170);
+    assert.equal(run.maxSteps, 300);
+    assert.equal(run.stage, 'mixed');
+    assert.ok(Number.isNaN(run.loss));
+    assert.equal(run.state, 'interrupted');
+    assert.deepEqual(
+      run.checkpoints.map((c) => [c.name, c.step, c.state, c.stage, c.best, c.pinned, c.time]),
+      [
+        ['checkpoint-50', 50, 'complete', 'teacher', false, true, 5050],
+        ['checkpoint-100', 100, 'complete', 'mixed', true, false, 5100],
+        ['checkpoint-150', 150, 'complete', 'mixed', false, false, 5150],
+      ],
+    );
+    const newest = run.checkpoints[2]!;
+    assert.equal(newest.loss, 1 / 150);
+    assert.equal(newest.evalLoss, 2 / 150);
+    assert.equal(newest.files.length, 5);
+    assert.equal(
+      newest.bytes,
+      newest.files.reduce((sum, file) => sum + file.bytes, 0),
+    );
+  });
+
+  it('a resume sets the step back to where it began', async () => {
+    ws.run('demo');
+    ws.checkpoint('demo', 100);
+    ws.metrics('demo', [metricsLine(140, 1), { event: 'start', segment: 2, resume_step: 100 }]);
+    assert.equal((await only()).step, 100);
+  });
+
+  it('reads only the end of a long metrics file', async () => {
+    ws.run('demo');
+    ws.metrics(
+      'demo',
+      Array.from({ length: 5000 }, (_, i) => metricsLine(i, i)),
+    );
+    const run = await only();
+    assert.equal(run.step, 4999);
+    assert.equal(run.loss, 4999);
+  });
+
+  describe('state of a checkpoint', () => {
+    async function stateAfter(damage: (folder: string) => void): Promise<[string, string | null]> {
+      ws.run('demo');
+      damage(ws.checkpoint('demo', 100));
+      const [checkpoint] = (await only()).checkpoints;
+      assert.ok(checkpoint);
+      return [checkpoint.state, checkpoint.stateReason];
+    }
+
+    it('a file that is missing', async () => {
+      assert.deepEqual(
+        await stateAfter((at) => {
+          fs.rmSync(path.join(at, 'npt_weights.pt'));
+        }),
+        ['broken', 'npt_weights.pt is missing'],
+      );
+    });
+    it('a file that was cut off', async () => {
+      const [state, reason] = await stateAfter((at) => {
+        fs.truncateSync(path.join(at, 'training_state.pt'), 3);
+      });
+      assert.equal(state, 'broken');
+      assert.match(reason ?? '', /training_state\.pt has 3 bytes, its manifest says \d+/);
+    });
+    it('a manifest that is no JSON', async () => {
+      assert.deepEqual(
+        await stateAfter((at) => {
+          fs.writeFileSync(path.join(at, 'manifest.json'), '{');
+        }),
+        ['broken', 'manifest.json is not valid JSON'],
+      );
+    });
+    it('a manifest of a later version', async () => {
+      const [state, reason] = await stateAfter((at) => {
+        fs.writeFileSync(path.join(at, 'manifest.json'), '{"schema": 2, "files": {}}');
+      });
+      assert.equal(state, 'broken');
+      assert.match(reason ?? '', /schema 2; this version of NPT Checkpoints reads schema 1/);
+    });
+    it('a folder with another step than its manifest', async () => {
+      assert.deepEqual(
+        await stateAfter((at) => {
+          fs.renameSync(at, at.replace('-100', '-200'));
+        }),
+        ['broken', 'its manifest says step 100'],
+      );
+    });
+    it('a checkpoint that is damaged in place is noticed by a scan that remembers it', async () => {
+      ws.run('demo');
+      const at = ws.checkpoint('demo', 100);
+      const context = new ScanContext();
+      const first = await scanWorkspace(ws.root, { context });
+      assert.equal(first.runs[0]?.checkpoints[0]?.state, 'complete');
+      const again = await scanWorkspace(ws.root, { context });
+      assert.equal(again.runs[0]?.checkpoints[0], first.runs[0].checkpoints[0], 'unchanged: the same object');
+      fs.truncateSync(path.join(at, 'npt_weights.pt'), 1);
+      const damaged = await scanWorkspace(ws.root, { context });
+      assert.equal(damaged.runs[0]?.checkpoints[0]?.state, 'broken');
+    });
+  });
+
+  it('shows what our trainer is saving, and only while it runs', async () => {
+    ws.run('demo');
+    fs.mkdirSync(path.join(ws.experiments, 'demo/checkpoints/.tmp-checkpoint-50-host-7'), { recursive: true });
+    assert.deepEqual((await only()).checkpoints, []);
+    ws.write('demo/process.json', named(process.pid));
+    const [saving] = (await only()).checkpoints;
+    assert.equal(saving?.state, 'writing');
+    assert.equal(saving.path, path.join(ws.experiments, 'demo/checkpoints/checkpoint-50'));
+  });
+
+  describe('state of a run', () => {
+    const end = (why: string, step: number): object => ({
+      schema: 1,
+      why,
+      step,
+      segment: 1,
+      signal: null,
+      error: null,
+      time: 1,
+    });
+
+    it('training, as long as the very process lives', async () => {
+      ws.run('demo');
+      ws.write('demo/process.json', named(process.pid));
+      assert.equal((await only()).state, 'training');
+      ws.write('demo/process.json', named(process.pid, { start_ticks: 1 }));
+      assert.equal((await only()).state, 'interrupted', 'the pid was reused');
+      ws.write('demo/process.json', named(process.pid, { boot_id: 'before the restart' }));
+      assert.equal((await only()).state, 'interrupted', 'the machine was restarted');
+    });
+
+    it('not training when the process is a zombie', async () => {
+      // exec replaces the shell by something that never waits for the child that ends after it.
+      const parent = spawn('sh', ['-c', 'sleep 0.05 & echo $!; exec sleep 30'], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      try {
+        const pid = Number(
+          await new Promise((resolve) =>
+            parent.stdout.once('data', (data: Buffer) => {
+              resolve(data.toString());
+            }),
+          ),
+        );
+        for (let i = 0; i < 200 && procStat(pid)?.state !== 'Z'; i++)
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        assert.equal(procStat(pid)?.state, 'Z');
+        ws.run('demo');
+        ws.write('demo/process.json', named(pid));
+        assert.equal((await only()).state, 'interrupted');
+      } finally {
+        parent.kill('SIGKILL');
+      }
+    });
+
+    it("another machine's run is training as long as its files change", async () => {
+      ws.run('demo');
+      const file = ws.write(
+        'demo/process.json',
+        named(1, { host: 'elsewhere', boot_id: 'x', launcher: 'slurm', job: '17' }),
+      );
+      assert.equal((await only()).state, 'training');
+      fs.utimesSync(file, 1000, 1000);
+      assert.equal((await only()).state, 'interrupted');
+    });
+
+    it('queued: a job that did not start yet', async () => {
+      ws.run('demo');
+      ws.write('demo/process.json', named(0, { launcher: 'slurm', job: '17' }));
+      const run = await only();
+      assert.equal(run.state, 'queued');
+      assert.equal(run.process?.job, '17');
+    });
+
+    for (const [why, state] of [
+      ['done', 'finished'],
+      ['stopped', 'stopped'],
+      ['failed', 'failed'],
+      ['preempted', 'interrupted'],
+      ['killed', 'interrupted'],
+    ] as const) {
+      it(`${state}: exit.json says ${why}`, async () => {
+        ws.run('demo');
+        ws.write('demo/exit.json', end(why, 10));
+        assert.equal((await only()).state, state);
+      });
+    }
+
+    it('finished: final/ at the last step; interrupted again when the run was extended', async () => {
+      ws.run('demo');
+      ws.checkpoint('demo', 300);
+      ws.checkpoint('demo', 300, { name: 'final' });
+      const run = await only();
+      assert.equal(run.state, 'finished');
+      assert.equal(run.final?.step, 300);
+      assert.equal(run.checkpoints.length, 1);
+      ws.run('demo', { config: { max_steps: 400 } });
+      assert.equal((await only()).state, 'interrupted');
+    });
+
+    it('what the metrics say, where exit.json was lost', async () => {
+      ws.run('demo');
+      ws.metrics('demo', [metricsLine(10, 1), { event: 'end', why: 'stopped', step: 10 }]);
+      assert.equal((await only()).state, 'stopped');
+      ws.metrics('demo', [{ event: 'start', segment: 2, resume_step: 10 }]);
+      assert.equal((await only()).state, 'interrupted');
+    });
+  });
+
+  describe('runs of other trainers', () => {
+    function old(...relative: string[]): void {
+      for (const file of relative) fs.utimesSync(path.join(ws.experiments, file), 1000, 1000);
+    }
+
+    it('has no run.json; bare NaN in its log; complete is where config.json is', async () => {
+      ws.write('their/config.json', '{"np_rank": 64, "max_steps": 90, "x": NaN}');
+      ws.write('their/training_log.jsonl', '{"step": 80, "total_loss": 2.5}\n{"step": 85, "total_loss": NaN}\n');
+      for (const file of ['npt_weights.pt', 'training_state.pt', 'multi_layer_state.pt']) {
+        ws.write(`their/checkpoints/checkpoint-80/${file}`, 'x');
+        ws.write(`their/checkpoints/checkpoint-90/${file}`, 'x');
+      }
+      ws.write('their/checkpoints/checkpoint-80/config.json', { max_steps: 90 });
+      const run = await only();
+      assert.equal(run.id, null);
+      assert.equal(run.step, 85);
+      assert.ok(Number.isNaN(run.loss));
+      assert.equal(run.state, 'interrupted', 'a log that was just copied does not make it a training run');
+      assert.deepEqual(
+        run.checkpoints.map((c) => c.state),
+        ['complete', 'writing'],
+      );
+      old(
+        ...['npt_weights.pt', 'training_state.pt', 'multi_layer_state.pt'].map(
+          (f) => `their/checkpoints/checkpoint-90/${f}`,
+        ),
+      );
+      assert.match((await only()).checkpoints[1]?.stateReason ?? '', /config\.json is missing/);
+    });
+
+    it('the older form has two files', async () => {
+      ws.write('older/checkpoints/checkpoint-5/npt_weights.pt', 'x');
+      ws.write('older/checkpoints/checkpoint-5/training_state.pt', 'x');
+      ws.write('older/checkpoints/checkpoint-6/npt_weights.pt', 'x');
+      old(
+        'older/checkpoints/checkpoint-5/npt_weights.pt',
+        'older/checkpoints/checkpoint-5/training_state.pt',
+        'older/checkpoints/checkpoint-6/npt_weights.pt',
+      );
+      assert.deepEqual(
+        (await only()).checkpoints.map((c) => [c.state, c.stateReason]),
+        [
+          ['complete', null],
+          ['broken', 'training_state.pt is missing'],
+        ],
+      );
+    });
+
+    it('sequential runs are nested one level deeper', async () => {
+      for (const layer of ['layer_14_a', 'layer_15_b'])
+        ws.write(`seq/${layer}/checkpoints/checkpoint-5/npt_weights.pt`, 'x');
+      const { runs } = await scanWorkspace(ws.root);
+      assert.deepEqual(runs.map((run) => run.name).sort(), ['seq/layer_14_a', 'seq/layer_15_b']);
+    });
+  });
+
+  it('lineage goes by id: a renamed parent shows its new name', async () => {
+    ws.run('old-name');
+    ws.run('child', {
+      run: { created: 2000, parent: { id: 'id-old-name', run: 'old-name', checkpoint: 'checkpoint-50', step: 50 } },
+    });
+    fs.renameSync(path.join(ws.experiments, 'old-name'), path.join(ws.experiments, 'new-name'));
+    const { runs, problems } = await scanWorkspace(ws.root);
+    assert.deepEqual(
+      runs.map((run) => run.name),
+      ['child', 'new-name'],
+      'newest first',
+    );
+    assert.deepEqual(runs[0]?.parent, { id: 'id-old-name', run: 'new-name', checkpoint: 'checkpoint-50', step: 50 });
+    assert.deepEqual(problems, []);
+    fs.cpSync(path.join(ws.experiments, 'new-name'), path.join(ws.experiments, 'copy'), { recursive: true });
+    assert.match((await scanWorkspace(ws.root)).problems[0]?.message ?? '', /has the same id as/);
+  });
+
+  it('says in one line what it cannot read, and goes on', async () => {
+    ws.run('good');
+    ws.run('bad', { config: { curriculum_stages: 'teachr:5' } });
+    ws.write('bad/run.json', '[1]');
+    ws.write('bad/best.json', '');
+    ws.write('bad/process.json', { schema: 9 });
+    fs.rmSync(path.join(ws.experiments, 'bad/exit.json'), { force: true });
+    fs.mkdirSync(path.join(ws.experiments, 'bad/exit.json'));
+    fs.writeFileSync(path.join(ws.experiments, 'bad/checkpoints'), 'a file');
+    const { runs, problems } = await scanWorkspace(ws.root);
+    assert.deepEqual(runs.map((run) => run.name).sort(), ['bad', 'good']);
+    assert.deepEqual(problems.map((p) => path.basename(p.path)).sort(), [
+      'best.json',
+      'config.json',
+      'exit.json',
+      'process.json',
+      'run.json',
+    ]);
+    for (const { message } of problems) assert.ok(message !== '' && !message.includes('\n'), message);
+  });
+
+  it('the slow path (asynchronous) sees the same', async () => {
+    ws.run('demo');
+    ws.checkpoint('demo', 50);
+    ws.metrics('demo', [metricsLine(60, 0.5)]);
+    const fast = await scanWorkspace(ws.root);
+    const slow = await scanWorkspace(ws.root, { context: new ScanContext(new PacedDisk(true)) });
+    assert.deepEqual(slow, fast);
+  });
+
+  it('gives null for a folder that is gone or no run', async () => {
+    const context = new ScanContext();
+    assert.equal(await scanRun(path.join(ws.root, 'nothing'), context), null);
+    assert.equal(await scanRun(ws.root, context), null);
+  });
+
+  it('scans 20 runs of 50 checkpoints quickly, in slices, and gives what did not change as the same objects', async function () {
+    this.timeout(20000);
+    const content = Buffer.from('x');
+    for (let r = 0; r < 20; r++) {
+      ws.run(`run-${r}`);
+      for (let c = 1; c <= 50; c++) {
+        const at = path.join(ws.experiments, `run-${r}/checkpoints/checkpoint-${c}`);
+        fs.mkdirSync(at, { recursive: true });
+        const files: Record<string, object> = {};
+        for (const name of ['npt_weights.pt', 'training_state.pt', 'multi_layer_state.pt', 'config.json']) {
+          fs.writeFileSync(path.join(at, name), content);
+          files[name] = { bytes: 1 };
+        }
+        fs.writeFileSync(path.join(at, 'manifest.json'), JSON.stringify({ schema: 1, step: c, files }));
+      }
+    }
+    const context = new ScanContext();
+    let longest = 0;
+    let last = performance.now();
+    const watchdog = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 1);
+    const start = performance.now();
+    const first = await scanWorkspace(ws.root, { context });
+    const cold = performance.now() - start;
+    const second = await scanWorkspace(ws.root, { context });
+    const warm = performance.now() - start - cold;
+    clearInterval(watchdog);
+    console.log(`      cold ${cold.toFixed(0)} ms, warm ${warm.toFixed(0)} ms, longest pause ${longest.toFixed(0)} ms`);
+    assert.equal(first.runs.length, 20);
+    assert.equal(
+      second.runs.reduce((sum, run) => sum + run.checkpoints.length, 0),
+      1000,
+    );
+    assert.ok(second.runs.every((run, i) => run.checkpoints.every((c, j) => c === first.runs[i]?.checkpoints[j])));
+    // Generous: several sessions share the machine that runs the tests.
+    assert.ok(warm < 1000, `${warm} ms`);
+  });
+});

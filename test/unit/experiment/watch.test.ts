@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Run } from '../../../src/core/experiment/model';
+import { WorkspaceWatcher, type WatchOptions, type WorkspaceChange } from '../../../src/core/experiment/watch';
+import { procStat, thisHost } from '../../../src/core/training/runningProcess';
+import { FixtureWorkspace, metricsLine } from './fixtureWorkspace';
+
+describe('watching a workspace', () => {
+  let ws: FixtureWorkspace;
+  let watcher: WorkspaceWatcher | undefined;
+  let changes: WorkspaceChange[];
+  let wake: () => void;
+
+  beforeEach(() => {
+    ws = new FixtureWorkspace();
+    changes = [];
+    wake = () => undefined;
+  });
+  afterEach(() => {
+    watcher?.dispose();
+    watcher = undefined;
+    ws.remove();
+  });
+
+  async function start(options: WatchOptions = {}): Promise<WorkspaceWatcher> {
+    watcher = new WorkspaceWatcher(ws.root, {
+      ...options,
+      onDidChange: (change) => {
+        changes.push(change);
+        wake();
+      },
+    });
+    await watcher.rescan();
+    return watcher;
+  }
+
+  const runOf = (name: string): Run | undefined => watcher?.current.runs.find((run) => run.name === name);
+
+  /** Resolves with the milliseconds until the model says so; rejects after two seconds. */
+  async function until(condition: () => boolean, within = 2500): Promise<number> {
+    const from = performance.now();
+    while (!condition()) {
+      const left = within - (performance.now() - from);
+      if (left <= 0)
+        assert.fail(`not within ${within} ms; runs: ${JSON.stringify(watcher?.current.runs.map((r) => r.name))}`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    return performance.now() - from;
+  }
+
+  /** Lets chokidar finish looking at what is there: its watches are what these tests are about. */
+  const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 400));
+
+  it('has a new checkpoint within a second of its rename, and says which run changed', async () => {
+    ws.run('a');
+    ws.checkpoint('a', 50);
+    ws.run('b');
+    await start();
+    assert.equal(watcher?.degraded, null);
+    await settled();
+    changes.length = 0;
+    const other = runOf('b');
+    ws.checkpoint('a', 100);
+    const took = await until(() => runOf('a')?.checkpoints.length === 2);
+    assert.ok(took < 1000, `${took} ms`);
+    assert.equal(runOf('a')?.checkpoints[1]?.state, 'complete');
+    assert.deepEqual(changes.at(-1)?.changedRuns, [path.join(ws.experiments, 'a')]);
+    assert.equal(runOf('b'), other, 'what did not change is the same object');
+  });
+
+  it('sees checkpoints and runs go', async () => {
+    ws.run('a');
+    const gone = ws.checkpoint('a', 50);
+    ws.run('b');
+    await start();
+    await settled();
+    fs.rmSync(gone, { recursive: true });
+    await until(() => runOf('a')?.checkpoints.length === 0);
+    fs.rmSync(path.join(ws.experiments, 'b'), { recursive: true });
+    await until(() => runOf('b') === undefined);
+    assert.ok(changes.at(-1)?.changedRuns.includes(path.join(ws.experiments, 'b')));
+  });
+
+  it('sees a new run, its checkpoints, pins and the end of its process', async () => {
+    ws.run('a');
+    await start();
+    await settled();
+    ws.run('late');
+    await until(() => runOf('late') !== undefined);
+    ws.checkpoint('late', 50);
+    await until(() => runOf('late')?.checkpoints.length === 1);
+    ws.write('late/pins.json', { schema: 1, checkpoints: ['checkpoint-50'] });
+    await until(() => runOf('late')?.checkpoints[0]?.pinned === true);
+    ws.write('late/exit.json', { schema: 1, why: 'failed', step: 50, segment: 1, signal: null, error: 'x', time: 1 });
+    await until(() => runOf('late')?.state === 'failed');
+  });
+
+  it('follows an experiments folder that comes, goes and comes again', async () => {
+    await start();
+    assert.deepEqual(watcher?.current.runs, []);
+    ws.run('a');
+    await until(() => runOf('a') !== undefined);
+    fs.rmSync(ws.experiments, { recursive: true });
+    await until(() => runOf('a') === undefined);
+    ws.run('b');
+    await until(() => runOf('b') !== undefined);
+    await settled();
+    ws.checkpoint('b', 50);
+    await until(() => runOf('b')?.checkpoints.length === 1);
+  });
+
+  it('keeps the step of a training run live, though nothing watches its metrics', async () => {
+    ws.run('a');
+    ws.write('a/process.json', {
+      schema: 1,
+      host: thisHost().name,
+      boot_id: thisHost().bootId,
+      pid: process.pid,
+      started: 1,
+      start_ticks: procStat(process.pid)?.startTicks,
+      launcher: 'local',
+      job: null,
+      segment: 1,
+    });
+    ws.metrics('a', [metricsLine(10, 1)]);
+    await start();
+    assert.equal(runOf('a')?.state, 'training');
+    ws.metrics('a', [metricsLine(20, 0.5)]);
+    await until(() => runOf('a')?.step === 20);
+    assert.equal(runOf('a')?.loss, 0.5);
+  });
+
+  it('sees nested sequential runs get checkpoints', async () => {
+    ws.write('seq/layer_14_x/checkpoints/checkpoint-5/npt_weights.pt', 'x');
+    await start();
+    await settled();
+    ws.write('seq/layer_14_x/checkpoints/checkpoint-6/npt_weights.pt', 'x');
+    await until(() => runOf('seq/layer_14_x')?.checkpoints.length === 2);
+  });
+
+  it('follows an experiments folder that is a link', async () => {
+    fs.mkdirSync(path.join(ws.root, 'big-disk'));
+    fs.symlinkSync(path.join(ws.root, 'big-disk'), ws.experiments);
+    ws.run('a');
+    await start();
+    await settled();
+    ws.checkpoint('a', 50);
+    const took = await until(() => runOf('a')?.checkpoints.length === 1);
+    assert.ok(took < 1000, `${took} ms`);
+  });
+
+  it('without watches it scans, and says so', async () => {
+    ws.run('a');
+    await start({ scanOnly: true });
+    assert.match(watcher?.degraded ?? '', /Watching is off: changes are found by scanning every 5 s\./);
+    ws.checkpoint('a', 50);
+    await watcher?.rescan();
+    assert.equal(runOf('a')?.checkpoints.length, 1);
+  });
+
+  it('watches little: run folders and names in checkpoints, not what is inside', async () => {
+    for (let r = 0; r < 10; r++) {
+      ws.run(`r${r}`);
+      for (let c = 1; c <= 5; c++) ws.checkpoint(`r${r}`, c * 10);
+    }
+    await start();
+    await settled();
+    const watches = ownInotifyWatches();
+    if (watches !== null) assert.ok(watches <= 10 * 4 + 10, `${watches} watches for 10 runs of 5 checkpoints`);
+  });
+
+  it('rescans that are asked for at once are one running and one queued', async () => {
+    ws.run('a');
+    await start();
+    ws.checkpoint('a', 50);
+    await Promise.all(Array.from({ length: 20 }, async () => watcher?.rescan()));
+    assert.equal(runOf('a')?.checkpoints.length, 1);
+  });
+
+  it('says nothing after dispose', async () => {
+    ws.run('a');
+    await start();
+    await settled();
+    const said = changes.length;
+    watcher?.dispose();
+    ws.checkpoint('a', 50);
+    await settled();
+    assert.equal(changes.length, said);
+  });
+});
+
+/** inotify watches that this process holds, from /proc (one `inotify wd:` line each); null where there is no /proc. */
+function ownInotifyWatches(): number | null {
+  if (process.platform !== 'linux') return null;
+  let watches = 0;
+  for (const fd of fs.readdirSync('/proc/self/fdinfo')) {
+    try {
+      watches += fs
+        .readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')
+        .split('\n')
+        .filter((line) => line.startsWith('inotify')).length;
+    } catch {
+      // Closed meanwhile.
+    }
+  }
+  return watches;
+}
