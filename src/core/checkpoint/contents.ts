@@ -1,0 +1,161 @@
+/** The plain values of a checkpoint's states, taken out of what the reader found; each null where it is not what it should be. */
+import { asInteger, PyDict, sequenceItems, Tensor, toPlain, type PyValue } from '../torchfile/values';
+
+/** One entry of `curriculum_schedule` as it was stored. */
+export interface ScheduleEntry {
+  readonly name: string;
+  /** Exclusive end, absolute. */
+  readonly untilStep: number;
+  readonly mixingRatio: number | null;
+  readonly mlpMixingRatio: number | null;
+}
+
+export interface MultiLayerState {
+  /** Every key that is there. */
+  readonly keys: readonly string[];
+  readonly layersToTrain: readonly number[] | null;
+  readonly curriculumSchedule: readonly ScheduleEntry[] | null;
+  readonly currentStageIndex: number | null;
+  /** Loss weight by layer. */
+  readonly layerWeights: ReadonlyMap<number, number> | null;
+}
+
+export function readMultiLayerState(value: PyValue): MultiLayerState | null {
+  if (!(value instanceof PyDict)) return null;
+  return {
+    keys: keysOf(value),
+    layersToTrain: integers(value.get('layers_to_train')),
+    curriculumSchedule: schedule(value.get('curriculum_schedule')),
+    currentStageIndex: asInteger(value.get('current_stage_index')),
+    layerWeights: layerWeights(value.get('layer_weights'), integers(value.get('layers_to_train'))),
+  };
+}
+
+export interface OptimizerGroup {
+  readonly params: readonly number[] | null;
+  readonly learningRate: number | null;
+}
+
+export interface OptimizerState {
+  readonly groups: readonly OptimizerGroup[];
+  /** Each parameter's state by its index: name and shape of every tensor in it. */
+  readonly state: ReadonlyMap<number, readonly { readonly name: string; readonly tensor: Tensor }[]>;
+}
+
+export interface TrainingState {
+  readonly keys: readonly string[];
+  /** Only files of our own trainer have it. */
+  readonly schema: number | null;
+  readonly globalStep: number | null;
+  readonly batchCount: number | null;
+  readonly optimizer: OptimizerState | null;
+  /** Plain copy; null when absent or not a dict. */
+  readonly scheduler: Readonly<Record<string, unknown>> | null;
+  readonly hasScaler: boolean;
+  /** Older checkpoints keep their arguments here. */
+  readonly config: Readonly<Record<string, unknown>> | null;
+  /** The checkpoint was merged from several runs: its optimizer state belongs to none of them. */
+  readonly merged: boolean;
+}
+
+export function readTrainingState(value: PyValue): TrainingState | null {
+  if (!(value instanceof PyDict)) return null;
+  const scaler = value.get('scaler_state_dict');
+  return {
+    keys: keysOf(value),
+    schema: asInteger(value.get('schema')),
+    globalStep: asInteger(value.get('global_step')),
+    batchCount: asInteger(value.get('batch_count')),
+    optimizer: optimizer(value.get('optimizer_state_dict')),
+    scheduler: plainDict(value.get('scheduler_state_dict')),
+    hasScaler: scaler !== undefined && scaler !== null,
+    config: plainDict(value.get('config')),
+    merged: value.has('merge_info'),
+  };
+}
+
+function keysOf(value: PyDict): string[] {
+  return [...value.entries()].map(([key]) => key).filter((key) => typeof key === 'string');
+}
+
+function plainDict(value: PyValue | undefined): Readonly<Record<string, unknown>> | null {
+  return value instanceof PyDict ? (toPlain(value) as Record<string, unknown>) : null;
+}
+
+function integers(value: PyValue | undefined): number[] | null {
+  const items = sequenceItems(value);
+  if (!items) return null;
+  const result: number[] = [];
+  for (const item of items) {
+    const integer = asInteger(item);
+    if (integer === null) return null;
+    result.push(integer);
+  }
+  return result;
+}
+
+function number(value: PyValue | undefined): number | null {
+  return typeof value === 'number' ? value : null;
+}
+
+function schedule(value: PyValue | undefined): ScheduleEntry[] | null {
+  const items = sequenceItems(value);
+  if (!items) return null;
+  const entries: ScheduleEntry[] = [];
+  for (const item of items) {
+    if (!(item instanceof PyDict)) return null;
+    const name = item.get('name');
+    const untilStep = asInteger(item.get('until_step'));
+    if (typeof name !== 'string' || untilStep === null) return null;
+    entries.push({
+      name,
+      untilStep,
+      mixingRatio: number(item.get('mixing_ratio')),
+      mlpMixingRatio: number(item.get('mlp_mixing_ratio')),
+    });
+  }
+  return entries;
+}
+
+/** A dict by layer; some write the list that was typed, in the order of the layers. */
+function layerWeights(value: PyValue | undefined, layers: readonly number[] | null): Map<number, number> | null {
+  const weights = new Map<number, number>();
+  if (value instanceof PyDict) {
+    for (const [key, weight] of value.entries()) {
+      const layer = typeof key === 'string' && /^\d{1,6}$/.test(key) ? Number(key) : asInteger(key);
+      if (layer === null || typeof weight !== 'number') return null;
+      weights.set(layer, weight);
+    }
+    return weights;
+  }
+  const items = sequenceItems(value);
+  if (!items || items.length !== layers?.length) return null;
+  for (const [i, weight] of items.entries()) {
+    if (typeof weight !== 'number') return null;
+    weights.set(layers[i] as number, weight);
+  }
+  return weights;
+}
+
+function optimizer(value: PyValue | undefined): OptimizerState | null {
+  if (!(value instanceof PyDict)) return null;
+  const groupItems = sequenceItems(value.get('param_groups'));
+  const stateDict = value.get('state');
+  if (!groupItems || !(stateDict instanceof PyDict)) return null;
+  const groups = groupItems.map((group) =>
+    group instanceof PyDict
+      ? { params: integers(group.get('params')), learningRate: number(group.get('lr')) }
+      : { params: null, learningRate: null },
+  );
+  const state = new Map<number, { name: string; tensor: Tensor }[]>();
+  for (const [key, own] of stateDict.entries()) {
+    const index = asInteger(key);
+    if (index === null || !(own instanceof PyDict)) return null;
+    const tensors: { name: string; tensor: Tensor }[] = [];
+    for (const [name, item] of own.entries()) {
+      if (typeof name === 'string' && item instanceof Tensor) tensors.push({ name, tensor: item });
+    }
+    state.set(index, tensors);
+  }
+  return { groups, state };
+}

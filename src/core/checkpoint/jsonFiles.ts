@@ -1,0 +1,130 @@
+/** config.json and manifest.json, read with bounds. */
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+
+/** The newest schema that this version reads. */
+export const SCHEMA = 1;
+const MAX_BYTES = 8 * 1024 * 1024;
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Why a JSON file gives nothing; `missing` is not an error by itself. */
+export type JsonFailure = 'missing' | 'empty' | 'too-large' | 'not-json' | 'not-object' | 'unreadable';
+
+export type JsonResult =
+  { readonly object: JsonObject; readonly failure: null } | { readonly object: null; readonly failure: JsonFailure };
+
+/** Reads a JSON object. Python's bare NaN and Infinity are read as the strings that the contract writes for them. */
+export async function readJsonObject(path: string): Promise<JsonResult> {
+  let text: string;
+  try {
+    const handle = await open(path, 'r');
+    try {
+      const stat = await handle.stat();
+      if (!stat.isFile()) return { object: null, failure: 'unreadable' };
+      if (stat.size > MAX_BYTES) return { object: null, failure: 'too-large' };
+      text = await handle.readFile('utf8');
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    return { object: null, failure: (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'missing' : 'unreadable' };
+  }
+  if (text.trim() === '') return { object: null, failure: 'empty' };
+  const parsed = parseJson(text);
+  if (parsed === undefined) return { object: null, failure: 'not-json' };
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    return { object: null, failure: 'not-object' };
+  return { object: parsed as JsonObject, failure: null };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // Not JSON for JavaScript; Python's json writes three more words, outside of strings.
+    const widened = text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, (token) =>
+      token.startsWith('"') ? token : `"${token}"`,
+    );
+    if (widened === text) return undefined;
+    try {
+      return JSON.parse(widened) as unknown;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+export interface ManifestFile {
+  readonly bytes: number | null;
+  readonly sha256: string | null;
+}
+
+export interface Manifest {
+  readonly schema: number | null;
+  readonly step: number | null;
+  readonly segment: number | null;
+  readonly stage: string | null;
+  /** Unix seconds. */
+  readonly time: number | null;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly model: { readonly name: string | null; readonly fingerprint: string | null } | null;
+  readonly files: ReadonlyMap<string, ManifestFile>;
+  /** The manifest's own hash fits its text; null when it carries none. */
+  readonly intact: boolean | null;
+}
+
+export function readManifest(object: JsonObject): Manifest {
+  const metrics: Record<string, number> = Object.create(null) as Record<string, number>;
+  for (const [name, value] of Object.entries(asObject(object['metrics']) ?? {})) {
+    if (typeof value === 'number') metrics[name] = value;
+    else if (value === 'NaN' || value === 'Infinity' || value === '-Infinity') metrics[name] = Number(value);
+  }
+  const model = asObject(object['model']);
+  const files = new Map<string, ManifestFile>();
+  for (const [name, facts] of Object.entries(asObject(object['files']) ?? {})) {
+    const own = asObject(facts);
+    files.set(name, { bytes: integer(own?.['bytes']), sha256: text(own?.['sha256']) });
+  }
+  const sha256 = text(object['sha256']);
+  return {
+    schema: integer(object['schema']),
+    step: integer(object['step']),
+    segment: integer(object['segment']),
+    stage: text(object['stage']),
+    time: typeof object['time'] === 'number' ? object['time'] : null,
+    metrics,
+    model: model ? { name: text(model['name']), fingerprint: text(model['fingerprint']) } : null,
+    files,
+    intact: sha256 === null ? null : manifestHash(object) === sha256,
+  };
+}
+
+/** sha256 of the document without its `sha256` key, as RFC 8785 (JSON Canonicalization Scheme) writes it. */
+export function manifestHash(object: JsonObject): string {
+  const rest = Object.fromEntries(Object.entries(object).filter(([key]) => key !== 'sha256'));
+  return createHash('sha256').update(canonicalJson(rest)).digest('hex');
+}
+
+/** RFC 8785: ECMAScript's numbers and strings, keys by UTF-16 code units, no white space. */
+export function canonicalJson(value: unknown, depth = 0): string {
+  if (depth > 100 || value === null || typeof value !== 'object') return JSON.stringify(depth > 100 ? null : value);
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item, depth + 1)).join(',')}]`;
+  const object = value as Record<string, unknown>;
+  return `{${Object.keys(object)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson(object[key], depth + 1)}`)
+    .join(',')}}`;
+}
+
+function asObject(value: unknown): JsonObject | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : null;
+}
+
+function integer(value: unknown): number | null {
+  return Number.isSafeInteger(value) ? (value as number) : null;
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
