@@ -4,6 +4,7 @@
  */
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SHARED_CPU } from './demo/training.mjs';
 import { isStopping } from './setup/ending.mjs';
 import { requireNode, runCommand, SetupError } from './setup/failure.mjs';
 import { ensureNodeModules } from './setup/node-modules.mjs';
@@ -58,6 +59,7 @@ async function runSuite(suite, prepared) {
   if (lacking !== undefined) return failure(suite.name, `Could not run: ${lacking.error}`);
   const value = (tool) => prepared.get(tool)?.value;
   const env = {
+    ...SHARED_CPU,
     ...(value('chromium') === undefined ? {} : { CHROMIUM: value('chromium') }),
     ...(value('python') === undefined ? {} : { NPT_TEST_PYTHON: value('python') }),
   };

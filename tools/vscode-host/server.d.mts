@@ -17,6 +17,8 @@ export interface WorkbenchFolders {
 export interface WorkbenchOptions extends WorkbenchFolders {
   /** User settings for a fresh user-data folder, over {@link QUIET_SETTINGS}; an existing settings.json is left alone. */
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** Settings of scope machine (interpreters, launchers): a served VS Code takes those from the machine, not from the user. */
+  readonly machineSettings?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** More switches of the server, e.g. `--disable-workspace-trust`. */
   readonly args?: readonly string[];

@@ -60,8 +60,16 @@ function folders(dataFolder, options) {
     userData,
     extensions,
     settingsFile: path.join(userData, 'User/settings.json'),
+    machineSettingsFile: path.join(userData, 'Machine/settings.json'),
     args: ['--server-data-dir', dataFolder, '--user-data-dir', userData, '--extensions-dir', extensions],
   };
+}
+
+/** Writes settings unless there are some already: those are the user's. */
+function writeOnce(file, settings) {
+  if (existsSync(file)) return;
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(settings, null, 2)}\n`);
 }
 
 /** See server.d.mts. */
@@ -78,11 +86,9 @@ export function installExtension(host, dataFolder, vsix, options = {}) {
 
 /** See server.d.mts. */
 export async function startWorkbench(host, dataFolder, options = {}) {
-  const { userData, settingsFile, args } = folders(dataFolder, options);
-  mkdirSync(path.dirname(settingsFile), { recursive: true });
-  if (!existsSync(settingsFile)) {
-    writeFileSync(settingsFile, `${JSON.stringify({ ...QUIET_SETTINGS, ...options.settings }, null, 2)}\n`);
-  }
+  const { userData, settingsFile, machineSettingsFile, args } = folders(dataFolder, options);
+  writeOnce(settingsFile, { ...QUIET_SETTINGS, ...options.settings });
+  writeOnce(machineSettingsFile, options.machineSettings ?? {});
   const port = await freePort();
   const token = randomBytes(16).toString('hex');
   const server = spawn(

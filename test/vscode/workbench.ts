@@ -1,0 +1,109 @@
+/** What a person does in VS Code's window, by the names they see. Waits instead of sleeping, except where noted. */
+import type { Locator, Page } from 'playwright-core';
+
+const MENU_SETTLES_MS = 350;
+
+export class WorkbenchPage {
+  constructor(readonly page: Page) {}
+
+  /** Resolves when the window can be used. */
+  async waitReady(): Promise<void> {
+    await this.page.locator('.monaco-workbench .statusbar-item').first().waitFor({ timeout: 60_000 });
+  }
+
+  /** Shows an activity bar container by its title. */
+  async showContainer(title: string): Promise<void> {
+    const item = this.page.locator(`.activitybar .action-item:has(.action-label[aria-label^="${title}"])`).first();
+    await item.waitFor();
+    const isShown = (await item.getAttribute('class'))?.split(' ').includes('checked') === true;
+    if (!isShown) await item.click();
+  }
+
+  /** Runs a command from the palette by its full title. */
+  async runCommand(title: string): Promise<void> {
+    await this.page.keyboard.press('F1');
+    await this.quickInput().waitFor();
+    await this.quickInput().fill(`>${title}`);
+    await this.pick(title);
+  }
+
+  quickInput(): Locator {
+    return this.page.locator('.quick-input-widget:visible input.input');
+  }
+
+  /**
+   * Chooses a row of the open quick pick by its exact label. Rows are replaced while the list filters, and Enter may take
+   * a stale one, so the row itself is clicked.
+   */
+  async pick(label: string): Promise<void> {
+    await this.pickRow(label).click();
+  }
+
+  /** A row of the open quick pick by its exact label; icons at its start do not count. */
+  pickRow(label: string): Locator {
+    const text = this.page.locator('.label-name').getByText(label, { exact: true });
+    return this.page
+      .locator('.quick-input-widget:visible .quick-input-list .monaco-list-row')
+      .filter({ has: text })
+      .first();
+  }
+
+  /** Labels and descriptions of the open quick pick's visible rows, top to bottom. */
+  async pickRows(): Promise<string[]> {
+    const rows = await this.page
+      .locator('.quick-input-widget:visible .quick-input-list .monaco-list-row')
+      .allInnerTexts();
+    return rows.map((row) => row.replace(/\s+/g, ' ').trim());
+  }
+
+  /** Types into the open input box and confirms. */
+  async enter(value: string): Promise<void> {
+    await this.quickInput().fill(value);
+    await this.page.keyboard.press('Enter');
+  }
+
+  /** Opens a row's context menu and leaves it open. */
+  async openContextMenu(row: Locator): Promise<Locator> {
+    await row.click({ button: 'right' });
+    const menu = this.page.locator('.monaco-menu').last();
+    await menu.waitFor();
+    // A menu ignores clicks of its first 300 ms, so that the press that opened it does not choose.
+    await this.page.waitForTimeout(MENU_SETTLES_MS);
+    return menu;
+  }
+
+  /** Chooses an entry of an open context menu by its exact title. */
+  async chooseInMenu(menu: Locator, title: string): Promise<void> {
+    const entry = menu.locator('.action-label').getByText(title, { exact: true }).first();
+    await entry.hover();
+    await entry.click();
+    await entry.waitFor({ state: 'detached' });
+  }
+
+  /** The toast whose text matches. */
+  notification(text: string | RegExp): Locator {
+    return this.page.locator('.notifications-toasts .notification-list-item').filter({ hasText: text }).first();
+  }
+
+  async clearNotifications(): Promise<void> {
+    await this.runCommand('Notifications: Clear All Notifications');
+    await this.page.locator('.notifications-toasts .notification-list-item').first().waitFor({ state: 'detached' });
+  }
+
+  /** The rows of the terminal that is in front. */
+  terminal(): Locator {
+    return this.page.locator('.terminal-wrapper.active .xterm-rows').first();
+  }
+
+  tab(title: string | RegExp): Locator {
+    return this.page.locator('.tabs-container .tab').filter({ hasText: title }).first();
+  }
+
+  statusBar(text: string | RegExp): Locator {
+    return this.page.locator('.statusbar-item').filter({ hasText: text }).first();
+  }
+
+  async closeEditors(): Promise<void> {
+    await this.runCommand('View: Close All Editors');
+  }
+}
