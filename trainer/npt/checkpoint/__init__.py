@@ -1,0 +1,1 @@
+"""Checkpoints: what they hold, saving them, and reading them back."""

@@ -1,0 +1,67 @@
+"""The manifest: what a checkpoint's files must be, so that damage shows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from npt import SCHEMA
+from npt.storage.canonical_json import canonical, finite
+
+NAME = "manifest.json"
+STATE_FILES = ("npt_weights.pt", "training_state.pt", "multi_layer_state.pt")
+
+
+def own_hash(document: dict[str, Any]) -> str:
+    """The sha256 of a manifest without its ``sha256`` key, in canonical JSON."""
+    return hashlib.sha256(canonical({k: v for k, v in document.items() if k != "sha256"}).encode()).hexdigest()
+
+
+def signed(document: dict[str, Any]) -> dict[str, Any]:
+    """The manifest with its own hash."""
+    plain: dict[str, Any] = finite(document)
+    return {**plain, "sha256": own_hash(plain)}
+
+
+def file_hash(path: Path) -> tuple[int, str]:
+    """Size and sha256 of a file."""
+    digest, size = hashlib.sha256(), 0
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+            size += len(chunk)
+    return size, digest.hexdigest()
+
+
+def problems(folder: Path) -> list[str]:
+    """What is wrong with a checkpoint's files, each as one clause; empty when all is well.
+
+    A checkpoint without a manifest (another trainer's) only has to have its files.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return [f"{name} is missing" for name in STATE_FILES if not (folder / name).exists()]
+    try:
+        document = json.loads(path.read_bytes())
+        listed: dict[str, dict[str, Any]] = document["files"]
+        schema = int(document["schema"])
+    except (ValueError, KeyError, TypeError):
+        return [f"{NAME} cannot be read"]
+    if schema > SCHEMA:
+        return [f"{NAME} has schema {schema}; this trainer reads up to {SCHEMA}, a newer one is needed"]
+    if document.get("sha256") != own_hash(document):
+        return [f"{NAME} was changed: its own checksum does not match"]
+    found: list[str] = [f"{name} is not listed in {NAME}" for name in STATE_FILES if name not in listed]
+    for name, facts in listed.items():
+        file = folder / name
+        if not file.is_file():
+            found.append(f"{name} is missing")
+            continue
+        size, digest = file_hash(file)
+        if size != facts.get("bytes"):
+            found.append(f"{name} has {size} bytes instead of {facts.get('bytes')}")
+        elif digest != facts.get("sha256"):
+            found.append(f"{name} is damaged: its checksum does not match")
+    return found

@@ -1,0 +1,95 @@
+"""Between the stacked parameters of NP components and the named matrices that a checkpoint holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from npt.model.npt_layer import NPTDecoderLayer
+
+
+def named_pieces(layers: dict[int, NPTDecoderLayer]) -> Iterator[tuple[str, nn.Parameter, Any]]:
+    """Every matrix in a checkpoint's order: its key, the stacked parameter it is in, and how to cut it out."""
+    for index, layer in layers.items():
+        for name, modulation, parameter, rank in layer.np_component.named_pieces():
+            stacked = getattr(modulation, parameter)
+
+            def cut(tensor: Tensor, m: Any = modulation, p: str = parameter, r: int = rank) -> Tensor:
+                piece: Tensor = m.piece(tensor, p, r)
+                return piece
+
+            yield f"layer_{index}_np.{name}", stacked, cut
+
+
+def parameters(layers: dict[int, NPTDecoderLayer]) -> list[nn.Parameter]:
+    """The stacked parameters in a fixed order: the optimizer's."""
+    seen: dict[int, nn.Parameter] = {}
+    for _, stacked, _ in named_pieces(layers):
+        seen.setdefault(id(stacked), stacked)
+    return list(seen.values())
+
+
+def _snapshot(tensor: Tensor) -> Tensor:
+    return tensor.detach().to("cpu", torch.float32, copy=True).contiguous()
+
+
+def weights(layers: dict[int, NPTDecoderLayer]) -> dict[str, Tensor]:
+    """The content of ``npt_weights.pt``: copies in fp32 on the CPU."""
+    return {key: _snapshot(cut(stacked)) for key, stacked, cut in named_pieces(layers)}
+
+
+@torch.no_grad()
+def load_weights(layers: dict[int, NPTDecoderLayer], stored: dict[str, Tensor]) -> None:
+    """Copies stored matrices into the layers; keys that are not stored leave their matrix as it is."""
+    for key, stacked, cut in named_pieces(layers):
+        if key in stored:
+            cut(stacked).copy_(stored[key])
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer, layers: dict[int, NPTDecoderLayer]) -> dict[str, Any]:
+    """The optimizer's ``state_dict`` as if every named matrix were a parameter, numbered in the weights' order."""
+    state: dict[int, dict[str, Any]] = {}
+    count = 0
+    for number, (_, stacked, cut) in enumerate(named_pieces(layers)):
+        count += 1
+        own = optimizer.state.get(stacked)
+        if own:
+            state[number] = {
+                name: _snapshot(cut(value) if value.shape == stacked.shape else value)
+                if isinstance(value, Tensor)
+                else value
+                for name, value in own.items()
+            }
+    group = {k: v for k, v in optimizer.param_groups[0].items() if k != "params"}
+    return {"state": state, "param_groups": [{**group, "params": list(range(count))}]}
+
+
+@torch.no_grad()
+def load_optimizer_state(
+    optimizer: torch.optim.Optimizer,
+    layers: dict[int, NPTDecoderLayer],
+    stored: dict[str, Any],
+    stored_keys: list[str],
+) -> None:
+    """Puts stored moments back; ``stored_keys`` are the keys of the weights that the numbers refer to.
+
+    A matrix without stored moments starts afresh within its stacked parameter, at the stored step count.
+    """
+    by_key = {key: stored["state"][number] for number, key in enumerate(stored_keys) if number in stored["state"]}
+    for key, stacked, cut in named_pieces(layers):
+        own = by_key.get(key)
+        if own is None:
+            continue
+        target = optimizer.state[stacked]
+        for name, value in own.items():
+            if not isinstance(value, Tensor):
+                target[name] = value
+            elif value.dim() == 0:
+                target[name] = value.clone()
+            else:
+                if name not in target:
+                    target[name] = torch.zeros_like(stacked, memory_format=torch.preserve_format)
+                cut(target[name]).copy_(value)

@@ -1,0 +1,202 @@
+"""A segment: training from the present step to ``max_steps`` or a request to stop, and all that is written on the way.
+
+The order within a step is: update, log, evaluate, generate, save.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from npt import SCHEMA
+from npt.checkpoint import save
+from npt.data.byte_tokenizer import ByteTokenizer
+from npt.errors import TrainingError
+from npt.evaluation import evaluate, generate
+from npt.run.folder import RunFolder
+from npt.run.metrics_log import MetricsLog
+from npt.signals import StopRequest
+from npt.storage import atomic
+from npt.trainer import MultiLayerNPTTrainer
+
+BEST_METRIC = "eval_loss/total"
+GENERATED_TOKENS = 80
+PROMPT_TOKENS = 40
+PROBE_TOKENS = 64
+
+
+class Segment:
+    """Runs a trainer inside a run's folder."""
+
+    def __init__(
+        self,
+        trainer: MultiLayerNPTTrainer,
+        run: RunFolder,
+        log: MetricsLog,
+        config: dict[str, Any],
+        tokenizer: ByteTokenizer,
+        stop: StopRequest,
+        metrics: dict[str, float] | None = None,
+    ) -> None:
+        self.trainer = trainer
+        self.run = run
+        self.log = log
+        self.config = config
+        self.tokenizer = tokenizer
+        self.stop = stop
+        self.last_metrics: dict[str, float] = dict(metrics or {})
+        self._evaluated: tuple[int, float] | None = None
+        self._stage_shown = -1
+        self._training_seconds = 0.0
+        self._training_tokens = 0
+        self._steps_since_log = 0
+        self.probe = self._load_or_make_probe()
+
+    def _load_or_make_probe(self) -> dict[str, torch.Tensor]:
+        """A few real attention outputs of each NPT layer, the same for the whole life of a run."""
+        path = self.run.path / "probe.pt"
+        wanted = {f"layer_{index}" for index in self.trainer.layers}
+        if path.exists():
+            probe: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+            if wanted <= set(probe):
+                return probe
+        samples = self.trainer.val_loader
+        if samples is None:
+            return {}
+        ids = samples[:1, :PROBE_TOKENS].to(self.trainer.device)
+        found = self.trainer.scaffold.teacher_attention(ids)
+        probe = {f"layer_{index}": a[0].to("cpu", torch.float32).contiguous() for index, a in found.items()}
+        temporary = atomic.temporary_beside(path)
+        torch.save(probe, temporary)
+        temporary.replace(path)
+        return probe
+
+    def train(self) -> str:
+        """Trains; returns why it ended: ``done``, ``stopped`` or ``preempted``."""
+        trainer, a = self.trainer, self.trainer.arguments
+        while trainer.global_step < a.max_steps and self.stop.signal is None:
+            self._show_stage()
+            step = trainer.global_step + 1
+            last = step == a.max_steps
+            started = time.perf_counter()
+            values = trainer.train_step(measure=last or step % a.logging_steps == 0)
+            self._training_seconds += time.perf_counter() - started
+            self._training_tokens += a.batch_size * a.gradient_accumulation_steps * a.max_length
+            self._steps_since_log += 1
+            if values:
+                trainer.check_finite()
+                self._log(step, values)
+            if last or step % a.eval_steps == 0:
+                self._evaluate(step)
+            if step % a.generation_steps == 0:
+                self._generate(step)
+            if last or step % a.save_steps == 0:
+                self.save()
+        if trainer.global_step >= a.max_steps:
+            save.write_final(self.run.checkpoints / f"checkpoint-{trainer.global_step}")
+            return "done"
+        if not self._saved(trainer.global_step) and trainer.global_step > 0:
+            self.save()
+        return self.stop.why
+
+    def _saved(self, step: int) -> bool:
+        return (self.run.checkpoints / f"checkpoint-{step}").exists()
+
+    def _show_stage(self) -> None:
+        trainer = self.trainer
+        index = trainer.curriculum.index_at(trainer.global_step)
+        if index != self._stage_shown:
+            self._stage_shown = index
+            stage = trainer.current_stage
+            self.log.stage(trainer.global_step, stage.name, index, stage.mixing_ratio)
+            print(
+                f"stage {stage.name} from step {trainer.global_step} to {stage.until_step}, "
+                f"mixing ratio {stage.mixing_ratio:g}"
+            )
+
+    def _log(self, step: int, values: dict[str, float]) -> None:
+        values["throughput/tokens_per_second"] = self._training_tokens / self._training_seconds
+        values["throughput/steps_per_second"] = self._steps_since_log / self._training_seconds
+        self._training_seconds, self._training_tokens, self._steps_since_log = 0.0, 0, 0
+        self.log.metrics(step, values)
+        self.last_metrics.update(values)
+        stage = self.trainer.curriculum.stage_at(step - 1).name
+        print(
+            f"step {step}/{self.trainer.arguments.max_steps}  {stage:<7}  loss {values['loss/total']:.4f}  "
+            f"lr {values['training/learning_rate']:.2e}  grad {values['training/grad_norm']:.3f}  "
+            f"{values['throughput/tokens_per_second']:,.0f} tokens/s"
+        )
+
+    def _evaluate(self, step: int) -> None:
+        trainer = self.trainer
+        if trainer.val_loader is None:
+            return
+        values = evaluate(
+            trainer.model, trainer.scaffold, trainer.losses, trainer.val_loader, trainer.arguments.batch_size
+        )
+        self.log.metrics(step, values)
+        self.last_metrics.update(values)
+        self._evaluated = (step, values[BEST_METRIC])
+        print(
+            f"evaluation at step {step}: loss {values[BEST_METRIC]:.4f}, cross-entropy "
+            f"{values['eval/cross_entropy']:.3f} (teacher {values['eval/teacher_cross_entropy']:.3f}), "
+            f"agreement {values['eval/agreement']:.1%}"
+        )
+
+    def _generate(self, step: int) -> None:
+        if self.trainer.val_loader is None:
+            return
+        prompt = self.trainer.val_loader[0, :PROMPT_TOKENS]
+        made = generate(self.trainer.model, prompt, GENERATED_TOKENS, self.trainer.arguments.seed)
+        text = " ".join(self.tokenizer.decode(made).split())
+        before = " ".join(self.tokenizer.decode(prompt.tolist()).split())
+        print(f"sample at step {step}: {before} … {text}")
+
+    def save(self) -> Path:
+        """Saves a checkpoint of the present step and tells the logs."""
+        trainer = self.trainer
+        trainer.check_finite()
+        step = trainer.global_step
+        started = time.perf_counter()
+        probed = trainer.probe_similarity(self.probe)
+        if probed:
+            self.log.metrics(step, probed)
+            self.last_metrics.update(probed)
+        improved = self._note_best(step)
+        content = trainer.content(self.run.segment, self.config, self.last_metrics)
+        path = save.save(self.run.checkpoints, content)
+        seconds = time.perf_counter() - started
+        if improved:
+            atomic.replace_json(self.run.checkpoints / "best.json", {"schema": SCHEMA, **(trainer.best or {})})
+        self.log.checkpoint(step, f"checkpoints/{path.name}", seconds, seconds)
+        print(f"saved {path.name} in {seconds:.2f} s")
+        return path
+
+    def _note_best(self, step: int) -> bool:
+        if self._evaluated is None or self._evaluated[0] != step or not math.isfinite(self._evaluated[1]):
+            return False
+        best = self.trainer.best
+        if best is not None and best["value"] <= self._evaluated[1]:
+            return False
+        self.trainer.best = {
+            "checkpoint": f"checkpoint-{step}",
+            "step": step,
+            "metric": BEST_METRIC,
+            "value": self._evaluated[1],
+        }
+        return True
+
+
+def describe_failure(error: BaseException) -> str:
+    """One line for exit.json and the console."""
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        return "the GPU is out of memory; lower --batch_size or --max_length, or add --mixed_precision"
+    if isinstance(error, OSError) and atomic.is_full(error):
+        return f"the disk is full: {error.filename or ''} {error.strerror}"
+    if isinstance(error, TrainingError):
+        return str(error)
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"

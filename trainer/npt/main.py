@@ -1,0 +1,68 @@
+"""The program: from a command line to an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from npt import SCHEMA, TRAINER, curriculum
+from npt.arguments import Arguments, parse_typed
+from npt.errors import TrainingError, UsageError
+from npt.run import console
+from npt.signals import STOP
+
+
+def say(line: str) -> None:
+    """Prints a line of the program's own."""
+    print(line, flush=True)
+
+
+def fail(line: str, code: int) -> int:
+    """Prints one ``error:`` line and passes the exit code on."""
+    print(f"error: {' '.join(line.split())}", file=sys.stderr, flush=True)
+    return code
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one segment of training. Returns 0 done, 1 failed, 2 wrong usage, 128 + n after a signal."""
+    arguments = sys.argv[1:] if argv is None else argv
+    console.install()
+    try:
+        typed = parse_typed(arguments)
+        return _start(typed)
+    except UsageError as error:
+        return fail(str(error), 2)
+    except TrainingError as error:
+        return fail(str(error), 1)
+
+
+def _start(typed: dict[str, Any]) -> int:
+    from npt import start as starting
+
+    start = starting.resumed(typed, say) if "resume_from" in typed else starting.fresh(typed)
+    if start.source is not None and start.step >= start.arguments.max_steps:
+        return _already_complete(start)
+    from npt.session import run_segment
+
+    return run_segment(start)
+
+
+def _already_complete(start: Any) -> int:
+    from npt.checkpoint import save
+
+    source = start.source
+    say(
+        f"Training already complete: {source.checkpoint.name} is at step {start.step} and --max_steps is "
+        f"{start.arguments.max_steps}; raise --max_steps to continue training"
+    )
+    if source.run is not None and not start.branches and not (source.checkpoint.parent / "final").exists():
+        start.run.lock()
+        save.write_final(source.checkpoint)
+        say("wrote the missing final/")
+    return 0

@@ -1,0 +1,1 @@
+"""The student: a frozen Llama whose chosen layers carry NP components."""

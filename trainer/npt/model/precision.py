@@ -1,0 +1,11 @@
+"""Keeping sums and differences in full precision."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def at_least_fp32(tensor: Tensor) -> Tensor:
+    """The tensor in fp32 when it is in a 16-bit type, otherwise as it is (fp64 stays fp64)."""
+    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor

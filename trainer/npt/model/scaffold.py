@@ -1,0 +1,143 @@
+"""One pass of student and teacher through the model: what the losses are made of.
+
+The teacher is the same model with its NPT layers off. Both are the same up to the first NPT layer, so that part runs
+once; in the teacher stage an NPT layer's attention output is the teacher's, and for the first NPT layer it always is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from npt.curriculum import Stage
+from npt.model.attention import attention, rotary
+from npt.model.llama import npt_layers
+from npt.model.npt_layer import NPTDecoderLayer
+from npt.model.precision import at_least_fp32
+
+STUDENT = Stage("student", 0, 1.0)
+
+
+@dataclass
+class LayerPass:
+    """What one NPT layer did in a pass; everything (batch, tokens, …)."""
+
+    attention: Tensor
+    codes: dict[str, Tensor]
+    output: Tensor
+    target: Tensor
+
+
+@dataclass
+class Pass:
+    """A pass of student and teacher: the NPT layers' parts and the final normed states (batch, tokens, d), fp32."""
+
+    student: Tensor
+    teacher: Tensor
+    layers: dict[int, LayerPass] = field(default_factory=dict)
+    teacher_results_computed: int = 0
+    teacher_results_reused: int = 0
+
+
+class Scaffold:
+    """Runs a model that has NPT layers as student and as teacher.
+
+    ``autocast`` makes the context for the matrix products; the residual stream and the final norm stay fp32.
+    """
+
+    def __init__(
+        self, model: nn.Module, autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
+    ) -> None:
+        self.model = model
+        self.autocast = autocast
+        decoder: Any = model.model
+        self._decoder = decoder
+        self._npt = npt_layers(model)
+        self._first = min(self._npt)
+
+    def _block(self, layer: Any, hidden: Tensor, rope: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """The original layer: its output, its attention output and its MLP output."""
+        a = attention(layer.self_attn, layer.input_layernorm(hidden), rope)
+        middle = hidden + a
+        m = layer.mlp(layer.post_attention_layernorm(middle))
+        return middle + m, a, m
+
+    def _npt_layer(
+        self,
+        layer: NPTDecoderLayer,
+        student: Tensor,
+        teacher: Tensor,
+        teacher_attention: Tensor,
+        stage: Stage,
+        rope: tuple[Tensor, Tensor],
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor], bool]:
+        same = student is teacher
+        ratio = stage.mixing_ratio
+        if same or ratio == 0.0:
+            a = teacher_attention
+        else:
+            fed = student if ratio == 1.0 else torch.lerp(teacher, student, ratio)
+            a = attention(layer.self_attn, layer.input_layernorm(fed), rope)
+        mlp_ratio = stage.mlp_mixing_ratio
+        if mlp_ratio is None or mlp_ratio == 1.0 or same:
+            m = student
+        else:
+            m = teacher if mlp_ratio == 0.0 else torch.lerp(teacher, student, mlp_ratio)
+        codes = layer.np_component.codes(a)
+        out = layer.modulated_mlp(layer.post_attention_layernorm(m), codes)
+        return a, out, codes, same or ratio == 0.0
+
+    def run(self, input_ids: Tensor, stage: Stage) -> Pass:
+        """Student and teacher on ``input_ids`` (batch, tokens) in the given stage."""
+        with self.autocast():
+            with torch.no_grad():
+                hidden = at_least_fp32(self._decoder.embed_tokens(input_ids))
+                rope = rotary(self.model, hidden)
+                for layer in self._decoder.layers[: self._first]:
+                    hidden = self._block(layer, hidden, rope)[0]
+            student = teacher = hidden
+            result = Pass(student, teacher)
+            for index, layer in enumerate(self._decoder.layers[self._first :], start=self._first):
+                with torch.no_grad():
+                    teacher_next, a, m = self._block(layer, teacher, rope)
+                if isinstance(layer, NPTDecoderLayer):
+                    used, out, codes, reused = self._npt_layer(layer, student, teacher, a, stage, rope)
+                    result.layers[index] = LayerPass(used, codes, out, at_least_fp32(a) + at_least_fp32(m))
+                    result.teacher_results_reused += reused
+                    result.teacher_results_computed += 1
+                    student = student + out
+                else:
+                    student = self._block(layer, student, rope)[0]
+                teacher = teacher_next
+        with torch.no_grad():
+            result.teacher = self._decoder.norm(teacher)
+        result.student = self._decoder.norm(student)
+        return result
+
+    @torch.no_grad()
+    def teacher_attention(self, input_ids: Tensor) -> dict[int, Tensor]:
+        """The teacher's attention output (batch, tokens, d) in every NPT layer."""
+        found: dict[int, Tensor] = {}
+        hidden = at_least_fp32(self._decoder.embed_tokens(input_ids))
+        rope = rotary(self.model, hidden)
+        for index, layer in enumerate(self._decoder.layers):
+            hidden, a, _ = self._block(layer, hidden, rope)
+            if index in self._npt:
+                found[index] = at_least_fp32(a)
+        return found
+
+    @torch.no_grad()
+    def teacher_logits(self, input_ids: Tensor) -> Tensor:
+        """The teacher's logits (batch, tokens, vocabulary)."""
+        hidden = at_least_fp32(self._decoder.embed_tokens(input_ids))
+        rope = rotary(self.model, hidden)
+        for layer in self._decoder.layers:
+            hidden = self._block(layer, hidden, rope)[0]
+        head: Any = self.model.lm_head
+        logits: Tensor = head(self._decoder.norm(hidden))
+        return logits

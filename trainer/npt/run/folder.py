@@ -1,0 +1,156 @@
+"""The files at the top of a run's folder, and starting and ending a segment in it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import subprocess
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from npt import SCHEMA, TRAINER
+from npt.errors import UsageError
+from npt.run import process
+from npt.run.lock import RunLock
+from npt.run.metrics_log import MetricsLog, last_segment
+from npt.storage import atomic
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object, or None where there is no such file. Raises ``UsageError`` for anything else."""
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        raise UsageError(f"{path} is not JSON") from None
+    if not isinstance(document, dict):
+        raise UsageError(f"{path} is not a JSON object")
+    if int(document.get("schema", 1)) > SCHEMA:
+        raise UsageError(f"{path} has schema {document['schema']}; this trainer reads up to {SCHEMA}")
+    return document
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """The commit that a folder is at and whether it has changes; None outside a repository."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=5, check=True
+        )
+        return done.stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+class RunFolder:
+    """A run on disk. Everything that this process writes at its top goes through here."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.segment = 0
+        self.metrics: MetricsLog | None = None
+        self._lock: RunLock | None = None
+        self._ended = False
+
+    @property
+    def supervised(self) -> bool:
+        """Whether a supervisor owns process.json and train.log of this run."""
+        return os.environ.get("NPT_SUPERVISED") == "1" and (self._lock is None or self._lock.inherited)
+
+    def lock(self) -> None:
+        """Creates the folder and takes its lock."""
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            self._lock = RunLock.acquire(self.path)
+        except OSError as error:
+            raise UsageError(f"the run folder {self.path} cannot be written: {error.strerror or error}") from None
+
+    def birth(self, argv: list[str], parent: dict[str, Any] | None, changed: dict[str, list[Any]]) -> None:
+        """Writes ``run.json``, unless the run already has one."""
+        if (self.path / "run.json").exists():
+            return
+        document = {
+            "schema": SCHEMA,
+            "id": str(uuid.uuid4()),
+            "created": time.time(),
+            "argv": argv,
+            "cwd": os.getcwd(),
+            "git": git_state(Path.cwd()),
+            "trainer": TRAINER,
+            "parent": parent,
+            "changed": changed,
+        }
+        atomic.replace_json(self.path / "run.json", document)
+
+    def identity(self) -> dict[str, Any] | None:
+        """``run.json``, or None for a run of another trainer."""
+        return read_json(self.path / "run.json")
+
+    def begin_segment(self, resume_step: int, changed: dict[str, list[Any]], config: dict[str, Any]) -> MetricsLog:
+        """Starts a segment: leftovers swept, process.json and config.json written, exit.json gone, start logged."""
+        atomic.sweep(self.path)
+        atomic.sweep(self.checkpoints)
+        self.segment = last_segment(self.path / "metrics.jsonl") + 1
+        if not self.supervised:
+            atomic.replace_json(self.path / "process.json", process.describe(self.segment))
+        with contextlib.suppress(FileNotFoundError):
+            (self.path / "exit.json").unlink()
+        atomic.replace_json(self.path / "config.json", config)
+        self.metrics = MetricsLog(self.path / "metrics.jsonl", self.segment)
+        self.metrics.start(resume_step, changed)
+        return self.metrics
+
+    def end_segment(self, why: str, step: int, signal: str | None, error: str | None) -> None:
+        """Ends the segment once: exit.json, the end event, process.json gone, lock released."""
+        if self._ended or self.segment == 0:
+            return
+        self._ended = True
+        document = {
+            "schema": SCHEMA,
+            "why": why,
+            "step": step,
+            "segment": self.segment,
+            "signal": signal,
+            "error": error,
+            "time": time.time(),
+        }
+        # On a full disk none of this may work; what ended the run is then on the console.
+        with contextlib.suppress(OSError):
+            atomic.replace_json(self.path / "exit.json", document)
+        if self.metrics is not None:
+            with contextlib.suppress(OSError):
+                self.metrics.end(why, step)
+        if not self.supervised:
+            with contextlib.suppress(OSError):
+                (self.path / "process.json").unlink()
+
+    def command_line(self, argv: list[str]) -> str:
+        """The command as a shell would take it, for the console."""
+        return shlex.join(argv)
+
+
+def move_aside(run: Path) -> Path:
+    """Renames a run's folder to ``<run>-old-<n>`` and returns the new path; nothing is deleted."""
+    number = 1
+    while (aside := run.with_name(f"{run.name}-old-{number}")).exists():
+        number += 1
+    os.rename(run, aside)
+    return aside
+
+
+def free_name(run: Path) -> Path:
+    """The path itself, or with ``-2``, ``-3``, … where it is taken."""
+    candidate, number = run, 2
+    while candidate.exists():
+        candidate = run.with_name(f"{run.name}-{number}")
+        number += 1
+    return candidate

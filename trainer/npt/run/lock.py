@@ -1,0 +1,59 @@
+"""One trainer per run, by an flock that dies with its process."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+from pathlib import Path
+
+from npt.errors import UsageError
+
+INHERITED = "NPT_RUN_LOCK_FD"
+
+
+class RunLock:
+    """The lock on ``run.lock``; ``inherited`` tells that a supervisor took it and handed its descriptor on."""
+
+    def __init__(self, descriptor: int, inherited: bool) -> None:
+        self.descriptor = descriptor
+        self.inherited = inherited
+
+    @staticmethod
+    def acquire(run: Path) -> RunLock:
+        """Takes the lock of a run. Raises ``UsageError`` naming the holder where another process has it."""
+        path = run / "run.lock"
+        number = os.environ.get(INHERITED, "")
+        if number.isdigit() and _is_same_file(int(number), path):
+            return RunLock(int(number), inherited=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise
+            raise UsageError(f"another trainer is already running in {run}{_holder(run)}") from None
+        return RunLock(descriptor, inherited=False)
+
+    def release(self) -> None:
+        """Lets go of a lock taken here; an inherited one belongs to the supervisor."""
+        if not self.inherited:
+            os.close(self.descriptor)
+
+
+def _is_same_file(descriptor: int, path: Path) -> bool:
+    try:
+        here, there = os.fstat(descriptor), os.stat(path)
+    except OSError:
+        return False
+    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+
+
+def _holder(run: Path) -> str:
+    try:
+        process = json.loads((run / "process.json").read_bytes())
+        return f" (process {int(process['pid'])} on {process['host']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

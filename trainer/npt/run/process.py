@@ -1,0 +1,53 @@
+"""Which process trains in a run: ``process.json``."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from npt import SCHEMA
+from npt.storage import atomic
+
+
+def boot_id() -> str:
+    """What tells this boot of the machine from another; empty where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def start_ticks(pid: int) -> int:
+    """When a process started, in clock ticks since boot (field 22 of ``/proc/<pid>/stat``); 0 where unknown."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    # The second field is the command in parentheses and may itself contain spaces and parentheses.
+    return int(stat.rpartition(")")[2].split()[19])
+
+
+def launcher() -> tuple[str, str | None]:
+    """How this process was started, and its Slurm job."""
+    job = os.environ.get("SLURM_JOB_ID")
+    if job:
+        return "slurm", job
+    return ("torchrun", None) if "TORCHELASTIC_RUN_ID" in os.environ else ("shell", None)
+
+
+def describe(segment: int) -> dict[str, Any]:
+    """The content of ``process.json`` for this process."""
+    name, job = launcher()
+    return {
+        "schema": SCHEMA,
+        "host": atomic.host(),
+        "boot_id": boot_id(),
+        "pid": os.getpid(),
+        "started": time.time(),
+        "start_ticks": start_ticks(os.getpid()),
+        "launcher": name,
+        "job": job,
+        "segment": segment,
+    }

@@ -1,0 +1,162 @@
+"""Building everything a segment needs, running it, and ending it properly whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from npt import SCHEMA, TRAINER, curriculum, rng
+from npt.arguments import Arguments
+from npt.checkpoint import load, manifest
+from npt.data.sources import Texts, load_texts
+from npt.errors import TrainingError, UsageError
+from npt.loop import Segment, describe_failure
+from npt.model import llama
+from npt.run import console
+from npt.schedule import Schedule
+from npt.signals import STOP
+from npt.start import Start, enter
+from npt.trainer import MultiLayerNPTTrainer, build_layers
+
+
+def choose_device(name: str) -> torch.device:
+    """The device for ``--device``; ``auto`` takes CUDA where there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f"--device {name}: PyTorch sees no CUDA device here")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(f"--device {name}: there are {torch.cuda.device_count()} CUDA devices")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UsageError(f"--device {name}: PyTorch sees no MPS device here")
+    return device
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """What bit-identical results depend on besides the arguments."""
+    return {
+        "torch": torch.__version__,
+        "device": device.type if device.type != "cuda" else torch.cuda.get_device_name(device),
+        "threads": torch.get_num_threads(),
+        "world_size": 1,
+    }
+
+
+def configuration(arguments: Arguments, layers: list[int], device: torch.device) -> dict[str, Any]:
+    """The content of ``config.json``: every resolved argument by its name, and the environment."""
+    return {
+        "schema": SCHEMA,
+        **arguments.as_config(),
+        "train_layers": layers,
+        "trainer": TRAINER,
+        "environment": environment(device),
+    }
+
+
+def build(start: Start, texts: Texts, device: torch.device) -> tuple[MultiLayerNPTTrainer, list[int]]:
+    """The model with its NPT layers, on its device, as a trainer at step 0."""
+    a = start.arguments
+    model = llama.load_base_model(a.model_name, a.seed)
+    base: Any = model.config
+    layers, weights = build_layers(a, base.num_hidden_layers)
+    model.to(device)
+    trainer = MultiLayerNPTTrainer(
+        model,
+        a,
+        texts.train,
+        texts.held_out,
+        layers,
+        curriculum.parse(a.curriculum_stages),
+        weights,
+    )
+    return trainer, layers
+
+
+def restore(start: Start, trainer: MultiLayerNPTTrainer) -> tuple[list[str], dict[str, float]]:
+    """Loads the checkpoint of a resume; returns lines to show and the last logged metrics."""
+    assert start.source is not None
+    stored = load.read(start.source.checkpoint)
+    notes = trainer.restore(stored)
+    if start.branches:
+        # The parent's best checkpoint is not in this run.
+        trainer.best = None
+    a = start.arguments
+    before = trainer.schedule
+    if "learning_rate" in start.changed:
+        trainer.schedule = before.restarted(stored.step, a.learning_rate, a.max_steps)
+    else:
+        trainer.schedule = before.extended(stored.step, a.max_steps, a.warmup_steps)
+    if trainer.schedule != before:
+        notes.append(
+            f"learning rate: {before.rate(stored.step):.3e} at step {stored.step}, "
+            f"{trainer.schedule.rate(stored.step + 1):.3e} at the next, to 0 at step {trainer.schedule.end_step}"
+        )
+    for group in trainer.optimizer.param_groups:
+        group["weight_decay"] = a.weight_decay
+    try:
+        document = json.loads((start.source.checkpoint / manifest.NAME).read_bytes())
+        metrics = {k: float(v) for k, v in document["metrics"].items()}
+    except (OSError, ValueError, KeyError):
+        metrics = {}
+    return notes, metrics
+
+
+def run_segment(start: Start) -> int:
+    """Trains one segment; returns the exit code."""
+    a = start.arguments
+    device = choose_device(a.device)
+    if a.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+    texts = load_texts(a)
+    rng.seed_all(a.seed)
+    trainer, layers = build(start, texts, device)
+    notes, metrics = restore(start, trainer) if start.source is not None else ([], {})
+    enter(start, print)
+    run = start.run
+    config = configuration(a, layers, device)
+    run.birth(sys.argv, start.parent, start.changed if start.branches else {})
+    log = run.begin_segment(start.step, start.changed, config)
+    if not run.supervised:
+        console.log_to(run.path / "train.log")
+    STOP.before_exit = lambda number: run.end_segment("killed", trainer.global_step, number.name, None)
+    _introduce(start, trainer, notes)
+    try:
+        segment = Segment(trainer, run, log, config, texts.tokenizer, STOP, metrics)
+        why = segment.train()
+    except Exception as error:
+        line = describe_failure(error)
+        run.end_segment("failed", trainer.global_step, None, line)
+        if not isinstance(error, (TrainingError, OSError, torch.cuda.OutOfMemoryError)):
+            traceback.print_exc()
+        raise TrainingError(line) from None
+    stopped = STOP.signal if why != "done" else None
+    run.end_segment(why, trainer.global_step, stopped.name if stopped else None, None)
+    if why == "done":
+        print(f"done: step {trainer.global_step}, {run.path}")
+        return 0
+    print(f"{why} at step {trainer.global_step}; resume with --resume_from {run.path}")
+    return STOP.exit_code
+
+
+def _introduce(start: Start, trainer: MultiLayerNPTTrainer, notes: list[str]) -> None:
+    a = start.arguments
+    trained = sum(p.numel() for p in trainer.parameters)
+    print(f"{TRAINER}: run {start.run.path}, segment {start.run.segment}, on {trainer.device}")
+    if start.source is not None:
+        print(f"resuming from {start.source.checkpoint} at step {start.step}")
+    for name, (before, after) in start.changed.items():
+        print(f"changed: {name} was {before} and is {after}")
+    for note in notes:
+        print(f"note: {note}")
+    print(f"model {a.model_name}, NPT layers {trainer.layers_to_train}, {a.modulation}, "
+          f"{a.num_ranks} × rank {a.np_rank}, {trained:,} parameters to train")
+    print(f"curriculum: {trainer.curriculum.describe()}; training to step {a.max_steps}")

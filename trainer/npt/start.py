@@ -1,0 +1,132 @@
+"""How a start begins: in a new run, in the run it resumes, or in a branch of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from npt.arguments import Arguments, changes, resolve
+from npt.checkpoint import find, load
+from npt.checkpoint.find import Source
+from npt.errors import UsageError
+from npt.run.folder import RunFolder, free_name, move_aside, read_json
+from npt.run.lock import RunLock
+
+EXPERIMENTS = Path("experiments")
+Say = Callable[[str], None]
+
+
+@dataclass
+class Start:
+    """What will happen: with which arguments, in which run, from which checkpoint."""
+
+    arguments: Arguments
+    run: RunFolder
+    source: Source | None = None
+    parent: dict[str, Any] | None = None
+    changed: dict[str, list[Any]] = field(default_factory=dict)
+    step: int = 0
+    moves_aside: bool = False
+
+    @property
+    def branches(self) -> bool:
+        """Whether this start makes a new run from another's checkpoint."""
+        return self.source is not None and self.source.run != self.run.path
+
+
+def checkpoint_step(checkpoint: Path) -> int:
+    """A checkpoint's step, from its manifest or name if these say it, else from its training state."""
+    try:
+        return int(json.loads((checkpoint / "manifest.json").read_bytes())["step"])
+    except (OSError, ValueError, KeyError, TypeError):
+        named = find.step_of(checkpoint.name)
+        return named if named is not None else int(load.read_file(checkpoint / "training_state.pt")["global_step"])
+
+
+def default_name(arguments: Arguments) -> str:
+    """A new run's folder name: the W&B name, or the model and the time."""
+    if arguments.wandb_name:
+        return arguments.wandb_name.replace("/", "-")
+    model = arguments.model_name.rstrip("/").rpartition("/")[2]
+    return f"{model}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def fresh(typed: Mapping[str, Any]) -> Start:
+    """A start from nothing. Raises ``UsageError`` where a run with checkpoints is in the way."""
+    arguments = resolve(typed)
+    given = arguments.output_dir
+    path = Path(given).expanduser() if given else free_name(EXPERIMENTS / default_name(arguments))
+    path = path.absolute()
+    start = Start(arguments, RunFolder(path))
+    if find.list_checkpoints(path):
+        if not arguments.overwrite_output_dir:
+            raise UsageError(
+                f"{path} already has checkpoints; resume with --resume_from {given or path}, choose another "
+                "--output_dir, or add --overwrite_output_dir to move that run aside"
+            )
+        start.moves_aside = True
+    return start
+
+
+def resumed(typed: Mapping[str, Any], say: Say) -> Start:
+    """A start from a checkpoint: in its run if it is the newest there, otherwise in a new run that branches off."""
+    source = find.locate(str(typed["resume_from"]))
+    for line in source.passed_over:
+        say(f"warning: {line}")
+    if not typed.get("ignore_integrity", False):
+        find.refuse_damaged(source)
+    stored = load.read_config(source.checkpoint)
+    arguments = resolve(typed, stored)
+    step = checkpoint_step(source.checkpoint)
+    changed = changes(stored, arguments)
+    given = Path(arguments.output_dir).expanduser().absolute() if arguments.output_dir else None
+    # A link in the path must not make the same folder look like another one.
+    same = given is not None and source.run is not None and given.resolve() == source.run
+    target, parent = source.run, None
+    if given is not None and not same:
+        target = given
+    elif source.run is None:
+        target = free_name(EXPERIMENTS.absolute() / f"{source.checkpoint.parent.name}-from-{step}")
+    else:
+        newest, _ = find.newest_valid(source.run)
+        if newest is not None and checkpoint_step(newest) > step:
+            target = free_name(source.run.with_name(f"{source.run.name}-from-{step}"))
+            say(f"{newest.name} is newer than {source.checkpoint.name}: branching into the new run {target.name}")
+    assert target is not None
+    if target != source.run:
+        parent = _parent(source, step)
+        if find.list_checkpoints(target) and not arguments.overwrite_output_dir:
+            raise UsageError(f"{target} already has checkpoints; choose another --output_dir for the branch")
+    return Start(
+        arguments,
+        RunFolder(target),
+        source,
+        parent,
+        changed,
+        step,
+        moves_aside=target != source.run and bool(find.list_checkpoints(target)),
+    )
+
+
+def _parent(source: Source, step: int) -> dict[str, Any]:
+    identity = read_json(source.run / "run.json") if source.run else None
+    return {
+        "id": str(identity["id"]) if identity else "",
+        "run": source.run.name if source.run else source.checkpoint.parent.name,
+        "checkpoint": source.checkpoint.name,
+        "step": step,
+    }
+
+
+def enter(start: Start, say: Say) -> None:
+    """Locks the run, after moving one that is in the way aside."""
+    if start.moves_aside:
+        lock = RunLock.acquire(start.run.path)
+        aside = move_aside(start.run.path)
+        lock.release()
+        say(f"the run that was in {start.run.path} is now {aside}")
+    start.run.lock()

@@ -1,0 +1,318 @@
+"""The trainer: model, optimizer and data as one state that steps, and that a checkpoint can hold and restore."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from npt import SCHEMA, layer_selection, rng
+from npt.arguments import Arguments
+from npt.checkpoint import load, tensors
+from npt.checkpoint.save import Content
+from npt.curriculum import Curriculum, Stage
+from npt.errors import TrainingError, UsageError
+from npt.losses import LossFunction
+from npt.model import llama
+from npt.model.np_component import NPShape
+from npt.model.npt_layer import NPTDecoderLayer
+from npt.model.scaffold import Scaffold
+from npt.schedule import Schedule
+
+
+class SampleSource(Protocol):
+    """Where training samples come from: an endless, ordered stream with a position."""
+
+    def next_batch(self, size: int, rank: int = 0, world_size: int = 1) -> Tensor:
+        """The next samples, as token ids (size, tokens)."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> list[str]:
+        """Goes to a stored position; returns what the reader should be told."""
+
+
+def as_arguments(config: Arguments | Mapping[str, Any] | Any) -> Arguments:
+    """Arguments from arguments, a mapping, or any object with attributes of their names."""
+    if isinstance(config, Arguments):
+        return config
+    known = {item.name for item in fields(Arguments)}
+    given = config if isinstance(config, Mapping) else getattr(config, "__dict__", {})
+    return Arguments(**{name: value for name, value in given.items() if name in known})
+
+
+def shape_of(weights: Mapping[str, Tensor]) -> NPShape:
+    """The shape of the NP components that a checkpoint's weights are of, from names and sizes alone."""
+    try:
+        names = {key.split("_np.", 1)[1] for key in weights}
+        suffix = "_gate" if any(name.startswith("W_down_gate") for name in names) else ""
+        triple = any(name.startswith("W_down_down") for name in names)
+        ranks = sum(1 for name in names if name.partition(".")[0] == f"W_down{suffix}")
+        end = ".0" if f"W_down{suffix}.0" in names else ""
+        prefix = next(iter(weights)).split("_np.", 1)[0]
+        down = weights[f"{prefix}_np.W_down{suffix}{end}"]
+        b_up = weights[f"{prefix}_np.W_b_up{suffix}{end}"]
+    except (IndexError, KeyError, StopIteration):
+        raise UsageError("npt_weights.pt does not hold NPT weights (layer_<i>_np.W_down, …)") from None
+    modulation = "triple" if triple else ("dual" if suffix else "single")
+    return NPShape(down.shape[0], b_up.shape[1], down.shape[1], ranks, modulation)
+
+
+class MultiLayerNPTTrainer:
+    """Trains the NP components of several layers of a frozen Llama against the model itself.
+
+    ``model`` is a ``LlamaForCausalLM``; its layers in ``layers_to_train`` become NPT layers in place, so that calling
+    it afterwards runs the student. ``train_loader`` yields samples (see ``SampleSource``); without one the trainer
+    can load a checkpoint for inference or analysis. An empty ``curriculum_schedule`` takes the checkpoint's.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: Arguments | Mapping[str, Any] | Any,
+        train_loader: SampleSource | None,
+        val_loader: Tensor | None,
+        layers_to_train: Sequence[int],
+        curriculum_schedule: Curriculum | Sequence[Stage] | Sequence[dict[str, Any]],
+        layer_weights: Mapping[int, float] | None = None,
+        autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        **_: Any,
+    ) -> None:
+        self.arguments = as_arguments(config)
+        self.model = model
+        self.train_loader = train_loader
+        self.val_loader = val_loader
+        self.layers_to_train = sorted(int(layer) for layer in layers_to_train)
+        self.layer_weights = dict(layer_weights or dict.fromkeys(self.layers_to_train, 1.0))
+        self.curriculum = _curriculum(curriculum_schedule)
+        self.autocast = autocast
+        self.global_step = 0
+        self.batch_count = 0
+        self.teacher_cache_hits = 0
+        self.teacher_cache_misses = 0
+        self.best: dict[str, Any] | None = None
+        self.schedule = Schedule.fresh(
+            self.arguments.learning_rate, self.arguments.warmup_steps, self.arguments.max_steps
+        )
+        self.fingerprint = llama.fingerprint(model)
+        self.device = next(model.parameters()).device
+        a = self.arguments
+        llama.install_npt_layers(model, self.layers_to_train, a.np_rank, a.num_ranks, a.modulation)
+        self._initialise()
+        self._prepare()
+
+    def _initialise(self) -> None:
+        generator = torch.Generator().manual_seed(self.arguments.seed)
+        for layer in llama.npt_layers(self.model).values():
+            layer.np_component.initialise(
+                self.arguments.init_strategy, self.arguments.np_init_scale, generator
+            )
+
+    def _prepare(self) -> None:
+        self.layers: dict[int, NPTDecoderLayer] = llama.npt_layers(self.model)
+        for layer in self.layers.values():
+            layer.np_component.to(self.device)
+        a, module = self.arguments, self.model
+        head: Any = module.lm_head
+        self.scaffold = Scaffold(module, self.autocast)
+        self.losses = LossFunction(
+            head,
+            self.layer_weights,
+            direct_mlp_weight=a.direct_mlp_weight,
+            fidelity_weight=a.fidelity_weight,
+            lambda_reg=a.lambda_reg,
+        )
+        self.parameters = tensors.parameters(self.layers)
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=a.learning_rate, weight_decay=a.weight_decay)
+        self._first_bad_step = torch.full((), -1.0, device=self.device)
+
+    @property
+    def current_stage(self) -> Stage:
+        """The stage at ``global_step``."""
+        return self.curriculum.stage_at(self.global_step)
+
+    def train_step(self, *, measure: bool) -> dict[str, float]:
+        """One optimizer step; with ``measure`` the training metrics, otherwise an empty dictionary."""
+        if self.train_loader is None:
+            raise TrainingError("this trainer was made without a train_loader; it cannot train")
+        a, stage = self.arguments, self.current_stage
+        step = self.global_step + 1
+        rate = self.schedule.rate(step)
+        sums: dict[str, Tensor] = {}
+        started = time.perf_counter()
+        tokens = 0
+        for _ in range(a.gradient_accumulation_steps):
+            ids = self.train_loader.next_batch(a.batch_size).to(self.device)
+            tokens += ids.numel()
+            result = self.scaffold.run(ids, stage)
+            losses = self.losses(result, self.layers)
+            (losses.total / a.gradient_accumulation_steps).backward()  # type: ignore[no-untyped-call]
+            self.batch_count += 1
+            self.teacher_cache_hits += result.teacher_results_reused
+            self.teacher_cache_misses += result.teacher_results_computed
+            if measure:
+                self._add_measurements(sums, result, losses)
+        norm = self._clip(a.gradient_scale_factor, a.gradient_clip)
+        self._watch(norm, step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.global_step = step
+        if not measure:
+            return {}
+        values = {name: value.item() / a.gradient_accumulation_steps for name, value in sums.items()}
+        seconds = time.perf_counter() - started
+        values |= {
+            "curriculum/stage_index": self.curriculum.index_at(step - 1),
+            "curriculum/mixing_ratio": stage.mixing_ratio,
+            "training/learning_rate": rate,
+            "training/grad_norm": norm.item(),
+            "throughput/tokens_per_second": tokens / seconds,
+            "throughput/steps_per_second": 1.0 / seconds,
+        }
+        if self.device.type == "cuda":
+            values["system/gpu_memory_bytes"] = torch.cuda.max_memory_allocated(self.device)
+        return values
+
+    def _clip(self, factor: float, limit: float) -> Tensor:
+        """Scales the gradients by ``factor``, clips them, and returns their norm after scaling, before clipping."""
+        grads = [p.grad for p in self.parameters if p.grad is not None]
+        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in grads])) * factor
+        scale: Tensor | float = factor
+        if limit > 0:
+            scale = factor * (limit / (norm + 1e-6)).clamp(max=1.0)
+        for grad in grads:
+            grad.mul_(scale)
+        return norm
+
+    def _watch(self, norm: Tensor, step: int) -> None:
+        # A tensor remembers the first bad step, so that no step waits for the device.
+        bad = ~torch.isfinite(norm) & (self._first_bad_step < 0)
+        self._first_bad_step = torch.where(bad, float(step), self._first_bad_step)
+
+    def check_finite(self) -> None:
+        """Raises ``TrainingError`` where a step's gradients were not finite, naming the first such step."""
+        step = int(self._first_bad_step.item())
+        if step >= 0:
+            raise TrainingError(
+                f"the loss is not a number since step {step}; resume from the last checkpoint with a lower "
+                "--learning_rate, or a lower --gradient_scale_factor"
+            )
+
+    @torch.no_grad()
+    def _add_measurements(self, sums: dict[str, Tensor], result: Any, losses: Any) -> None:
+        def add(name: str, value: Tensor) -> None:
+            sums[name] = sums[name] + value.detach().double() if name in sums else value.detach().double()
+
+        add("loss/total", losses.total)
+        add("loss/fidelity", losses.fidelity)
+        for index, part in result.layers.items():
+            gate = self.layers[index].np_component.modulation("_gate")
+            z, a = part.codes["_gate"].flatten(0, -2).float(), part.attention.flatten(0, -2).float()
+            v_a, v_b = gate.norms(z)
+            add(f"mlp_direct_loss/layer_{index}", losses.direct_mlp[index])
+            add(f"regularization/layer_{index}", losses.reg[index])
+            add(f"v_a_attention_similarity/layer_{index}", gate.similarity(z, a))
+            add(f"v_a_norm/layer_{index}", v_a)
+            add(f"v_b_norm/layer_{index}", v_b)
+
+    @torch.no_grad()
+    def probe_similarity(self, probe: Mapping[str, Tensor]) -> dict[str, float]:
+        """``probe/v_a_attention_similarity/layer_N`` on a run's probe.pt."""
+        values: dict[str, float] = {}
+        for index, layer in self.layers.items():
+            a = probe.get(f"layer_{index}")
+            if a is not None:
+                gate = layer.np_component.modulation("_gate")
+                a = a.to(self.device)
+                values[f"probe/v_a_attention_similarity/layer_{index}"] = gate.similarity(gate.code(a), a).item()
+        return values
+
+    def content(self, segment: int, config: dict[str, Any], metrics: dict[str, float]) -> Content:
+        """Everything that a checkpoint holds, copied, so that training can go on while it is written."""
+        return Content(
+            step=self.global_step,
+            segment=segment,
+            stage=self.current_stage.name,
+            weights=tensors.weights(self.layers),
+            training_state={
+                "global_step": self.global_step,
+                "batch_count": self.batch_count,
+                "optimizer_state_dict": tensors.optimizer_state(self.optimizer, self.layers),
+                "scheduler_state_dict": self.schedule.state_dict(),
+                "scaler_state_dict": None,
+                "schema": SCHEMA,
+                "rng_state": [rng.capture()],
+                "data_state": self.train_loader.state_dict() if self.train_loader is not None else {},
+                "best": self.best,
+            },
+            multi_layer_state={
+                "layers_to_train": list(self.layers_to_train),
+                "curriculum_schedule": self.curriculum.as_list(),
+                "current_stage_index": self.curriculum.index_at(self.global_step),
+                "layer_weights": dict(self.layer_weights),
+                "teacher_cache_hits": self.teacher_cache_hits,
+                "teacher_cache_misses": self.teacher_cache_misses,
+            },
+            config=config,
+            metrics=metrics,
+            model={"name": self.arguments.model_name, "fingerprint": self.fingerprint},
+        )
+
+    def load_checkpoint(self, path: str | Path) -> load.Stored:
+        """Loads weights, optimizer, schedule, counters, random states and the data's position from a checkpoint."""
+        stored = load.read(Path(path))
+        self.restore(stored)
+        return stored
+
+    def restore(self, stored: load.Stored) -> list[str]:
+        """Puts a checkpoint that was read into this trainer; returns lines that the user should be told."""
+        state, multi = stored.training_state, stored.multi_layer_state
+        tensors.load_weights(self.layers, stored.weights)
+        tensors.load_optimizer_state(
+            self.optimizer, self.layers, state["optimizer_state_dict"], list(stored.weights)
+        )
+        self.global_step = int(state["global_step"])
+        self.batch_count = int(state["batch_count"])
+        self.schedule = Schedule.from_state(state["scheduler_state_dict"])
+        self.teacher_cache_hits = int(multi["teacher_cache_hits"])
+        self.teacher_cache_misses = int(multi["teacher_cache_misses"])
+        self.best = state.get("best")
+        if self._takes_curriculum:
+            self.curriculum = Curriculum.from_list(multi["curriculum_schedule"])
+        notes: list[str] = []
+        if self.train_loader is not None:
+            notes += self.train_loader.load_state_dict(state["data_state"])
+        rng.restore(state["rng_state"][0])
+        return notes
+
+    @property
+    def _takes_curriculum(self) -> bool:
+        return self.curriculum is _ANY
+
+
+_ANY = Curriculum([Stage("student", 1, 1.0)])
+
+
+def _curriculum(schedule: Curriculum | Sequence[Stage] | Sequence[dict[str, Any]]) -> Curriculum:
+    if isinstance(schedule, Curriculum):
+        return schedule
+    if not schedule:
+        return _ANY
+    if all(isinstance(stage, Stage) for stage in schedule):
+        return Curriculum([stage for stage in schedule if isinstance(stage, Stage)])
+    return Curriculum.from_list([stage for stage in schedule if isinstance(stage, dict)])
+
+
+def build_layers(arguments: Arguments, num_layers: int) -> tuple[list[int], dict[int, float]]:
+    """The layers in the order typed and their weights, from the arguments."""
+    layers = layer_selection.parse_layers(arguments.train_layers, num_layers)
+    return layers, layer_selection.parse_weights(arguments.layer_weights, layers)
