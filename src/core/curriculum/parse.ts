@@ -135,6 +135,25 @@ export function curriculumFromSchedule(schedule: unknown): Curriculum {
   return { stages };
 }
 
+/** The same from a checkpoint's facts, which hold the entries under our names. */
+export function curriculumFromEntries(
+  entries: readonly {
+    readonly name: string;
+    readonly untilStep: number;
+    readonly mixingRatio: number | null;
+    readonly mlpMixingRatio: number | null;
+  }[],
+): Curriculum {
+  return curriculumFromSchedule(
+    entries.map((entry) => ({
+      name: entry.name,
+      until_step: entry.untilStep,
+      mixing_ratio: entry.mixingRatio,
+      mlp_mixing_ratio: entry.mlpMixingRatio,
+    })),
+  );
+}
+
 /** Pickled integers arrive as numbers or, beyond 2^53, as bigints. */
 function asNumber(value: unknown): number | null {
   if (typeof value === 'bigint') return Number(value);

@@ -1,6 +1,7 @@
 /** What the scans of one workspace share: the disk, what was read before, and what could not be read. */
 import type { Stats } from 'node:fs';
-import type { Curriculum } from '../curriculum';
+import { readCheckpointFacts } from '../checkpoint/facts';
+import { type Curriculum, curriculumFromEntries } from '../curriculum';
 import { PacedDisk, readFailure } from './disk';
 import { FileContentError, parseDocument } from './json';
 import type { Checkpoint, Problem } from './model';
@@ -11,8 +12,13 @@ export interface StoredFacts {
   readonly curriculum: Curriculum | null;
 }
 
-/** Reads StoredFacts from a checkpoint's folder; rejects with one line when the files cannot be read. */
+/** Reads StoredFacts from a checkpoint's folder; rejects with one line when they cannot be used. */
 export type FactsReader = (checkpoint: string) => Promise<StoredFacts>;
+
+async function storedFactsOf(checkpoint: string): Promise<StoredFacts> {
+  const { step, curriculumSchedule } = await readCheckpointFacts(checkpoint);
+  return { step, curriculum: curriculumSchedule === null ? null : curriculumFromEntries(curriculumSchedule) };
+}
 
 interface CachedFile {
   readonly mtimeMs: number;
@@ -41,7 +47,7 @@ export class ScanContext {
     readonly disk: PacedDisk = new PacedDisk(),
     /** Unix seconds; a test gives its own. */
     readonly now: () => number = () => Date.now() / 1000,
-    private readonly readFacts: FactsReader | null = null,
+    private readonly readFacts: FactsReader = storedFactsOf,
   ) {}
 
   problem(path: string, message: string): void {
@@ -116,7 +122,7 @@ export class ScanContext {
     if (entry?.signature !== signature) {
       entry = { signature, facts: null, problem: null, scan: this.scan };
       try {
-        entry.facts = (await this.readFacts?.(folder)) ?? null;
+        entry.facts = await this.readFacts(folder);
       } catch (error) {
         entry.problem = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
       }

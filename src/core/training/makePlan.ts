@@ -1,0 +1,255 @@
+/**
+ * Makes plans (contract sections 5 and 8). Nothing is started or written: a plan says what would run, with which arguments,
+ * each with where it came from, what changes, and what could go wrong.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { CurriculumError, parseCurriculum, stageAt, type Curriculum } from '../curriculum';
+import { TRAINER_ARGUMENTS, findArgument, type TrainerArgument } from './arguments';
+import { readLayers, valueText } from './argumentValues';
+import { branchName, checkRunName, freeFolder } from './branchName';
+import type { LauncherKind, Plan, PlanKind, PlanMessage, PlannedArgument } from './plan';
+import { type PlanSource, PlanSourceError, readPlanSource } from './planSource';
+import { judge } from './planMessages';
+import { isOurTrainer, workspaceRootOf } from './trainerScript';
+import { combinations } from './values';
+
+/** Steps that `extend` adds unless told otherwise, as resume_training.sh does. */
+export const DEFAULT_ADDITIONAL_STEPS = 15000;
+export const DEFAULT_SCRIPT = 'scripts/train_multi_layer_npt.py';
+
+export interface PlanRequest {
+  readonly kind: PlanKind;
+  /** A checkpoint's folder, or a run's (its newest complete checkpoint). */
+  readonly checkpoint: string;
+  /** New values as typed, by argument. */
+  readonly changes?: Readonly<Record<string, string>>;
+  /** How far beyond the checkpoint's step to train; for `extend` 15000 unless given. */
+  readonly additionalSteps?: number | undefined;
+  readonly launcher?: LauncherKind | undefined;
+  /** The Python that trains; `python3` from PATH unless given. */
+  readonly interpreter?: string | undefined;
+  /** The training workspace; found from the checkpoint's place unless given. */
+  readonly workspaceRoot?: string | undefined;
+  /** Relative to the workspace. */
+  readonly script?: string | undefined;
+  /** Folder name of the new run, for a branch. */
+  readonly outputName?: string | undefined;
+}
+
+/** Never rejects for what is on disk or what was typed: that is in the plan's `errors`. */
+export function makePlan(request: PlanRequest): Promise<Plan> {
+  return planFor(request, new Set());
+}
+
+/** One plan for each combination of one value per argument; their new runs have different names. */
+export async function makePlans(
+  request: PlanRequest,
+  values: Readonly<Record<string, readonly string[]>> = {},
+): Promise<Plan[]> {
+  const plans: Plan[] = [];
+  const taken = new Set<string>();
+  for (const changes of combinations(values)) {
+    const plan = await planFor({ ...request, changes: { ...request.changes, ...changes } }, taken);
+    taken.add(plan.run);
+    plans.push(plan);
+  }
+  return plans;
+}
+
+/** What is settled before messages are made: the inputs of judge(). */
+export interface PlanDraft {
+  readonly request: PlanRequest;
+  readonly kind: PlanKind;
+  readonly source: PlanSource;
+  readonly arguments: readonly PlannedArgument[];
+  readonly curriculum: Curriculum | null;
+  readonly run: string;
+  readonly cwd: string;
+  readonly script: string;
+  /** False when the workspace's script is another trainer's (contract section 7). */
+  readonly ourTrainer: boolean;
+}
+
+async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promise<Plan> {
+  let source: PlanSource;
+  try {
+    source = await readPlanSource(request.checkpoint);
+  } catch (error) {
+    if (!(error instanceof PlanSourceError)) throw error;
+    return emptyPlan(request, { code: error.code, message: error.message });
+  }
+  const errors: PlanMessage[] = [];
+  const typed = readChanges(request, source, errors);
+  const planned = planArguments(source, typed);
+  const changed = new Map(planned.filter((item) => item.source === 'changed').map((item) => [item.name, item.value]));
+
+  const cwd = path.resolve(request.workspaceRoot ?? workspaceRootOf(source.path));
+  const script = request.script ?? DEFAULT_SCRIPT;
+  const kind = kindOf(request.kind, source);
+  const run = runOf(request, kind, source, cwd, Object.fromEntries(changed), taken, errors);
+  const curriculum = curriculumOf(planned, source);
+  const ourTrainer = isOurTrainer(path.resolve(cwd, script));
+  const draft: PlanDraft = { request, kind, source, arguments: planned, curriculum, run, cwd, script, ourTrainer };
+  const judged = judge(draft);
+  return {
+    kind,
+    run,
+    parent: parentOf(kind, source),
+    cwd,
+    argv: argvOf(draft, changed),
+    arguments: planned,
+    curriculum: curriculum?.stages ?? [],
+    stageAtStart: curriculum === null ? null : stageAt(curriculum, source.step).stage.name,
+    startStep: source.step,
+    warnings: [...source.warnings, ...judged.warnings],
+    errors: [...errors, ...judged.errors],
+  };
+}
+
+/** Typed changes that differ from what is stored, by name; what is wrong with the others goes to `errors`. */
+function readChanges(request: PlanRequest, source: PlanSource, errors: PlanMessage[]): Map<string, unknown> {
+  const changes = new Map<string, unknown>();
+  for (const [name, typed] of Object.entries(request.changes ?? {})) {
+    const argument = TRAINER_ARGUMENTS.find((known) => known.name === name);
+    if (argument === undefined) {
+      const why = findArgument(name) === undefined ? 'The trainer has no such argument' : 'It is not for changing here';
+      errors.push({ code: 'unknown-argument', message: `${name}: ${why}.` });
+      continue;
+    }
+    const wrong = argument.validate(typed);
+    if (wrong !== null) errors.push({ code: 'invalid-value', message: `${name}: ${wrong}` });
+    else changes.set(name, argument.read(typed));
+  }
+  const steps =
+    request.additionalSteps ??
+    (request.kind === 'extend' && !changes.has('max_steps') ? DEFAULT_ADDITIONAL_STEPS : undefined);
+  if (steps !== undefined) {
+    if (Number.isSafeInteger(steps) && steps > 0) changes.set('max_steps', source.step + steps);
+    else
+      errors.push({
+        code: 'invalid-value',
+        message: `${steps} is no number of additional steps (a whole number from 1).`,
+      });
+  }
+  // The trainer does the same, and a plan shows what will be used.
+  if (changes.get('triple_modulation') === true) changes.set('dual_modulation', true);
+  if (changes.has('train_file') && !changes.has('dataset_preset')) changes.set('dataset_preset', 'custom');
+  return changes;
+}
+
+function planArguments(source: PlanSource, changes: ReadonlyMap<string, unknown>): PlannedArgument[] {
+  return [...source.arguments].map(([name, stored]) => {
+    const next = changes.get(name);
+    if (next === undefined || sameValue(name, next, stored.value)) {
+      return { name, value: stored.value, source: stored.source, previous: null };
+    }
+    return { name, value: next, source: 'changed', previous: stored.value };
+  });
+}
+
+/** `2,3` and [2, 3] are the same layers; 5e-5 and 0.00005 the same rate. */
+function sameValue(name: string, a: unknown, b: unknown): boolean {
+  if (name === 'train_layers') {
+    const left = readLayers(a);
+    const right = readLayers(b);
+    if (left !== null && right !== null) return left.join() === right.join();
+  }
+  return valueText(a) === valueText(b);
+}
+
+/** Training on from anything but the run's newest checkpoint makes a new run: nothing that came later is buried. */
+function kindOf(asked: PlanKind, source: PlanSource): PlanKind {
+  if (asked === 'branch' || source.run === null) return 'branch';
+  return source.newest !== null && source.newest.step > source.step ? 'branch' : asked;
+}
+
+function runOf(
+  request: PlanRequest,
+  kind: PlanKind,
+  source: PlanSource,
+  cwd: string,
+  changes: Readonly<Record<string, unknown>>,
+  taken: ReadonlySet<string>,
+  errors: PlanMessage[],
+): string {
+  if (kind !== 'branch' && source.run !== null) return source.run.path;
+  const folder = source.run === null ? path.join(cwd, 'experiments') : path.dirname(source.run.path);
+  if (request.outputName !== undefined) {
+    const name = request.outputName.trim();
+    const wrong = checkRunName(name, folder);
+    if (wrong === null) return path.join(folder, name);
+    errors.push({ code: 'invalid-name', message: wrong });
+    return path.join(folder, path.basename(name === '' ? 'branch' : name));
+  }
+  const parent = source.run === null ? path.basename(path.dirname(source.path)) : path.basename(source.run.path);
+  const distinct = request.kind === 'branch' ? changes : {};
+  return freeFolder(path.join(folder, branchName(parent, source.step, distinct)), taken);
+}
+
+function parentOf(kind: PlanKind, source: PlanSource): Plan['parent'] {
+  if (kind !== 'branch') return null;
+  const run = source.run === null ? path.basename(path.dirname(source.path)) : path.basename(source.run.path);
+  return { id: source.run?.id ?? null, run, checkpoint: source.name, step: source.step };
+}
+
+function curriculumOf(planned: readonly PlannedArgument[], source: PlanSource): Curriculum | null {
+  const item = planned.find((candidate) => candidate.name === 'curriculum_stages');
+  if (item?.source !== 'changed' || typeof item.value !== 'string') return source.curriculum;
+  try {
+    return parseCurriculum(item.value);
+  } catch (error) {
+    if (!(error instanceof CurriculumError)) throw error;
+    return source.curriculum;
+  }
+}
+
+function argvOf(draft: PlanDraft, changed: ReadonlyMap<string, unknown>): string[] {
+  const { request, source, cwd, kind, run } = draft;
+  const passed = new Map(changed);
+  // Our trainer reads its own checkpoints' arguments itself; of other trainers' it has only seven, and not the layers.
+  if (source.foreign) {
+    for (const item of draft.arguments) {
+      if (item.source === 'tensors' || item.source === 'run') passed.set(item.name, item.value);
+    }
+  }
+  const words = [...passed].flatMap(([name, value]) => argvOfArgument(findArgument(name), value));
+  return [
+    request.interpreter ?? (process.platform === 'win32' ? 'python' : 'python3'),
+    draft.script,
+    '--resume_from',
+    inWorkspace(source.path, cwd),
+    ...(kind === 'branch' ? ['--output_dir', inWorkspace(run, cwd)] : []),
+    ...words,
+  ];
+}
+
+function argvOfArgument(argument: TrainerArgument | undefined, value: unknown): string[] {
+  if (argument === undefined || value === null || (Array.isArray(value) && value.length === 0)) return [];
+  return argument.argv(value);
+}
+
+/** Relative where it is inside: shorter to read, and still right when the workspace is moved. */
+function inWorkspace(target: string, cwd: string): string {
+  const relative = path.relative(cwd, target);
+  return relative === '' || relative.startsWith('..') || path.isAbsolute(relative) ? target : relative;
+}
+
+function emptyPlan(request: PlanRequest, error: PlanMessage): Plan {
+  const target = path.resolve(request.checkpoint);
+  const isFolder = fs.existsSync(target) && fs.statSync(target).isDirectory();
+  return {
+    kind: request.kind,
+    run:
+      isFolder && path.basename(path.dirname(target)) === 'checkpoints' ? path.dirname(path.dirname(target)) : target,
+    parent: null,
+    cwd: path.resolve(request.workspaceRoot ?? workspaceRootOf(target)),
+    argv: [],
+    arguments: [],
+    curriculum: [],
+    stageAtStart: null,
+    startStep: 0,
+    warnings: [],
+    errors: [error],
+  };
+}

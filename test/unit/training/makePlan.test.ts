@@ -1,0 +1,263 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { makePlan, makePlans, type PlanRequest } from '../../../src/core/training/makePlan';
+import type { Plan } from '../../../src/core/training/plan';
+import { procStat, thisHost } from '../../../src/core/training/runningProcess';
+import { FixtureWorkspace } from '../experiment/fixtureWorkspace';
+
+const SCRIPT = 'scripts/train_multi_layer_npt.py';
+const codes = (messages: readonly { code: string }[]): string[] => messages.map((message) => message.code);
+
+describe('plans', () => {
+  let ws: FixtureWorkspace;
+  let older: string;
+  let newest: string;
+
+  beforeEach(() => {
+    ws = new FixtureWorkspace();
+    fs.mkdirSync(path.join(ws.root, 'scripts'));
+    fs.writeFileSync(path.join(ws.root, SCRIPT), 'from npt.main import main\n');
+    ws.run('demo');
+    older = ws.checkpoint('demo', 50);
+    newest = ws.checkpoint('demo', 150);
+  });
+  afterEach(() => {
+    ws.remove();
+  });
+
+  const plan = (request: Partial<PlanRequest> = {}): Promise<Plan> =>
+    makePlan({ kind: 'resume', checkpoint: newest, interpreter: '/py', ...request });
+  const changedOf = (made: Plan): object =>
+    Object.fromEntries(
+      made.arguments.filter((a) => a.source === 'changed').map((a) => [a.name, [a.previous, a.value]]),
+    );
+
+  it('resume from the newest checkpoint: the same run, a minimal command, nothing to warn of', async () => {
+    const made = await plan();
+    assert.deepEqual(made.errors, []);
+    assert.deepEqual(made.warnings, []);
+    assert.equal(made.kind, 'resume');
+    assert.equal(made.run, path.join(ws.experiments, 'demo'));
+    assert.equal(made.cwd, ws.root);
+    assert.equal(made.parent, null);
+    assert.deepEqual(made.argv, ['/py', SCRIPT, '--resume_from', 'experiments/demo/checkpoints/checkpoint-150']);
+    assert.equal(made.startStep, 150);
+    assert.equal(made.stageAtStart, 'mixed');
+    assert.deepEqual(
+      made.curriculum.map((stage) => [stage.name, stage.from, stage.until]),
+      [
+        ['teacher', 0, 100],
+        ['mixed', 100, 200],
+        ['student', 200, 300],
+      ],
+    );
+    const find = (name: string): object | undefined => made.arguments.find((a) => a.name === name);
+    assert.deepEqual(find('learning_rate'), {
+      name: 'learning_rate',
+      value: 0.005,
+      source: 'checkpoint',
+      previous: null,
+    });
+    assert.deepEqual(find('weight_decay'), { name: 'weight_decay', value: 0.01, source: 'default', previous: null });
+  });
+
+  it('a run instead of a checkpoint means its newest', async () => {
+    const made = await plan({ checkpoint: path.join(ws.experiments, 'demo') });
+    assert.deepEqual(made.errors, []);
+    assert.equal(made.startStep, 150);
+  });
+
+  it('resume from an older checkpoint becomes a branch whose folder is known beforehand', async () => {
+    const made = await plan({ checkpoint: older });
+    assert.equal(made.kind, 'branch');
+    assert.equal(path.basename(made.run), 'demo-from-50');
+    assert.deepEqual(made.argv.slice(2), [
+      '--resume_from',
+      'experiments/demo/checkpoints/checkpoint-50',
+      '--output_dir',
+      'experiments/demo-from-50',
+    ]);
+    assert.deepEqual(made.parent, { id: 'id-demo', run: 'demo', checkpoint: 'checkpoint-50', step: 50 });
+    assert.deepEqual(codes(made.warnings), ['becomes-branch']);
+    fs.mkdirSync(made.run);
+    assert.equal(path.basename((await plan({ checkpoint: older })).run), 'demo-from-50-2');
+  });
+
+  it('extend: max_steps is the step plus what was asked, 15000 by itself', async () => {
+    const made = await plan({ kind: 'extend', additionalSteps: 20000 });
+    assert.deepEqual(made.argv.slice(4), ['--max_steps', '20150']);
+    assert.deepEqual(changedOf(made), { max_steps: [300, 20150] });
+    assert.deepEqual(codes(made.warnings), ['schedule-extended']);
+    assert.deepEqual((await plan({ kind: 'extend' })).argv.slice(4), ['--max_steps', '15150']);
+    assert.deepEqual(codes((await plan({ kind: 'extend', additionalSteps: 50 })).warnings), ['stops-earlier']);
+    assert.deepEqual(codes((await plan({ kind: 'extend', additionalSteps: 0 })).errors), ['invalid-value']);
+  });
+
+  it('branch: what changes names the run and is all that is passed', async () => {
+    const made = await plan({ kind: 'branch', changes: { learning_rate: '5e-5', batch_size: '8' } });
+    assert.equal(path.basename(made.run), 'demo-lr5e-5');
+    assert.deepEqual(changedOf(made), { learning_rate: [0.005, 0.00005] }, 'batch_size 8 is what it was');
+    assert.deepEqual(made.argv.slice(4), ['--output_dir', 'experiments/demo-lr5e-5', '--learning_rate', '5e-5']);
+    assert.deepEqual(codes(made.warnings), ['learning-rate-changed']);
+    assert.equal(path.basename((await plan({ kind: 'branch' })).run), 'demo-from-150');
+  });
+
+  it('a branch may be named; not like one that is there, and not outside the folder', async () => {
+    assert.equal((await plan({ kind: 'branch', outputName: 'my run' })).run, path.join(ws.experiments, 'my run'));
+    for (const outputName of ['demo', '../x', '', 'a/b', '.hidden']) {
+      const made = await plan({ kind: 'branch', outputName });
+      assert.deepEqual(codes(made.errors), ['invalid-name'], outputName);
+    }
+  });
+
+  it('several values make a plan a combination, each with a folder of its own', async () => {
+    const plans = await makePlans(
+      { kind: 'branch', checkpoint: newest, interpreter: '/py' },
+      { learning_rate: ['1e-4', '2e-4'], curriculum_stages: ['student:300', 'mixed:300:0.75'] },
+    );
+    assert.equal(plans.length, 4);
+    assert.equal(new Set(plans.map((made) => made.run)).size, 4);
+    assert.deepEqual(
+      plans.map((made) => made.stageAtStart),
+      ['student', 'mixed', 'student', 'mixed'],
+    );
+    const long = 'x'.repeat(100);
+    const named = await makePlans({ kind: 'branch', checkpoint: newest }, { wandb_name: [long, `${long}y`] });
+    assert.deepEqual(
+      named.map((made) => path.basename(made.run)),
+      [`demo-wandb-name${'x'.repeat(24)}`, `demo-wandb-name${'x'.repeat(24)}-2`],
+    );
+  });
+
+  it('a changed curriculum is in absolute ranges, and says that the stage changes', async () => {
+    const made = await plan({ changes: { curriculum_stages: 'student:400' } });
+    assert.deepEqual(made.curriculum, [{ name: 'student', from: 0, until: 400, mixingRatio: 1, mlpMixingRatio: null }]);
+    assert.equal(made.stageAtStart, 'student');
+    assert.match(made.warnings[0]?.message ?? '', /At step 150 the stage becomes student; it was mixed \(ratio 0\.5\)/);
+    assert.deepEqual(made.argv.slice(4), ['--curriculum_stages', 'student:400']);
+  });
+
+  it('warns of other layers, and names what is loaded, new and dropped', async () => {
+    const made = await plan({ kind: 'branch', changes: { train_layers: '3,4' } });
+    assert.match(
+      made.warnings.find((w) => w.code === 'layers-changed')?.message ?? '',
+      /Layer mismatch: loaded 3; new, untrained 4; dropped 2/,
+    );
+    assert.equal((await plan({ kind: 'branch', changes: { train_layers: '2-3' } })).warnings.length, 0);
+  });
+
+  it('warns where a resume is not bit-identical, has other data, or is not touched by the change', async () => {
+    const made = await plan({ changes: { batch_size: '16', max_length: '1024', seed: '7' } });
+    assert.deepEqual(codes(made.warnings), ['not-bit-identical', 'data-changes', 'no-effect']);
+  });
+
+  it('training already complete', async () => {
+    const made = await plan({ checkpoint: ws.checkpoint('demo', 300) });
+    assert.deepEqual(codes(made.errors), ['training-complete']);
+    assert.match(
+      made.errors[0]?.message ?? '',
+      /Training already complete: checkpoint-300 is at step 300 and max_steps is 300/,
+    );
+    const further = await plan({
+      checkpoint: path.join(ws.experiments, 'demo/checkpoints/checkpoint-300'),
+      changes: { max_steps: '400' },
+    });
+    assert.deepEqual(further.errors, []);
+  });
+
+  it('final/ at the newest step goes on in the same run', async () => {
+    ws.checkpoint('demo', 300);
+    const made = await plan({ kind: 'extend', checkpoint: ws.checkpoint('demo', 300, { name: 'final' }) });
+    assert.equal(made.kind, 'extend');
+    assert.deepEqual(made.errors, []);
+  });
+
+  for (const [what, changes, code] of [
+    ['an unknown argument', { learning_rat: '1' }, 'unknown-argument'],
+    ['an argument of the start itself', { resume_from: 'x' }, 'unknown-argument'],
+    ['an invalid value', { learning_rate: '-1' }, 'invalid-value'],
+    ['a rank that cannot fit', { np_rank: '32' }, 'shape-mismatch'],
+    ['another base model', { model_name: 'other' }, 'other-base-model'],
+    ['a stride above the length', { stride: '1000' }, 'invalid-value'],
+    ['custom data without files', { dataset_preset: 'custom' }, 'invalid-value'],
+    ['weights for another number of layers', { layer_weights: '1,1,1' }, 'invalid-value'],
+  ] as const) {
+    it(`refuses ${what}`, async () => {
+      const made = await plan({ kind: 'branch', changes });
+      assert.deepEqual(codes(made.errors), [code]);
+      assert.ok(!made.errors[0]?.message.includes('\n'));
+    });
+  }
+
+  it('refuses a run that is being trained; branching from it is fine', async () => {
+    ws.write('demo/process.json', {
+      schema: 1,
+      host: thisHost().name,
+      boot_id: thisHost().bootId,
+      pid: process.pid,
+      started: 1,
+      start_ticks: procStat(process.pid)?.startTicks,
+      launcher: 'local',
+      job: null,
+      segment: 1,
+    });
+    const made = await plan();
+    assert.deepEqual(codes(made.errors), ['run-is-training']);
+    assert.match(made.errors[0]?.message ?? '', new RegExp(`process ${process.pid}`));
+    assert.deepEqual((await plan({ kind: 'branch', changes: { learning_rate: '1e-5' } })).errors, []);
+  });
+
+  it('refuses what is no checkpoint, is broken or incomplete, each in one line', async () => {
+    const refused = async (checkpoint: string): Promise<string[]> => {
+      const made = await plan({ checkpoint });
+      assert.equal(made.errors.length, 1);
+      assert.ok(!made.errors[0]?.message.includes('\n'));
+      assert.deepEqual(made.argv, []);
+      return codes(made.errors);
+    };
+    assert.deepEqual(await refused(path.join(ws.root, 'nothing')), ['not-found']);
+    assert.deepEqual(await refused(ws.root), ['not-found']);
+    ws.run('empty');
+    assert.deepEqual(await refused(path.join(ws.experiments, 'empty')), ['not-found']);
+    fs.truncateSync(path.join(newest, 'npt_weights.pt'), 1);
+    const made = await plan();
+    assert.match(
+      made.errors[0]?.message ?? '',
+      /checkpoint-150 is broken: npt_weights\.pt has 1 bytes.*The newest complete one is checkpoint-50/,
+    );
+    fs.rmSync(path.join(older, 'npt_weights.pt'));
+    assert.deepEqual(await refused(older), ['not-found']);
+  });
+
+  it('says when the workspace has no training script', async () => {
+    fs.rmSync(path.join(ws.root, SCRIPT));
+    const made = await plan();
+    assert.deepEqual(codes(made.errors), ['script-missing']);
+    assert.equal(made.cwd, ws.root);
+  });
+
+  it("says what another trainer's script will not do", async () => {
+    fs.writeFileSync(path.join(ws.root, SCRIPT), 'import torch\nclass MultiLayerNPTTrainer: ...\n');
+    const made = await plan({ changes: { learning_rate: '1e-5', max_steps: '500' } });
+    assert.deepEqual(
+      codes(made.warnings).filter((code) => code.startsWith('foreign')),
+      ['foreign-trainer', 'foreign-trainer-run', 'foreign-trainer-learning-rate', 'foreign-trainer-schedule'],
+    );
+  });
+
+  it('says when the last segment had other arguments than the checkpoint', async () => {
+    ws.run('demo', { config: { max_steps: 900 } });
+    assert.deepEqual(codes((await plan()).warnings), ['run-config-differs']);
+  });
+
+  it('finds the workspace from a checkpoint that was moved, and passes absolute paths outside it', async () => {
+    const elsewhere = fs.mkdtempSync(path.join(ws.root, 'moved-'));
+    fs.cpSync(path.join(ws.experiments, 'demo'), path.join(elsewhere, 'demo'), { recursive: true });
+    const made = await plan({ checkpoint: path.join(elsewhere, 'demo/checkpoints/checkpoint-150') });
+    assert.equal(made.cwd, ws.root);
+    assert.equal(made.run, path.join(elsewhere, 'demo'));
+    const outside = await plan({ workspaceRoot: path.join(ws.root, 'scripts') });
+    assert.ok(path.isAbsolute(outside.argv[3]!));
+  });
+});
