@@ -35,17 +35,18 @@ export class WorkbenchPage {
    * Chooses a row of the open quick pick by its exact label. Rows are replaced while the list filters, and Enter may take
    * a stale one, so the row itself is clicked.
    */
-  async pick(label: string): Promise<void> {
-    await this.pickRow(label).click();
+  async pick(label: string, description?: string): Promise<void> {
+    await this.pickRow(label, description).click();
   }
 
-  /** A row of the open quick pick by its exact label; icons at its start do not count. */
-  pickRow(label: string): Locator {
-    const text = this.page.locator('.label-name').getByText(label, { exact: true });
-    return this.page
+  /** A row of the open quick pick by its exact label and, where several share it, its description. */
+  pickRow(label: string | RegExp, description?: string): Locator {
+    const text = (selector: string, value: string | RegExp): Locator =>
+      this.page.locator(selector).getByText(value, { exact: true });
+    const rows = this.page
       .locator('.quick-input-widget:visible .quick-input-list .monaco-list-row')
-      .filter({ has: text })
-      .first();
+      .filter({ has: text('.label-name', label) });
+    return (description === undefined ? rows : rows.filter({ has: text('.label-description', description) })).first();
   }
 
   /** Labels and descriptions of the open quick pick's visible rows, top to bottom. */

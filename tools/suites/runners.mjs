@@ -1,7 +1,8 @@
 /** How each kind of suite is run, and how its own counts are read. */
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { failure, sum, tail } from './outcome.mjs';
+import { readJunit, readMocha } from './reports.mjs';
 import { runProgram } from './run-program.mjs';
 
 const MINUTE = 60_000;
@@ -48,20 +49,6 @@ function judged(suite, counts, result) {
   return counts;
 }
 
-/** @param {string} file mocha's JSON report */
-function readMocha(file) {
-  const report = JSON.parse(readFileSync(file, 'utf8'));
-  return {
-    passed: report.stats.passes,
-    failed: report.stats.failures,
-    skipped: report.stats.pending,
-    failures: report.failures.map((test) => ({
-      title: test.fullTitle,
-      detail: tail(test.err.stack ?? test.err.message ?? 'no message', 25),
-    })),
-  };
-}
-
 /**
  * A program whose tests run under mocha and leave mocha's JSON report in the file that $NPT_TEST_REPORT names.
  * @param {string} suite
@@ -93,31 +80,6 @@ export function runMocha(suite, glob, context, limitMinutes) {
     glob,
   ];
   return runMochaProgram(suite, command, context, limitMinutes);
-}
-
-const ENTITIES = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
-const unescaped = (text) =>
-  text.replace(/&(?:#(\d+)|#x([\da-f]+)|(\w+));/gi, (whole, decimal, hex, name) =>
-    name === undefined
-      ? String.fromCodePoint(decimal === undefined ? parseInt(hex, 16) : Number(decimal))
-      : (ENTITIES[name] ?? whole),
-  );
-
-/** @param {string} file pytest's JUnit XML report */
-function readJunit(file) {
-  const xml = readFileSync(file, 'utf8');
-  const attributes = (tag) =>
-    Object.fromEntries([...tag.matchAll(/([\w:.-]+)="([^"]*)"/g)].map(([, name, value]) => [name, unescaped(value)]));
-  const counts = attributes(/<testsuite\b[^>]*>/.exec(xml)?.[0] ?? '');
-  const failed = Number(counts.failures ?? 0) + Number(counts.errors ?? 0);
-  const skipped = Number(counts.skipped ?? 0);
-  const failures = [
-    ...xml.matchAll(/<testcase\b([^>]*)>\s*<(?:failure|error)\b[^>]*?>([\s\S]*?)<\/(?:failure|error)>/g),
-  ].map(([, head, body]) => {
-    const { classname, name } = attributes(head);
-    return { title: `${classname} › ${name}`, detail: tail(unescaped(body), 30) };
-  });
-  return { passed: Number(counts.tests ?? 0) - failed - skipped, failed, skipped, failures };
 }
 
 /**

@@ -1,0 +1,55 @@
+/**
+ * Runs the in-host suite in a real VS Code: the one that VSCODE_EXECUTABLE names, or with NPT_TEST_DESKTOP=1 a downloaded
+ * desktop VS Code, or else the served one through the shim.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { build } from 'esbuild';
+import os from 'node:os';
+import path from 'node:path';
+import { runTests } from '@vscode/test-electron';
+
+const root = path.resolve(__dirname, '../..');
+const suite = path.join(root, 'out/integration/suite.js');
+
+function executable(): string | undefined {
+  const named = process.env.VSCODE_EXECUTABLE;
+  if (named !== undefined && named !== '') return named;
+  return process.env.NPT_TEST_DESKTOP === '1' ? undefined : path.join(root, 'test/vscode/shim.mjs');
+}
+
+async function main(): Promise<void> {
+  await build({
+    entryPoints: [path.join(__dirname, 'suite/index.ts')],
+    outfile: suite,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    sourcemap: 'inline',
+    // mocha loads its reporters by name, so it stays in node_modules.
+    external: ['vscode', 'mocha'],
+    logLevel: 'warning',
+  });
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'npt-integration-'));
+  try {
+    const code = await runTests({
+      extensionDevelopmentPath: root,
+      extensionTestsPath: suite,
+      vscodeExecutablePath: executable(),
+      launchArgs: [
+        path.join(folder, 'workspace'),
+        '--disable-extensions',
+        `--user-data-dir=${path.join(folder, 'user-data')}`,
+        `--extensions-dir=${path.join(folder, 'extensions')}`,
+      ],
+    });
+    process.exitCode = code;
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});

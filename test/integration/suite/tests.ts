@@ -1,0 +1,2 @@
+/** Every test file of the in-host suite. */
+import './activation.test';

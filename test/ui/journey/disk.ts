@@ -1,0 +1,52 @@
+/** What the journey compares the window with: the training workspace on disk. */
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+
+/** Steps of a run's checkpoints, ascending. */
+export function checkpointSteps(run: string): number[] {
+  const folder = path.join(run, 'checkpoints');
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .flatMap((name) => /^checkpoint-(\d+)$/.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+export function newestCheckpoint(run: string): number {
+  const newest = checkpointSteps(run).at(-1);
+  if (newest === undefined) throw new Error(`${run} has no checkpoint.`);
+  return newest;
+}
+
+export function readJson(file: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+}
+
+/** The run of the workspace that waits to be resumed in its mixed stage: the demo's newest one. */
+export function waitingRun(workspace: string): string {
+  const experiments = path.join(workspace, 'experiments');
+  const waiting = readdirSync(experiments)
+    .filter((name) => /^npt_demo(-\d+)?$/.test(name) && !existsSync(path.join(experiments, name, 'checkpoints/final')))
+    .sort((a, b) => a.length - b.length || a.localeCompare(b))
+    .at(-1);
+  if (waiting === undefined) throw new Error(`No run of ${experiments} waits to be resumed.`);
+  return path.join(experiments, waiting);
+}
+
+/**
+ * Waits until a value is there.
+ * @param what names it in the failure
+ */
+export async function eventually<T>(
+  what: string,
+  limitMs: number,
+  read: () => T | undefined | Promise<T | undefined>,
+): Promise<T> {
+  const until = Date.now() + limitMs;
+  for (;;) {
+    const value = await read();
+    if (value !== undefined) return value;
+    if (Date.now() > until) throw new Error(`Waited ${limitMs / 1000} s in vain for ${what}.`);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+}

@@ -1,0 +1,38 @@
+/** The demo from the first look to the last: what the ui suite proves and the headless demo shows. */
+import { branchWithLearningRate, stopAndValidate } from './branch';
+import { lookAround } from './look';
+import { resumeToTheEnd } from './resume';
+import type { JourneySession } from './session';
+import { validateGoodAndDamaged } from './validate';
+
+export interface JourneyPart {
+  readonly title: string;
+  /** May take this long, in milliseconds. */
+  readonly limit: number;
+  run(session: JourneySession): Promise<void>;
+}
+
+/** The parts in their order; each goes on where the one before it ended. */
+export const JOURNEY: readonly JourneyPart[] = [
+  { title: 'shows the interrupted run and its checkpoints', limit: 90_000, run: lookAround },
+  {
+    title: 'resumes the newest checkpoint through the student stage to final',
+    limit: 600_000,
+    run: resumeToTheEnd,
+  },
+  {
+    title: 'validates a good checkpoint and names what is wrong with a damaged one',
+    limit: 120_000,
+    run: validateGoodAndDamaged,
+  },
+  {
+    title: 'branches an early checkpoint with another learning rate',
+    limit: 300_000,
+    run: branchWithLearningRate,
+  },
+  {
+    title: 'stops the branch, which leaves a checkpoint that validates',
+    limit: 180_000,
+    run: stopAndValidate,
+  },
+];

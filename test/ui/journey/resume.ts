@@ -1,0 +1,59 @@
+/** Right-click the newest checkpoint → Resume; the run trains on, through a stage change, to its end. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { webviewFrame } from '../../vscode/webview';
+import { checkpointSteps, eventually, newestCheckpoint } from './disk';
+import type { JourneySession } from './session';
+
+const TRAINS_WITHIN_MS = 120_000;
+const ENDS_WITHIN_MS = 300_000;
+const MOVES_WITHIN_MS = 60_000;
+
+export async function resumeToTheEnd({ window, tree, shot, run }: JourneySession): Promise<void> {
+  const name = path.basename(run);
+  const before = newestCheckpoint(run);
+  const menu = await window.openContextMenu(tree.row(`checkpoint-${before}`));
+  await shot('context-menu');
+  await window.chooseInMenu(menu, 'Resume');
+
+  // A terminal task trains on …
+  await window
+    .terminal()
+    .getByText(/step \d+\/\d+/)
+    .first()
+    .waitFor({ timeout: TRAINS_WITHIN_MS });
+  // … the dashboard opens by itself, and its curve moves.
+  await window.tab(name).waitFor();
+  const dashboard = await webviewFrame(window.page, 'canvas');
+  const chart = dashboard.locator('canvas').first();
+  const first = await chart.screenshot();
+  await eventually('a moving loss curve', MOVES_WITHIN_MS, async () =>
+    (await chart.screenshot()).equals(first) ? undefined : true,
+  );
+  await shot('training-on');
+
+  // New checkpoints appear in the tree without anybody asking.
+  const grown = await eventually('a new checkpoint on disk', TRAINS_WITHIN_MS, () =>
+    checkpointSteps(run).find((step) => step > before),
+  );
+  await tree.row(`checkpoint-${grown}`).waitFor({ timeout: 5_000 });
+
+  await tree
+    .row(name)
+    .getByText(/student/)
+    .waitFor({ timeout: ENDS_WITHIN_MS });
+  await dashboard
+    .getByText(/student/)
+    .first()
+    .waitFor();
+  await shot('student-stage');
+
+  await tree.row('final').waitFor({ timeout: ENDS_WITHIN_MS });
+  assert.ok(existsSync(path.join(run, 'checkpoints/final/npt_weights.pt')));
+  await tree
+    .row(name)
+    .getByText(/finished/)
+    .waitFor();
+  await shot('finished');
+}

@@ -1,0 +1,92 @@
+/** A window on the demo's workspace with the packaged extension installed, and its pictures. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { DEMO_SETTINGS, interpreterSettings } from '../../../tools/demo/settings.mjs';
+import { SHARED_CPU, stopTraining } from '../../../tools/demo/training.mjs';
+import { ensureVscodeHost } from '../../../tools/setup/vscode-host.mjs';
+import { installExtension, startWorkbench } from '../../../tools/vscode-host/server.mjs';
+import { launchBrowser } from '../../vscode/browser';
+import { switchTheme, type ThemeName } from '../../vscode/theme';
+import { TreePage } from '../../vscode/tree';
+import { WorkbenchPage } from '../../vscode/workbench';
+import { waitingRun } from './disk';
+
+/** What a journey starts from. */
+export interface JourneyInput {
+  /** The packaged extension. */
+  readonly vsix: string;
+  /** A demo workspace (tools/demo/workspace.mjs) with a run that was interrupted in its mixed stage. */
+  readonly workspace: string;
+  /** Interpreter with the trainer's requirements. */
+  readonly python: string;
+  /** Folder for the pictures. */
+  readonly screenshots: string;
+}
+
+export interface JourneySession {
+  readonly input: JourneyInput;
+  /** Folder of the run that waits to be resumed. */
+  readonly run: string;
+  /** Folder of the run that the journey branches off it, once it has. */
+  branch: string | undefined;
+  readonly window: WorkbenchPage;
+  readonly tree: TreePage;
+  /** Leaves `<number>-<name>-<theme>.png` for each theme; the window is dark afterwards. */
+  readonly shot: (name: string) => Promise<void>;
+  /** Leaves one picture of the window as it is, for a failure. */
+  failureShot(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const SHOT_THEMES: readonly ThemeName[] = ['light', 'dark'];
+/** Colours fade for this long after a theme change. */
+const FADE_MS = 400;
+
+/** Installs the extension in a VS Code of its own and opens the workspace in it. */
+export async function openSession(input: JourneyInput): Promise<JourneySession> {
+  const run = waitingRun(input.workspace);
+  mkdirSync(input.screenshots, { recursive: true });
+  const data = mkdtempSync(path.join(os.tmpdir(), 'npt-journey-'));
+  const host = await ensureVscodeHost();
+  installExtension(host, data, input.vsix);
+  const workbench = await startWorkbench(host, data, {
+    settings: { ...DEMO_SETTINGS, 'workbench.colorTheme': 'Default Dark Modern', 'workbench.reduceMotion': 'on' },
+    machineSettings: interpreterSettings(input.python),
+    env: SHARED_CPU,
+    args: ['--disable-workspace-trust'],
+  });
+  const browser = await launchBrowser();
+  const { page } = browser;
+  page.setDefaultTimeout(20_000);
+  await page.goto(workbench.address(input.workspace));
+  const window = new WorkbenchPage(page);
+  await window.waitReady();
+  let number = 0;
+  return {
+    input,
+    run,
+    branch: undefined,
+    window,
+    tree: new TreePage(page, 'Experiments'),
+    async shot(name) {
+      number += 1;
+      for (const theme of SHOT_THEMES) {
+        await switchTheme(page, workbench.settingsFile, theme);
+        await page.waitForTimeout(FADE_MS);
+        const file = `${String(number).padStart(2, '0')}-${name}-${theme}.png`;
+        await page.screenshot({ path: path.join(input.screenshots, file) });
+      }
+    },
+    async failureShot() {
+      number += 1;
+      await page.screenshot({ path: path.join(input.screenshots, `${String(number).padStart(2, '0')}-failed.png`) });
+    },
+    async close() {
+      await browser.close();
+      await workbench.stop();
+      await stopTraining(input.workspace, 15_000);
+      rmSync(data, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
