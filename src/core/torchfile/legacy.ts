@@ -11,6 +11,9 @@ const LEGACY_PROTOCOL = 1001;
 /** A pickle must be in memory to be read; no checkpoint's is near this. */
 export const MAX_PICKLE_BYTES = 128 * 1024 * 1024;
 
+/** Pickles in one file that are looked at; nothing of ours has more than five. */
+const MAX_PICKLES = 100;
+
 export interface StorageLocation {
   readonly position: number;
   readonly bytes: number;
@@ -61,24 +64,7 @@ export async function readPickleFile(source: ByteSource): Promise<PickleFile> {
   const stream = new PickleStream(source);
   const interpreter = new TorchInterpreter();
   const first = await stream.next(interpreter);
-  if (first.value !== LEGACY_MAGIC) {
-    const problems: FileProblem[] = [];
-    if (!first.error && stream.position < source.size) {
-      problems.push({
-        code: 'pickle-trailing-data',
-        message: `${source.size - stream.position} bytes follow the pickle's end.`,
-      });
-    }
-    return {
-      format: 'pickle',
-      value: first.value,
-      interpreter,
-      results: [first],
-      storages: new Map(),
-      littleEndian: true,
-      problems,
-    };
-  }
+  if (first.value !== LEGACY_MAGIC) return plainPickles(source, stream, interpreter, first);
   const results = [first];
   const problems: FileProblem[] = [];
   const values: PyValue[] = [];
@@ -98,6 +84,38 @@ export async function readPickleFile(source: ByteSource): Promise<PickleFile> {
     await locateStorages(source, stream.position, keys, interpreter, littleEndian, storages, problems);
   }
   return { format: 'torch legacy', value, interpreter, results, storages, littleEndian, problems };
+}
+
+/** Python programs write pickles one after the other; what follows the last must be nothing. */
+async function plainPickles(
+  source: ByteSource,
+  stream: PickleStream,
+  interpreter: TorchInterpreter,
+  first: PickleResult,
+): Promise<PickleFile> {
+  const results = [first];
+  const problems: FileProblem[] = [];
+  while (results[results.length - 1]?.error === null && stream.position < source.size && results.length < MAX_PICKLES) {
+    const start = stream.position;
+    const next = await stream.next(interpreter);
+    results.push(next.error ? { ...next, error: null } : next);
+    if (next.error) {
+      problems.push({
+        code: 'pickle-trailing-data',
+        message: `${source.size - start} bytes follow the end of its last pickle.`,
+      });
+      break;
+    }
+  }
+  return {
+    format: 'pickle',
+    value: first.value,
+    interpreter,
+    results,
+    storages: new Map(),
+    littleEndian: true,
+    problems,
+  };
 }
 
 async function locateStorages(

@@ -231,6 +231,8 @@ function checkRecords(records: readonly ZipRecord[], root: string, problems: Fil
   for (const record of records) {
     const name = record.name.startsWith(`${root}/`) ? record.name.slice(root.length + 1) : null;
     if (name === null || name === 'data.pkl' || /^data\/[^/]+$/.test(name) || KNOWN_RECORDS.has(name)) continue;
+    // Newer versions of torch add records of this kind; none is ever loaded as a pickle.
+    if (/^\.[\w.]+(\/[\w.]+)?$/.test(name)) continue;
     problems.push({
       code: 'zip-extra-record',
       message: `The archive holds a record that torch does not write: ${quoted(record.name)}.`,

@@ -1,0 +1,99 @@
+/** The report as Markdown for a person: the verdict, what was found and what to do, then the facts. */
+import { basename } from 'node:path';
+import { formatBytes, formatCount } from '../format';
+import type { Finding, Severity, ValidationReport, Verdict } from './report';
+
+const VERDICTS: Readonly<Record<Verdict, string>> = {
+  valid: 'Valid: a resume from here works.',
+  incomplete: 'Incomplete: files are missing, or being written.',
+  invalid: 'Not valid: a resume from here would fail or be wrong.',
+  dangerous: 'Dangerous: loading it in Python would run code.',
+  unverifiable: 'Cannot be verified.',
+};
+
+const LEVEL_TEXT = {
+  files: 'its files are there',
+  structure: 'structure (containers, pickles, tensors, agreement of the files)',
+  checksums: 'structure and every checksum',
+  numbers: 'structure, every checksum and every number',
+  forward: 'structure, every checksum and every number',
+} as const;
+
+const SEVERITIES: Readonly<Record<Severity, string>> = { error: 'Error', warning: 'Warning', info: 'Note' };
+
+/**
+ * Markdown text in which nothing that came from a file is markup: no HTML, no links, no emphasis. Also for tooltips and
+ * other Markdown made elsewhere.
+ */
+export function escapeMarkdown(text: string): string {
+  return (
+    text
+      .replace(/\p{Cc}+/gu, ' ')
+      .replace(/[\\`*_{}[\]<>#|~!$&()]/g, (mark) =>
+        mark === '<' ? '&lt;' : mark === '>' ? '&gt;' : mark === '&' ? '&amp;' : `\\${mark}`,
+      )
+      // Markdown viewers make links of bare addresses.
+      .replace(/:\/\//g, ':\u200b//')
+      .replace(/\bwww\./gi, (www) => `${www.slice(0, 3)}\u200b.`)
+      .replace(/@/g, '@\u200b')
+      .replace(/^(\s*)([-+=]|\d+[.)])/gm, '$1\\$2')
+  );
+}
+
+export function renderReport(report: ValidationReport): string {
+  const singleFile = report.files.length === 1 && report.files[0]?.name === basename(report.path);
+  const lines = [
+    `# ${escapeMarkdown(basename(report.path))}`,
+    '',
+    `**${singleFile && report.verdict === 'valid' ? 'Valid: nothing is wrong with this file.' : VERDICTS[report.verdict]}**`,
+    '',
+    escapeMarkdown(report.path),
+    '',
+  ];
+  if (report.findings.length > 0) {
+    lines.push('## Findings', '');
+    for (const finding of report.findings) lines.push(...renderFinding(finding));
+    lines.push('');
+  }
+  lines.push(
+    '## Checkpoint',
+    '',
+    '| | |',
+    '|---|---|',
+    ...facts(report).map(([name, value]) => `| ${name} | ${value} |`),
+    '',
+  );
+  if (report.files.length > 0) {
+    lines.push('## Files', '', '| File | Size | Format |', '|---|---:|---|');
+    for (const file of report.files)
+      lines.push(`| ${escapeMarkdown(file.name)} | ${formatBytes(file.bytes)} | ${escapeMarkdown(file.format)} |`);
+    lines.push('');
+  }
+  lines.push(
+    `Looked at: ${LEVEL_TEXT[report.level]}. Took ${report.seconds < 10 ? report.seconds.toFixed(2) : report.seconds.toFixed(0)} s. Nothing in the files was run.`,
+    '',
+  );
+  return lines.join('\n');
+}
+
+function renderFinding(finding: Finding): string[] {
+  const lines = [`- **${SEVERITIES[finding.severity]}**: ${escapeMarkdown(finding.message)} (\`${finding.code}\`)`];
+  if (finding.advice !== undefined) lines.push(`  \\\n  ${escapeMarkdown(finding.advice)}`);
+  return lines;
+}
+
+function facts(report: ValidationReport): [string, string][] {
+  const rows: [string, string][] = [];
+  const add = (name: string, value: string | number | null): void => {
+    if (value !== null && value !== '') rows.push([name, escapeMarkdown(String(value))]);
+  };
+  add('Step', report.step === null ? null : formatCount(report.step));
+  add('Stage', report.stage);
+  add('Layers', report.layers.join(', '));
+  add('Modulation', report.modulation);
+  add('Rank', report.npRank);
+  add('Ranks per component', report.numRanks);
+  add('NP parameters', report.parameters === null ? null : formatCount(report.parameters));
+  add('Files', `${report.files.length} (${formatBytes(report.files.reduce((sum, file) => sum + file.bytes, 0))})`);
+  return rows;
+}

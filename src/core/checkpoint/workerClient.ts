@@ -1,0 +1,112 @@
+/** The extension host's side of the checkpoint worker. Starts the thread with the first request, replaces one that died. */
+import { Worker } from 'node:worker_threads';
+import type { ValidationOptions, ValidationReport } from './report';
+import { CheckpointPathError } from './validate';
+import type { ValidateRequest, WorkerReply } from './workerMessages';
+
+interface Pending {
+  readonly resolve: (report: ValidationReport) => void;
+  readonly reject: (error: unknown) => void;
+  readonly onProgress: ((done: number, total: number) => void) | undefined;
+  readonly finish: () => void;
+  readonly signal: AbortSignal | undefined;
+}
+
+export class CheckpointWorker {
+  private worker: Worker | null = null;
+  private readonly pending = new Map<number, Pending>();
+  private nextId = 1;
+  private disposed = false;
+
+  /** `scriptPath` is dist/checkpoint-worker.js, absolute. */
+  constructor(private readonly scriptPath: string) {}
+
+  /**
+   * validateCheckpoint in the worker. Rejects with CheckpointPathError for a path that leads nowhere, with the signal's
+   * reason when cancelled, and with an Error of one line when the worker fails.
+   */
+  validate(path: string, options: ValidationOptions = {}): Promise<ValidationReport> {
+    const { signal, onProgress, level = 'numbers' } = options;
+    if (this.disposed) return Promise.reject(new Error('The checkpoint worker has ended.'));
+    if (signal?.aborted === true) return Promise.reject(abortReason(signal));
+    const id = this.nextId++;
+    const cancel = new SharedArrayBuffer(4);
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        Atomics.store(new Int32Array(cancel), 0, 1);
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      const finish = (): void => {
+        signal?.removeEventListener('abort', onAbort);
+      };
+      this.pending.set(id, { resolve, reject, onProgress, finish, signal });
+      const request: ValidateRequest = { id, path, level, cancel };
+      try {
+        this.start().postMessage(request);
+      } catch (error) {
+        this.settle(id)?.reject(error);
+      }
+    });
+  }
+
+  /** Ends the thread; whatever is under way is rejected. */
+  dispose(): void {
+    this.disposed = true;
+    const { worker } = this;
+    this.worker = null;
+    this.failAll(new Error('The checkpoint worker has ended.'));
+    void worker?.terminate();
+  }
+
+  private start(): Worker {
+    if (this.worker) return this.worker;
+    const worker = new Worker(this.scriptPath);
+    // A window must be able to close while a large file is read.
+    worker.unref();
+    worker.on('message', (reply: WorkerReply) => {
+      this.receive(reply);
+    });
+    worker.on('error', (error) => {
+      this.lost(worker, new Error(`The checkpoint worker failed: ${error.message}`));
+    });
+    worker.on('exit', (code) => {
+      this.lost(worker, new Error(`The checkpoint worker ended with code ${code}.`));
+    });
+    this.worker = worker;
+    return worker;
+  }
+
+  private receive(reply: WorkerReply): void {
+    if (reply.kind === 'progress') {
+      this.pending.get(reply.id)?.onProgress?.(reply.done, reply.total);
+      return;
+    }
+    const pending = this.settle(reply.id);
+    if (!pending) return;
+    if (reply.kind === 'report') pending.resolve(reply.report);
+    else if (reply.kind === 'cancelled')
+      pending.reject(pending.signal ? abortReason(pending.signal) : new Error('Cancelled.'));
+    else pending.reject(reply.expected ? new CheckpointPathError(reply.message) : new Error(reply.message));
+  }
+
+  private settle(id: number): Pending | undefined {
+    const pending = this.pending.get(id);
+    this.pending.delete(id);
+    pending?.finish();
+    return pending;
+  }
+
+  private lost(worker: Worker, error: Error): void {
+    if (this.worker !== worker) return;
+    this.worker = null;
+    this.failAll(error);
+  }
+
+  private failAll(error: Error): void {
+    for (const id of [...this.pending.keys()]) this.settle(id)?.reject(error);
+  }
+}
+
+function abortReason(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Error('Cancelled.');
+}

@@ -1,0 +1,173 @@
+/** One pass over a tensor's elements: non-finite values, norm, largest value, pages of zeros. Plain loops that V8 compiles well. */
+import type { DType } from './dtypes';
+import { halfToNumber } from './torchValues';
+
+/** Elements looked at before the sums are checked: a page of fp32 values. */
+const BLOCK = 1024;
+
+/** What the pass found so far; indices count elements from the first one given. */
+export class Statistics {
+  count = 0;
+  nonFinite = 0;
+  /** -1 when there is none. */
+  firstNonFinite = -1;
+  firstNonFiniteValue = 0;
+  maxAbs = 0;
+  sumOfSquares = 0;
+  /** Whole blocks of 1,024 elements (from the start of the data) that are all zero. */
+  zeroBlocks = 0;
+  firstZeroBlock = -1;
+
+  /** `counts` says whether the element at an index belongs to the tensor: views with gaps do not own everything between. */
+  constructor(private readonly counts: ((index: number) => boolean) | null = null) {}
+
+  get allZero(): boolean {
+    return this.count > 0 && this.maxAbs === 0 && this.nonFinite === 0;
+  }
+
+  /** Root mean square of the finite elements. */
+  get rms(): number {
+    const finite = this.count - this.nonFinite;
+    return finite > 0 ? Math.sqrt(this.sumOfSquares / finite) : 0;
+  }
+
+  add(values: Float32Array | Float64Array): void {
+    const start = this.count;
+    for (let from = 0; from < values.length; from += BLOCK) {
+      const to = Math.min(from + BLOCK, values.length);
+      this.block(values, from, to, start);
+    }
+    this.count += values.length;
+  }
+
+  private block(values: Float32Array | Float64Array, from: number, to: number, start: number): void {
+    // Four sums, because one addition has to wait for the one before it.
+    let s0 = 0;
+    let s1 = 0;
+    let s2 = 0;
+    let s3 = 0;
+    let max = 0;
+    let i = from;
+    for (const end = to - 3; i < end; i += 4) {
+      const a = values[i] as number;
+      const b = values[i + 1] as number;
+      const c = values[i + 2] as number;
+      const d = values[i + 3] as number;
+      s0 += a * a;
+      s1 += b * b;
+      s2 += c * c;
+      s3 += d * d;
+      max = Math.max(max, Math.abs(a), Math.abs(b), Math.abs(c), Math.abs(d));
+    }
+    for (; i < to; i++) {
+      const a = values[i] as number;
+      s0 += a * a;
+      max = Math.max(max, Math.abs(a));
+    }
+    const sum = s0 + s1 + s2 + s3;
+    if (sum < Infinity) {
+      this.sumOfSquares += sum;
+      if (max > this.maxAbs) this.maxAbs = max;
+      if (max === 0 && to - from === BLOCK && (start + from) % BLOCK === 0) {
+        this.zeroBlocks++;
+        if (this.firstZeroBlock < 0) this.firstZeroBlock = start + from;
+      }
+    } else this.slowBlock(values, from, to, start);
+  }
+
+  /** Something in the block is not finite (or a double's square is not). */
+  private slowBlock(values: Float32Array | Float64Array, from: number, to: number, start: number): void {
+    for (let i = from; i < to; i++) {
+      const value = values[i] as number;
+      if (Number.isFinite(value)) {
+        this.sumOfSquares += value * value;
+        this.maxAbs = Math.max(this.maxAbs, Math.abs(value));
+      } else if (this.counts === null || this.counts(start + i)) {
+        if (this.nonFinite === 0) {
+          this.firstNonFinite = start + i;
+          this.firstNonFiniteValue = value;
+        }
+        this.nonFinite++;
+      }
+    }
+  }
+}
+
+let halfTable: Float32Array | null = null;
+const float8Tables = new Map<string, Float32Array>();
+
+/** Whether the numbers of this dtype can be looked at. */
+export function isFloating(dtype: DType): boolean {
+  return dtype.kind === 'float' || dtype.kind === 'bfloat' || dtype.kind === 'float8' || dtype.kind === 'complex';
+}
+
+/** Elements of `numbersOf` for each element of the dtype: a complex number is two. */
+export function numbersPerElement(dtype: DType): number {
+  return dtype.kind === 'complex' ? 2 : 1;
+}
+
+/**
+ * The bytes as floating numbers, little endian: a view where the machine can read them as they are (bytes aligned to the
+ * element's size), a widened copy otherwise. A rest that is no whole number is left out. Null for other dtypes.
+ */
+export function numbersOf(dtype: DType, bytes: Uint8Array): Float32Array | Float64Array | null {
+  const width = dtype.bytes / numbersPerElement(dtype);
+  const count = Math.floor(bytes.length / width);
+  if (!isFloating(dtype)) return null;
+  if (width === 8)
+    return aligned(bytes, 8)
+      ? new Float64Array(bytes.buffer, bytes.byteOffset, count)
+      : numbersOf(dtype, bytes.slice());
+  if (width === 4)
+    return aligned(bytes, 4)
+      ? new Float32Array(bytes.buffer, bytes.byteOffset, count)
+      : numbersOf(dtype, bytes.slice());
+  const wide = new Float32Array(count);
+  if (width === 2) {
+    if (!aligned(bytes, 2)) return numbersOf(dtype, bytes.slice());
+    const narrow = new Uint16Array(bytes.buffer, bytes.byteOffset, count);
+    if (dtype.kind === 'bfloat') {
+      const bits = new Uint32Array(wide.buffer);
+      for (let i = 0; i < count; i++) bits[i] = (narrow[i] as number) << 16;
+    } else {
+      halfTable ??= Float32Array.from({ length: 65536 }, (_, bits) => halfToNumber(bits));
+      for (let i = 0; i < count; i++) wide[i] = halfTable[narrow[i] as number] as number;
+    }
+    return wide;
+  }
+  const table = float8Table(dtype.name);
+  for (let i = 0; i < count; i++) wide[i] = table[bytes[i] as number] as number;
+  return wide;
+}
+
+function aligned(bytes: Uint8Array, width: number): boolean {
+  return bytes.byteOffset % width === 0;
+}
+
+function float8Table(name: string): Float32Array {
+  let table = float8Tables.get(name);
+  if (!table) {
+    table = Float32Array.from({ length: 256 }, (_, bits) => float8ToNumber(name, bits));
+    float8Tables.set(name, table);
+  }
+  return table;
+}
+
+/** The OCP 8-bit formats and their "fnuz" variants (no negative zero, one NaN at 0x80, exponent bias one higher). */
+export function float8ToNumber(name: string, bits: number): number {
+  if (name === 'float8_e8m0fnu') return bits === 0xff ? NaN : 2 ** (bits - 127);
+  const fractionBits = name.startsWith('float8_e4m3') ? 3 : 2;
+  const unsignedZero = name.endsWith('fnuz');
+  if (unsignedZero && bits === 0x80) return NaN;
+  const sign = bits & 0x80 ? -1 : 1;
+  const exponentMask = (1 << (7 - fractionBits)) - 1;
+  const exponent = (bits >> fractionBits) & exponentMask;
+  const fraction = bits & ((1 << fractionBits) - 1);
+  const bias = (exponentMask >> 1) + (unsignedZero ? 1 : 0);
+  if (!unsignedZero) {
+    if (name === 'float8_e4m3fn' && (bits & 0x7f) === 0x7f) return NaN;
+    if (name === 'float8_e5m2' && exponent === exponentMask) return fraction === 0 ? sign * Infinity : NaN;
+  }
+  if (exponent === 0) return sign * fraction * 2 ** (1 - bias - fractionBits);
+  return sign * (1 + fraction / (1 << fractionBits)) * 2 ** (exponent - bias);
+}
