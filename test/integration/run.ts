@@ -2,11 +2,15 @@
  * Runs the in-host suite in a real VS Code: the one that VSCODE_EXECUTABLE names, or with NPT_TEST_DESKTOP=1 a downloaded
  * desktop VS Code, or else the served one through the shim.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 import os from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { runTests } from '@vscode/test-electron';
+import { stopTraining } from '../../tools/demo/training.mjs';
+import { makeWorkspace } from './workspace';
 
 const root = path.resolve(__dirname, '../..');
 const suite = path.join(root, 'out/integration/suite.js');
@@ -30,14 +34,20 @@ async function main(): Promise<void> {
     external: ['vscode', 'mocha'],
     logLevel: 'warning',
   });
+  const python = process.env.NPT_TEST_PYTHON;
+  if (python === undefined)
+    throw new Error('NPT_TEST_PYTHON is not set: start this suite with `npm test -- --only integration`.');
+  await promisify(execFile)(process.execPath, ['esbuild.mjs'], { cwd: root });
   const folder = mkdtempSync(path.join(os.tmpdir(), 'npt-integration-'));
+  const workspace = path.join(folder, 'workspace');
   try {
+    await makeWorkspace(root, workspace, python);
     const code = await runTests({
       extensionDevelopmentPath: root,
       extensionTestsPath: suite,
       vscodeExecutablePath: executable(),
       launchArgs: [
-        path.join(folder, 'workspace'),
+        workspace,
         '--disable-extensions',
         `--user-data-dir=${path.join(folder, 'user-data')}`,
         `--extensions-dir=${path.join(folder, 'extensions')}`,
@@ -45,6 +55,7 @@ async function main(): Promise<void> {
     });
     process.exitCode = code;
   } finally {
+    if (existsSync(workspace)) await stopTraining(workspace, 15_000);
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -83,16 +83,17 @@ export function runMocha(suite, glob, context, limitMinutes) {
 }
 
 /**
- * pytest on a folder.
- * @param {string} suite @param {string} folder relative to the clone
+ * pytest on the tests/ folder of a Python project, from within the project (`python -m` then finds its packages).
+ * @param {string} suite @param {string} project its folder, relative to the clone
  * @param {{ root: string, env: NodeJS.ProcessEnv, python: string }} context
  * @param {number} limitMinutes
  */
-export async function runPytest(suite, folder, { root, env, python }, limitMinutes) {
-  if (!existsSync(path.join(root, folder))) return failure(suite, `${folder} is missing.`);
+export async function runPytest(suite, project, { root, env, python }, limitMinutes) {
+  const cwd = path.join(root, project);
+  if (!existsSync(path.join(cwd, 'tests'))) return failure(suite, `${project}/tests is missing.`);
   const report = reportFile(root, `${suite}.xml`);
-  const command = [python, '-m', 'pytest', folder, '-q', '-p', 'no:cacheprovider', `--junitxml=${report}`];
-  const result = await runProgram(command, { cwd: root, env, limitMs: limitMinutes * MINUTE });
+  const command = [python, '-m', 'pytest', 'tests', '-q', '-p', 'no:cacheprovider', `--junitxml=${report}`];
+  const result = await runProgram(command, { cwd, env, limitMs: limitMinutes * MINUTE });
   if (!existsSync(report)) return failure(suite, `${tail(result.output)}\n(could not run: ${result.how})`);
   return judged(suite, readJunit(report), result);
 }

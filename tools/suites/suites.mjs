@@ -25,7 +25,7 @@ export const SUITES = [
     // The longest, so first: the others run beside it.
     name: 'trainer',
     needs: ['python'],
-    run: (context) => runPytest('trainer', 'trainer/tests', context, 15),
+    run: (context) => runPytest('trainer', 'trainer', context, 15),
   },
   {
     name: 'types',
@@ -67,14 +67,14 @@ export const SUITES = [
       runChecks(
         ['trainer', 'supervisor'].flatMap((cwd) => [
           { title: `ruff (${cwd})`, command: [context.python, '-m', 'ruff', 'check', '--no-cache', '.'], cwd },
-          { title: `mypy (${cwd})`, command: [context.python, '-m', 'mypy', '--strict', '.'], cwd },
+          { title: `mypy (${cwd})`, command: [context.python, '-m', 'mypy'], cwd },
         ]),
         context,
       ),
   },
   { name: 'unit', needs: [], run: (context) => runMocha('unit', 'test/unit/**/*.test.ts', context, 10) },
   { name: 'page', needs: ['chromium'], run: (context) => runMocha('page', 'test/page/**/*.test.ts', context, 10) },
-  { name: 'supervisor', needs: ['python'], run: (context) => runPytest('supervisor', 'supervisor/tests', context, 10) },
+  { name: 'supervisor', needs: ['python'], run: (context) => runPytest('supervisor', 'supervisor', context, 10) },
   {
     name: 'integration',
     needs: ['python', 'vscode', 'chromium'],

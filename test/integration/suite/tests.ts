@@ -1,2 +1,5 @@
 /** Every test file of the in-host suite. */
 import './activation.test';
+import './model.test';
+import './validate.test';
+import './tasks.test';
