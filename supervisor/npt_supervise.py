@@ -1,0 +1,644 @@
+#!/usr/bin/env python3
+"""Runs a training command so that it outlives the terminal, the window and the connection that started it.
+
+    npt_supervise.py run --run-dir DIR --launcher local -- python scripts/train.py …
+    npt_supervise.py follow --run-dir DIR
+    npt_supervise.py stop --run-dir DIR
+
+``run`` takes the run's lock, starts a supervisor in a session of its own and then only follows DIR/train.log. The
+supervisor starts the trainer, writes DIR/process.json, waits, and says in DIR/exit.json how it ended where the trainer
+could not say so itself. Closing the terminal ends the follower and nothing else; Ctrl+C asks the trainer to save and
+stop.
+
+Works for any trainer. Standard library only, Python 3.8 or later, one file: it is copied to machines as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any, BinaryIO, Callable, Dict, List, NoReturn, Optional, Tuple
+
+try:
+    import fcntl
+except ImportError:  # Windows: main() says so before anything needs it.
+    fcntl = None  # type: ignore[assignment]
+
+SCHEMA = 1
+POLL_SECONDS = 0.1
+#: Enough of a log's end for its last error line or traceback.
+TAIL_BYTES = 16 * 1024
+#: What `follow` shows of a log before it goes on.
+BACKLOG_BYTES = 4 * 1024
+#: flock(2) is missing on some network disks; identity by process.json has to do there.
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+class Refusal(Exception):
+    """Nothing was started or stopped; the message is one line for the user."""
+
+
+# --- Files -----------------------------------------------------------------------------------------------------------
+
+
+def replace_json(path: Path, document: Dict[str, Any]) -> None:
+    """Writes a JSON file so that no reader ever sees half of it."""
+    temporary = path.with_name(f".tmp-{path.name}-{os.getpid()}")
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(document, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def read_json(path: Path) -> Optional[Dict[str, Any]]:
+    """A JSON object; None where there is none that can be read."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def stamp(path: Path) -> Optional[Tuple[int, int]]:
+    """Changes whenever a file is replaced; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def tail(path: Path, size: int) -> str:
+    """The last bytes of a file as text; empty where there is none."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def events(path: Path) -> "List[Dict[str, Any]]":
+    """The events at a run's segment boundaries and its last step, read without parsing every line of a long file."""
+    found: List[Dict[str, Any]] = []
+    try:
+        with open(path, "rb") as file:
+            for line in file:
+                if b'"start"' not in line:
+                    continue
+                try:
+                    event = json.loads(line)
+                except ValueError:
+                    continue  # A torn line, or one that only mentions the word.
+                if isinstance(event, dict) and event.get("event") == "start":
+                    found.append(event)
+    except OSError:
+        pass
+    return found
+
+
+def last_step(run: Path) -> Optional[int]:
+    """The last step that the run logged."""
+    for line in reversed(tail(run / "metrics.jsonl", 4 * TAIL_BYTES).splitlines()):
+        try:
+            step = json.loads(line).get("step")
+        except (ValueError, AttributeError):
+            continue
+        if isinstance(step, int):
+            return step
+    return None
+
+
+# --- Processes -------------------------------------------------------------------------------------------------------
+
+
+def boot_id() -> str:
+    """Tells this start of the machine from others; empty where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def proc_stat(pid: int) -> Optional[Tuple[str, int]]:
+    """State letter and start time in clock ticks since boot (proc(5), fields 3 and 22); None for no such process."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return fields[0], int(fields[19])
+
+
+def is_alive(process: Dict[str, Any]) -> bool:
+    """Whether the very process that a process.json of this host names still runs: pids are reused."""
+    pid = process.get("pid")
+    if not isinstance(pid, int) or pid <= 0 or process.get("host") != socket.gethostname():
+        return False
+    here = boot_id()
+    if here == "":
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass
+        return True
+    found = proc_stat(pid)
+    return (
+        process.get("boot_id") == here
+        and found is not None
+        and found[0] not in "ZX"
+        and found[1] == process.get("start_ticks")
+    )
+
+
+def holder(run: Path) -> str:
+    """Who trains in a run, for a message."""
+    process = read_json(run / "process.json")
+    if process is None:
+        return ""
+    return f" (process {process.get('pid')} on {process.get('host')})"
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+# --- The lock --------------------------------------------------------------------------------------------------------
+
+
+def take_lock(run: Path) -> int:
+    """Takes DIR/run.lock and returns its descriptor. Raises Refusal where another process holds it."""
+    descriptor = os.open(run / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            named = read_json(run / "process.json")
+            if named is None or not is_alive(named):
+                print(f"warning: {run} is on a disk without file locks: take care not to start two trainers in it")
+                return descriptor
+        elif error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+            raise
+        os.close(descriptor)
+        raise Refusal(f"another trainer is already running in {run}{holder(run)}; stop it first") from None
+    return descriptor
+
+
+# --- The supervisor: detached, waits for the trainer -----------------------------------------------------------------
+
+
+class Supervisor:
+    """Starts the trainer, waits for it and writes down how it ended."""
+
+    def __init__(
+        self, run: Path, launcher: str, segment: Optional[int], argv: List[str], lock: int, report: int
+    ) -> None:
+        self.run = run
+        self.launcher = launcher
+        self.segment = segment or len(events(run / "metrics.jsonl")) + 1
+        self.argv = argv
+        self.lock = lock
+        self.report = report
+        self.trainer: "Optional[subprocess.Popen[bytes]]" = None
+        self.pending: Optional[int] = None
+
+    def tell(self, line: str) -> None:
+        """A line to the follower, if it is still there."""
+        try:
+            os.write(self.report, line.encode() + b"\n")
+        except OSError:
+            pass
+
+    def pass_on(self, number: int, frame: Optional[FrameType]) -> None:
+        """A signal to the supervisor is meant for the trainer."""
+        if self.trainer is None:
+            self.pending = number
+        elif self.trainer.poll() is None:
+            self.trainer.send_signal(number)
+
+    def supervise(self) -> None:
+        """The supervisor's whole life."""
+        for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
+            signal.signal(getattr(signal, name), self.pass_on)
+        # A handler, not SIG_IGN: what is ignored stays ignored in the trainer, for which SIGHUP means save and stop.
+        signal.signal(signal.SIGHUP, lambda number, frame: None)
+        before = stamp(self.run / "exit.json")
+        log = open(self.run / "train.log", "ab", buffering=0)
+        self.say(log, f"\n── segment {self.segment} · {time.strftime('%Y-%m-%d %H:%M:%S')} · {self.command()}")
+        environment = dict(os.environ, NPT_SUPERVISED="1", NPT_RUN_LOCK_FD=str(self.lock), PYTHONUNBUFFERED="1")
+        try:
+            self.trainer = subprocess.Popen(
+                self.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                # The trainer holds the lock, too: a supervisor that is killed leaves no unlocked run behind.
+                pass_fds=[self.lock],
+            )
+        except OSError as error:
+            reason = f"{self.argv[0]} cannot be started: {error.strerror}"
+            self.say(log, f"error: {reason}")
+            self.record(log, lambda: self.write_exit("failed", None, reason))
+            self.tell("exit 1")
+            return
+        trainer = self.trainer
+        found = proc_stat(trainer.pid)
+        ticks = found[1] if found else 0
+        self.record(log, lambda: self.write_process(trainer.pid, ticks))
+        self.tell(f"pid {trainer.pid} {ticks}")
+        if self.pending is not None:
+            trainer.send_signal(self.pending)
+        code = trainer.wait()
+        self.record(log, lambda: self.conclude(code, before))
+        self.tell(f"exit {code}")
+
+    def command(self) -> str:
+        return " ".join(shlex.quote(word) for word in self.argv)
+
+    @staticmethod
+    def say(log: BinaryIO, line: str) -> None:
+        """A line of the supervisor's own in the log. A full disk must not end the supervision."""
+        try:
+            log.write(line.encode() + b"\n")
+        except OSError:
+            pass
+
+    def record(self, log: BinaryIO, write: Callable[[], None]) -> None:
+        """Writes a file about the run; where that fails, training goes on and the log says so."""
+        try:
+            write()
+        except OSError as error:
+            self.say(log, f"warning: {error.filename or self.run} cannot be written: {error.strerror}")
+
+    def write_process(self, pid: int, ticks: int) -> None:
+        replace_json(
+            self.run / "process.json",
+            {
+                "schema": SCHEMA,
+                "host": socket.gethostname(),
+                "boot_id": boot_id(),
+                "pid": pid,
+                "started": time.time(),
+                "start_ticks": ticks,
+                "launcher": self.launcher,
+                "job": os.environ.get("SLURM_JOB_ID"),
+                "segment": self.segment,
+            },
+        )
+
+    def write_exit(self, why: str, sent: Optional[str], error: Optional[str]) -> None:
+        replace_json(
+            self.run / "exit.json",
+            {
+                "schema": SCHEMA,
+                "why": why,
+                "step": last_step(self.run),
+                "segment": self.segment,
+                "signal": sent,
+                "error": error,
+                "time": time.time(),
+            },
+        )
+
+    def conclude(self, code: int, before: Optional[Tuple[int, int]]) -> None:
+        """exit.json where the trainer did not write it; process.json gone."""
+        after = stamp(self.run / "exit.json")
+        wrote = after is not None and after != before
+        # 0 and 2 without a segment: the trainer had nothing to do, or refused what was asked. The run is as it was.
+        began = len(events(self.run / "metrics.jsonl")) >= self.segment
+        untouched = code in (0, 2) and not began and (self.run / "run.json").exists()
+        if not wrote and not untouched:
+            number = -code if code < 0 else code - 128 if 128 < code < 192 else 0
+            if number:
+                self.write_exit("killed", signal_name(number), None)
+            elif code == 0:
+                self.write_exit("done", None, None)
+            else:
+                self.write_exit("failed", None, error_line(self.run / "train.log") or f"the trainer ended with {code}")
+        process = self.run / "process.json"
+        named = read_json(process)
+        if named is not None and self.trainer is not None and named.get("pid") == self.trainer.pid:
+            process.unlink()
+
+
+def error_line(log: Path) -> Optional[str]:
+    """The line of a log's end that says what went wrong: an `error:` line, or a traceback's last."""
+    lines = [line.strip() for line in tail(log, TAIL_BYTES).splitlines() if line.strip()]
+    for line in reversed(lines):
+        if line.startswith("── segment"):
+            break
+        if line.startswith("error:"):
+            return line[len("error:") :].strip()
+    for line in reversed(lines[-30:]):
+        if re.match(r"[\w.]*(Error|Exception|Exit|Interrupt|Warning)\b", line):
+            return line
+    return lines[-1] if lines and not lines[-1].startswith("── segment") else None
+
+
+# --- The follower: in the terminal -----------------------------------------------------------------------------------
+
+
+class Follower:
+    """Shows a log as it grows and passes Ctrl+C on."""
+
+    def __init__(self, run: Path, offset: int) -> None:
+        self.run = run
+        self.offset = offset
+        self.trainer: Optional[Dict[str, Any]] = None
+        self.asked = False
+        self.wanted = 0
+        self.log: Optional[BinaryIO] = None
+
+    def install(self) -> None:
+        signal.signal(signal.SIGINT, self.on_signal)
+        signal.signal(signal.SIGTERM, self.on_signal)
+        # A terminal that closes ends the follower, quietly, and nothing else.
+        signal.signal(signal.SIGHUP, lambda number, frame: os._exit(128 + number))
+
+    def on_signal(self, number: int, frame: Optional[FrameType]) -> None:
+        """SIGINT is passed on each time (a second one ends the trainer at once), SIGTERM only as a first request."""
+        if number == signal.SIGINT or not self.asked:
+            self.wanted += 1
+
+    def forward(self) -> None:
+        """Passes on what was asked for, once there is a trainer."""
+        while self.wanted > 0 and self.trainer is not None:
+            self.wanted -= 1
+            first = not self.asked
+            self.asked = True
+            if not is_alive(self.trainer):
+                return
+            os.kill(int(self.trainer["pid"]), signal.SIGINT)
+            if first:
+                self.show(b"\nsaving and stopping... (press Ctrl+C again to end it at once)\n")
+
+    def show(self, data: bytes) -> None:
+        """Writes to the terminal; where that is gone, there is nobody left to follow for."""
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except (OSError, ValueError):
+            os._exit(128 + signal.SIGHUP)
+
+    def pump(self) -> None:
+        """Shows what the log grew by."""
+        if self.log is None:
+            try:
+                self.log = open(self.run / "train.log", "rb")
+            except OSError:
+                return
+        if os.fstat(self.log.fileno()).st_size < self.offset:
+            self.offset = 0  # Somebody emptied it.
+        self.log.seek(self.offset)
+        while True:
+            data = self.log.read(64 * 1024)
+            if not data:
+                return
+            self.offset += len(data)
+            self.show(data)
+
+    def until(self, ended: Callable[[], bool]) -> None:
+        """Follows until `ended` says so, and then shows the rest."""
+        while not ended():
+            self.pump()
+            self.forward()
+            time.sleep(POLL_SECONDS)
+        self.pump()
+
+
+class Report:
+    """What the supervisor tells its follower through a pipe: `pid N TICKS`, then `exit CODE`."""
+
+    def __init__(self, descriptor: int) -> None:
+        os.set_blocking(descriptor, False)
+        self.descriptor = descriptor
+        self.text = b""
+        self.trainer: Optional[Dict[str, Any]] = None
+        self.code: Optional[int] = None
+        self.closed = False
+
+    def read(self) -> None:
+        while not self.closed:
+            try:
+                data = os.read(self.descriptor, 4096)
+            except BlockingIOError:
+                break
+            self.closed = data == b""
+            self.text += data
+        *lines, self.text = self.text.split(b"\n")
+        for line in lines:
+            words = line.decode().split()
+            if words[0] == "exit":
+                self.code = int(words[1])
+            else:
+                self.trainer = {
+                    "host": socket.gethostname(),
+                    "boot_id": boot_id(),
+                    "pid": int(words[1]),
+                    "start_ticks": int(words[2]),
+                }
+
+
+def exit_code_of(run: Path, since: Optional[Tuple[int, int]]) -> int:
+    """An exit code from exit.json, for a follower that is not told one: 0 done, 1 failed, 128+n after a signal."""
+    if stamp(run / "exit.json") == since:
+        return 1
+    document = read_json(run / "exit.json") or {}
+    why = document.get("why")
+    if why == "done":
+        return 0
+    name = document.get("signal") or {"stopped": "SIGINT", "preempted": "SIGUSR1", "killed": "SIGKILL"}.get(str(why))
+    number = getattr(signal, str(name), None)
+    return 128 + int(number) if isinstance(number, signal.Signals) else 1
+
+
+# --- The commands ----------------------------------------------------------------------------------------------------
+
+
+def command_run(arguments: argparse.Namespace, argv: List[str]) -> int:
+    run = Path(arguments.run_dir).expanduser().absolute()
+    if not argv:
+        raise Refusal("run needs a command after --, such as: -- python scripts/train_multi_layer_npt.py …")
+    if shutil.which(argv[0]) is None:
+        raise Refusal(f"{argv[0]} is not a program that can be started")
+    missing = missing_ancestors(run)
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        lock = take_lock(run)
+        # Fails here, with a reason on the terminal, rather than in the supervisor, where nobody looks.
+        with open(run / "train.log", "ab") as log:
+            offset = log.tell()
+    except OSError as error:
+        raise Refusal(f"the run folder {run} cannot be written: {error.strerror}") from None
+    before = stamp(run / "exit.json")
+    reader, writer = os.pipe()
+    follower = Follower(run, offset)
+    follower.install()
+    detach(lambda: Supervisor(run, arguments.launcher, arguments.segment, argv, lock, writer).supervise(), reader)
+    os.close(lock)
+    os.close(writer)
+
+    report = Report(reader)
+
+    def ended() -> bool:
+        report.read()
+        follower.trainer = report.trainer
+        # The supervisor is gone without a word (kill -9): the trainer itself is what there is to follow.
+        lost = report.closed and not (follower.trainer is not None and is_alive(follower.trainer))
+        return report.code is not None or lost
+
+    follower.until(ended)
+    if report.code is None:
+        return exit_code_of(run, before)
+    if report.code == 2:
+        remove_empty(run, missing)
+    return 128 - report.code if report.code < 0 else report.code
+
+
+def detach(body: Callable[[], None], reader: int) -> None:
+    """Runs `body` in a process of its own session whose parent is gone: no terminal, no window and no process tree that
+    somebody ends reaches it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child != 0:
+        os.waitpid(child, 0)
+        return
+    code = 1
+    try:
+        os.setsid()
+        if os.fork() != 0:
+            os._exit(0)
+        os.close(reader)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1, 2):
+            os.dup2(nothing, standard)
+        body()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def missing_ancestors(run: Path) -> List[Path]:
+    """The folders that creating this one would create, innermost first."""
+    return [folder for folder in (run, *run.parents) if not folder.exists()]
+
+
+def remove_empty(run: Path, created: List[Path]) -> None:
+    """After a refused start: takes away the folder that was made for it, if nothing else came to be in it."""
+    if run not in created:
+        return
+    leftovers = {"run.lock", "train.log", "exit.json", "checkpoints"}
+    try:
+        if not {entry.name for entry in run.iterdir()} <= leftovers:
+            return
+        if (run / "checkpoints").is_dir():
+            (run / "checkpoints").rmdir()
+        for name in leftovers - {"checkpoints"}:
+            if (run / name).exists():
+                (run / name).unlink()
+        for folder in created:
+            folder.rmdir()
+    except OSError:
+        return  # Something came to be in it after all: it stays.
+
+
+def command_follow(arguments: argparse.Namespace) -> int:
+    run = Path(arguments.run_dir).expanduser().absolute()
+    trainer = read_json(run / "process.json")
+    if trainer is None or not is_alive(trainer):
+        raise Refusal(nothing_trains(run, trainer))
+    before = stamp(run / "exit.json")
+    try:
+        size = (run / "train.log").stat().st_size
+    except OSError:
+        size = 0
+    follower = Follower(run, max(0, size - BACKLOG_BYTES))
+    follower.trainer = trainer
+    follower.install()
+    follower.until(lambda: not is_alive(trainer))
+    # The supervisor writes exit.json a moment after the trainer ended.
+    until = time.monotonic() + 2
+    while stamp(run / "exit.json") == before and time.monotonic() < until:
+        time.sleep(POLL_SECONDS)
+    follower.pump()
+    return exit_code_of(run, before)
+
+
+def command_stop(arguments: argparse.Namespace) -> int:
+    run = Path(arguments.run_dir).expanduser().absolute()
+    trainer = read_json(run / "process.json")
+    if trainer is None or not is_alive(trainer):
+        raise Refusal(nothing_trains(run, trainer))
+    try:
+        os.kill(int(trainer["pid"]), signal.SIGINT)
+    except PermissionError:
+        raise Refusal(f"process {trainer['pid']} belongs to another user, who has to stop it") from None
+    print(f"process {trainer['pid']} was asked to save and stop")
+    return 0
+
+
+def nothing_trains(run: Path, process: Optional[Dict[str, Any]]) -> str:
+    if process is not None and process.get("host") != socket.gethostname():
+        return f"{run} is trained on {process.get('host')}, not on this machine"
+    return f"nothing is training in {run}"
+
+
+def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
+    """The arguments, and the trainer's command behind `--`."""
+    own, argv = words, []
+    if "--" in words:
+        own, argv = words[: words.index("--")], words[words.index("--") + 1 :]
+    parser = OneLineParser(prog="npt_supervise.py", description="Trains in the background and follows it.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="run|follow|stop")
+    for name, text in (
+        ("run", "start a trainer, given after --, and follow it"),
+        ("follow", "follow the trainer that is running"),
+        ("stop", "ask the trainer to save and stop"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--run-dir", required=True, metavar="DIR", help="the run's folder")
+        if name == "run":
+            command.add_argument("--launcher", default="local", choices=["local", "torchrun", "slurm", "shell"])
+            command.add_argument("--segment", type=int, help="this segment's number [counted in metrics.jsonl]")
+    return parser.parse_args(own), argv
+
+
+class OneLineParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise Refusal(message)
+
+
+def main(words: List[str]) -> int:
+    try:
+        arguments, argv = parse(words)
+        if fcntl is None:
+            raise Refusal("training needs Linux or macOS; on Windows use WSL or a Remote window")
+        if arguments.command == "run":
+            return command_run(arguments, argv)
+        return command_follow(arguments) if arguments.command == "follow" else command_stop(arguments)
+    except Refusal as refusal:
+        print(f"error: {refusal}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

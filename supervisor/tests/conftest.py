@@ -1,0 +1,109 @@
+"""Fake trainers, written for each test, and the supervisor run as the program that it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Optional
+
+import pytest
+
+SUPERVISE = Path(__file__).resolve().parents[1] / "npt_supervise.py"
+#: The supervisor must run on older Pythons than its tests: set this to one of them.
+PYTHON = os.environ.get("SUPERVISOR_PYTHON", sys.executable)
+
+
+class Bench:
+    """A run's folder, a trainer script, and every process that a test starts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.run = folder / "experiments" / "run"
+        self.started: "List[subprocess.Popen[bytes]]" = []
+
+    def trainer(self, body: str) -> List[str]:
+        """A trainer whose code is `body`; `run`, `say`, `os`, `sys`, `time`, `signal` and `json` are there for it."""
+        script = self.folder / "trainer.py"
+        head = f"""
+            import fcntl, json, os, pathlib, signal, sys, time
+            run = pathlib.Path({str(self.run)!r})
+            def say(text):
+                print(text, flush=True)
+        """
+        script.write_text(textwrap.dedent(head) + textwrap.dedent(body))
+        return [sys.executable, str(script)]
+
+    def start(self, argv: List[str], *options: str, **more: Any) -> "subprocess.Popen[bytes]":
+        command = [PYTHON, str(SUPERVISE), "run", "--run-dir", str(self.run), *options, "--", *argv]
+        follower = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+        self.started.append(follower)
+        return follower
+
+    def call(self, *words: str, timeout: float = 10) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [PYTHON, str(SUPERVISE), *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=timeout,
+            universal_newlines=True,
+            check=False,
+        )
+
+    def supervised(self, argv: List[str], *options: str) -> "subprocess.CompletedProcess[str]":
+        return self.call("run", "--run-dir", str(self.run), *options, "--", *argv)
+
+    def json(self, name: str) -> Optional[Dict[str, Any]]:
+        try:
+            document = json.loads((self.run / name).read_text())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        assert isinstance(document, dict)
+        return document
+
+    def log(self) -> str:
+        try:
+            return (self.run / "train.log").read_text()
+        except FileNotFoundError:
+            return ""
+
+    def process(self) -> Dict[str, Any]:
+        """process.json once it is there."""
+        self.wait(lambda: self.json("process.json") is not None)
+        found = self.json("process.json")
+        assert found is not None
+        return found
+
+    def wait(self, condition: Callable[[], bool], seconds: float = 10) -> None:
+        until = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < until, f"waited {seconds} s; log: {self.log()!r}"
+            time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    process = bench.json("process.json")
+    if process is not None and alive(process["pid"]):
+        os.kill(process["pid"], signal.SIGKILL)
+    for follower in bench.started:
+        follower.kill()
+        follower.communicate()

@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import PYTHON, SUPERVISE, Bench, alive, parent_of
+
+#: Trains until it is asked to stop; then saves, says so in exit.json and ends with 130, as our trainer does.
+POLITE = """
+    stop = []
+    signal.signal(signal.SIGINT, lambda n, f: stop.append(n))
+    say("ready")
+    while not stop:
+        time.sleep(0.02)
+    say("saved")
+    (run / "exit.json").write_text(json.dumps({"schema": 1, "why": "stopped", "step": 7, "segment": 1,
+                                               "signal": "SIGINT", "error": None, "time": time.time()}))
+    sys.exit(130)
+"""
+
+
+def test_follows_from_its_own_segment_and_ends_with_the_trainers_code(bench: Bench) -> None:
+    bench.run.mkdir(parents=True)
+    (bench.run / "train.log").write_text("an earlier segment\n")
+    (bench.run / "metrics.jsonl").write_text('{"event": "start", "segment": 1}\n{"event":"metrics","step":41}\n{"ev')
+    done = bench.supervised(bench.trainer("say('hello'); print('and errors', file=sys.stderr); sys.exit(3)"))
+    assert done.returncode == 3
+    assert "earlier" not in done.stdout
+    assert "hello\nand errors\n" in done.stdout
+    assert bench.log().startswith("an earlier segment\n")
+    assert "segment 2" in bench.log()
+    exit_document = bench.json("exit.json")
+    assert exit_document is not None
+    assert {key: exit_document[key] for key in ("schema", "why", "step", "segment", "signal")} == {
+        "schema": 1,
+        "why": "failed",
+        "step": 41,
+        "segment": 2,
+        "signal": None,
+    }
+    assert bench.json("process.json") is None
+
+
+def test_gives_the_trainer_the_lock_and_names_it_in_process_json(bench: Bench) -> None:
+    body = """
+        lock = int(os.environ["NPT_RUN_LOCK_FD"])
+        assert os.environ["NPT_SUPERVISED"] == "1"
+        assert os.fstat(lock).st_ino == (run / "run.lock").stat().st_ino
+        try:
+            fcntl.flock(os.open(run / "run.lock", os.O_RDWR), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("locked")
+        time.sleep(60)
+    """
+    bench.start(bench.trainer(body), "--launcher", "torchrun", "--segment", "5")
+    process = bench.process()
+    bench.wait(lambda: "locked" in bench.log())
+    stat = Path(f"/proc/{process['pid']}/stat").read_text().rpartition(")")[2].split()
+    assert process["start_ticks"] == int(stat[19])
+    assert process["host"] == socket.gethostname()
+    assert process["boot_id"] == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert (process["launcher"], process["segment"], process["job"]) == ("torchrun", 5, None)
+    assert abs(process["started"] - time.time()) < 10
+    # Neither the follower nor anything above it is an ancestor: ending a process tree does not reach the trainer.
+    supervisor = parent_of(process["pid"])
+    assert parent_of(supervisor) not in [follower.pid for follower in bench.started]
+    assert os.getsid(process["pid"]) != os.getsid(0)
+
+
+def test_a_second_start_is_refused_in_one_line(bench: Bench) -> None:
+    argv = bench.trainer(POLITE)
+    bench.start(argv)
+    process = bench.process()
+    second = bench.supervised(argv)
+    assert second.returncode == 2
+    assert second.stderr.count("\n") == 1
+    assert f"already running in {bench.run} (process {process['pid']} on" in second.stderr
+    assert bench.json("process.json") == process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_follower_asks_the_trainer_to_save_and_follows_to_the_end(bench: Bench, number: int) -> None:
+    follower = bench.start(bench.trainer(POLITE))
+    bench.wait(lambda: "ready" in bench.log())
+    follower.send_signal(number)
+    out, _ = follower.communicate(timeout=10)
+    assert follower.returncode == 130
+    text = out.decode()
+    assert text.index("saving and stopping") < text.index("saved")
+    exit_document = bench.json("exit.json")
+    assert exit_document is not None and exit_document["step"] == 7, "the trainer's own exit.json stays"
+    assert bench.json("process.json") is None
+
+
+def test_sigterm_again_never_cuts_a_save_but_a_second_ctrl_c_is_passed_on(bench: Bench) -> None:
+    body = """
+        got = []
+        signal.signal(signal.SIGINT, lambda n, f: got.append(n))
+        say("ready")
+        while len(got) < 2:
+            time.sleep(0.02)
+        sys.exit(99)
+    """
+    follower = bench.start(bench.trainer(body))
+    bench.wait(lambda: "ready" in bench.log())
+    follower.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    follower.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    assert follower.poll() is None
+    follower.send_signal(signal.SIGINT)
+    assert follower.wait(timeout=10) == 99
+
+
+def test_closing_the_terminal_does_not_touch_the_training(bench: Bench) -> None:
+    controller, terminal = pty.openpty()
+    command = [PYTHON, str(SUPERVISE), "run", "--run-dir", str(bench.run), "--", *bench.trainer(POLITE)]
+    follower = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True)
+    os.close(terminal)
+    bench.wait(lambda: "ready" in bench.log())
+    process = bench.process()
+    os.close(controller)
+    follower.send_signal(signal.SIGHUP)
+    follower.wait(timeout=10)
+    time.sleep(0.3)
+    assert alive(process["pid"])
+    # Somebody else can follow it, and stop it.
+    second = subprocess.Popen([PYTHON, str(SUPERVISE), "follow", "--run-dir", str(bench.run)], stdout=subprocess.PIPE)
+    bench.started.append(second)
+    assert second.stdout is not None
+    backlog = os.read(second.stdout.fileno(), 65536)
+    stop = bench.call("stop", "--run-dir", str(bench.run))
+    assert stop.returncode == 0
+    assert stop.stdout == f"process {process['pid']} was asked to save and stop\n"
+    out, _ = second.communicate(timeout=10)
+    text = (backlog + out).decode()
+    assert "ready\n" in text and "saved\n" in text
+    assert second.returncode == 130
+    bench.wait(lambda: bench.json("process.json") is None)
+
+
+def test_kill_9_of_the_trainer_is_written_down(bench: Bench) -> None:
+    bench.run.mkdir(parents=True)
+    (bench.run / "exit.json").write_text('{"schema": 1, "why": "stopped"}')
+    follower = bench.start(bench.trainer("(run / 'exit.json').unlink(); say('ready'); time.sleep(60)"))
+    process = bench.process()
+    bench.wait(lambda: "ready" in bench.log())
+    os.kill(process["pid"], signal.SIGKILL)
+    assert follower.wait(timeout=10) == 128 + signal.SIGKILL
+    exit_document = bench.json("exit.json")
+    assert exit_document is not None
+    assert (exit_document["why"], exit_document["signal"]) == ("killed", "SIGKILL")
+    assert bench.json("process.json") is None
+
+
+def test_kill_9_of_the_supervisor_leaves_the_trainer_and_its_lock(bench: Bench) -> None:
+    argv = bench.trainer(POLITE)
+    follower = bench.start(argv)
+    bench.wait(lambda: "ready" in bench.log())
+    process = bench.process()
+    os.kill(parent_of(process["pid"]), signal.SIGKILL)
+    time.sleep(0.3)
+    assert alive(process["pid"])
+    assert follower.poll() is None, "the follower goes on with the trainer itself"
+    assert bench.supervised(argv).returncode == 2, "the lock is still held"
+    follower.send_signal(signal.SIGINT)
+    out, _ = follower.communicate(timeout=10)
+    assert "saved" in out.decode()
+    assert follower.returncode == 130
+    # What process.json names is gone: the run can be started again.
+    again = bench.supervised(bench.trainer("sys.exit(0)"))
+    assert again.returncode == 0
+    assert bench.json("process.json") is None
+
+
+def test_a_traceback_becomes_one_line(bench: Bench) -> None:
+    done = bench.supervised(bench.trainer("raise RuntimeError('CUDA out of memory')"))
+    assert done.returncode == 1
+    exit_document = bench.json("exit.json")
+    assert exit_document is not None
+    assert (exit_document["why"], exit_document["error"]) == ("failed", "RuntimeError: CUDA out of memory")
+
+
+def test_a_refused_start_leaves_the_run_as_it_was(bench: Bench) -> None:
+    refuse = bench.trainer("print('error: --batch_size: 0 is below 1', file=sys.stderr); sys.exit(2)")
+    done = bench.supervised(refuse)
+    assert done.returncode == 2
+    assert "error: --batch_size: 0 is below 1" in done.stdout
+    assert not (bench.folder / "experiments").exists(), "a branch that never began leaves no folder"
+
+    bench.run.mkdir(parents=True)
+    (bench.run / "run.json").write_text("{}")
+    (bench.run / "exit.json").write_text('{"schema": 1, "why": "stopped", "step": 5}')
+    assert bench.supervised(refuse).returncode == 2
+    assert bench.json("exit.json") == {"schema": 1, "why": "stopped", "step": 5}
+    assert bench.supervised(bench.trainer("say('Training already complete')")).returncode == 0
+    assert bench.json("exit.json") == {"schema": 1, "why": "stopped", "step": 5}
+
+
+def test_other_trainers_that_say_nothing_themselves(bench: Bench) -> None:
+    assert bench.supervised(bench.trainer("(run / 'checkpoints').mkdir(); sys.exit(1)")).returncode == 1
+    assert bench.supervised(bench.trainer("pass")).returncode == 0
+    exit_document = bench.json("exit.json")
+    assert exit_document is not None and exit_document["why"] == "done"
+
+
+def test_a_trainer_that_cannot_be_started(bench: Bench) -> None:
+    done = bench.supervised(["/nowhere/python", "x.py"])
+    assert done.returncode == 2
+    assert done.stderr == "error: /nowhere/python is not a program that can be started\n"
+    assert not bench.run.exists()
+    broken = bench.folder / "broken"
+    broken.write_text("#!/nowhere/interpreter\n")
+    broken.chmod(0o755)
+    assert bench.supervised([str(broken)]).returncode == 1
+    exit_document = bench.json("exit.json")
+    assert exit_document is not None and "cannot be started" in exit_document["error"]
+
+
+def test_ctrl_c_before_the_trainer_is_up_reaches_it(bench: Bench) -> None:
+    follower = bench.start(bench.trainer("time.sleep(60)"))
+    bench.wait(lambda: (bench.run / "run.lock").exists())
+    time.sleep(0.05)
+    follower.send_signal(signal.SIGINT)
+    assert follower.wait(timeout=10) in (1, 130)
+    bench.wait(lambda: bench.json("process.json") is None)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["stop", "--run-dir", "RUN"], "nothing is training in"),
+        (["follow", "--run-dir", "RUN"], "nothing is training in"),
+        (["run", "--run-dir", "RUN"], "needs a command after --"),
+        (["run"], "--run-dir"),
+        (["dance"], "invalid choice"),
+        ([], "required"),
+    ],
+)
+def test_wrong_usage_is_one_line(bench: Bench, words: "list[str]", line: str) -> None:
+    done = bench.call(*[str(bench.run) if word == "RUN" else word for word in words])
+    assert done.returncode == 2
+    assert line in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_reused_pid_is_not_signalled(bench: Bench) -> None:
+    bench.run.mkdir(parents=True)
+    innocent = subprocess.Popen(["sleep", "60"])
+    try:
+        (bench.run / "process.json").write_text(
+            '{"schema": 1, "host": "%s", "boot_id": "%s", "pid": %d, "start_ticks": 1}'
+            % (socket.gethostname(), Path("/proc/sys/kernel/random/boot_id").read_text().strip(), innocent.pid)
+        )
+        assert bench.call("stop", "--run-dir", str(bench.run)).returncode == 2
+        assert innocent.poll() is None
+        (bench.run / "process.json").write_text('{"schema": 1, "host": "elsewhere", "pid": 1}')
+        assert "is trained on elsewhere" in bench.call("stop", "--run-dir", str(bench.run)).stderr
+    finally:
+        innocent.kill()
+        innocent.wait()
+
+
+def test_a_run_folder_that_cannot_be_made(bench: Bench) -> None:
+    (bench.folder / "experiments").write_text("a file")
+    done = bench.supervised(bench.trainer("pass"))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: the run folder {bench.run} cannot be written")
+
+
+def test_a_reader_that_goes_away_is_no_stack_trace(bench: Bench) -> None:
+    argv = bench.trainer("[say('x' * 100) for _ in range(2000)]; time.sleep(1)")
+    follower = bench.start(argv)
+    assert follower.stdout is not None and follower.stderr is not None
+    follower.stdout.read(10)
+    follower.stdout.close()
+    assert follower.stderr.read() == b""
+    follower.wait(timeout=10)
+    process = bench.json("process.json")
+    assert process is None or alive(process["pid"])
+    bench.wait(lambda: bench.json("process.json") is None)
