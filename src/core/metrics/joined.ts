@@ -1,0 +1,52 @@
+/** A branch's curve: what its ancestors logged up to where it left them, then its own. */
+import { Series, upperBound } from './series';
+
+/** A stretch of a lineage: the points of `series` with a step ≤ `until`. The last stretch's `until` is Infinity. */
+export interface Stretch {
+  readonly series: Series | undefined;
+  readonly until: number;
+}
+
+/** One series made of several, kept up to date without copying the past again as the last one grows. */
+export class JoinedSeries {
+  readonly series = new Series();
+  private stamps = '';
+  private own = 0;
+
+  /** Brings `series` up to date with the stretches, oldest first. */
+  sync(stretches: readonly Stretch[]): Series {
+    const tail = stretches.at(-1)?.series;
+    const stamps = stretches
+      .map((stretch, index) => {
+        if (stretch.series === undefined) return '-';
+        const length = index === stretches.length - 1 ? '' : clipped(stretch.series, stretch.until);
+        return `${stretch.series.revision}:${stretch.until}:${length}`;
+      })
+      .join(' ');
+    if (stamps !== this.stamps) {
+      this.stamps = stamps;
+      this.series.cutAfter(Number.NEGATIVE_INFINITY);
+      for (const stretch of stretches.slice(0, -1)) {
+        if (stretch.series !== undefined)
+          append(this.series, stretch.series, 0, clipped(stretch.series, stretch.until));
+      }
+      this.own = 0;
+    }
+    if (tail !== undefined && tail.length > this.own) {
+      append(this.series, tail, this.own, tail.length);
+      this.own = tail.length;
+    }
+    return this.series;
+  }
+}
+
+function clipped(series: Series, until: number): number {
+  return upperBound(series.steps, series.length, until);
+}
+
+function append(target: Series, source: Series, from: number, to: number): void {
+  const { steps, times, values } = source;
+  for (let index = from; index < to; index += 1) {
+    target.push(steps[index] as number, times[index] as number, values[index] as number);
+  }
+}

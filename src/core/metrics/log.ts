@@ -1,0 +1,177 @@
+/** What a metrics file says so far: series by name, segments, stage changes. Fed bytes, in pieces of any size. */
+import { parseMetricsLine, type MetricsEvent } from './parse';
+import { Series } from './series';
+
+/** One process's stretch of a run: it logged from < step ≤ to (what a later segment took back is cut away). */
+export interface Segment {
+  readonly segment: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface StageChange {
+  readonly step: number;
+  readonly stage: string;
+  readonly mixingRatio: number | null;
+}
+
+const NEWLINE = 0x0a;
+/** A line longer than this is no metrics line; it is skipped without being kept in memory. */
+const LONGEST_LINE = 8 << 20;
+
+export class MetricsLog {
+  private readonly byName = new Map<string, Series>();
+  private segmentList: Segment[] = [];
+  private stageList: StageChange[] = [];
+  private pending: Uint8Array[] = [];
+  private pendingBytes = 0;
+  private skipping = false;
+  private readonly decoder = new TextDecoder();
+  private latestStep = Number.NEGATIVE_INFINITY;
+  private latestTime = Number.NaN;
+  private ending: { why: string; step: number | null } | null = null;
+
+  get series(): ReadonlyMap<string, Series> {
+    return this.byName;
+  }
+
+  get segments(): readonly Segment[] {
+    return this.segmentList;
+  }
+
+  get stages(): readonly StageChange[] {
+    return this.stageList;
+  }
+
+  /** Newest step logged in the present segment; null before the first metrics line. */
+  get lastStep(): number | null {
+    return Number.isFinite(this.latestStep) ? this.latestStep : null;
+  }
+
+  /** Unix seconds of the newest metrics line; NaN where the file has no times. */
+  get lastTime(): number {
+    return this.latestTime;
+  }
+
+  /** How the present segment ended, where it said so. */
+  get end(): { readonly why: string; readonly step: number | null } | null {
+    return this.ending;
+  }
+
+  /** Takes the file's next bytes. A line counts once its newline is there: what is torn now may be whole with the next piece. */
+  push(chunk: Uint8Array): void {
+    let start = 0;
+    for (;;) {
+      const newline = chunk.indexOf(NEWLINE, start);
+      if (newline === -1) break;
+      this.keep(chunk.subarray(start, newline));
+      this.finishLine();
+      start = newline + 1;
+    }
+    // Copied: the caller reads into the same buffer again.
+    if (start < chunk.length) this.keep(chunk.slice(start));
+  }
+
+  private keep(bytes: Uint8Array): void {
+    if (this.skipping) return;
+    this.pending.push(bytes);
+    this.pendingBytes += bytes.length;
+    if (this.pendingBytes <= LONGEST_LINE) return;
+    this.skipping = true;
+    this.pending = [];
+  }
+
+  private finishLine(): void {
+    const line = this.skipping ? '' : this.decoder.decode(this.joinPending()).trim();
+    this.pending = [];
+    this.pendingBytes = 0;
+    this.skipping = false;
+    if (line === '') return;
+    const event = parseMetricsLine(line);
+    if (event !== undefined) this.take(event);
+  }
+
+  private joinPending(): Uint8Array {
+    if (this.pending.length === 1) return this.pending[0] as Uint8Array;
+    const whole = new Uint8Array(this.pendingBytes);
+    let offset = 0;
+    for (const part of this.pending) {
+      whole.set(part, offset);
+      offset += part.length;
+    }
+    return whole;
+  }
+
+  private take(event: MetricsEvent): void {
+    switch (event.kind) {
+      case 'start':
+        this.cutAfter(event.resumeStep);
+        this.startSegment(event.segment ?? this.nextSegment, event.resumeStep);
+        return;
+      case 'metrics':
+        this.takeMetrics(event);
+        return;
+      case 'stage':
+        this.enterStage({ step: event.step, stage: event.stage, mixingRatio: event.mixingRatio });
+        return;
+      case 'checkpoint':
+        // The scan of the folder is what tells which checkpoints there are; the event only dates them.
+        return;
+      case 'end':
+        this.ending = { why: event.why, step: event.step };
+        return;
+    }
+  }
+
+  private takeMetrics(event: Extract<MetricsEvent, { kind: 'metrics' }>): void {
+    const current = this.segmentList.at(-1);
+    if (current === undefined) {
+      this.startSegment(event.segment ?? 1, event.step);
+    } else if (
+      event.unmarked ? event.step < this.latestStep : event.segment !== null && event.segment !== current.segment
+    ) {
+      // A resume whose start line is missing: what the earlier process logged from here on is not this curve's past.
+      this.cutAfter(event.step - 1);
+      this.startSegment(event.segment ?? this.nextSegment, event.step);
+    }
+    for (const [name, value] of event.values) {
+      let series = this.byName.get(name);
+      if (series === undefined) {
+        series = new Series();
+        this.byName.set(name, series);
+      }
+      series.push(event.step, event.time, value);
+    }
+    if (event.stage !== null) this.enterStage({ step: event.step, stage: event.stage, mixingRatio: null });
+    this.latestStep = Math.max(this.latestStep, event.step);
+    if (!Number.isNaN(event.time)) this.latestTime = event.time;
+    const last = this.segmentList.length - 1;
+    const segment = this.segmentList[last] as Segment;
+    if (event.step > segment.to) this.segmentList[last] = { ...segment, to: event.step };
+  }
+
+  private get nextSegment(): number {
+    return (this.segmentList.at(-1)?.segment ?? 0) + 1;
+  }
+
+  private startSegment(segment: number, from: number): void {
+    this.segmentList.push({ segment, from, to: from });
+    this.ending = null;
+  }
+
+  private cutAfter(step: number): void {
+    for (const series of this.byName.values()) series.cutAfter(step);
+    this.latestStep = Math.min(this.latestStep, step);
+    this.stageList = this.stageList.filter((change) => change.step <= step);
+    this.segmentList = this.segmentList
+      .filter((segment) => segment.from < step)
+      .map((segment) => ({ ...segment, to: Math.min(segment.to, step) }));
+  }
+
+  private enterStage(change: StageChange): void {
+    const earlier = this.stageList.filter((entry) => entry.step < change.step);
+    const last = earlier.at(-1);
+    if (last?.stage === change.stage && last.mixingRatio === change.mixingRatio) return;
+    this.stageList = [...earlier, change];
+  }
+}

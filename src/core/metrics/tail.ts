@@ -1,0 +1,116 @@
+/** Follows a growing metrics file from where it last stopped reading. */
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { MetricsLog } from './log';
+
+const CHUNK = 1 << 20;
+/** Bytes before the offset that are compared, so that a file rewritten in place is noticed even if it is longer than before. */
+const ANCHOR = 64;
+
+/** Names of a run's metrics file: ours, and the dialect's (contract sections 6 and 7). */
+export const METRICS_FILES = ['metrics.jsonl', 'training_log.jsonl'] as const;
+
+/** The run's metrics file: ours where it is there, else the dialect's, else where ours will be. */
+export async function metricsFileOf(runPath: string): Promise<string> {
+  for (const name of METRICS_FILES) {
+    const file = path.join(runPath, name);
+    if (await isFile(file)) return file;
+  }
+  return path.join(runPath, METRICS_FILES[0]);
+}
+
+async function isFile(file: string): Promise<boolean> {
+  try {
+    return (await stat(file)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * An offset-based tail. `poll` reads what was appended since the last call; a file that shrank, was replaced or rewritten is
+ * read from its beginning into a fresh log. Why not a watcher alone: with `awaitWriteFinish`, chokidar gives no event at all on
+ * a file that keeps growing (docs/architecture.md, watching).
+ */
+export class MetricsTail {
+  private current = new MetricsLog();
+  private offset = 0;
+  private identity = '';
+  private anchor = Buffer.alloc(0);
+  private running: Promise<boolean> | undefined;
+  private fresh = 0;
+
+  constructor(readonly runPath: string) {}
+
+  /** What the file says as of the last poll. Another object after the file was replaced: see `epoch`. */
+  get log(): MetricsLog {
+    return this.current;
+  }
+
+  /** Counts the times that the file was found replaced and read anew. */
+  get epoch(): number {
+    return this.fresh;
+  }
+
+  /** Reads on. Resolves to whether anything was read or taken back; a call during another waits for that one. Throws as `fs` does, except that a missing file is an empty one. */
+  poll(): Promise<boolean> {
+    this.running ??= this.read().finally(() => {
+      this.running = undefined;
+    });
+    return this.running;
+  }
+
+  private async read(): Promise<boolean> {
+    const file = await metricsFileOf(this.runPath);
+    let handle: FileHandle;
+    try {
+      handle = await open(file, 'r');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      if (this.offset === 0) return false;
+      this.startOver('');
+      return true;
+    }
+    try {
+      const { dev, ino, size } = await handle.stat();
+      const identity = `${file}:${dev}:${ino}`;
+      let changed = false;
+      if (
+        identity !== this.identity ||
+        size < this.offset ||
+        (size > this.offset && !(await this.anchorHolds(handle)))
+      ) {
+        changed = this.offset > 0;
+        this.startOver(identity);
+      }
+      const buffer = Buffer.allocUnsafe(Math.min(CHUNK, Math.max(1, size - this.offset)));
+      while (this.offset < size) {
+        const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, size - this.offset), this.offset);
+        if (bytesRead === 0) break;
+        const chunk = buffer.subarray(0, bytesRead);
+        this.current.push(chunk);
+        this.anchor = Buffer.concat([this.anchor, chunk.subarray(Math.max(0, bytesRead - ANCHOR))]).subarray(-ANCHOR);
+        this.offset += bytesRead;
+        changed = true;
+      }
+      return changed;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  private async anchorHolds(handle: FileHandle): Promise<boolean> {
+    if (this.anchor.length === 0) return true;
+    const there = Buffer.alloc(this.anchor.length);
+    await handle.read(there, 0, there.length, this.offset - there.length);
+    return there.equals(this.anchor);
+  }
+
+  private startOver(identity: string): void {
+    if (this.offset > 0) this.fresh += 1;
+    this.current = new MetricsLog();
+    this.offset = 0;
+    this.anchor = Buffer.alloc(0);
+    this.identity = identity;
+  }
+}

@@ -1,0 +1,132 @@
+/** What a chart draws of a series: any window, at any width, with its smoothed line, from at most two points a pixel. */
+import { MinMaxPyramid, type PyramidLevel } from './pyramid';
+import { lowerBound, upperBound, type Series } from './series';
+import { emaStart, extendEma, type EmaState } from './smooth';
+
+/** `step`: the global step; `relative`: steps since the run's own start; `time`: Unix seconds. */
+export type XAxis = 'step' | 'relative' | 'time';
+
+/** Columns of equal length, ascending in x. Where a bucket stands for several points it gives two columns, at its first and last x. */
+export interface TraceView {
+  readonly x: Float64Array<ArrayBuffer>;
+  readonly low: Float32Array<ArrayBuffer>;
+  readonly high: Float32Array<ArrayBuffer>;
+  /** The smoothed line; NaN is a gap. */
+  readonly line: Float32Array<ArrayBuffer>;
+}
+
+export interface TraceWindow {
+  readonly axis: XAxis;
+  /** Step that counts as 0 on a relative axis. */
+  readonly origin: number;
+  /** Inclusive, in the axis's unit; null is everything. */
+  readonly range: readonly [number, number] | null;
+  /** Of the plot, in pixels. */
+  readonly width: number;
+}
+
+/** A series with one smoothing, and the pyramids of both; grows with the series. */
+export class Trace {
+  private raw = new MinMaxPyramid();
+  private smooth = new MinMaxPyramid();
+  private line = new Float64Array(0);
+  private average: EmaState = emaStart();
+  private revision: number;
+
+  /** `smoothing` in [0, 1): the weight of the past in the average; 0 draws the points as they are. */
+  constructor(
+    readonly series: Series,
+    readonly smoothing: number,
+  ) {
+    this.revision = series.revision;
+  }
+
+  /** Takes in what was appended to, or cut from, the series since the last call. */
+  private sync(): void {
+    if (this.revision !== this.series.revision) {
+      this.revision = this.series.revision;
+      this.raw = new MinMaxPyramid();
+      this.smooth = new MinMaxPyramid();
+      this.average = emaStart();
+    }
+    const values = this.series.values;
+    const from = this.raw.length;
+    if (values.length === from) return;
+    if (this.line.length < values.length) {
+      const larger = new Float64Array(Math.max(values.length, this.line.length * 2));
+      larger.set(this.line.subarray(0, from));
+      this.line = larger;
+    }
+    extendEma(values, from, this.smoothing, this.average, this.line);
+    this.raw.extend(values);
+    this.smooth.extend(this.line.subarray(0, values.length));
+  }
+
+  /** The smoothed line's newest value, past values that are not finite; NaN where there is none yet. */
+  get lastLine(): number {
+    this.sync();
+    return this.average.weight === 0 ? Number.NaN : this.average.mean / this.average.weight;
+  }
+
+  /** The window's points, with one more on either side so that lines reach its edges; buckets where points outnumber pixels. */
+  view(window: TraceWindow): TraceView {
+    this.sync();
+    const count = this.series.length;
+    const along = window.axis === 'time' ? this.series.times : this.series.steps;
+    const shift = window.axis === 'relative' ? window.origin : 0;
+    let first = 0;
+    let end = count;
+    if (window.range !== null) {
+      first = Math.max(0, lowerBound(along, count, window.range[0] + shift) - 1);
+      end = Math.min(count, upperBound(along, count, window.range[1] + shift) + 1);
+    }
+    const width = Math.max(16, Math.floor(window.width));
+    const level = end - first <= 2 * width ? undefined : this.raw.levelFor(end - first, width - 1);
+    return level === undefined ? this.points(along, shift, first, end) : this.buckets(along, shift, first, end, level);
+  }
+
+  /** The points from index `first` on, as they are: what a view lacks after an append. */
+  tail(axis: XAxis, origin: number, first: number): TraceView {
+    this.sync();
+    const along = axis === 'time' ? this.series.times : this.series.steps;
+    return this.points(along, axis === 'relative' ? origin : 0, first, this.series.length);
+  }
+
+  private points(along: Float64Array, shift: number, first: number, end: number): TraceView {
+    const x = along.slice(first, end);
+    if (shift !== 0) for (let index = 0; index < x.length; index += 1) x[index] = (x[index] as number) - shift;
+    const values = Float32Array.from(this.series.values.subarray(first, end), (value) =>
+      Number.isFinite(value) ? value : Number.NaN,
+    );
+    return { x, low: values, high: values.slice(), line: Float32Array.from(this.line.subarray(first, end)) };
+  }
+
+  private buckets(along: Float64Array, shift: number, start: number, end: number, raw: PyramidLevel): TraceView {
+    const size = raw.size;
+    const smooth = this.smooth.levelOf(size);
+    const from = Math.floor(start / size);
+    const to = Math.ceil(end / size);
+    const length = (to - from) * 2;
+    const view = {
+      x: new Float64Array(length),
+      low: new Float32Array(length),
+      high: new Float32Array(length),
+      line: new Float32Array(length),
+    };
+    const count = this.series.length;
+    for (let bucket = from, at = 0; bucket < to; bucket += 1, at += 2) {
+      const first = bucket * size;
+      const last = Math.min(count, first + size) - 1;
+      view.x[at] = (along[first] as number) - shift;
+      view.x[at + 1] = (along[last] as number) - shift;
+      view.low[at] = view.low[at + 1] = raw.low[bucket] as number;
+      view.high[at] = view.high[at + 1] = raw.high[bucket] as number;
+      const low = smooth.low[bucket] as number;
+      const high = smooth.high[bucket] as number;
+      const falls = (this.line[first] as number) > (this.line[last] as number);
+      view.line[at] = falls ? high : low;
+      view.line[at + 1] = falls ? low : high;
+    }
+    return view;
+  }
+}

@@ -1,0 +1,140 @@
+/** The workspace's model as the page is told it. */
+import type { Checkpoint, Run } from '../../core/experiment/model';
+import type { MetricsLog } from '../../core/metrics/log';
+import { lowerBound, type Series } from '../../core/metrics/series';
+import type { CheckpointFacts, DifferenceMessage, Figure, RunFacts, RunSummary } from '../../protocol';
+
+/** A number as it may travel in a message, where JSON would make null of a NaN. */
+export function figure(value: number | null | undefined): Figure {
+  if (value === null || value === undefined) return null;
+  if (Number.isFinite(value)) return value;
+  if (Number.isNaN(value)) return 'NaN';
+  return value > 0 ? 'Infinity' : '-Infinity';
+}
+
+/** The run that `run` branched from: by id; by name only where no run has an id to go by. */
+export function parentOf(run: Run, runs: readonly Run[]): Run | undefined {
+  const parent = run.parent;
+  if (parent === null) return undefined;
+  const byId = parent.id === null ? undefined : runs.find((candidate) => candidate.id === parent.id);
+  return byId ?? runs.find((candidate) => candidate.name === parent.run && candidate.id === null && candidate !== run);
+}
+
+/** The run's ancestors, nearest first. Ids that form a circle (somebody edited a run.json) end the walk. */
+export function ancestorsOf(run: Run, runs: readonly Run[]): { readonly run: Run; readonly until: number }[] {
+  const chain: { run: Run; until: number }[] = [];
+  const seen = new Set([run.path]);
+  let current = run;
+  let until = Number.POSITIVE_INFINITY;
+  for (;;) {
+    const parent = parentOf(current, runs);
+    if (parent === undefined || current.parent === null || seen.has(parent.path)) return chain;
+    // A grandparent counts only up to where the line left it, even if the parent left it later than its own child left the parent.
+    until = Math.min(until, current.parent.step);
+    chain.push({ run: parent, until });
+    seen.add(parent.path);
+    current = parent;
+  }
+}
+
+export function summaryOf(run: Run, runs: readonly Run[]): RunSummary {
+  return {
+    path: run.path,
+    name: run.name,
+    state: run.state,
+    step: run.step,
+    maxSteps: run.maxSteps,
+    stage: run.stage,
+    loss: figure(run.loss),
+    parentPath: parentOf(run, runs)?.path ?? null,
+    parentName: run.parent?.run ?? null,
+    origin: run.parent?.step ?? 0,
+  };
+}
+
+function checkpointFacts(checkpoint: Checkpoint): CheckpointFacts {
+  const { name, path, step, time, state, stage, bytes, best, pinned } = checkpoint;
+  return {
+    name,
+    path,
+    step,
+    time,
+    state,
+    stage,
+    bytes,
+    best,
+    pinned,
+    loss: figure(checkpoint.loss),
+    evalLoss: figure(checkpoint.evalLoss),
+  };
+}
+
+/** Unix seconds at which the series reached `step`; null where it has no times or has not come there. */
+export function timeAt(series: Series | undefined, step: number): number | null {
+  if (series === undefined) return null;
+  const index = lowerBound(series.steps, series.length, step);
+  const time = series.times[Math.min(index, series.length - 1)];
+  return time === undefined || Number.isNaN(time) || index >= series.length ? null : time;
+}
+
+function text(value: unknown): string | null {
+  if (value === undefined || value === null || value === '') return null;
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** Model, layers and rank in a few words: what tells one run from another at a glance. */
+function subtitleOf(run: Run): string {
+  const config = run.config ?? {};
+  const model = config['demo_mode'] === true ? 'demo model' : (text(config['model_name'])?.split('/').at(-1) ?? null);
+  const layers = config['train_layers'] ?? config['layers_to_train'];
+  const layerText = Array.isArray(layers)
+    ? layers.join(', ')
+    : text(layers)?.replaceAll(',', ', ').replace(/\s+/g, ' ');
+  const rank = text(config['np_rank']);
+  const plural = layerText?.includes(',') === true ? 'layers' : 'layer';
+  return [model, layerText ? `${plural} ${layerText}` : null, rank === null ? null : `rank ${rank}`]
+    .filter((part) => part !== null)
+    .join(' · ');
+}
+
+export function factsOf(run: Run, runs: readonly Run[], loss: Series | undefined): RunFacts {
+  const stages = run.curriculum?.stages ?? null;
+  const checkpoints = run.final === null ? run.checkpoints : [...run.checkpoints, run.final];
+  return {
+    ...summaryOf(run, runs),
+    subtitle: subtitleOf(run),
+    created: run.created,
+    curriculum: stages,
+    stageTimes: (stages ?? []).map((stage) => timeAt(loss, stage.from)),
+    checkpoints: checkpoints.map(checkpointFacts),
+    error: run.exit?.error ?? null,
+  };
+}
+
+/** Newest step of a run: its metrics are read more often than its folder is scanned. */
+export function newestStep(run: Run, log: MetricsLog): number | null {
+  const logged = log.lastStep;
+  if (run.state !== 'training' && logged === null) return run.step > 0 ? run.step : null;
+  return logged === null ? (run.step > 0 ? run.step : null) : logged;
+}
+
+/** Settings that say where a run is and what it is called, not how it trains: they always differ. */
+const NOT_COMPARED = new Set([
+  'schema',
+  'output_dir',
+  'wandb_name',
+  'resume_from',
+  'overwrite_output_dir',
+  'experiments_folder',
+]);
+
+/** Arguments that differ between two runs, in alphabetical order. */
+export function differenceOf(here: Run, there: Run): DifferenceMessage {
+  const names = new Set([...Object.keys(here.config ?? {}), ...Object.keys(there.config ?? {})]);
+  const rows = [...names]
+    .filter((name) => !NOT_COMPARED.has(name))
+    .map((name) => ({ name, here: text(here.config?.[name]), there: text(there.config?.[name]) }))
+    .filter((row) => row.here !== row.there)
+    .sort((a, b) => a.name.localeCompare(b.name));
+  return { type: 'difference', other: there.path, rows };
+}

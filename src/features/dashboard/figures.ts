@@ -1,0 +1,107 @@
+/** The header's figures and the alerts, from what a run has logged. */
+import { stageAt } from '../../core/curriculum';
+import type { Run } from '../../core/experiment/model';
+import { findAlerts } from '../../core/metrics/alerts';
+import { secondsUntil, stepRate } from '../../core/metrics/eta';
+import type { MetricsLog } from '../../core/metrics/log';
+import type { Series } from '../../core/metrics/series';
+import { recentSlope } from '../../core/metrics/smooth';
+import type { Trace } from '../../core/metrics/trace';
+import type { AlertFacts, Figures } from '../../protocol';
+import { figure, newestStep, timeAt } from './facts';
+
+/** Smoothing behind the header's loss and slope: about the last ten logged points. */
+export const HEADER_SMOOTHING = 0.9;
+/** Points behind the slope; a tenth of the run where that is more. */
+const SLOPE_POINTS = 20;
+
+function last(series: Series | undefined): number | null {
+  return series === undefined || series.length === 0 ? null : series.lastValue;
+}
+
+function best(series: Series | undefined): { value: number | null; step: number | null } {
+  let at = -1;
+  series?.values.forEach((value, index, values) => {
+    if (Number.isFinite(value) && (at === -1 || value < (values[at] as number))) at = index;
+  });
+  return at === -1
+    ? { value: null, step: null }
+    : { value: series?.values[at] ?? null, step: series?.steps[at] ?? null };
+}
+
+function phaseOf(run: Run, step: number | null): string | null {
+  const warmup = run.config?.['warmup_steps'];
+  if (typeof warmup !== 'number' || step === null) return null;
+  return step < warmup ? 'warm-up' : 'cosine';
+}
+
+/** `loss` is the trace of loss/total with HEADER_SMOOTHING (of the lineage, so that a fresh branch has a past). */
+export function figuresOf(run: Run, log: MetricsLog, loss: Trace): Figures {
+  const { series } = log;
+  const step = newestStep(run, log);
+  const total = loss.series;
+  const smoothed = loss.lastLine;
+  const latest = last(total);
+  const points = Math.min(500, Math.max(SLOPE_POINTS, Math.floor(total.length / 10)));
+  const evaluated = series.get('eval_loss/total');
+  const bestEval = best(evaluated);
+  const own = series.get('loss/total');
+  const segmentStart = log.segments.at(-1)?.from ?? 0;
+  const rate = own === undefined ? Number.NaN : stepRate(own, segmentStart);
+  const training = run.state === 'training';
+  const stages = run.curriculum?.stages ?? [];
+  const index = run.curriculum === null || stages.length === 0 ? -1 : stageAt(run.curriculum, step ?? 0).index;
+  const next = index === -1 ? undefined : stages[index + 1];
+  const withinPlan = next !== undefined && (run.maxSteps === null || next.from < run.maxSteps);
+  const logged = last(series.get('throughput/steps_per_second'));
+  return {
+    step,
+    // The average skips what is not finite, but a run whose newest loss is NaN is at NaN.
+    loss: figure(latest !== null && !Number.isFinite(latest) ? latest : Number.isNaN(smoothed) ? null : smoothed),
+    slope: figure(nanToNull(recentSlope(total.steps, total.values, points))),
+    evalLoss: figure(last(evaluated)),
+    bestEvalLoss: figure(bestEval.value),
+    bestEvalStep: bestEval.step,
+    learningRate: figure(last(series.get('training/learning_rate'))),
+    learningRatePhase: phaseOf(run, step),
+    tokensPerSecond: figure(last(series.get('throughput/tokens_per_second'))),
+    stepsPerSecond: figure(logged ?? nanToNull(rate)),
+    gpuMemoryBytes: figure(last(series.get('system/gpu_memory_bytes'))),
+    etaSeconds: training && step !== null ? secondsUntil(step, run.maxSteps, rate) : null,
+    nextStage: withinPlan
+      ? {
+          name: next.name,
+          step: next.from,
+          seconds: training && step !== null ? secondsUntil(step, next.from, rate) : null,
+        }
+      : null,
+  };
+}
+
+function nanToNull(value: number): number | null {
+  return Number.isNaN(value) ? null : value;
+}
+
+/** Alerts of the run; `now` in Unix seconds. */
+export function alertsOf(run: Run, log: MetricsLog, now: number): AlertFacts[] {
+  const loss = log.series.get('loss/total');
+  const found = findAlerts({
+    loss,
+    series: log.series,
+    curriculum: run.curriculum,
+    checkpointSteps: run.checkpoints
+      .filter((checkpoint) => checkpoint.state === 'complete')
+      .map((checkpoint) => checkpoint.step),
+    training: run.state === 'training',
+    now,
+    lastTime: log.lastTime,
+  });
+  return found.map((alert) => ({
+    kind: alert.kind,
+    step: alert.step,
+    time: timeAt(loss, alert.step),
+    title: alert.title,
+    detail: alert.detail,
+    value: nanToNull(alert.value),
+  }));
+}

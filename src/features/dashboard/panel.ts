@@ -1,0 +1,113 @@
+/** A dashboard's panel: one an editor tab, its page, and the session that speaks with it. */
+import * as vscode from 'vscode';
+import type { Run } from '../../core/experiment/model';
+import { Disposable } from '../../platform/disposable';
+import { pageHtml } from '../../platform/pageHtml';
+import type { RunCommand, SaveMessage } from '../../protocol';
+import type { FeatureDeps } from '../deps';
+import { DashboardSession } from './session';
+
+export const VIEW_TYPE = 'npt.dashboard';
+
+const COMMANDS: Readonly<Record<RunCommand, string>> = {
+  stop: 'npt.stop',
+  resume: 'npt.resume',
+  extend: 'npt.extend',
+  validate: 'npt.validate',
+  branch: 'npt.branch',
+};
+
+export class DashboardPanel extends Disposable {
+  readonly session: DashboardSession;
+
+  /** Takes over `panel`: a new one, or one that VS Code kept over a reload. */
+  constructor(
+    private readonly panel: vscode.WebviewPanel,
+    context: vscode.ExtensionContext,
+    private readonly deps: FeatureDeps,
+    runPath: string,
+  ) {
+    super();
+    const files = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
+    const { webview } = panel;
+    webview.options = { enableScripts: true, localResourceRoots: [files] };
+    const uri = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(files, name)).toString();
+
+    let scanning = true;
+    void deps.workspaces.ready().then(() => {
+      scanning = false;
+      this.session.modelChanged();
+    });
+    this.session = this._register(
+      new DashboardSession(runPath, {
+        post: (message) => void webview.postMessage(message),
+        runs: () => deps.workspaces.runs,
+        scanning: () => scanning,
+        canTrain: () => vscode.workspace.isTrusted,
+        act: (command, path) => void vscode.commands.executeCommand(COMMANDS[command], path),
+        save: (request, content) => void this.save(request, content),
+        focused: (run) => {
+          this.entitle(run);
+        },
+        log: (message) => {
+          deps.log.warn(message);
+        },
+      }),
+    );
+    this._register(
+      webview.onDidReceiveMessage((raw: unknown) => {
+        this.session.receive(raw);
+      }),
+    );
+    this._register(
+      panel.onDidChangeViewState(() => {
+        this.session.setVisible(panel.visible);
+      }),
+    );
+    this._register(
+      deps.workspaces.onDidChange(() => {
+        this.session.modelChanged();
+        this.entitle(deps.workspaces.runAt(this.session.runPath));
+      }),
+    );
+    this._register(
+      vscode.workspace.onDidGrantWorkspaceTrust(() => {
+        this.session.modelChanged();
+      }),
+    );
+    this.entitle(deps.workspaces.runAt(runPath));
+    webview.html = pageHtml({
+      title: vscode.l10n.t('NPT Dashboard'),
+      source: webview.cspSource,
+      script: uri('dashboard.js'),
+      styles: [uri('codicon.css'), uri('dashboard.css')],
+      language: vscode.env.language,
+    });
+  }
+
+  reveal(): void {
+    this.panel.reveal();
+  }
+
+  private entitle(run: Run | undefined): void {
+    if (run !== undefined) this.panel.title = run.name;
+  }
+
+  private async save(request: SaveMessage, content: () => Promise<string | Uint8Array>): Promise<void> {
+    const folder = vscode.workspace.workspaceFolders?.[0]?.uri;
+    const name = `${request.name.replace(/[^\w.-]+/g, '-')}.${request.format}`;
+    const target = await vscode.window.showSaveDialog({
+      ...(folder === undefined ? {} : { defaultUri: vscode.Uri.joinPath(folder, name) }),
+      filters: { [request.format.toUpperCase()]: [request.format] },
+    });
+    if (target === undefined) return;
+    try {
+      const bytes = await content();
+      await vscode.workspace.fs.writeFile(target, typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      void vscode.window.showErrorMessage(vscode.l10n.t('Could not save {0}: {1}', target.fsPath, why));
+      this.deps.log.error(`Saving ${target.fsPath} failed: ${why}`);
+    }
+  }
+}

@@ -1,0 +1,359 @@
+/**
+ * One dashboard's side of the conversation with its page, without VS Code: what it is told, what it asks for, what it is sent
+ * and when. The panel gives it a voice and ears; the page tests run it against a page in a plain browser.
+ */
+import { watch, type FSWatcher } from 'node:fs';
+import type { Run } from '../../core/experiment/model';
+import { JoinedSeries } from '../../core/metrics/joined';
+import { Series } from '../../core/metrics/series';
+import { MetricsTail } from '../../core/metrics/tail';
+import { Disposable } from '../../platform/disposable';
+import {
+  parsePageMessage,
+  type HostMessage,
+  type RunCommand,
+  type SaveMessage,
+  type WatchMessage,
+} from '../../protocol';
+import { WatchedCurves } from './curves';
+import { ancestorsOf, differenceOf, factsOf, summaryOf } from './facts';
+import { alertsOf, figuresOf, HEADER_SMOOTHING } from './figures';
+
+/** What a session needs from around it. */
+export interface SessionHost {
+  post(message: HostMessage): void;
+  /** Runs of every opened workspace, as of the last scan. */
+  runs(): readonly Run[];
+  /** The first scan is not over. */
+  scanning(): boolean;
+  canTrain(): boolean;
+  act(command: RunCommand, path: string): void;
+  /** `content` is the file's; it asks the user where to. */
+  save(request: SaveMessage, content: () => Promise<string | Uint8Array>): void;
+  /** The page is about another run now. */
+  focused(run: Run): void;
+  log(message: string): void;
+}
+
+/** A training run's file is looked at this often; that of one that rests every fifth time. */
+const POLL_MS = 300;
+const REST = 5;
+/** Alerts go over all points; this often is soon enough for a person. */
+const ALERTS_MS = 2000;
+
+export class DashboardSession extends Disposable {
+  private readonly tails = new Map<string, MetricsTail>();
+  private readonly joined = new Map<string, JoinedSeries>();
+  private readonly curves = new WatchedCurves({
+    series: (run, metric) => this.seriesOf(run, metric),
+    origin: (run) => this.runAt(run)?.parent?.step ?? 0,
+  });
+  private visible = true;
+  private listening = false;
+  private timer: NodeJS.Timeout | undefined;
+  private hint: FSWatcher | undefined;
+  private hinted = '';
+  private newestRequest = 0;
+  private ticks = 0;
+  private ticking = false;
+  private alertsAt = 0;
+  private sentAlerts = '';
+  private sentMetrics = '';
+  private readonly complained = new Set<string>();
+  private readonly noPoints = new Series();
+
+  constructor(
+    private path: string,
+    private readonly host: SessionHost,
+  ) {
+    super();
+    this._register({
+      dispose: () => {
+        this.stopFollowing();
+      },
+    });
+  }
+
+  get runPath(): string {
+    return this.path;
+  }
+
+  /** The page is seen, or no longer. Out of sight nothing is read or sent; when it comes back it gets a snapshot. */
+  setVisible(visible: boolean): void {
+    if (visible === this.visible) return;
+    this.visible = visible;
+    if (visible && this.listening) void this.start();
+    if (!visible) this.stopFollowing();
+  }
+
+  /** Makes the dashboard about another run. */
+  async focus(path: string): Promise<void> {
+    this.path = path;
+    this.joined.clear();
+    if (this.listening) await this.start();
+  }
+
+  /** The workspace's model changed. */
+  modelChanged(): void {
+    if (!this.listening || !this.visible) return;
+    const run = this.runAt(this.path);
+    if (run === undefined) {
+      this.stopFollowing();
+      this.host.post({ type: 'missing', path: this.path, scanning: this.host.scanning() });
+      return;
+    }
+    if (this.timer === undefined) {
+      void this.start();
+      return;
+    }
+    const runs = this.host.runs();
+    const facts = factsOf(run, runs, this.seriesOf(run.path, 'loss/total'));
+    this.host.post({
+      type: 'model',
+      run: facts,
+      runs: runs.map((each) => summaryOf(each, runs)),
+      canTrain: this.host.canTrain(),
+    });
+    void this.tick();
+  }
+
+  /** Takes what the page sent; anything that is no message of the protocol is logged and otherwise ignored. */
+  receive(raw: unknown): void {
+    const message = parsePageMessage(raw);
+    if (message === undefined) {
+      this.host.log('The dashboard sent a message that is not in the protocol; it was ignored.');
+      return;
+    }
+    switch (message.type) {
+      case 'ready':
+        this.listening = true;
+        void this.start();
+        return;
+      case 'watch':
+        void this.watch(message);
+        return;
+      case 'act':
+        // Only what the model knows: a page cannot make the host act on any path it likes.
+        if (this.knows(message.path)) this.host.act(message.command, message.path);
+        return;
+      case 'focus': {
+        const run = this.runAt(message.run);
+        if (run === undefined) return;
+        this.host.focused(run);
+        void this.focus(run.path);
+        return;
+      }
+      case 'compare': {
+        const here = this.runAt(this.path);
+        const there = this.runAt(message.other);
+        if (here !== undefined && there !== undefined) this.host.post(differenceOf(here, there));
+        return;
+      }
+      case 'save':
+        this.host.save(message, () => this.contentOf(message));
+        return;
+      case 'report':
+        this.host.log(`In the dashboard: ${message.message}`);
+        return;
+    }
+  }
+
+  private async watch(message: WatchMessage): Promise<void> {
+    this.newestRequest = Math.max(this.newestRequest, message.request);
+    const unread = message.curves.map((curve) => curve.run).filter((path) => !this.tails.has(path));
+    if (unread.length > 0) await this.pollAll(new Set(unread));
+    // While a file was read the page may have moved on.
+    if (this.gone || message.request < this.newestRequest) return;
+    this.host.post(this.curves.watch(message));
+  }
+
+  /** A method, so that the compiler does not take it for constant over an await. */
+  private get gone(): boolean {
+    return this.isDisposed;
+  }
+
+  private async start(): Promise<void> {
+    const run = this.runAt(this.path);
+    if (run === undefined) {
+      this.host.post({ type: 'missing', path: this.path, scanning: this.host.scanning() });
+      return;
+    }
+    await this.pollAll(this.lineage(run));
+    if (this.gone || !this.visible || this.path !== run.path) return;
+    const runs = this.host.runs();
+    const log = this.tail(run.path).log;
+    const loss = this.lossTrace();
+    const alerts = alertsOf(run, log, Date.now() / 1000);
+    const metrics = [...this.metricNames(run)];
+    this.sentAlerts = JSON.stringify(alerts);
+    this.sentMetrics = metrics.join('\n');
+    this.host.post({
+      type: 'snapshot',
+      run: factsOf(run, runs, loss.series),
+      runs: runs.map((each) => summaryOf(each, runs)),
+      metrics,
+      figures: figuresOf(run, log, loss),
+      alerts,
+      hasTimes: !Number.isNaN(log.lastTime),
+      canTrain: this.host.canTrain(),
+    });
+    this.follow(run);
+  }
+
+  private follow(run: Run): void {
+    if (this.timer === undefined) {
+      this.timer = setInterval(() => {
+        void this.tick();
+      }, POLL_MS);
+    }
+    if (this.hinted === run.path) return;
+    this.hint?.close();
+    this.hinted = run.path;
+    try {
+      // A hint only: on network disks nothing comes, and the poll finds it.
+      this.hint = watch(run.path, (_event, file) => {
+        if (file?.endsWith('.jsonl') === true) void this.tick();
+      });
+      this.hint.on('error', () => {
+        this.hint?.close();
+      });
+    } catch {
+      this.hint = undefined;
+    }
+  }
+
+  private stopFollowing(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+    this.hint?.close();
+    this.hint = undefined;
+    this.hinted = '';
+  }
+
+  private async tick(): Promise<void> {
+    if (this.ticking || !this.visible || this.isDisposed) return;
+    this.ticking = true;
+    try {
+      this.ticks += 1;
+      const focused = this.runAt(this.path);
+      if (focused === undefined) return;
+      const paths = new Set([...this.lineage(focused), ...this.curves.runs]);
+      const due = [...paths].filter(
+        (path) => this.runAt(path)?.state === 'training' || this.ticks % REST === 0 || path === this.path,
+      );
+      const changed = await this.pollAll(new Set(due));
+      // Asked again: much can have happened while the files were read.
+      if (this.gone || this.timer === undefined || this.path !== focused.path) return;
+      if (changed) for (const message of this.curves.increments()) this.host.post(message);
+      this.sendFigures(focused, changed);
+    } finally {
+      this.ticking = false;
+    }
+  }
+
+  private sendFigures(run: Run, changed: boolean): void {
+    const now = Date.now();
+    const alertsDue = now - this.alertsAt > ALERTS_MS;
+    if (!changed && !alertsDue) return;
+    const log = this.tail(run.path).log;
+    const alerts = alertsDue ? alertsOf(run, log, now / 1000) : undefined;
+    if (alertsDue) this.alertsAt = now;
+    const alertsText = alerts === undefined ? this.sentAlerts : JSON.stringify(alerts);
+    const metrics = [...this.metricNames(run)];
+    const metricsText = metrics.join('\n');
+    const newAlerts = alertsText !== this.sentAlerts;
+    const newMetrics = metricsText !== this.sentMetrics;
+    if (!changed && !newAlerts && !newMetrics) return;
+    this.sentAlerts = alertsText;
+    this.sentMetrics = metricsText;
+    this.host.post({
+      type: 'figures',
+      figures: figuresOf(run, log, this.lossTrace()),
+      hasTimes: !Number.isNaN(log.lastTime),
+      ...(newMetrics ? { metrics } : {}),
+      ...(newAlerts && alerts !== undefined ? { alerts } : {}),
+    });
+  }
+
+  private lossTrace(): ReturnType<WatchedCurves['trace']> {
+    return this.curves.trace(this.seriesOf(this.path, 'loss/total') ?? this.noPoints, HEADER_SMOOTHING);
+  }
+
+  private async pollAll(paths: ReadonlySet<string>): Promise<boolean> {
+    let changed = false;
+    for (const path of paths) {
+      if (this.runAt(path) === undefined) continue;
+      try {
+        if (await this.tail(path).poll()) changed = true;
+      } catch (error) {
+        // Said once a run: this comes round several times a second.
+        if (!this.complained.has(path)) this.host.log(`Cannot read the metrics of ${path}: ${String(error)}`);
+        this.complained.add(path);
+      }
+    }
+    return changed;
+  }
+
+  private tail(path: string): MetricsTail {
+    const tail = this.tails.get(path) ?? new MetricsTail(path);
+    this.tails.set(path, tail);
+    return tail;
+  }
+
+  /** The run and its ancestors. */
+  private lineage(run: Run): Set<string> {
+    return new Set([run.path, ...ancestorsOf(run, this.host.runs()).map((ancestor) => ancestor.run.path)]);
+  }
+
+  private metricNames(run: Run): Set<string> {
+    const names = new Set<string>();
+    for (const path of this.lineage(run)) for (const name of this.tail(path).log.series.keys()) names.add(name);
+    return names;
+  }
+
+  /** A run's own series; for the focused run, its lineage's up to the branch point before it. */
+  private seriesOf(path: string, metric: string): Series | undefined {
+    const own = this.tail(path).log.series.get(metric);
+    const run = path === this.path ? this.runAt(path) : undefined;
+    const ancestors = run === undefined ? [] : ancestorsOf(run, this.host.runs());
+    if (ancestors.length === 0) return own;
+    const past = ancestors
+      .reverse()
+      .map(({ run: ancestor, until }) => ({ series: this.tail(ancestor.path).log.series.get(metric), until }));
+    const joined = this.joined.get(metric) ?? new JoinedSeries();
+    this.joined.set(metric, joined);
+    const series = joined.sync([...past, { series: own, until: Number.POSITIVE_INFINITY }]);
+    return series.length === 0 ? undefined : series;
+  }
+
+  private runAt(path: string): Run | undefined {
+    return this.host.runs().find((run) => run.path === path);
+  }
+
+  private knows(path: string): boolean {
+    return this.host
+      .runs()
+      .some(
+        (run) => run.path === path || run.final?.path === path || run.checkpoints.some((each) => each.path === path),
+      );
+  }
+
+  private async contentOf(message: SaveMessage): Promise<string | Uint8Array> {
+    if (message.format !== 'csv')
+      return message.format === 'png' ? Buffer.from(message.content, 'base64') : message.content;
+    await this.pollAll(new Set(message.runs));
+    const lines = ['run,step,time,value'];
+    for (const path of message.runs) {
+      const run = this.runAt(path);
+      const series = this.tail(path).log.series.get(message.metric);
+      if (run === undefined || series === undefined) continue;
+      const name = /[",\n]/.test(run.name) ? `"${run.name.replaceAll('"', '""')}"` : run.name;
+      const { steps, times, values } = series;
+      for (let index = 0; index < steps.length; index += 1) {
+        const time = times[index] as number;
+        lines.push(`${name},${steps[index] as number},${Number.isNaN(time) ? '' : time},${values[index] as number}`);
+      }
+    }
+    return lines.join('\n') + '\n';
+  }
+}

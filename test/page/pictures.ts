@@ -1,0 +1,56 @@
+/** Pictures of the dashboard in every theme and width: `npx tsx test/page/pictures.ts FOLDER`. To be looked at. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Run } from '../../src/core/experiment/model';
+import { PageHarness, type OpenOptions } from './harness';
+import { makeRun, makeWorkspace } from './syntheticRun';
+
+const folder = process.argv[2];
+const only = process.argv[3];
+
+async function main(target: string): Promise<void> {
+  const experiments = mkdtempSync(path.join(tmpdir(), 'npt-pictures-'));
+  mkdirSync(target, { recursive: true });
+  const harness = await PageHarness.start();
+  try {
+    const runs = makeWorkspace(experiments);
+    const fresh = makeRun(experiments, { name: 'just-started', state: 'training', until: 0 });
+    const bare = makeRun(experiments, { name: 'no-plan', state: 'stopped', until: 4000, curriculum: null, maxSteps: 10000 });
+    const at = (index: number): Run => runs[index] as Run;
+    const overlay = runs.slice(1).map((run) => run.path);
+    const pictures: [string, readonly Run[], Run, OpenOptions, boolean][] = [
+      ['dark', runs, at(0), { state: { overlay, run: at(0).path } }, true],
+      ['light', runs, at(0), { theme: 'light', state: { overlay, run: at(0).path } }, true],
+      ['hc', runs, at(0), { theme: 'high-contrast', state: { overlay, run: at(0).path } }, true],
+      ['700', runs, at(0), { width: 700, height: 1100, state: { overlay, run: at(0).path } }, false],
+      ['narrow', runs, at(0), { width: 320, height: 1400, state: { overlay, run: at(0).path } }, false],
+      ['zoomed', runs, at(0), { state: { overlay, run: at(0).path, range: [36000, 42000] } }, false],
+      ['branch', runs, at(1), {}, false],
+      ['time', runs, at(0), { state: { overlay, run: at(0).path, axis: 'time' } }, false],
+      ['fresh', [fresh, ...runs], fresh, {}, false],
+      ['no-plan', [bare], bare, { theme: 'light' }, false],
+      ['missing', [], at(0), {}, false],
+    ];
+    for (const [name, known, run, options, popover] of pictures) {
+      if (only !== undefined && !only.split(',').includes(name)) continue;
+      const opened = await harness.open(known, run.path, options);
+      await opened.page.waitForTimeout(900);
+      if (popover) await opened.page.locator('.marker.best').click();
+      await opened.page.waitForTimeout(200);
+      await opened.page.screenshot({ path: path.join(target, `${name}.png`), fullPage: true });
+      for (const problem of new Set(opened.heard.problems)) console.log(`${name}: ${problem}`);
+      await opened.close();
+    }
+  } finally {
+    await harness.stop();
+    rmSync(experiments, { recursive: true, force: true });
+  }
+}
+
+if (folder === undefined) {
+  console.error('usage: tsx test/page/pictures.ts FOLDER [NAME,…]');
+  process.exitCode = 2;
+} else {
+  void main(folder);
+}

@@ -1,0 +1,95 @@
+/** What the parts of the page share: what is known, how it is looked at, and the ways to change that. */
+import type { RunCommand } from '../../src/protocol';
+import type { CurveStore } from './curves';
+import type { Known, Look } from './state';
+import type { Theme } from './theme';
+
+export interface App {
+  readonly known: Known;
+  readonly look: Readonly<Look>;
+  readonly curves: CurveStore;
+  readonly theme: Theme;
+  /** Changes how the user looks at it: kept, shown, and asked of the host where that needs other curves. */
+  change(patch: Partial<Look>): void;
+  act(command: RunCommand, path: string): void;
+  focus(run: string): void;
+}
+
+/** A part of the page; `update` is called after anything changed and does only what is needed. */
+export interface Part {
+  readonly element: HTMLElement;
+  update(app: App): void;
+}
+
+/** Everything there is on the x axis, in its unit: from the first point to a little past the newest. */
+export function fullDomain(app: App): [number, number] {
+  const { known, look, curves } = app;
+  let first = Number.POSITIVE_INFINITY;
+  let last = Number.NEGATIVE_INFINITY;
+  for (const path of [known.run.path, ...look.overlay]) {
+    const x = curves.of(path, look.metric)?.x;
+    if (x === undefined || x.length === 0) continue;
+    first = Math.min(first, x[0] as number);
+    last = Math.max(last, x[x.length - 1] as number);
+  }
+  if (look.axis === 'time') {
+    if (first > last) return [known.run.created, known.run.created + 60];
+    return [first, last + Math.max(1, (last - first) * 0.05)];
+  }
+  const shift = look.axis === 'relative' ? known.run.origin : 0;
+  const step = (known.figures.step ?? known.run.step) - shift;
+  const planned = known.run.maxSteps === null ? null : known.run.maxSteps - shift;
+  last = Math.max(last, step);
+  // Some room ahead of a curve that moves, but none past the end of the plan.
+  const ahead = Math.max(1, last * 1.07);
+  const end = planned !== null && planned >= last ? Math.min(planned, ahead) : ahead;
+  return [Math.min(0, first), last <= 0 ? (planned ?? 100) : end];
+}
+
+/** The window of every chart. */
+export function domainOf(app: App): [number, number] {
+  return app.look.range ?? fullDomain(app);
+}
+
+/** Where a step of the focused run is on the x axis; null where its time is not known. */
+export function placeOf(app: App, step: number, time: number | null): number | null {
+  if (app.look.axis === 'time') return time;
+  return app.look.axis === 'relative' ? step - app.known.run.origin : step;
+}
+
+/** The step of the focused run at a place on the axis; null on an axis of times. */
+export function stepAtPlace(app: App, place: number): number | null {
+  if (app.look.axis === 'time') return null;
+  return app.look.axis === 'relative' ? place + app.known.run.origin : place;
+}
+
+/** A run's place among the colours: the focused run's is 0. */
+export function strokeOf(app: App, path: string): { readonly color: string; readonly dash: readonly number[] } {
+  const { runs } = app.theme;
+  const index = path === app.known.run.path ? 0 : app.look.overlay.indexOf(path) + 1;
+  const others = runs.length - 1;
+  return runs[index === 0 ? 0 : 1 + ((index - 1) % others)] ?? { color: app.theme.foreground, dash: [] };
+}
+
+/** A stretch of the x axis in one stage. */
+export interface StageStretch {
+  readonly name: string;
+  readonly from: number;
+  readonly until: number;
+}
+
+/** The curriculum's stages on the x axis; on an axis of times only those that were entered. */
+export function stageStretches(app: App): StageStretch[] {
+  const { curriculum, stageTimes } = app.known.run;
+  const found: StageStretch[] = [];
+  (curriculum ?? []).forEach((stage, index) => {
+    const from = placeOf(app, stage.from, index === 0 ? Number.NEGATIVE_INFINITY : (stageTimes[index] ?? null));
+    if (from === null) return;
+    const last = index === (curriculum?.length ?? 0) - 1;
+    const until = last
+      ? Number.POSITIVE_INFINITY
+      : (placeOf(app, stage.until, stageTimes[index + 1] ?? null) ?? Number.POSITIVE_INFINITY);
+    found.push({ name: stage.name, from, until });
+  });
+  return found;
+}

@@ -1,0 +1,138 @@
+/** Zooming and panning a chart: drag, wheel, shift-drag, double click, and all of it from the keyboard. */
+import type uPlot from 'uplot';
+
+export interface Window {
+  /** What is shown. */
+  domain(): [number, number];
+  /** The most that there is to show. */
+  full(): [number, number];
+  /** Shows this; null: everything, following the run. */
+  show(range: [number, number] | null): void;
+}
+
+/** At most 200 times closer than everything. */
+const CLOSEST = 200;
+
+function clamped(range: [number, number], window: Window): [number, number] | null {
+  const [start, end] = window.full();
+  const whole = end - start;
+  let width = range[1] - range[0];
+  if (width >= whole * 0.999) return null;
+  width = Math.max(width, whole / CLOSEST);
+  const middle = (range[0] + range[1]) / 2;
+  const from = Math.min(Math.max(middle - width / 2, start), end - width);
+  return [from, from + width];
+}
+
+/** Zooms by `factor` (< 1: closer) around `centre`. */
+export function zoom(window: Window, factor: number, centre: number): void {
+  const [from, until] = window.domain();
+  window.show(clamped([centre - (centre - from) * factor, centre + (until - centre) * factor], window));
+}
+
+/** Moves by a share of what is shown. */
+export function pan(window: Window, share: number): void {
+  const [from, until] = window.domain();
+  const by = (until - from) * share;
+  window.show(clamped([from + by, until + by], window));
+}
+
+/** The keys of a chart; true when the key was one. */
+export function chartKey(event: KeyboardEvent, window: Window): boolean {
+  const [from, until] = window.domain();
+  const centre = (from + until) / 2;
+  switch (event.key) {
+    case 'ArrowLeft':
+      pan(window, event.shiftKey ? -0.5 : -0.1);
+      return true;
+    case 'ArrowRight':
+      pan(window, event.shiftKey ? 0.5 : 0.1);
+      return true;
+    case 'ArrowUp':
+    case '+':
+    case '=':
+      zoom(window, 0.8, centre);
+      return true;
+    case 'ArrowDown':
+    case '-':
+      zoom(window, 1.25, centre);
+      return true;
+    case 'Home':
+    case '0':
+    case 'Escape':
+      if (event.key === 'Escape' && from <= window.full()[0] && until >= window.full()[1]) return false;
+      window.show(null);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** uPlot's cursor options that make a chart zoom the window of all charts. */
+export function zoomingCursor(window: Window, syncKey: string): uPlot.Cursor {
+  return {
+    drag: { x: true, y: false, setScale: false, dist: 4 },
+    points: { size: 6 },
+    sync: { key: syncKey, scales: ['x', null], setSeries: false },
+    bind: {
+      mousedown: (u, target, handler) => (event: MouseEvent) => {
+        if (event.button !== 0 || event.target !== target) return null;
+        if (!event.shiftKey) return handler(event);
+        startPan(u, event, window);
+        return null;
+      },
+      dblclick: () => () => {
+        window.show(null);
+        return null;
+      },
+    },
+  };
+}
+
+function startPan(u: uPlot, start: MouseEvent, window: Window): void {
+  const [from, until] = window.domain();
+  const perPixel = (until - from) / u.over.clientWidth;
+  const move = (event: MouseEvent): void => {
+    const by = (start.clientX - event.clientX) * perPixel;
+    window.show(clamped([from + by, until + by], window));
+  };
+  const stop = (): void => {
+    document.removeEventListener('mousemove', move);
+    document.removeEventListener('mouseup', stop);
+  };
+  document.addEventListener('mousemove', move);
+  document.addEventListener('mouseup', stop);
+  start.preventDefault();
+}
+
+/** Hooks that a chart needs for the rest: the dragged selection, and the wheel. */
+export function zoomingHooks(window: Window): uPlot.Hooks.Arrays {
+  return {
+    ready: [
+      (u) => {
+        u.over.addEventListener(
+          'wheel',
+          (event) => {
+            const out = event.deltaY > 0;
+            const [from, until] = window.domain();
+            const [start, end] = window.full();
+            // With everything shown, scrolling on is for the page.
+            if (event.deltaY === 0 || (out && until - from >= (end - start) * 0.999)) return;
+            event.preventDefault();
+            zoom(window, 1.0015 ** Math.max(-200, Math.min(200, event.deltaY)), u.posToVal(event.offsetX, 'x'));
+          },
+          { passive: false },
+        );
+      },
+    ],
+    setSelect: [
+      (u) => {
+        const { left, width } = u.select;
+        if (width < 4) return;
+        const range: [number, number] = [u.posToVal(left, 'x'), u.posToVal(left + width, 'x')];
+        u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+        window.show(clamped(range, window));
+      },
+    ],
+  };
+}

@@ -1,0 +1,324 @@
+/** The small charts: one a metric, one a group of per-layer metrics; same window and cursor as the large one. */
+import uPlot from 'uplot';
+import { formatBytes, formatValue } from '../../../src/core/format';
+import { domainOf, type App, type Part } from '../app';
+import { newest } from '../curves';
+import { compact } from '../format';
+import { h, setText } from '../ui/dom';
+import { airy, xAxisOptions, yAxisOptions } from './axes';
+import { drawBoundaries, drawTints } from './backdrop';
+import { aligned, extremes } from './data';
+import { chartKey, zoomingCursor, zoomingHooks, type Window } from './gestures';
+import { SYNC_KEY } from './mainChart';
+
+/** A small chart's subject. */
+export interface Card {
+  readonly key: string;
+  readonly title: string;
+  /** More than one: a line a layer. */
+  readonly metrics: readonly string[];
+}
+
+const FIRST: readonly string[] = [
+  'eval_loss/total',
+  'training/grad_norm',
+  'loss/fidelity',
+  'training/learning_rate',
+  'mlp_direct_loss',
+  'throughput/tokens_per_second',
+  'v_a_attention_similarity',
+  'system/gpu_memory_bytes',
+];
+/** At first glance; the rest is behind the groups. */
+const MOST_FIRST = 6;
+
+const LAYER = /^(.*)\/layer_(\d+)$/;
+
+/** Metrics as cards, per-layer ones together, in order of name. */
+export function cardsOf(metrics: readonly string[]): Card[] {
+  const groups = new Map<string, string[]>();
+  for (const metric of [...metrics].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))) {
+    const key = LAYER.exec(metric)?.[1] ?? metric;
+    groups.set(key, [...(groups.get(key) ?? []), metric]);
+  }
+  return [...groups].map(([key, members]) => ({ key, title: titleOf(key), metrics: members }));
+}
+
+function titleOf(key: string): string {
+  const titles: Readonly<Record<string, string>> = {
+    'eval_loss/total': 'eval loss',
+    'training/grad_norm': 'grad norm',
+    'training/learning_rate': 'learning rate',
+    'loss/fidelity': 'fidelity loss',
+    'throughput/tokens_per_second': 'tokens/s',
+    'throughput/steps_per_second': 'steps/s',
+    'system/gpu_memory_bytes': 'GPU memory',
+    mlp_direct_loss: 'direct MLP loss',
+    v_a_attention_similarity: 'v_a ~ attention',
+  };
+  return titles[key] ?? key;
+}
+
+/** The cards shown at once, and the others by prefix. The large chart's metric is not repeated. */
+export function arrange(metrics: readonly string[], main: string): { first: Card[]; groups: Map<string, Card[]> } {
+  const cards = cardsOf(metrics).filter((card) => card.key !== main);
+  const first = FIRST.flatMap((key) => cards.find((card) => card.key === key) ?? []).slice(0, MOST_FIRST);
+  const groups = new Map<string, Card[]>();
+  for (const card of cards) {
+    if (first.includes(card)) continue;
+    const prefix = card.key.includes('/')
+      ? (card.key.split('/')[0] as string)
+      : card.metrics.length > 1
+        ? 'per layer'
+        : 'other';
+    groups.set(prefix, [...(groups.get(prefix) ?? []), card]);
+  }
+  return { first, groups };
+}
+
+function valueText(key: string, value: number): string {
+  if (Number.isNaN(value)) return '–';
+  if (key.includes('bytes')) return formatBytes(value);
+  return key.startsWith('throughput/') ? compact(value) : formatValue(value);
+}
+
+export class SmallChart implements Part {
+  readonly element: HTMLElement;
+  private readonly value = h('span', { class: 'value' });
+  private readonly trend = h('span', { class: 'trend' });
+  private readonly plotBox = h('div', { class: 'plot', tabindex: 0, role: 'img' });
+  private plot: uPlot | undefined;
+  private app: App | undefined;
+  private shape = '';
+  private readonly observer: ResizeObserver;
+
+  constructor(
+    readonly card: Card,
+    private readonly window: Window,
+  ) {
+    const layers = card.metrics.length > 1 ? h('span', { class: 'layers' }) : null;
+    this.element = h(
+      'div',
+      { class: 'card' },
+      h(
+        'div',
+        { class: 'head' },
+        h('span', { class: 'name', title: card.metrics.join('\n') }, card.title),
+        layers,
+        this.value,
+        this.trend,
+      ),
+      this.plotBox,
+    );
+    this.observer = new ResizeObserver(() => {
+      if (this.plotBox.clientWidth > 0)
+        this.plot?.setSize({ width: this.plotBox.clientWidth, height: this.plotBox.clientHeight });
+    });
+    this.observer.observe(this.plotBox);
+    this.plotBox.addEventListener('keydown', (event) => {
+      if (chartKey(event, this.window)) event.preventDefault();
+    });
+  }
+
+  get width(): number {
+    return Math.max(64, (this.plotBox.clientWidth - 42) * Math.min(2, window.devicePixelRatio || 1));
+  }
+
+  dispose(): void {
+    this.observer.disconnect();
+    this.plot?.destroy();
+  }
+
+  update(app: App): void {
+    this.app = app;
+    const path = app.known.run.path;
+    const curves = this.card.metrics.flatMap((metric) => app.curves.of(path, metric) ?? []);
+    const data = aligned(
+      curves.map((curve) => ({ curve, columns: ['line'] })),
+      false,
+    );
+    const shape = JSON.stringify([path, app.look.axis, app.theme, curves.length]);
+    if (shape !== this.shape || this.plot === undefined) {
+      this.shape = shape;
+      this.rebuild(app, curves.length, data);
+    } else {
+      this.plot.setData(data, true);
+    }
+    this.describe(app);
+  }
+
+  private describe(app: App): void {
+    const curves = this.card.metrics.flatMap((metric) => app.curves.of(app.known.run.path, metric) ?? []);
+    const layered = this.card.metrics.length > 1;
+    const layers = this.element.querySelector('.layers');
+    if (layers !== null) {
+      const wanted = this.card.metrics.map((metric) => LAYER.exec(metric)?.[2] ?? metric);
+      if (layers.childElementCount !== wanted.length) {
+        layers.replaceChildren(...wanted.map((layer) => h('span', { title: `layer ${layer}` }, layer)));
+      }
+      [...layers.children].forEach((child, index) => {
+        if (child instanceof HTMLElement) child.style.color = this.layerColor(app, index);
+      });
+    }
+    const line = curves[0]?.line;
+    const last = line === undefined || line.length === 0 ? Number.NaN : newest(line);
+    setText(this.value, layered ? '' : valueText(this.card.key, last));
+    const before =
+      line !== undefined && line.length > 1 && this.card.key.startsWith('eval')
+        ? (line[line.length - 2] as number)
+        : Number.NaN;
+    const change = last - before;
+    setText(
+      this.trend,
+      Number.isNaN(change) || change === 0
+        ? ''
+        : `${change < 0 ? '▼' : '▲'} ${formatValue(Math.abs(Number(change.toPrecision(2))))}`,
+    );
+    this.plotBox.setAttribute(
+      'aria-label',
+      layered
+        ? `${this.card.title}, ${this.card.metrics.length} layers`
+        : `${this.card.title}: ${valueText(this.card.key, last)}`,
+    );
+  }
+
+  private layerColor(app: App, index: number): string {
+    const { runs } = app.theme;
+    return runs[index % runs.length]?.color ?? app.theme.foreground;
+  }
+
+  private rebuild(app: App, lines: number, data: uPlot.AlignedData): void {
+    this.plot?.destroy();
+    const { theme } = app;
+    const series: uPlot.Series[] = [{}];
+    for (let index = 0; index < lines; index += 1) {
+      const color = this.layerColor(app, index);
+      series.push({
+        stroke: color,
+        width: 1.25,
+        // A few evaluations are points, not a curve.
+        points: { show: (_u, at) => (this.plot?.data[at]?.length ?? 99) <= 12 && lines === 1, size: 4, fill: color },
+      });
+    }
+    const bytes = this.card.key.includes('bytes');
+    const yAxis = yAxisOptions(theme, () => false, 40, 30);
+    const format = yAxis.values;
+    this.plot = new uPlot(
+      {
+        width: Math.max(80, this.plotBox.clientWidth),
+        height: Math.max(50, this.plotBox.clientHeight),
+        padding: [3, 6, 0, 0],
+        legend: { show: false },
+        series,
+        scales: {
+          x: { time: app.look.axis === 'time', range: () => (this.app === undefined ? [0, 1] : domainOf(this.app)) },
+          y: { range: () => this.limits() },
+        },
+        axes: [
+          xAxisOptions(app.look.axis, theme, 66),
+          {
+            ...yAxis,
+            ...(bytes ? { values: (_u: uPlot, ticks: number[]) => ticks.map(formatBytes) } : { values: format }),
+          },
+        ],
+        cursor: zoomingCursor(this.window, SYNC_KEY),
+        hooks: {
+          ...zoomingHooks(this.window),
+          drawClear: [
+            (u) => {
+              if (this.app !== undefined) drawTints(u, this.app);
+            },
+          ],
+          draw: [
+            (u) => {
+              if (this.app !== undefined) drawBoundaries(u, this.app, false);
+            },
+          ],
+        },
+      },
+      data,
+      this.plotBox,
+    );
+  }
+
+  private limits(): [number, number] {
+    const app = this.app;
+    if (app === undefined) return [0, 1];
+    const [from, until] = domainOf(app);
+    let low = Number.POSITIVE_INFINITY;
+    let high = Number.NEGATIVE_INFINITY;
+    for (const metric of this.card.metrics) {
+      const curve = app.curves.of(app.known.run.path, metric);
+      if (curve === undefined) continue;
+      const [least, most] = extremes(curve, from, until, curve.line, curve.line, false);
+      if (least < low) low = least;
+      if (most > high) high = most;
+    }
+    return airy(low, high, false);
+  }
+}
+
+/** The grid of small charts, and the folded groups of the others. */
+export class SmallCharts implements Part {
+  readonly element: HTMLElement;
+  private readonly grid = h('div', { class: 'cards' });
+  private readonly groups = h('div', { class: 'groups' });
+  private readonly charts = new Map<string, SmallChart>();
+  private arranged = '';
+
+  constructor(private readonly window: Window) {
+    this.element = h('section', { class: 'small-charts', 'aria-label': 'Other metrics' }, this.grid, this.groups);
+  }
+
+  /** Metrics that are drawn now, and how wide. */
+  get watched(): { readonly metric: string; readonly width: number }[] {
+    return [...this.charts.values()].flatMap((chart) =>
+      chart.card.metrics.map((metric) => ({ metric, width: chart.width })),
+    );
+  }
+
+  update(app: App): void {
+    const { first, groups } = arrange(app.known.metrics, app.look.metric);
+    const arranged = JSON.stringify([first, [...groups], app.look.unfolded]);
+    if (arranged !== this.arranged) {
+      this.arranged = arranged;
+      this.layOut(app, first, groups);
+    }
+    for (const chart of this.charts.values()) chart.update(app);
+  }
+
+  private layOut(app: App, first: readonly Card[], groups: ReadonlyMap<string, readonly Card[]>): void {
+    const wanted = new Set<string>();
+    const chartOf = (card: Card): HTMLElement => {
+      const key = JSON.stringify(card);
+      wanted.add(key);
+      const chart = this.charts.get(key) ?? new SmallChart(card, this.window);
+      this.charts.set(key, chart);
+      return chart.element;
+    };
+    this.grid.replaceChildren(...first.map(chartOf));
+    this.groups.replaceChildren(
+      ...[...groups].map(([prefix, cards]) => {
+        const open = app.look.unfolded.includes(prefix);
+        const summary = h('summary', {}, prefix, h('span', { class: 'dim' }, ` ${cards.length}`));
+        const details = h(
+          'details',
+          { open },
+          summary,
+          h('div', { class: 'cards' }, ...(open ? cards.map(chartOf) : [])),
+        );
+        details.addEventListener('toggle', () => {
+          if (details.open === open) return;
+          const others = app.look.unfolded.filter((each) => each !== prefix);
+          app.change({ unfolded: details.open ? [...others, prefix] : others });
+        });
+        return details;
+      }),
+    );
+    for (const [key, chart] of this.charts) {
+      if (wanted.has(key)) continue;
+      chart.dispose();
+      this.charts.delete(key);
+    }
+  }
+}

@@ -1,0 +1,101 @@
+/** The curves that the page holds: what the host sent, as columns. */
+import type { Curve, CurvesMessage, PointsMessage } from '../../src/protocol';
+
+export interface Columns {
+  x: Float64Array;
+  low: Float32Array;
+  high: Float32Array;
+  line: Float32Array;
+}
+
+function columns(curve: Curve): Columns {
+  return {
+    x: new Float64Array(curve.x),
+    low: new Float32Array(curve.low),
+    high: new Float32Array(curve.high),
+    line: new Float32Array(curve.line),
+  };
+}
+
+function joined<T extends Float32Array | Float64Array>(before: T, after: T): T {
+  const whole = new (before.constructor as new (length: number) => T)(before.length + after.length);
+  whole.set(before);
+  whole.set(after, before.length);
+  return whole;
+}
+
+export class CurveStore {
+  private readonly byKey = new Map<string, Columns>();
+  private request = 0;
+
+  /** The number of the next `watch`; answers to earlier ones are ignored from now on. */
+  nextRequest(): number {
+    this.request += 1;
+    return this.request;
+  }
+
+  /** Takes a message; false when it answers an older request. */
+  take(message: CurvesMessage | PointsMessage): boolean {
+    if (message.request !== this.request) return false;
+    for (const curve of message.curves) {
+      const key = `${curve.run}\n${curve.metric}`;
+      const fresh = columns(curve);
+      const before = message.type === 'points' ? this.byKey.get(key) : undefined;
+      this.byKey.set(
+        key,
+        before === undefined
+          ? fresh
+          : {
+              x: joined(before.x, fresh.x),
+              low: joined(before.low, fresh.low),
+              high: joined(before.high, fresh.high),
+              line: joined(before.line, fresh.line),
+            },
+      );
+    }
+    return true;
+  }
+
+  of(run: string, metric: string): Columns | undefined {
+    return this.byKey.get(`${run}\n${metric}`);
+  }
+
+  clear(): void {
+    this.byKey.clear();
+  }
+}
+
+/** The newest value of a column that is a number; NaN where there is none. */
+export function newest(values: Float32Array | undefined): number {
+  if (values === undefined) return Number.NaN;
+  for (let index = values.length - 1; index >= 0; index -= 1) {
+    const value = values[index] as number;
+    if (!Number.isNaN(value)) return value;
+  }
+  return Number.NaN;
+}
+
+/** Index of the last x ≤ `target`; -1 before the first. */
+export function indexAt(x: Float64Array, target: number): number {
+  let low = 0;
+  let high = x.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((x[middle] as number) <= target) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+/** The line's height at `target`, between its points; NaN outside and in gaps. */
+export function lineAt(curve: Columns, target: number): number {
+  const index = indexAt(curve.x, target);
+  if (index < 0)
+    return curve.x.length > 0 && (curve.x[0] as number) - target < 1e-9 ? (curve.line[0] as number) : Number.NaN;
+  const here = curve.line[index] as number;
+  if (index === curve.x.length - 1) return here;
+  const x0 = curve.x[index] as number;
+  const x1 = curve.x[index + 1] as number;
+  const next = curve.line[index + 1] as number;
+  return Number.isNaN(next) || x1 === x0 ? here : here + ((next - here) * (target - x0)) / (x1 - x0);
+}

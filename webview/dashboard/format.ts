@@ -1,0 +1,48 @@
+/** Figures as the page writes them. */
+import { formatValue } from '../../src/core/format';
+import type { Figure } from '../../src/protocol';
+
+export function numberOf(figure: Figure | undefined): number | null {
+  if (figure === null || figure === undefined) return null;
+  return typeof figure === 'number' ? figure : Number(figure);
+}
+
+/** "–" where nothing is known. */
+export function figureText(figure: Figure | undefined): string {
+  const value = numberOf(figure);
+  return value === null ? '–' : formatValue(value);
+}
+
+/** 24000 → "24k", 1250 → "1,250", 1500000 → "1.5M": what a tick has room for. */
+export function shortStep(step: number): string {
+  const size = Math.abs(step);
+  if (size >= 1e6) return `${Number((step / 1e6).toPrecision(3))}M`;
+  if (size >= 10000 || (size >= 1000 && step % 100 === 0)) return `${Number((step / 1000).toPrecision(3))}k`;
+  return Math.round(step).toLocaleString('en-US');
+}
+
+/** 148210 → "148k": a rate. */
+export function compact(value: number): string {
+  if (value >= 1e6) return `${(value / 1e6).toPrecision(3)}M`;
+  if (value >= 1e4) return `${Number((value / 1e3).toPrecision(3))}k`;
+  if (value >= 1e3) return Math.round(value).toLocaleString('en-US');
+  return Number(value.toPrecision(3)).toString();
+}
+
+/** 18780 s → "5 h 13 m", 3300 s → "55 m": the seconds only where there is nothing else. */
+export function roughDuration(seconds: number): string {
+  if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} m`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${minutes % 60} m`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+export function percent(share: number): string {
+  return `${Math.round(share * 100)}%`;
+}
+
+export function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}

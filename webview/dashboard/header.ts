@@ -1,0 +1,256 @@
+/** The header: which run, how it does, and what can be done with it. */
+import { formatBytes, formatCount, formatValue } from '../../src/core/format';
+import type { RunState } from '../../src/core/experiment/model';
+import type { App, Part } from './app';
+import { compact, figureText, numberOf, percent, roughDuration, shortStep } from './format';
+import { button, progressBar } from './ui/controls';
+import { h, setText } from './ui/dom';
+
+const STATE_WORDS: Readonly<Record<RunState, string>> = {
+  queued: 'Queued',
+  training: 'Training',
+  stopped: 'Stopped',
+  interrupted: 'Interrupted',
+  failed: 'Failed',
+  finished: 'Finished',
+};
+
+/** One figure: a label, the value with its unit, and a line below. */
+class Kpi {
+  readonly element: HTMLElement;
+  private readonly label = h('span', { class: 'label' });
+  private readonly main = h('span');
+  private readonly unit = h('small');
+  private readonly below = h('span', { class: 'sub' });
+
+  constructor(label: string, extra?: HTMLElement) {
+    setText(this.label, label);
+    this.element = h('div', { class: 'kpi' }, this.label, h('b', {}, this.main, this.unit), extra ?? null, this.below);
+  }
+
+  set(value: string, unit = '', below = '', mood: 'good' | 'bad' | '' = ''): void {
+    setText(this.main, value);
+    setText(this.unit, unit === '' ? '' : ` ${unit}`);
+    setText(this.below, below);
+    this.below.className = `sub ${mood}`;
+  }
+}
+
+export class Header implements Part {
+  readonly element: HTMLElement;
+  private app: App | undefined;
+  private readonly name = h('h1');
+  private readonly state = h('span', { class: 'pill', role: 'status' });
+  private readonly stage = h('span', { class: 'stage-tag' });
+  private readonly about = h('span', { class: 'dim about' });
+  private readonly stepBar = progressBar('Training progress');
+  private readonly step = new Kpi('Step', this.stepBar.element);
+  private readonly loss = new Kpi('Train loss (EMA)');
+  private readonly evaluation = new Kpi('Eval loss · best');
+  private readonly rate = new Kpi('Learning rate');
+  private readonly throughput = new Kpi('Throughput');
+  private readonly memory = new Kpi('GPU memory');
+  private readonly eta = new Kpi('ETA');
+  private readonly stop = button(
+    'Stop',
+    () => {
+      this.act('stop');
+    },
+    { title: 'Finish the step, save a checkpoint and stop' },
+  );
+  private readonly resume = button(
+    'Resume',
+    () => {
+      this.act('resume');
+    },
+    { title: 'Go on from the newest valid checkpoint' },
+  );
+  private readonly extend = button(
+    'Extend…',
+    () => {
+      this.act('extend');
+    },
+    { title: 'Train this run for more steps' },
+  );
+  private readonly validate = button(
+    'Validate',
+    () => {
+      this.act('validate');
+    },
+    { title: 'Validate the newest checkpoint' },
+  );
+  private readonly branch = button(
+    'Branch…',
+    () => {
+      this.act('branch');
+    },
+    { title: 'Start a new run from the newest checkpoint' },
+  );
+
+  constructor() {
+    this.element = h(
+      'header',
+      {},
+      h(
+        'div',
+        { class: 'headline' },
+        this.name,
+        this.state,
+        this.stage,
+        this.about,
+        h('span', { class: 'grow' }),
+        h(
+          'div',
+          { class: 'actions' },
+          this.stop.element,
+          this.resume.element,
+          this.extend.element,
+          this.validate.element,
+          this.branch.element,
+        ),
+      ),
+      h(
+        'div',
+        { class: 'kpis' },
+        ...[this.step, this.loss, this.evaluation, this.rate, this.throughput, this.memory, this.eta].map(
+          (kpi) => kpi.element,
+        ),
+      ),
+    );
+  }
+
+  update(app: App): void {
+    this.app = app;
+    this.headline(app);
+    this.figures(app);
+    this.actions(app);
+  }
+
+  private headline({ known: { run } }: App): void {
+    setText(this.name, run.name);
+    this.name.title = run.path;
+    setText(this.state, STATE_WORDS[run.state]);
+    this.state.className = `pill ${run.state}`;
+    this.state.title = run.error ?? '';
+    this.stage.hidden = run.stage === null;
+    setText(this.stage, run.stage ?? '');
+    this.stage.className = `stage-tag ${run.stage ?? ''}`;
+    const born =
+      run.created > 0
+        ? new Date(run.created * 1000).toLocaleString(undefined, {
+            month: 'short',
+            day: 'numeric',
+            hour: '2-digit',
+            minute: '2-digit',
+          })
+        : null;
+    const lineage = run.parentName === null ? null : `from ${run.parentName} @ ${shortStep(run.origin)}`;
+    setText(
+      this.about,
+      [run.subtitle, lineage, born === null ? null : `started ${born}`, run.error]
+        .filter((part) => part !== null && part !== '')
+        .join(' · '),
+    );
+    this.about.title = this.about.textContent;
+  }
+
+  private figures({ known: { run, figures } }: App): void {
+    const step = figures.step ?? run.step;
+    const of =
+      run.maxSteps === null ? '' : `/ ${formatCount(run.maxSteps)} · ${percent(Math.min(1, step / run.maxSteps))}`;
+    this.step.set(formatCount(step), of);
+    this.stepBar.element.hidden = run.maxSteps === null;
+    this.stepBar.set(run.maxSteps === null ? 0 : step / run.maxSteps);
+
+    const loss = numberOf(figures.loss);
+    const slope = slopeText(numberOf(figures.slope), loss, run.maxSteps);
+    this.loss.set(
+      figureText(figures.loss),
+      '',
+      slope.text,
+      loss !== null && !Number.isFinite(loss) ? 'bad' : slope.mood,
+    );
+
+    const best = numberOf(figures.bestEvalLoss);
+    this.evaluation.set(
+      figureText(figures.evalLoss),
+      '',
+      best === null ? '' : `best ${formatValue(best)} @ ${shortStep(figures.bestEvalStep ?? 0)}`,
+    );
+    const rate = numberOf(figures.learningRate);
+    this.rate.set(
+      rate === null ? '–' : rate === 0 ? '0' : Number(rate.toPrecision(2)).toExponential().replace('e+0', ''),
+      '',
+      figures.learningRatePhase ?? '',
+    );
+
+    const tokens = numberOf(figures.tokensPerSecond);
+    const steps = numberOf(figures.stepsPerSecond);
+    if (tokens === null && steps !== null) this.throughput.set(compact(steps), 'steps/s');
+    else
+      this.throughput.set(
+        tokens === null ? '–' : compact(tokens),
+        tokens === null ? '' : 'tok/s',
+        steps === null ? '' : `${compact(steps)} steps/s`,
+      );
+
+    const memory = numberOf(figures.gpuMemoryBytes);
+    this.memory.element.hidden = memory === null;
+    if (memory !== null) {
+      const [amount = '', unit = ''] = formatBytes(memory).split(' ');
+      this.memory.set(amount, unit);
+    }
+    this.element.querySelector('.kpis')?.classList.toggle('no-memory', memory === null);
+
+    const next = figures.nextStage;
+    const nextText =
+      next === null
+        ? ''
+        : next.seconds === null
+          ? `${next.name} at ${shortStep(next.step)}`
+          : `${next.name} in ${roughDuration(next.seconds)}`;
+    const left = run.maxSteps === null ? '' : `${formatCount(Math.max(0, run.maxSteps - step))} steps left`;
+    if (figures.etaSeconds !== null) this.eta.set(roughDuration(figures.etaSeconds), '', nextText);
+    else if (run.state === 'finished') this.eta.set('done');
+    else this.eta.set('–', '', run.state === 'training' ? nextText : left);
+  }
+
+  private actions({ known: { run, canTrain } }: App): void {
+    const usable = run.checkpoints.some((checkpoint) => checkpoint.state === 'complete');
+    const training = run.state === 'training' || run.state === 'queued';
+    const resumable = run.state === 'stopped' || run.state === 'interrupted' || run.state === 'failed';
+    this.stop.set({ shown: training, enabled: canTrain });
+    this.resume.set({ shown: resumable, enabled: canTrain && usable, primary: true });
+    this.extend.set({ shown: run.state === 'finished', enabled: canTrain && usable });
+    this.validate.set({ enabled: run.checkpoints.length > 0 });
+    this.branch.set({ enabled: canTrain && usable, primary: !resumable });
+  }
+
+  private act(command: 'stop' | 'resume' | 'extend' | 'validate' | 'branch'): void {
+    const app = this.app;
+    if (app === undefined) return;
+    const { checkpoints, path } = app.known.run;
+    const numbered = checkpoints.filter((checkpoint) => checkpoint.name !== 'final');
+    const newest =
+      command === 'validate'
+        ? (numbered.at(-1) ?? checkpoints.at(-1))
+        : [...checkpoints].reverse().find((each) => each.state === 'complete');
+    const onCheckpoint = command === 'validate' || command === 'branch' || command === 'extend';
+    if (!onCheckpoint) app.act(command, path);
+    else if (newest !== undefined) app.act(command, newest.path);
+  }
+}
+
+/** The slope in a unit that makes it readable: per 1k steps, or per 100 in a short run. */
+function slopeText(
+  slope: number | null,
+  loss: number | null,
+  maxSteps: number | null,
+): { text: string; mood: 'good' | 'bad' | '' } {
+  if (slope === null || loss === null || !Number.isFinite(loss)) return { text: '', mood: '' };
+  const unit = maxSteps !== null && maxSteps < 5000 ? 100 : 1000;
+  const change = slope * unit;
+  const text = `${formatValue(Number(Math.abs(change).toPrecision(2)))} / ${unit === 1000 ? '1k' : unit} steps`;
+  if (Math.abs(change) < 1e-4 * Math.abs(loss)) return { text: `► ${text}`, mood: '' };
+  return change < 0 ? { text: `▼ ${text}`, mood: 'good' } : { text: `▲ ${text}`, mood: 'bad' };
+}

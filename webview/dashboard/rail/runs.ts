@@ -1,0 +1,146 @@
+/** The runs to draw over the focused one. */
+import { formatValue } from '../../../src/core/format';
+import type { RunSummary } from '../../../src/protocol';
+import { strokeOf, type App, type Part } from '../app';
+import { newest } from '../curves';
+import { numberOf, shortStep } from '../format';
+import { button, checkbox, type CheckboxControl } from '../ui/controls';
+import { fill, h, s, setText } from '../ui/dom';
+
+/** Shown without being asked: the family and what is overlaid come first. */
+const MOST = 8;
+
+interface Row {
+  readonly element: HTMLElement;
+  readonly box: CheckboxControl;
+  readonly swatch: SVGElement;
+  readonly name: HTMLElement;
+  readonly about: HTMLElement;
+  readonly value: HTMLElement;
+}
+
+/** Focused, its family, the overlaid, then the others as they come (newest first). */
+export function orderedRuns(app: App): RunSummary[] {
+  const { run, runs } = app.known;
+  const rank = (each: RunSummary): number => {
+    if (each.path === run.path) return 0;
+    if (
+      each.parentPath === run.path ||
+      each.path === run.parentPath ||
+      (each.parentPath !== null && each.parentPath === run.parentPath)
+    )
+      return 1;
+    return app.look.overlay.includes(each.path) ? 2 : 3;
+  };
+  return [...runs].sort((a, b) => rank(a) - rank(b));
+}
+
+export class Runs implements Part {
+  readonly element: HTMLElement;
+  private readonly count = h('span', { class: 'badge' });
+  private readonly metric = h('span', { class: 'dim metric' });
+  private readonly list = h('div', { class: 'list' });
+  private readonly rows = new Map<string, Row>();
+  private readonly more;
+  private all = false;
+  private app: App | undefined;
+
+  constructor() {
+    this.more = button('Show all', () => {
+      this.all = true;
+      if (this.app !== undefined) this.update(this.app);
+    });
+    this.element = h(
+      'section',
+      { class: 'runs', 'aria-label': 'Runs' },
+      h('h2', {}, 'Runs', this.count, h('span', { class: 'grow' }), this.metric),
+      this.list,
+      this.more.element,
+    );
+  }
+
+  update(app: App): void {
+    this.app = app;
+    const ordered = orderedRuns(app);
+    setText(this.count, String(ordered.length));
+    setText(this.metric, app.look.metric);
+    const shown = this.all ? ordered : ordered.slice(0, Math.max(MOST, app.look.overlay.length + 1));
+    this.more.set({ shown: shown.length < ordered.length, label: `Show all ${ordered.length}` });
+    const elements = shown.map((run) => this.row(app, run).element);
+    if (
+      elements.some((element, index) => this.list.children[index] !== element) ||
+      this.list.childElementCount !== elements.length
+    ) {
+      fill(this.list, ...elements);
+    }
+    for (const path of [...this.rows.keys()]) if (!shown.some((run) => run.path === path)) this.rows.delete(path);
+  }
+
+  private row(app: App, run: RunSummary): Row {
+    const row = this.rows.get(run.path) ?? this.make(run.path);
+    const focused = run.path === app.known.run.path;
+    const on = focused || app.look.overlay.includes(run.path);
+    row.element.classList.toggle('focused', focused);
+    row.box.element.setAttribute('aria-label', `Show ${run.name}`);
+    row.box.element.toggleAttribute('disabled', focused);
+    row.box.set(on);
+    const { color, dash } = strokeOf(app, run.path);
+    row.swatch.replaceChildren(
+      s('line', {
+        x1: 0,
+        x2: 26,
+        y1: 4,
+        y2: 4,
+        stroke: on ? color : 'none',
+        'stroke-width': focused ? 2.5 : 2,
+        'stroke-dasharray': dash.join(' '),
+      }),
+    );
+    setText(row.name, run.name);
+    row.name.title = focused ? run.path : `Open the dashboard of ${run.name}`;
+    setText(row.about, aboutText(run));
+    const line = on ? app.curves.of(run.path, app.look.metric)?.line : undefined;
+    const last = line === undefined || line.length === 0 ? null : (line[line.length - 1] as number);
+    const logged = app.look.metric === 'loss/total' ? numberOf(run.loss) : null;
+    const value =
+      logged !== null && !Number.isFinite(logged)
+        ? Number.NaN
+        : line !== undefined && last !== null && !Number.isNaN(last)
+          ? newest(line)
+          : logged;
+    setText(row.value, value === null ? '–' : formatValue(value));
+    row.value.classList.toggle('bad', value !== null && !Number.isFinite(value));
+    return row;
+  }
+
+  private make(path: string): Row {
+    const box = checkbox(
+      'Show',
+      (checked) => {
+        const app = this.app;
+        if (app === undefined || path === app.known.run.path) return;
+        const others = app.look.overlay.filter((each) => each !== path);
+        app.change({ overlay: checked ? [...others, path] : others });
+      },
+      false,
+    );
+    const swatch = s('svg', { width: 26, height: 8, 'aria-hidden': 'true' });
+    const name = h('button', { type: 'button', class: 'name' });
+    name.addEventListener('click', () => {
+      if (this.app !== undefined && path !== this.app.known.run.path) this.app.focus(path);
+    });
+    const about = h('div', { class: 'sub' });
+    const value = h('span', { class: 'value' });
+    const element = h('div', { class: 'run' }, box.element, swatch, h('div', { class: 'text' }, name, about), value);
+    const row: Row = { element, box, swatch, name, about, value };
+    this.rows.set(path, row);
+    return row;
+  }
+}
+
+function aboutText(run: RunSummary): string {
+  const from = run.parentName === null ? null : `branched @${shortStep(run.origin)}`;
+  return [from, run.state, run.state === 'finished' ? null : run.stage, `step ${shortStep(run.step)}`]
+    .filter((part) => part !== null)
+    .join(' · ');
+}

@@ -1,0 +1,108 @@
+/** What the page knows (from the host) and how the user looks at it (kept over a reload). */
+import type { XAxis } from '../../src/core/metrics/trace';
+import type { AlertFacts, DifferenceMessage, Figures, HostMessage, RunFacts, RunSummary } from '../../src/protocol';
+
+/** How the user looks at it; `range` is in the axis's unit, null follows the run. */
+export interface Look {
+  run: string;
+  metric: string;
+  axis: XAxis;
+  /** 0…100 on the slider; see `smoothingOf`. */
+  smooth: number;
+  logY: boolean;
+  band: boolean;
+  clip: boolean;
+  range: [number, number] | null;
+  /** Paths of the runs drawn over the focused one. */
+  overlay: string[];
+  /** Path of the run whose configuration is compared; null: the parent, or the first overlaid. */
+  compare: string | null;
+  /** Prefixes of metric groups that are unfolded. */
+  unfolded: string[];
+}
+
+export interface Known {
+  run: RunFacts;
+  runs: readonly RunSummary[];
+  metrics: readonly string[];
+  figures: Figures;
+  alerts: readonly AlertFacts[];
+  hasTimes: boolean;
+  canTrain: boolean;
+  difference: DifferenceMessage | null;
+}
+
+export const LOSS = 'loss/total';
+
+export function startLook(): Look {
+  return {
+    run: '',
+    metric: LOSS,
+    axis: 'step',
+    smooth: 33,
+    logY: true,
+    band: true,
+    clip: false,
+    range: null,
+    overlay: [],
+    compare: null,
+    unfolded: [],
+  };
+}
+
+/** Weight of the past for a place on the slider: 0 at 0, 0.9 at 33, 0.99 at 67, 0.999 at 100, so that each stretch smooths as much more. */
+export function smoothingOf(place: number): number {
+  return place <= 0 ? 0 : 1 - 10 ** (-place / (100 / 3));
+}
+
+/** The kept state, taken field by field: an older version may have written it. */
+export function restoreLook(saved: unknown): Look {
+  const look = startLook();
+  if (typeof saved !== 'object' || saved === null) return look;
+  const from = saved as Readonly<Record<string, unknown>>;
+  const texts = (value: unknown): string[] | undefined =>
+    Array.isArray(value) && value.every((each) => typeof each === 'string') ? value : undefined;
+  if (typeof from['run'] === 'string') look.run = from['run'];
+  if (typeof from['metric'] === 'string') look.metric = from['metric'];
+  if (from['axis'] === 'relative' || from['axis'] === 'time') look.axis = from['axis'];
+  if (typeof from['smooth'] === 'number') look.smooth = Math.max(0, Math.min(100, from['smooth']));
+  for (const key of ['logY', 'band', 'clip'] as const) if (typeof from[key] === 'boolean') look[key] = from[key];
+  const range = from['range'];
+  if (Array.isArray(range) && typeof range[0] === 'number' && typeof range[1] === 'number' && range[0] < range[1]) {
+    look.range = [range[0], range[1]];
+  }
+  look.overlay = texts(from['overlay']) ?? [];
+  if (typeof from['compare'] === 'string') look.compare = from['compare'];
+  look.unfolded = texts(from['unfolded']) ?? [];
+  return look;
+}
+
+/** What the page knows after a message; unchanged for those that bring curves. */
+export function learn(known: Known | undefined, message: HostMessage): Known | undefined {
+  switch (message.type) {
+    case 'snapshot': {
+      const { run, runs, metrics, figures, alerts, hasTimes, canTrain } = message;
+      const difference = known?.run.path === run.path ? known.difference : null;
+      return { run, runs, metrics, figures, alerts, hasTimes, canTrain, difference };
+    }
+    case 'model':
+      return known && { ...known, run: message.run, runs: message.runs, canTrain: message.canTrain };
+    case 'figures':
+      return (
+        known && {
+          ...known,
+          figures: message.figures,
+          hasTimes: message.hasTimes,
+          metrics: message.metrics ?? known.metrics,
+          alerts: message.alerts ?? known.alerts,
+        }
+      );
+    case 'difference':
+      return known && { ...known, difference: message };
+    case 'missing':
+      return undefined;
+    case 'curves':
+    case 'points':
+      return known;
+  }
+}

@@ -1,0 +1,72 @@
+/** The large chart's figures as a table, for those who do not see the chart. */
+import { formatCount, formatValue } from '../../src/core/format';
+import { domainOf, stageStretches, type App, type Part } from './app';
+import { lineAt } from './curves';
+import { capital } from './format';
+import { fill, h } from './ui/dom';
+
+const ROWS = 20;
+/** Rebuilt at most this often: a screen reader in it must not lose its place all the time. */
+const EVERY_MS = 5000;
+
+export class FigureTable implements Part {
+  readonly element = h('div', { class: 'for-screen-readers' });
+  private built = 0;
+  private looked = '';
+
+  update(app: App): void {
+    const looked = JSON.stringify(app.look) + app.known.run.path;
+    const now = Date.now();
+    if (looked === this.looked && now - this.built < EVERY_MS) return;
+    const { known, look, curves } = app;
+    const paths = [known.run.path, ...look.overlay].filter((path) => (curves.of(path, look.metric)?.x.length ?? 0) > 0);
+    if (paths.length === 0) {
+      fill(this.element);
+      return;
+    }
+    this.looked = looked;
+    this.built = now;
+    const [from, until] = domainOf(app);
+    const places = Array.from({ length: ROWS + 1 }, (_, index) => from + ((until - from) * index) / ROWS);
+    const names = paths.map((path) => known.runs.find((run) => run.path === path)?.name ?? path);
+    const stages = stageStretches(app);
+    const rows = places.flatMap((place) => {
+      const values = paths.map((path) => {
+        const curve = curves.of(path, look.metric);
+        return curve === undefined ? Number.NaN : lineAt(curve, place);
+      });
+      if (values.every(Number.isNaN)) return [];
+      const at = look.axis === 'time' ? new Date(place * 1000).toLocaleString() : formatCount(place);
+      const stage = stages.find((each) => place >= each.from && place < each.until)?.name ?? '';
+      return [
+        h(
+          'tr',
+          {},
+          h('th', { scope: 'row' }, at),
+          h('td', {}, stage),
+          ...values.map((value) => h('td', {}, Number.isNaN(value) ? 'none' : formatValue(value))),
+        ),
+      ];
+    });
+    fill(
+      this.element,
+      h(
+        'table',
+        {},
+        h('caption', {}, `${capital(look.metric)}, smoothed as in the chart`),
+        h(
+          'thead',
+          {},
+          h(
+            'tr',
+            {},
+            ...[look.axis === 'time' ? 'Time' : 'Step', 'Stage', ...names].map((name) =>
+              h('th', { scope: 'col' }, name),
+            ),
+          ),
+        ),
+        h('tbody', {}, ...rows),
+      ),
+    );
+  }
+}

@@ -1,0 +1,100 @@
+/** How the large chart is drawn: metric, axis, smoothing, and what is on it. */
+import type { XAxis } from '../../src/core/metrics/trace';
+import type { App, Part } from './app';
+import { smoothingOf } from './state';
+import { checkbox, dropdown, iconButton, slider } from './ui/controls';
+import { h } from './ui/dom';
+
+export type SaveAs = 'png' | 'svg' | 'csv';
+
+export class Toolbar implements Part {
+  readonly element: HTMLElement;
+  private app: App | undefined;
+  private readonly metric = dropdown('Metric', (metric) => this.app?.change({ metric }));
+  private readonly axis = dropdown('Horizontal axis', (axis) => this.app?.change({ axis: axis as XAxis, range: null }));
+  private readonly smooth = slider('Smoothing', 100, (smooth) => this.app?.change({ smooth }));
+  private readonly logY = checkbox('Log y', (logY) => this.app?.change({ logY }));
+  private readonly band = checkbox('Min–max band', (band) => this.app?.change({ band }));
+  private readonly clip = checkbox('Clip outliers', (clip) => this.app?.change({ clip }));
+
+  constructor(save: (format: SaveAs) => void, showAll: () => void) {
+    const menu = h('div', { class: 'menu', role: 'menu', hidden: true });
+    const toggle = iconButton('desktop-download', 'Export the chart', () => {
+      menu.hidden = !menu.hidden;
+      if (!menu.hidden) menu.querySelector('button')?.focus();
+    });
+    toggle.setAttribute('aria-haspopup', 'menu');
+    const entries: [SaveAs, string][] = [
+      ['png', 'Picture (PNG)'],
+      ['svg', 'Drawing (SVG)'],
+      ['csv', 'All points (CSV)'],
+    ];
+    for (const [format, text] of entries) {
+      const entry = h('button', { type: 'button', role: 'menuitem' }, text);
+      entry.addEventListener('click', () => {
+        menu.hidden = true;
+        save(format);
+      });
+      menu.append(entry);
+    }
+    menu.addEventListener('keydown', (event) => {
+      const all = [...menu.querySelectorAll('button')];
+      const at = all.findIndex((entry) => entry === document.activeElement);
+      if (event.key === 'ArrowDown') all[(at + 1) % all.length]?.focus();
+      else if (event.key === 'ArrowUp') all[(at + all.length - 1) % all.length]?.focus();
+      else if (event.key === 'Escape') {
+        menu.hidden = true;
+        toggle.focus();
+      } else return;
+      event.preventDefault();
+    });
+    document.addEventListener('mousedown', (event) => {
+      if (event.target instanceof Node && !menu.contains(event.target) && !toggle.contains(event.target))
+        menu.hidden = true;
+    });
+    this.element = h(
+      'div',
+      { class: 'toolbar', role: 'toolbar', 'aria-label': 'Chart' },
+      this.metric.element,
+      h('span', { class: 'dim wide' }, 'x'),
+      h('span', { class: 'wide' }, this.axis.element),
+      h('span', { class: 'dim wide' }, 'Smooth'),
+      h('span', { class: 'wide' }, this.smooth.element),
+      this.logY.element,
+      h('span', { class: 'wide' }, this.band.element),
+      h('span', { class: 'wide' }, this.clip.element),
+      h('span', { class: 'grow' }),
+      h('span', { class: 'export' }, toggle, menu),
+      iconButton('screen-full', 'Show everything (0)', showAll),
+    );
+  }
+
+  update(app: App): void {
+    this.app = app;
+    const { look, known } = app;
+    const metrics = known.metrics.includes(look.metric) ? known.metrics : [look.metric, ...known.metrics];
+    this.metric.set(
+      [...metrics]
+        .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+        .map((metric) => ({ value: metric, label: metric })),
+      look.metric,
+    );
+    const axes: [XAxis, string][] = [
+      ['step', 'Step'],
+      ['relative', 'Relative step'],
+      ['time', 'Wall time'],
+    ];
+    this.axis.set(
+      axes.filter(([axis]) => axis !== 'time' || known.hasTimes).map(([value, label]) => ({ value, label })),
+      look.axis,
+    );
+    const smoothing = smoothingOf(look.smooth);
+    this.smooth.set(
+      look.smooth,
+      smoothing === 0 ? 'no smoothing' : `average over about ${Math.round(1 / (1 - smoothing))} points`,
+    );
+    this.logY.set(look.logY);
+    this.band.set(look.band);
+    this.clip.set(look.clip);
+  }
+}

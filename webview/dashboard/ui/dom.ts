@@ -1,0 +1,50 @@
+/** Building elements. Never through markup in a string: the page's CSP and untrusted names both forbid it. */
+
+type Child = Node | string | null | undefined | false;
+type Attributes = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+function decorate(element: Element, attributes: Attributes): void {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    element.setAttribute(name, value === true ? '' : String(value));
+  }
+}
+
+/** An HTML element. `null`, `undefined` and `false` attributes and children are left out. */
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  decorate(element, attributes);
+  fill(element, ...children);
+  return element;
+}
+
+/** An SVG element. */
+export function s<K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: Child[]
+): SVGElementTagNameMap[K] {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  decorate(element, attributes);
+  fill(element, ...children);
+  return element;
+}
+
+/** Replaces what is in the element. */
+export function fill(element: Element, ...children: Child[]): void {
+  element.replaceChildren(...children.filter((child) => child !== null && child !== undefined && child !== false));
+}
+
+/** Sets the text, and nothing where it is the same: screen readers announce changes. */
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** An icon of the codicon font; says nothing to a screen reader. */
+export function icon(name: string): HTMLElement {
+  return h('i', { class: `codicon codicon-${name}`, 'aria-hidden': 'true' });
+}
