@@ -26,7 +26,10 @@ export default tseslint.config(
     // What an experiment is must run in a test, a worker and the CLI: docs/architecture.md, rule 1.
     files: ['src/core/**/*.ts', 'src/protocol.ts', 'src/cli.ts', 'webview/**/*.ts'],
     rules: {
-      'no-restricted-imports': ['error', { paths: [{ name: 'vscode', message: 'core, cli and the page never import vscode.' }] }],
+      'no-restricted-imports': [
+        'error',
+        { paths: [{ name: 'vscode', message: 'core, cli and the page never import vscode.' }] },
+      ],
     },
   },
   {
@@ -55,7 +58,24 @@ export default tseslint.config(
       ecmaVersion: 2023,
       sourceType: 'module',
       globals: Object.fromEntries(
-        ['process', 'console', 'URL', 'URLSearchParams', 'fetch', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Buffer', 'AbortSignal', 'AbortController', 'performance', 'structuredClone', 'window', 'document'].map((name) => [name, 'readonly']),
+        [
+          'process',
+          'console',
+          'URL',
+          'URLSearchParams',
+          'fetch',
+          'setTimeout',
+          'clearTimeout',
+          'setInterval',
+          'clearInterval',
+          'Buffer',
+          'AbortSignal',
+          'AbortController',
+          'performance',
+          'structuredClone',
+          'window',
+          'document',
+        ].map((name) => [name, 'readonly']),
       ),
     },
   },
