@@ -7,14 +7,20 @@ import { findPython } from '../../platform/python';
 import { settings } from '../../platform/settings';
 import type { FeatureDeps } from '../deps';
 
-/** An `npt` task as tasks.json writes it (package.json, `taskDefinitions`). */
-export interface NptTaskDefinition extends vscode.TaskDefinition {
-  readonly type: 'npt';
+/** What to train, as the tree, the palette and tasks.json ask for it. */
+export interface TrainingRequest {
   readonly kind: PlanKind;
+  /** The checkpoint's folder, absolute or relative to the workspace. */
   readonly checkpoint: string;
   readonly changes?: Readonly<Record<string, string | number | boolean>>;
   readonly additionalSteps?: number;
+  /** Folder name of a new run. */
   readonly name?: string;
+}
+
+/** An `npt` task as tasks.json writes it (package.json, `taskDefinitions`). */
+export interface NptTaskDefinition extends vscode.TaskDefinition, TrainingRequest {
+  readonly type: 'npt';
 }
 
 function isDefinition(definition: vscode.TaskDefinition): definition is NptTaskDefinition {
@@ -23,14 +29,14 @@ function isDefinition(definition: vscode.TaskDefinition): definition is NptTaskD
 }
 
 /** The plan for a request from the tree, the palette or tasks.json. */
-export async function planFor(definition: Omit<NptTaskDefinition, 'type'>, workspaceRoot: string): Promise<Plan> {
+export async function planFor(request: TrainingRequest, workspaceRoot: string): Promise<Plan> {
   const scope = vscode.Uri.file(workspaceRoot);
   return makePlan({
-    kind: definition.kind,
-    checkpoint: path.resolve(workspaceRoot, definition.checkpoint),
-    changes: Object.fromEntries(Object.entries(definition.changes ?? {}).map(([name, value]) => [name, String(value)])),
-    additionalSteps: definition.additionalSteps,
-    outputName: definition.name,
+    kind: request.kind,
+    checkpoint: path.resolve(workspaceRoot, request.checkpoint),
+    changes: Object.fromEntries(Object.entries(request.changes ?? {}).map(([name, value]) => [name, String(value)])),
+    additionalSteps: request.additionalSteps,
+    outputName: request.name,
     workspaceRoot,
     interpreter: await findPython(workspaceRoot),
     script: settings.trainScript(scope),

@@ -118,7 +118,7 @@ function tooltip(title: string, rows: readonly (readonly [string, string | null]
 function runTooltip(run: Run): vscode.MarkdownString {
   const parent = run.parent;
   return tooltip(run.name, [
-    [vscode.l10n.t('State'), stateText(run.state) + (run.exit?.error == null ? '' : `: ${run.exit.error}`)],
+    [vscode.l10n.t('State'), run.exit?.error ? `${stateText(run.state)}: ${run.exit.error}` : stateText(run.state)],
     [
       vscode.l10n.t('Step'),
       run.maxSteps === null ? formatCount(run.step) : `${formatCount(run.step)} / ${formatCount(run.maxSteps)}`,
