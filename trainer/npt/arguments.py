@@ -180,7 +180,12 @@ def build_parser() -> argparse.ArgumentParser:
 
     model = parser.add_argument_group("model")
     add(model, "model_name", "a Llama on the Hugging Face hub, or a local folder")
-    add(model, "model_size", "a randomly initialised preset, used without --model_name", choices=["1b", "3b", "8b", "demo"])
+    add(
+        model,
+        "model_size",
+        "a randomly initialised preset, used without --model_name",
+        choices=["1b", "3b", "8b", "demo"],
+    )
     add(model, "np_rank", "rank of each NP component", type=_whole(1))
     add(model, "np_init_scale", "size of the initial modulation", type=_number(0.0, above=True))
     add(model, "num_ranks", "rank-one updates per NP component", type=_whole(1))
@@ -210,7 +215,12 @@ def build_parser() -> argparse.ArgumentParser:
     add(training, "max_steps", "the step to stop at", type=_whole(1))
     add(training, "warmup_steps", "steps of linear warm-up", type=_whole(0))
     add(training, "gradient_clip", "largest gradient norm; 0 does not clip", type=_number(0.0))
-    add(training, "gradient_scale_factor", "gradients are multiplied by this before clipping", type=_number(0.0, above=True))
+    add(
+        training,
+        "gradient_scale_factor",
+        "gradients are multiplied by this before clipping",
+        type=_number(0.0, above=True),
+    )
     add(training, "mixed_precision", "autocast: bf16 where supported, else fp16", action=flag)
     add(training, "device", "auto, cpu, cuda, cuda:N or mps", type=_device)
     add(training, "deterministic", "deterministic kernels, needed for bit-identical resumes on CUDA", action=flag)

@@ -17,7 +17,9 @@ POSITIONS = 512
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, scaffold: Scaffold, losses: LossFunction, samples: Tensor, batch: int) -> dict[str, float]:
+def evaluate(
+    model: nn.Module, scaffold: Scaffold, losses: LossFunction, samples: Tensor, batch: int
+) -> dict[str, float]:
     """The evaluation metrics, as means over all samples (samples, tokens).
 
     ``eval_loss/total`` and ``eval_mlp_direct_loss/layer_N`` are the training losses in student mode;
@@ -57,7 +59,7 @@ def evaluate(model: nn.Module, scaffold: Scaffold, losses: LossFunction, samples
 
 @torch.no_grad()
 def generate(model: nn.Module, prompt: Tensor, new_tokens: int, seed: int, temperature: float = 0.7) -> list[int]:
-    """Continues ``prompt`` (tokens,) in student mode; sampling has its own generator and leaves every other RNG alone."""
+    """Continues ``prompt`` (tokens,) in student mode; sampling has its own generator, every other RNG is left alone."""
     module: Any = model
     generator = torch.Generator().manual_seed(seed)
     ids = prompt.to(module.lm_head.weight.device).unsqueeze(0)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from npt import SCHEMA
-from npt.checkpoint import save
+from npt.checkpoint import retention, save
 from npt.data.byte_tokenizer import ByteTokenizer
 from npt.errors import TrainingError
 from npt.evaluation import evaluate, generate
@@ -61,9 +61,9 @@ class Segment:
         path = self.run.path / "probe.pt"
         wanted = {f"layer_{index}" for index in self.trainer.layers}
         if path.exists():
-            probe: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-            if wanted <= set(probe):
-                return probe
+            known: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+            if wanted <= set(known):
+                return known
         samples = self.trainer.val_loader
         if samples is None:
             return {}
@@ -73,6 +73,7 @@ class Segment:
         temporary = atomic.temporary_beside(path)
         torch.save(probe, temporary)
         temporary.replace(path)
+        atomic.fsync_folder(path.parent)
         return probe
 
     def train(self) -> str:
@@ -174,6 +175,10 @@ class Segment:
             atomic.replace_json(self.run.checkpoints / "best.json", {"schema": SCHEMA, **(trainer.best or {})})
         self.log.checkpoint(step, f"checkpoints/{path.name}", seconds, seconds)
         print(f"saved {path.name} in {seconds:.2f} s")
+        limit = trainer.arguments.save_total_limit
+        if limit is not None:
+            for name in retention.prune(self.run.path, limit):
+                print(f"deleted {name}: --save_total_limit is {limit}")
         return path
 
     def _note_best(self, step: int) -> bool:

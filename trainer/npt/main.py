@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
-import signal
 import sys
-from dataclasses import replace
-from pathlib import Path
+import traceback
 from typing import Any
 
-from npt import SCHEMA, TRAINER, curriculum
-from npt.arguments import Arguments, parse_typed
+from npt.arguments import parse_typed
 from npt.errors import TrainingError, UsageError
 from npt.run import console
-from npt.signals import STOP
 
 
 def say(line: str) -> None:
@@ -30,16 +24,21 @@ def fail(line: str, code: int) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one segment of training. Returns 0 done, 1 failed, 2 wrong usage, 128 + n after a signal."""
+    """Runs one segment of training. Returns 0 done, 1 failed, 2 wrong usage, 128 + n after a signal.
+
+    A stack trace is for whoever works on the trainer: ``NPT_TRACEBACK=1`` prints it.
+    """
     arguments = sys.argv[1:] if argv is None else argv
     console.install()
     try:
-        typed = parse_typed(arguments)
-        return _start(typed)
+        return _start(parse_typed(arguments))
     except UsageError as error:
         return fail(str(error), 2)
-    except TrainingError as error:
-        return fail(str(error), 1)
+    except Exception as error:
+        if os.environ.get("NPT_TRACEBACK") == "1":
+            traceback.print_exc()
+        known = isinstance(error, TrainingError)
+        return fail(str(error) if known else f"{type(error).__name__}: {error}", 1)
 
 
 def _start(typed: dict[str, Any]) -> int:

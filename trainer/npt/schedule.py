@@ -59,9 +59,7 @@ class Schedule:
         if self.origin_step == 0 and step < self.peak_step:
             return replace(self, end_step=max_steps)
         if rate >= FLOOR * self.base_rate:
-            return replace(
-                self, origin_step=step, origin_rate=rate, peak_rate=rate, warmup_steps=0, end_step=max_steps
-            )
+            return replace(self, origin_step=step, origin_rate=rate, peak_rate=rate, warmup_steps=0, end_step=max_steps)
         ramp = max(1, min(warmup_steps, int(RAMP_SHARE * (max_steps - step))))
         return replace(
             self,

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import sys
-import traceback
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from npt import SCHEMA, TRAINER, curriculum, rng
 from npt.arguments import Arguments
-from npt.checkpoint import load, manifest
 from npt.data.sources import Texts, load_texts
 from npt.errors import TrainingError, UsageError
 from npt.loop import Segment, describe_failure
 from npt.model import llama
 from npt.run import console
-from npt.schedule import Schedule
 from npt.signals import STOP
 from npt.start import Start, enter
 from npt.trainer import MultiLayerNPTTrainer, build_layers
@@ -90,33 +84,44 @@ def build(start: Start, texts: Texts, device: torch.device) -> tuple[MultiLayerN
     return trainer, layers
 
 
-def restore(start: Start, trainer: MultiLayerNPTTrainer) -> tuple[list[str], dict[str, float]]:
-    """Loads the checkpoint of a resume; returns lines to show and the last logged metrics."""
-    assert start.source is not None
-    stored = load.read(start.source.checkpoint)
+def restore(start: Start, trainer: MultiLayerNPTTrainer) -> list[str]:
+    """Puts the checkpoint of a resume into the trainer, and bends the schedule if asked; returns lines to show."""
+    stored = start.stored
+    if stored is None:
+        return []
     notes = trainer.restore(stored)
     if start.branches:
         # The parent's best checkpoint is not in this run.
         trainer.best = None
     a = start.arguments
     before = trainer.schedule
-    if "learning_rate" in start.changed:
+    if a.learning_rate != before.base_rate:
         trainer.schedule = before.restarted(stored.step, a.learning_rate, a.max_steps)
     else:
         trainer.schedule = before.extended(stored.step, a.max_steps, a.warmup_steps)
     if trainer.schedule != before:
         notes.append(
-            f"learning rate: {before.rate(stored.step):.3e} at step {stored.step}, "
-            f"{trainer.schedule.rate(stored.step + 1):.3e} at the next, to 0 at step {trainer.schedule.end_step}"
+            f"learning rate {before.rate(stored.step):.3e} at step {stored.step}, "
+            f"{trainer.schedule.rate(stored.step + 1):.3e} at the next, 0 at step {trainer.schedule.end_step}"
         )
     for group in trainer.optimizer.param_groups:
         group["weight_decay"] = a.weight_decay
-    try:
-        document = json.loads((start.source.checkpoint / manifest.NAME).read_bytes())
-        metrics = {k: float(v) for k, v in document["metrics"].items()}
-    except (OSError, ValueError, KeyError):
-        metrics = {}
-    return notes, metrics
+    return notes
+
+
+def inexact(start: Start, now: dict[str, Any]) -> list[str]:
+    """A line for everything that keeps a resume from being bit-identical to a run that never stopped."""
+    if start.stored is None:
+        return []
+    before = start.stored.config.get("environment") or {}
+    lines = [
+        f"{name} was {before[name]} and is {value}: the results are not bit-identical"
+        for name, value in now.items()
+        if name in before and before[name] != value
+    ]
+    if "batch_size" in start.changed:
+        lines.append("another batch size: going on at the same sample, not bit-identically")
+    return lines
 
 
 def run_segment(start: Start) -> int:
@@ -130,7 +135,7 @@ def run_segment(start: Start) -> int:
     texts = load_texts(a)
     rng.seed_all(a.seed)
     trainer, layers = build(start, texts, device)
-    notes, metrics = restore(start, trainer) if start.source is not None else ([], {})
+    notes = restore(start, trainer) + inexact(start, environment(device))
     enter(start, print)
     run = start.run
     config = configuration(a, layers, device)
@@ -141,14 +146,14 @@ def run_segment(start: Start) -> int:
     STOP.before_exit = lambda number: run.end_segment("killed", trainer.global_step, number.name, None)
     _introduce(start, trainer, notes)
     try:
-        segment = Segment(trainer, run, log, config, texts.tokenizer, STOP, metrics)
+        segment = Segment(
+            trainer, run, log, config, texts.tokenizer, STOP, start.stored.metrics if start.stored else None
+        )
         why = segment.train()
     except Exception as error:
         line = describe_failure(error)
         run.end_segment("failed", trainer.global_step, None, line)
-        if not isinstance(error, (TrainingError, OSError, torch.cuda.OutOfMemoryError)):
-            traceback.print_exc()
-        raise TrainingError(line) from None
+        raise TrainingError(line) from error
     stopped = STOP.signal if why != "done" else None
     run.end_segment(why, trainer.global_step, stopped.name if stopped else None, None)
     if why == "done":
@@ -167,7 +172,9 @@ def _introduce(start: Start, trainer: MultiLayerNPTTrainer, notes: list[str]) ->
     for name, (before, after) in start.changed.items():
         print(f"changed: {name} was {before} and is {after}")
     for note in notes:
-        print(f"note: {note}")
-    print(f"model {a.model_name}, NPT layers {trainer.layers_to_train}, {a.modulation}, "
-          f"{a.num_ranks} × rank {a.np_rank}, {trained:,} parameters to train")
+        print(f"warning: {note}")
+    print(
+        f"model {a.model_name}, NPT layers {trainer.layers_to_train}, {a.modulation}, "
+        f"{a.num_ranks} × rank {a.np_rank}, {trained:,} parameters to train"
+    )
     print(f"curriculum: {trainer.curriculum.describe()}; training to step {a.max_steps}")

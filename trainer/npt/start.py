@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 from npt.arguments import Arguments, changes, resolve
 from npt.checkpoint import find, load
 from npt.checkpoint.find import Source
+from npt.checkpoint.step import checkpoint_step
 from npt.errors import UsageError
 from npt.run.folder import RunFolder, free_name, move_aside, read_json
 from npt.run.lock import RunLock
@@ -27,24 +27,17 @@ class Start:
     arguments: Arguments
     run: RunFolder
     source: Source | None = None
+    stored: load.Stored | None = None
     parent: dict[str, Any] | None = None
     changed: dict[str, list[Any]] = field(default_factory=dict)
     step: int = 0
     moves_aside: bool = False
+    seen: frozenset[str] = frozenset()
 
     @property
     def branches(self) -> bool:
         """Whether this start makes a new run from another's checkpoint."""
         return self.source is not None and self.source.run != self.run.path
-
-
-def checkpoint_step(checkpoint: Path) -> int:
-    """A checkpoint's step, from its manifest or name if these say it, else from its training state."""
-    try:
-        return int(json.loads((checkpoint / "manifest.json").read_bytes())["step"])
-    except (OSError, ValueError, KeyError, TypeError):
-        named = find.step_of(checkpoint.name)
-        return named if named is not None else int(load.read_file(checkpoint / "training_state.pt")["global_step"])
 
 
 def default_name(arguments: Arguments) -> str:
@@ -75,14 +68,15 @@ def fresh(typed: Mapping[str, Any]) -> Start:
 def resumed(typed: Mapping[str, Any], say: Say) -> Start:
     """A start from a checkpoint: in its run if it is the newest there, otherwise in a new run that branches off."""
     source = find.locate(str(typed["resume_from"]))
+    seen = frozenset(c.name for c in find.list_checkpoints(source.run)) if source.run else frozenset()
     for line in source.passed_over:
         say(f"warning: {line}")
     if not typed.get("ignore_integrity", False):
         find.refuse_damaged(source)
-    stored = load.read_config(source.checkpoint)
-    arguments = resolve(typed, stored)
-    step = checkpoint_step(source.checkpoint)
-    changed = changes(stored, arguments)
+    stored = load.read(source.checkpoint)
+    arguments = resolve(typed, stored.config)
+    step = stored.step
+    changed = changes(stored.config, arguments)
     given = Path(arguments.output_dir).expanduser().absolute() if arguments.output_dir else None
     # A link in the path must not make the same folder look like another one.
     same = given is not None and source.run is not None and given.resolve() == source.run
@@ -105,10 +99,12 @@ def resumed(typed: Mapping[str, Any], say: Say) -> Start:
         arguments,
         RunFolder(target),
         source,
+        stored,
         parent,
         changed,
         step,
         moves_aside=target != source.run and bool(find.list_checkpoints(target)),
+        seen=seen,
     )
 
 
@@ -123,10 +119,19 @@ def _parent(source: Source, step: int) -> dict[str, Any]:
 
 
 def enter(start: Start, say: Say) -> None:
-    """Locks the run, after moving one that is in the way aside."""
+    """Locks the run, after moving one that is in the way aside.
+
+    Raises ``UsageError`` where another trainer has the run, or had it since the checkpoint was chosen.
+    """
     if start.moves_aside:
         lock = RunLock.acquire(start.run.path)
         aside = move_aside(start.run.path)
         lock.release()
         say(f"the run that was in {start.run.path} is now {aside}")
     start.run.lock()
+    if start.source is not None and not start.branches:
+        later = [c.name for c in find.list_checkpoints(start.run.path) if c.name not in start.seen]
+        if later:
+            raise UsageError(
+                f"another trainer just wrote {later[-1]} in {start.run.path}; start again to go on from it"
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
@@ -14,13 +15,13 @@ from torch import Tensor, nn
 
 from npt import SCHEMA, layer_selection, rng
 from npt.arguments import Arguments
-from npt.checkpoint import load, tensors
+from npt.checkpoint import dialect, load, tensors
 from npt.checkpoint.save import Content
 from npt.curriculum import Curriculum, Stage
 from npt.errors import TrainingError, UsageError
 from npt.losses import LossFunction
 from npt.model import llama
-from npt.model.np_component import NPShape
+from npt.model.np_component import NPComponent, NPShape
 from npt.model.npt_layer import NPTDecoderLayer
 from npt.model.scaffold import Scaffold
 from npt.schedule import Schedule
@@ -46,23 +47,6 @@ def as_arguments(config: Arguments | Mapping[str, Any] | Any) -> Arguments:
     known = {item.name for item in fields(Arguments)}
     given = config if isinstance(config, Mapping) else getattr(config, "__dict__", {})
     return Arguments(**{name: value for name, value in given.items() if name in known})
-
-
-def shape_of(weights: Mapping[str, Tensor]) -> NPShape:
-    """The shape of the NP components that a checkpoint's weights are of, from names and sizes alone."""
-    try:
-        names = {key.split("_np.", 1)[1] for key in weights}
-        suffix = "_gate" if any(name.startswith("W_down_gate") for name in names) else ""
-        triple = any(name.startswith("W_down_down") for name in names)
-        ranks = sum(1 for name in names if name.partition(".")[0] == f"W_down{suffix}")
-        end = ".0" if f"W_down{suffix}.0" in names else ""
-        prefix = next(iter(weights)).split("_np.", 1)[0]
-        down = weights[f"{prefix}_np.W_down{suffix}{end}"]
-        b_up = weights[f"{prefix}_np.W_b_up{suffix}{end}"]
-    except (IndexError, KeyError, StopIteration):
-        raise UsageError("npt_weights.pt does not hold NPT weights (layer_<i>_np.W_down, …)") from None
-    modulation = "triple" if triple else ("dual" if suffix else "single")
-    return NPShape(down.shape[0], b_up.shape[1], down.shape[1], ranks, modulation)
 
 
 class MultiLayerNPTTrainer:
@@ -111,9 +95,7 @@ class MultiLayerNPTTrainer:
     def _initialise(self) -> None:
         generator = torch.Generator().manual_seed(self.arguments.seed)
         for layer in llama.npt_layers(self.model).values():
-            layer.np_component.initialise(
-                self.arguments.init_strategy, self.arguments.np_init_scale, generator
-            )
+            layer.np_component.initialise(self.arguments.init_strategy, self.arguments.np_init_scale, generator)
 
     def _prepare(self) -> None:
         self.layers: dict[int, NPTDecoderLayer] = llama.npt_layers(self.model)
@@ -185,7 +167,7 @@ class MultiLayerNPTTrainer:
     def _clip(self, factor: float, limit: float) -> Tensor:
         """Scales the gradients by ``factor``, clips them, and returns their norm after scaling, before clipping."""
         grads = [p.grad for p in self.parameters if p.grad is not None]
-        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in grads])) * factor
+        norm: Tensor = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in grads])) * factor
         scale: Tensor | float = factor
         if limit > 0:
             scale = factor * (limit / (norm + 1e-6)).clamp(max=1.0)
@@ -268,31 +250,79 @@ class MultiLayerNPTTrainer:
         )
 
     def load_checkpoint(self, path: str | Path) -> load.Stored:
-        """Loads weights, optimizer, schedule, counters, random states and the data's position from a checkpoint."""
+        """Loads weights, optimizer, schedule, counters, random states and the data's position from a checkpoint.
+
+        Without a ``train_loader`` the NP components take the checkpoint's shape, whatever the configuration says.
+        """
         stored = load.read(Path(path))
-        self.restore(stored)
+        shape = dialect.shape_of(stored.weights)
+        if self.train_loader is None and shape != self.shape:
+            for layer in self.layers.values():
+                layer.np_component = NPComponent(shape)
+            self._prepare()
+        for note in self.restore(stored):
+            warnings.warn(note, stacklevel=2)
         return stored
+
+    def _refuse_misfit(self, stored: load.Stored) -> None:
+        """Raises ``UsageError`` where a checkpoint is of another base model or of another shape."""
+        if stored.fingerprint is not None and stored.fingerprint != self.fingerprint:
+            raise UsageError(
+                f"{stored.path.name} was trained on another base model (fingerprint {stored.fingerprint[:12]}) than "
+                f"{self.arguments.model_name} (fingerprint {self.fingerprint[:12]})"
+            )
+        theirs, ours = dialect.shape_of(stored.weights), self.shape
+        if theirs != ours:
+            what = "  ".join(
+                f"{flag} {before} in the checkpoint, {now} here;"
+                for flag, before, now in (
+                    ("--np_rank", theirs.np_rank, ours.np_rank),
+                    ("--num_ranks", theirs.num_ranks, ours.num_ranks),
+                    ("modulation", theirs.modulation, ours.modulation),
+                    ("hidden size", theirs.hidden_size, ours.hidden_size),
+                    ("MLP size", theirs.mlp_size, ours.mlp_size),
+                )
+                if before != now
+            )
+            raise UsageError(f"the NP components of {stored.path.name} do not fit: {what.rstrip(';')}")
 
     def restore(self, stored: load.Stored) -> list[str]:
         """Puts a checkpoint that was read into this trainer; returns lines that the user should be told."""
+        self._refuse_misfit(stored)
         state, multi = stored.training_state, stored.multi_layer_state
+        notes = list(stored.notes) + self._layer_mismatch(dialect.layers_in(stored.weights))
         tensors.load_weights(self.layers, stored.weights)
-        tensors.load_optimizer_state(
-            self.optimizer, self.layers, state["optimizer_state_dict"], list(stored.weights)
-        )
+        tensors.load_optimizer_state(self.optimizer, self.layers, state["optimizer_state_dict"], list(stored.weights))
         self.global_step = int(state["global_step"])
         self.batch_count = int(state["batch_count"])
         self.schedule = Schedule.from_state(state["scheduler_state_dict"])
         self.teacher_cache_hits = int(multi["teacher_cache_hits"])
         self.teacher_cache_misses = int(multi["teacher_cache_misses"])
         self.best = state.get("best")
-        if self._takes_curriculum:
+        if self._takes_curriculum and multi.get("curriculum_schedule"):
             self.curriculum = Curriculum.from_list(multi["curriculum_schedule"])
-        notes: list[str] = []
         if self.train_loader is not None:
             notes += self.train_loader.load_state_dict(state["data_state"])
-        rng.restore(state["rng_state"][0])
+        if state["rng_state"]:
+            rng.restore(state["rng_state"][0])
         return notes
+
+    def _layer_mismatch(self, stored: list[int]) -> list[str]:
+        ours = self.layers_to_train
+        if stored == ours:
+            return []
+        parts = {
+            "loaded": [layer for layer in ours if layer in stored],
+            "new": [layer for layer in ours if layer not in stored],
+            "dropped": [layer for layer in stored if layer not in ours],
+        }
+        said = ", ".join(f"{what} {layers}" for what, layers in parts.items() if layers)
+        return [f"Layer mismatch: the checkpoint has layers {stored}, --train_layers is {ours}; {said}"]
+
+    @property
+    def shape(self) -> NPShape:
+        """The shape of the NP components."""
+        return next(iter(self.layers.values())).np_component.shape
 
     @property
     def _takes_curriculum(self) -> bool:

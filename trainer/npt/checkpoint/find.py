@@ -80,6 +80,4 @@ def refuse_damaged(source: Source) -> None:
         return
     newest = newest_valid(source.run)[0] if source.run else None
     hint = f"the newest valid checkpoint is {newest}" if newest else "the run has no valid checkpoint"
-    raise UsageError(
-        f"{source.checkpoint} is damaged: {wrong[0]}; {hint} (--ignore_integrity resumes from it anyway)"
-    )
+    raise UsageError(f"{source.checkpoint} is damaged: {wrong[0]}; {hint} (--ignore_integrity resumes from it anyway)")

@@ -38,11 +38,11 @@ def file_hash(path: Path) -> tuple[int, str]:
 def problems(folder: Path) -> list[str]:
     """What is wrong with a checkpoint's files, each as one clause; empty when all is well.
 
-    A checkpoint without a manifest (another trainer's) only has to have its files.
+    A checkpoint without a manifest (another trainer's) only has to have weights and a training state.
     """
     path = folder / NAME
     if not path.exists():
-        return [f"{name} is missing" for name in STATE_FILES if not (folder / name).exists()]
+        return [f"{name} is missing" for name in STATE_FILES[:2] if not (folder / name).exists()]
     try:
         document = json.loads(path.read_bytes())
         listed: dict[str, dict[str, Any]] = document["files"]

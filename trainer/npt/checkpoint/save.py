@@ -124,7 +124,9 @@ def save(checkpoints: Path, content: Content) -> Path:
     """
     target = checkpoints / f"checkpoint-{content.step}"
     if target.exists():
-        return target
+        if not manifest.problems(target):
+            return target
+        _put_aside(target)
     temporary = atomic.temporary_beside(target)
     try:
         checkpoints.mkdir(parents=True, exist_ok=True)
@@ -148,6 +150,15 @@ def save(checkpoints: Path, content: Content) -> Path:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     return target
+
+
+def _put_aside(broken: Path) -> None:
+    """Renames a damaged checkpoint that is where a new one goes; nothing is deleted."""
+    number = 1
+    while (aside := broken.with_name(f"broken-{broken.name}-{number}")).exists():
+        number += 1
+    os.rename(broken, aside)
+    print(f"warning: {broken.name} was damaged and is now {aside.name}")
 
 
 def write_final(checkpoint: Path) -> Path:

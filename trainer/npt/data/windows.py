@@ -61,8 +61,11 @@ class WindowedText:
 
     def load_state_dict(self, state: dict[str, Any]) -> list[str]:
         """Goes to a stored position; returns a line for everything that makes the samples differ from then."""
-        self.position = int(state["samples"])
-        known = state.get("sources", {}).get(self.name)
+        self.position = int(state.get("samples", 0))
+        if "sources" not in state:
+            # Another trainer's checkpoint, or one made without data: only the number of samples is known.
+            return []
+        known = state["sources"].get(self.name)
         notes: list[str] = []
         if known is None or known.get("fingerprint") != self.fingerprint:
             notes.append("the training text is not the one of the checkpoint; going on at the same sample number")

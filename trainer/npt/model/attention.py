@@ -28,7 +28,7 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def attention(module: nn.Module, x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
-    """The attention output (batch, tokens, d) for normed inputs x (batch, tokens, d), as ``LlamaAttention`` gives it."""
+    """The attention output, as ``LlamaAttention`` gives it, for normed inputs x; both are (batch, tokens, d)."""
     layer: Any = module
     batch, tokens, _ = x.shape
     shape = (batch, tokens, -1, layer.head_dim)

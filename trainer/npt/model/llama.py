@@ -35,7 +35,7 @@ def _from_folder(folder: Path) -> nn.Module:
     from transformers.models.llama.modeling_llama import LlamaForCausalLM
 
     config = LlamaConfig.from_pretrained(folder)
-    model = LlamaForCausalLM(config).float()
+    model: nn.Module = LlamaForCausalLM(config).float()
     weights = {name: tensor.float() for name, tensor in load_file(folder / "model.safetensors").items()}
     missing, unexpected = model.load_state_dict(weights, strict=False)
     missing = [name for name in missing if not (name == "lm_head.weight" and config.tie_word_embeddings)]
@@ -77,7 +77,8 @@ def _from_hub(model_name: str) -> nn.Module:
         config = AutoConfig.from_pretrained(model_name)
         if config.model_type != "llama":
             raise UsageError(f"--model_name: {model_name} is a {config.model_type} model, only Llama models can train")
-        return LlamaForCausalLM.from_pretrained(model_name, torch_dtype=torch.float32)
+        model: nn.Module = LlamaForCausalLM.from_pretrained(model_name, dtype=torch.float32)
+        return model
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UsageError(f"--model_name: the {where} {model_name} cannot be loaded: {reason}") from None

@@ -58,7 +58,7 @@ class Modulation(nn.Module):
         ``improved``: z has the size of a feature of a, v_a the size of a, and v_b is small (``scale``): the component
         starts as a small disturbance with full-size gradients for W_b_up. ``conservative``: everything is small.
         """
-        d, stacked = self.W_down.shape
+        d = self.W_down.shape[0]
         stds = (
             {"W_down": d**-0.5, "W_a_up": self.rank**-0.5, "W_b_up": scale * self.rank**-0.5}
             if strategy == "improved"
@@ -78,35 +78,43 @@ class Modulation(nn.Module):
 
     def code(self, a: Tensor) -> Tensor:
         """z = a·W_down for all ranks, of shape (…, k·r)."""
-        return a @ self.W_down
+        z: Tensor = a @ self.W_down
+        return z
+
+    def _by_rank(self, z: Tensor) -> Tensor:
+        """(…, k·r) as (…, k, r)."""
+        return z.view(*z.shape[:-1], self.num_ranks, self.rank)
 
     def apply_code(self, z: Tensor, x: Tensor) -> Tensor:
         """Σ_j v_b_j (v_a_j · x), of shape (…, out), for codes z (…, k·r) and inputs x (…, in)."""
         u = x @ self.W_a_up.t()
-        s = (z * u).unflatten(-1, (self.num_ranks, self.rank)).sum(-1, keepdim=True)
-        return (s * z.unflatten(-1, (self.num_ranks, self.rank))).flatten(-2) @ self.W_b_up
+        s = self._by_rank(z * u).sum(-1, keepdim=True)
+        update: Tensor = (s * self._by_rank(z)).flatten(-2) @ self.W_b_up
+        return update
 
     def _grams(self, weight: Tensor) -> Tensor:
-        ranks = weight.unflatten(0, (self.num_ranks, self.rank))
+        ranks = weight.view(self.num_ranks, self.rank, -1)
         return torch.bmm(ranks, ranks.transpose(1, 2))
 
     def regularization(self, z: Tensor) -> Tensor:
         """mean(v_a²) + mean(v_b²) over tokens, features and ranks, from r×r Gram matrices; z is (tokens, k·r)."""
         tokens = z.shape[0]
-        ranks = z.unflatten(-1, (self.num_ranks, self.rank)).permute(1, 2, 0)
+        ranks = self._by_rank(z).permute(1, 2, 0)
         moments = torch.bmm(ranks, ranks.transpose(1, 2))
         v_a = (self._grams(self.W_a_up) * moments).sum() / self.in_width
         v_b = (self._grams(self.W_b_up) * moments).sum() / self.out_width
-        return (v_a + v_b) / (tokens * self.num_ranks)
+        mean: Tensor = (v_a + v_b) / (tokens * self.num_ranks)
+        return mean
 
     @torch.no_grad()
     def norms(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Mean length of v_a and of v_b over tokens and ranks; z is (tokens, k·r)."""
-        ranks = z.unflatten(-1, (self.num_ranks, self.rank)).transpose(0, 1)
+        ranks = self._by_rank(z).transpose(0, 1)
 
         def mean_length(weight: Tensor) -> Tensor:
             squares = (torch.bmm(ranks, self._grams(weight)) * ranks).sum(-1)
-            return squares.clamp_min(0.0).sqrt().mean()
+            length: Tensor = squares.clamp_min(0.0).sqrt().mean()
+            return length
 
         return mean_length(self.W_a_up), mean_length(self.W_b_up)
 
@@ -118,7 +126,9 @@ class Modulation(nn.Module):
             return a.new_zeros(())
         dots = (first * (a @ weight.t())).sum(-1)
         squares = ((first @ (weight @ weight.t())) * first).sum(-1).clamp_min(0.0)
-        return (dots / (squares.sqrt() * a.norm(dim=-1)).clamp_min(1e-12)).mean()
+        lengths = squares.sqrt() * torch.linalg.vector_norm(a, dim=-1)
+        mean: Tensor = (dots / lengths.clamp_min(1e-12)).mean()
+        return mean
 
 
 class NPComponent(nn.Module):

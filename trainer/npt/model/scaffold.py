@@ -50,9 +50,7 @@ class Scaffold:
     ``autocast`` makes the context for the matrix products; the residual stream and the final norm stay fp32.
     """
 
-    def __init__(
-        self, model: nn.Module, autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
-    ) -> None:
+    def __init__(self, model: nn.Module, autocast: Callable[[], AbstractContextManager[Any]] = nullcontext) -> None:
         self.model = model
         self.autocast = autocast
         decoder: Any = model.model

@@ -45,9 +45,9 @@ class _Tee(io.TextIOBase):
 def install() -> None:
     """Wraps standard output and error; safe to call twice."""
     if not isinstance(sys.stdout, _Tee):
-        sys.stdout = _Tee(sys.stdout)  # type: ignore[assignment]
+        sys.stdout = _Tee(sys.stdout)
     if not isinstance(sys.stderr, _Tee):
-        sys.stderr = _Tee(sys.stderr)  # type: ignore[assignment]
+        sys.stderr = _Tee(sys.stderr)
 
 
 def log_to(path: Path) -> None:

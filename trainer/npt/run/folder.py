@@ -39,9 +39,7 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     """The commit that a folder is at and whether it has changes; None outside a repository."""
 
     def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=5, check=True
-        )
+        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=5, check=True)
         return done.stdout.strip()
 
     try:

@@ -45,7 +45,7 @@ class RunLock:
 
 def _is_same_file(descriptor: int, path: Path) -> bool:
     try:
-        here, there = os.fstat(descriptor), os.stat(path)
+        here, there = os.fstat(descriptor), path.stat()
     except OSError:
         return False
     return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)

@@ -1,0 +1,141 @@
+"""Checkpoints that other NPT trainers wrote, brought into the form of ours, with a line for all that they lack."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from npt.curriculum import Curriculum
+from npt.errors import UsageError
+from npt.model.np_component import NPShape
+from npt.schedule import Schedule
+
+LONG_KEY = re.compile(r"^(?:model\.)?(?:model\.)?layers\.(\d+)\.np_component\.(.+)$")
+KEY = re.compile(r"^layer_(\d+)_np\.(.+)$")
+
+
+def numpy_scalars() -> AbstractContextManager[None]:
+    """Lets ``weights_only`` loading read NumPy scalars: harmless, and every dialect has them after its warm-up."""
+    import codecs
+
+    import numpy
+
+    core = getattr(numpy, "_core", None) or numpy.core
+    scalar = core.multiarray.scalar
+    allowed: list[Any] = [numpy.dtype, codecs.encode, scalar]
+    allowed += [type(numpy.dtype(name)) for name in ("float64", "float32", "int64", "int32", "bool")]
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 5):
+        # The same function under the names that NumPy 1 and NumPy 2 pickle it by.
+        allowed += [(scalar, "numpy.core.multiarray.scalar"), (scalar, "numpy._core.multiarray.scalar")]
+    manager: AbstractContextManager[None] = torch.serialization.safe_globals(allowed)
+    return manager
+
+
+def plain(value: Any) -> Any:
+    """The value with NumPy scalars as Python numbers."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(plain(item) for item in value)
+    if type(value).__module__.startswith("numpy") and hasattr(value, "item"):
+        return value.item()
+    return value
+
+
+def short_keys(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights under our keys: ``model.layers.<i>.np_component.<name>`` becomes ``layer_<i>_np.<name>``."""
+    renamed: dict[str, Tensor] = {}
+    for key, tensor in weights.items():
+        long = LONG_KEY.match(key)
+        renamed[f"layer_{long[1]}_np.{long[2]}" if long else key] = tensor
+    return renamed
+
+
+def layers_in(weights: Mapping[str, Tensor]) -> list[int]:
+    """The layers that weights are of, ascending."""
+    return sorted({int(match[1]) for key in weights if (match := KEY.match(key))})
+
+
+def shape_of(weights: Mapping[str, Tensor]) -> NPShape:
+    """The shape of the NP components that weights are of, from names and sizes alone."""
+    names = {match[2] for key in weights if (match := KEY.match(key))}
+    suffix = "_gate" if any(name.startswith("W_down_gate") for name in names) else ""
+    triple = any(name.startswith("W_down_down") for name in names)
+    ranks = sum(1 for name in names if name.partition(".")[0] == f"W_down{suffix}")
+    end = ".0" if f"W_down{suffix}.0" in names else ""
+    try:
+        first = f"layer_{layers_in(weights)[0]}_np."
+        down, b_up = weights[f"{first}W_down{suffix}{end}"], weights[f"{first}W_b_up{suffix}{end}"]
+    except (IndexError, KeyError):
+        raise UsageError("npt_weights.pt holds no NPT weights (layer_<i>_np.W_down, …)") from None
+    modulation = "triple" if triple else ("dual" if suffix else "single")
+    return NPShape(down.shape[0], b_up.shape[1], down.shape[1], ranks, modulation)
+
+
+def adopt(
+    weights: dict[str, Tensor],
+    training: dict[str, Any],
+    multi: dict[str, Any] | None,
+    config: dict[str, Any],
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], list[str]]:
+    """Another trainer's training state, multi-layer state and configuration in our form, and what to tell the user."""
+    notes = [
+        "this checkpoint is from another NPT trainer, whose teacher had no rotary embeddings or causal mask: "
+        "the teacher differs and the loss will jump"
+    ]
+    training = plain(training)
+    step = int(training["global_step"])
+    layers, shape = layers_in(weights), shape_of(weights)
+    resolved = dict(config) | {
+        "train_layers": layers,
+        "np_rank": shape.np_rank,
+        "num_ranks": shape.num_ranks,
+        "dual_modulation": shape.modulation != "single",
+        "triple_modulation": shape.modulation == "triple",
+    }
+    if "gradient_clip_value" in resolved:
+        resolved["gradient_clip"] = resolved.pop("gradient_clip_value")
+    if multi is None:
+        notes.append("it has no multi_layer_state.pt: the curriculum is --curriculum_stages or its default")
+        multi = {"layers_to_train": layers, "layer_weights": dict.fromkeys(layers, 1.0)}
+    else:
+        multi = plain(multi)
+        weights_by_layer = {int(k): float(v) for k, v in dict(multi.get("layer_weights") or {}).items()}
+        if weights_by_layer:
+            resolved["layer_weights"] = ",".join(repr(weights_by_layer.get(layer, 1.0)) for layer in layers)
+        if multi.get("curriculum_schedule"):
+            resolved["curriculum_stages"] = Curriculum.from_list(multi["curriculum_schedule"]).as_text()
+    multi = {"teacher_cache_hits": 0, "teacher_cache_misses": 0} | multi
+    optimizer = training.get("optimizer_state_dict") or {"state": {}, "param_groups": []}
+    keys = list(weights)
+    fits = all(
+        number < len(keys) and own["exp_avg"].shape == weights[keys[number]].shape
+        for number, own in optimizer["state"].items()
+        if "exp_avg" in own
+    )
+    if "merge_info" in training or not fits or len(optimizer["state"]) not in (0, len(keys)):
+        notes.append("its optimizer state does not fit its weights: the optimizer starts afresh")
+        optimizer = {"state": {}, "param_groups": []}
+    groups = training.get("optimizer_state_dict", {}).get("param_groups") or [{}]
+    base = float(resolved.get("learning_rate", groups[0].get("initial_lr", 5e-5)))
+    rate = float(groups[0].get("lr", base))
+    end = max(int(resolved.get("max_steps", step)), step)
+    samples = int(training.get("batch_count", 0)) * int(resolved.get("batch_size", 1))
+    notes.append(
+        f"it stores neither random states nor the data's position: going on at sample {samples}, not bit-identically"
+    )
+    training = {
+        **training,
+        "batch_count": int(training.get("batch_count", 0)),
+        "optimizer_state_dict": optimizer,
+        "scheduler_state_dict": Schedule(base, step, rate, rate, 0, end).state_dict(),
+        "rng_state": [],
+        "data_state": {"samples": samples},
+        "best": None,
+    }
+    return training, multi, resolved, notes

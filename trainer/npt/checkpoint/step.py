@@ -1,0 +1,33 @@
+"""Prints the step of a checkpoint (or of a run's newest valid one): ``python -m npt.checkpoint.step <path>``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from npt.checkpoint import find, load
+from npt.errors import UsageError
+
+
+def checkpoint_step(checkpoint: Path) -> int:
+    """A checkpoint's step, from its manifest or name if these say it, else from its training state."""
+    try:
+        return int(json.loads((checkpoint / "manifest.json").read_bytes())["step"])
+    except (OSError, ValueError, KeyError, TypeError):
+        named = find.step_of(checkpoint.name)
+        return named if named is not None else int(load.read_file(checkpoint / "training_state.pt")["global_step"])
+
+
+def main() -> int:
+    """Prints the step; 2 where there is no checkpoint."""
+    try:
+        print(checkpoint_step(find.locate(sys.argv[1]).checkpoint))
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
