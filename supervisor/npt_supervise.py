@@ -110,8 +110,8 @@ def events(path: Path) -> "List[Dict[str, Any]]":
     return found
 
 
-def last_step(run: Path) -> Optional[int]:
-    """The last step that the run logged."""
+def last_step(run: Path) -> int:
+    """The last step that the run logged, else its newest checkpoint's, else 0."""
     for line in reversed(tail(run / "metrics.jsonl", 4 * TAIL_BYTES).splitlines()):
         try:
             step = json.loads(line).get("step")
@@ -119,7 +119,11 @@ def last_step(run: Path) -> Optional[int]:
             continue
         if isinstance(step, int):
             return step
-    return None
+    try:
+        names = [entry.name for entry in (run / "checkpoints").iterdir()]
+    except OSError:
+        return 0
+    return max([int(name[11:]) for name in names if re.fullmatch(r"checkpoint-[0-9]+", name)], default=0)
 
 
 # --- Processes -------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import type { PacedDisk } from './disk';
 import type { Run } from './model';
 
 /** Besides the process: what changes while a run trains. Folders by their times, files by time and size. */
-const SIGNS = ['metrics.jsonl', 'training_log.jsonl', 'best.json', 'process.json', 'exit.json', 'checkpoints'];
+const SIGNS = ['metrics.jsonl', 'training_log.jsonl', 'process.json', 'exit.json', 'checkpoints'];
 
 export class LiveRuns {
   private runs: readonly Run[] = [];

@@ -6,7 +6,7 @@ import { type FolderEntry, readFailure } from './disk';
 import type { ScanContext } from './scanContext';
 
 /** Folders without a manifest (other trainers write in place) that changed within this time are taken to be being written. */
-const WRITING_SECONDS = 60;
+const WRITING_SECONDS = 120;
 const MANIFEST = 'manifest.json';
 
 /** What a checkpoint is inside its run. */

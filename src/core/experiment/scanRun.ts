@@ -58,7 +58,7 @@ export async function scanRun(
   const config = await context.readJson(inRun('config.json'), (json) => json);
   const process = await context.readJson(inRun('process.json'), readProcess);
   const exit = await context.readJson(inRun('exit.json'), readExit);
-  const best = await context.readJson(inRun('best.json'), readBest);
+  const best = await context.readJson(inRun('checkpoints/best.json'), readBest);
   const pins = await context.readJson(inRun('pins.json'), readPins);
   const logged = await readLastLogged(runPath, context);
 

@@ -62,7 +62,7 @@ describe('scanning a workspace', () => {
     ws.checkpoint('demo', 50);
     ws.checkpoint('demo', 150);
     ws.checkpoint('demo', 100);
-    ws.write('demo/best.json', {
+    ws.write('demo/checkpoints/best.json', {
       schema: 1,
       checkpoint: 'checkpoint-100',
       step: 100,
@@ -367,7 +367,7 @@ describe('scanning a workspace', () => {
     ws.run('good');
     ws.run('bad', { config: { curriculum_stages: 'teachr:5' } });
     ws.write('bad/run.json', '[1]');
-    ws.write('bad/best.json', '');
+    ws.write('bad/pins.json', '');
     ws.write('bad/process.json', { schema: 9 });
     fs.rmSync(path.join(ws.experiments, 'bad/exit.json'), { force: true });
     fs.mkdirSync(path.join(ws.experiments, 'bad/exit.json'));
@@ -375,7 +375,7 @@ describe('scanning a workspace', () => {
     const { runs, problems } = await scanWorkspace(ws.root);
     assert.deepEqual(runs.map((run) => run.name).sort(), ['bad', 'good']);
     assert.deepEqual(problems.map((p) => path.basename(p.path)).sort(), [
-      'best.json',
+      'pins.json',
       'config.json',
       'exit.json',
       'process.json',

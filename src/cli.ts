@@ -1,0 +1,66 @@
+/** The core from a shell (contract section 8): for login nodes, CI and scripts. */
+import { listCommand } from './cli/list';
+import { metricsCommand } from './cli/metrics';
+import { type Command, UsageError, helpOf, parseCommandLine } from './cli/options';
+import { planCommand } from './cli/plan';
+import { validateCommand } from './cli/validate';
+import { version } from '../package.json';
+
+const COMMANDS: readonly Command[] = [listCommand, validateCommand, planCommand, metricsCommand];
+const PROGRAM = 'npt-checkpoints';
+
+const OVERVIEW = [
+  `Usage: ${PROGRAM} <command> [options]`,
+  '',
+  ...COMMANDS.map((command) => `  ${command.usage.padEnd(48)} ${command.summary}`),
+  '',
+  `${PROGRAM} <command> --help tells more. --json prints one JSON document. --version prints the version.`,
+  'Exit codes: 0 yes, 1 no, 2 wrong usage.',
+].join('\n');
+
+async function main(words: readonly string[]): Promise<number> {
+  const [name, ...rest] = words;
+  if (name === '--version' || name === '-v') {
+    print(`${PROGRAM} ${version}`);
+    return 0;
+  }
+  if (name === '--help' || name === '-h' || name === 'help') {
+    print(OVERVIEW);
+    return 0;
+  }
+  const command = COMMANDS.find((candidate) => candidate.name === name);
+  if (command === undefined) {
+    const wrong = name === undefined ? 'Name a command' : `There is no command "${name}"`;
+    throw new UsageError(`${wrong}: ${COMMANDS.map((known) => known.name).join(', ')} (--help tells more).`);
+  }
+  if (rest.includes('--help') || rest.includes('-h')) {
+    print(helpOf(PROGRAM, command));
+    return 0;
+  }
+  const invocation = parseCommandLine(command, rest);
+  const result = await command.run(invocation);
+  if (invocation.json) print(JSON.stringify(result.document, null, process.stdout.isTTY ? 2 : undefined));
+  else if (result.text !== '') print(result.text);
+  return result.yes ? 0 : 1;
+}
+
+function print(text: string): void {
+  process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+}
+
+// `| head` closes the pipe early: whoever reads has enough, and that is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`error: ${message.split('\n')[0] ?? ''}\n`);
+    process.exitCode = 2;
+  },
+);

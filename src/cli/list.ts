@@ -1,0 +1,86 @@
+/** `list`: the runs of a workspace and their checkpoints. */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Checkpoint, Run } from '../core/experiment/model';
+import { scanWorkspace } from '../core/experiment/scan';
+import { formatAge, formatBytes, formatCount } from '../core/format';
+import { type Command, UsageError } from './options';
+import { printable, table } from './table';
+
+export const listCommand: Command = {
+  name: 'list',
+  usage: 'list [workspace]',
+  summary: 'Runs and checkpoints of a training workspace.',
+  details: ['The workspace is the folder that holds experiments/; the current folder unless given.'],
+  positionals: { least: 0, most: 1 },
+  options: {
+    experiments: {
+      type: 'string',
+      value: 'FOLDER',
+      description: 'Folder of the runs, in the workspace [experiments].',
+    },
+  },
+  async run({ positionals, option }) {
+    const root = path.resolve(positionals[0] ?? '.');
+    if (!fs.existsSync(root)) throw new UsageError(`${root} does not exist.`);
+    const workspace = await scanWorkspace(root, { experimentsFolder: option('experiments') });
+    const document = { runs: workspace.runs.map(runDocument), problems: workspace.problems };
+    const text =
+      workspace.runs.length === 0
+        ? `No runs in ${workspace.experiments}.`
+        : [
+            ...workspace.runs.map(runText),
+            ...workspace.problems.map((p) => printable(`! ${p.path}: ${p.message}`)),
+          ].join('\n');
+    return { document, text, yes: true };
+  },
+};
+
+const allOf = (run: Run): Checkpoint[] => (run.final === null ? [...run.checkpoints] : [...run.checkpoints, run.final]);
+
+function runDocument(run: Run): object {
+  return {
+    name: run.name,
+    id: run.id,
+    path: run.path,
+    state: run.state,
+    step: run.step,
+    maxSteps: run.maxSteps,
+    stage: run.stage,
+    parent: run.parent === null ? null : { id: run.parent.id, run: run.parent.run, step: run.parent.step },
+    checkpoints: allOf(run).map(({ name, path: at, step, state, stage, bytes, time, best, pinned }) => ({
+      name,
+      path: at,
+      step,
+      state,
+      stage,
+      bytes,
+      time,
+      best,
+      pinned,
+    })),
+  };
+}
+
+function runText(run: Run): string {
+  const of = run.maxSteps === null ? '' : ` of ${formatCount(run.maxSteps)}`;
+  const facts = [run.state, `step ${formatCount(run.step)}${of}`, run.stage ?? ''].filter((fact) => fact !== '');
+  const parent = run.parent === null ? '' : `, branched from ${run.parent.run} at ${formatCount(run.parent.step)}`;
+  const now = Date.now() / 1000;
+  const rows = allOf(run).map((checkpoint) => [
+    `  ${checkpoint.name}`,
+    formatCount(checkpoint.step),
+    checkpoint.stage ?? '',
+    formatBytes(checkpoint.bytes),
+    formatAge(checkpoint.time, now),
+    [
+      checkpoint.state === 'complete' ? '' : `${checkpoint.state}: ${checkpoint.stateReason ?? ''}`,
+      checkpoint.best ? 'best' : '',
+      checkpoint.pinned ? 'pinned' : '',
+    ]
+      .filter((flag) => flag !== '')
+      .join(', '),
+  ]);
+  const head = printable(`${run.name}: ${facts.join(', ')}${parent}`);
+  return rows.length === 0 ? head : `${head}\n${table(rows)}`;
+}

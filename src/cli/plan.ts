@@ -1,0 +1,75 @@
+/** `plan`: what a resume, an extension or a branch would run. Starts nothing. */
+import path from 'node:path';
+import { describeCurriculum } from '../core/curriculum';
+import { formatCount } from '../core/format';
+import { valueText } from '../core/training/argumentValues';
+import { shellCommand } from '../core/training/commandLine';
+import { DEFAULT_ADDITIONAL_STEPS, makePlan } from '../core/training/makePlan';
+import type { LauncherKind, Plan, PlanKind } from '../core/training/plan';
+import { type Command, UsageError, oneOf } from './options';
+import { printable } from './table';
+
+const KINDS: readonly PlanKind[] = ['resume', 'extend', 'branch'];
+const LAUNCHERS: readonly LauncherKind[] = ['local', 'torchrun', 'slurm'];
+
+export const planCommand: Command = {
+  name: 'plan',
+  usage: 'plan resume|extend|branch <checkpoint> [options]',
+  summary: 'What would run, with which arguments, and what could go wrong.',
+  details: [
+    'Exits with 0 when it can be started, 1 when it cannot. A run instead of a checkpoint means its newest one.',
+  ],
+  positionals: { least: 2, most: 2 },
+  options: {
+    set: { type: 'string', multiple: true, value: 'NAME=VALUE', description: 'An argument to change; repeatable.' },
+    steps: {
+      type: 'string',
+      value: 'N',
+      description: `Steps beyond the checkpoint [extend: ${DEFAULT_ADDITIONAL_STEPS}].`,
+    },
+    launcher: { type: 'string', value: LAUNCHERS.join('|'), description: 'What starts the trainer [local].' },
+    name: { type: 'string', value: 'NAME', description: "A branch's folder [made from what changes]." },
+    workspace: { type: 'string', value: 'FOLDER', description: 'Training workspace [found from the checkpoint].' },
+    python: { type: 'string', value: 'PATH', description: 'Interpreter that trains [python3].' },
+  },
+  async run({ positionals: [kind = '', checkpoint = ''], option, all }) {
+    const changes = new Map<string, string>();
+    for (const word of all('set')) {
+      const equals = word.indexOf('=');
+      if (equals < 1) throw new UsageError(`--set "${word}" is not NAME=VALUE.`);
+      changes.set(word.slice(0, equals), word.slice(equals + 1));
+    }
+    const steps = option('steps');
+    if (steps !== undefined && !/^[1-9]\d*$/.test(steps)) {
+      throw new UsageError(`--steps "${steps}" is not a whole number from 1.`);
+    }
+    const plan = await makePlan({
+      kind: oneOf('The kind', kind, KINDS),
+      checkpoint: path.resolve(checkpoint),
+      changes: Object.fromEntries(changes),
+      additionalSteps: steps === undefined ? undefined : Number(steps),
+      launcher: oneOf('--launcher', option('launcher') ?? 'local', LAUNCHERS),
+      outputName: option('name'),
+      workspaceRoot: option('workspace'),
+      interpreter: option('python'),
+    });
+    const missing = plan.errors.find((error) => error.code === 'not-found');
+    if (missing !== undefined) throw new UsageError(missing.message);
+    return { document: plan, text: planText(plan), yes: plan.errors.length === 0 };
+  },
+};
+
+function planText(plan: Plan): string {
+  const changed = plan.arguments.filter((argument) => argument.source === 'changed');
+  const stage = plan.stageAtStart === null ? '' : `, stage ${plan.stageAtStart}`;
+  const from = plan.parent === null ? '' : ` (branches from ${plan.parent.run}, ${plan.parent.checkpoint})`;
+  return [
+    printable(`${plan.kind} ${plan.run}${from}`),
+    `  from step ${formatCount(plan.startStep)}${stage}`,
+    ...changed.map(({ name, previous, value }) => `  ${name}: ${valueText(previous) || '–'} → ${valueText(value)}`),
+    ...(plan.curriculum.length === 0 ? [] : [`  curriculum: ${describeCurriculum({ stages: plan.curriculum })}`]),
+    ...(plan.argv.length === 0 ? [] : [`  cd ${shellCommand([plan.cwd])}`, `  ${shellCommand(plan.argv)}`]),
+    ...plan.warnings.map(({ message }) => printable(`warning: ${message}`)),
+    ...plan.errors.map(({ message }) => printable(`error: ${message}`)),
+  ].join('\n');
+}

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { build } from 'esbuild';
+import Ajv2020 from 'ajv/dist/2020';
+import { FixtureWorkspace, metricsLine } from '../experiment/fixtureWorkspace';
+import { version } from '../../../package.json';
+
+const ROOT = path.resolve(__dirname, '../../..');
+const FIXTURES = path.join(ROOT, 'test/fixtures/checkpoints');
+
+interface Outcome {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+describe('the command line', function () {
+  this.timeout(20000);
+  let ws: FixtureWorkspace;
+  let cli: string;
+
+  before(async () => {
+    ws = new FixtureWorkspace();
+    cli = path.join(ws.root, 'cli.js');
+    // The very bundle that ships, but beside the test's own files: two test runs must not write one dist/.
+    await build({
+      entryPoints: [path.join(ROOT, 'src/cli.ts')],
+      outfile: cli,
+      bundle: true,
+      platform: 'node',
+      target: 'node20',
+      format: 'cjs',
+      external: ['onnxruntime-node'],
+      logLevel: 'silent',
+    });
+    fs.mkdirSync(path.join(ws.root, 'scripts'));
+    fs.writeFileSync(path.join(ws.root, 'scripts/train_multi_layer_npt.py'), 'from npt.main import main\n');
+    ws.run('demo');
+    ws.checkpoint('demo', 50);
+    ws.checkpoint('demo', 150);
+    ws.write('demo/checkpoints/best.json', { schema: 1, checkpoint: 'checkpoint-50' });
+    ws.metrics('demo', [
+      { event: 'start', segment: 1, resume_step: 0 },
+      metricsLine(10, 3),
+      metricsLine(20, 'NaN'),
+      metricsLine(30, 1),
+      { event: 'start', segment: 2, resume_step: 20 },
+      { event: 'metrics', segment: 2, step: 30, time: 2000, metrics: { 'loss/total': 2, 'training/grad_norm': 5 } },
+    ]);
+    ws.run('child', {
+      run: { created: 2000, parent: { id: 'id-demo', run: 'demo', checkpoint: 'checkpoint-50', step: 50 } },
+    });
+    ws.write('bad/run.json', '{');
+  });
+  after(() => {
+    ws.remove();
+  });
+
+  function run(...words: string[]): Outcome {
+    const done = spawnSync(process.execPath, [cli, ...words], { cwd: ws.root, encoding: 'utf8' });
+    return { code: done.status, out: done.stdout, err: done.stderr };
+  }
+
+  function json(schema: string, ...words: string[]): { code: number | null; document: Record<string, never> } {
+    const { code, out, err } = run(...words, '--json');
+    assert.equal(err, '');
+    const document = JSON.parse(out) as Record<string, never>;
+    const ajv = new Ajv2020({ strict: true, strictTypes: false });
+    const validate = ajv.compile(
+      JSON.parse(fs.readFileSync(path.join(ROOT, 'schemas', schema), 'utf8')) as Record<string, unknown>,
+    );
+    assert.ok(validate(document), JSON.stringify(validate.errors));
+    return { code, document };
+  }
+
+  it('list', () => {
+    const { code, document } = json('cli-list.schema.json', 'list');
+    assert.equal(code, 0);
+    const { runs, problems } = document as unknown as {
+      runs: { name: string; state: string; parent: object | null; checkpoints: { name: string; best: boolean }[] }[];
+      problems: { path: string; message: string }[];
+    };
+    assert.deepEqual(
+      runs.map((r) => r.name),
+      ['bad', 'child', 'demo'],
+    );
+    assert.deepEqual(runs[1]?.parent, { id: 'id-demo', run: 'demo', step: 50 });
+    assert.deepEqual(
+      runs[2]?.checkpoints.map((c) => [c.name, c.best]),
+      [
+        ['checkpoint-50', true],
+        ['checkpoint-150', false],
+      ],
+    );
+    assert.deepEqual(problems, [{ path: path.join(ws.experiments, 'bad/run.json'), message: 'is not valid JSON' }]);
+    const { out } = run('list', ws.root);
+    assert.match(out, /demo: interrupted, step 30 of 300, teacher\n {2}checkpoint-50 .*best/);
+    assert.match(out, /child: .*branched from demo at 50/);
+    assert.match(run('list', path.join(ws.root, 'scripts')).out, /^No runs in /);
+  });
+
+  it('plan', () => {
+    const resume = json('cli-plan.schema.json', 'plan', 'resume', 'experiments/demo/checkpoints/checkpoint-150');
+    assert.equal(resume.code, 0);
+    assert.deepEqual((resume.document as { argv?: string[] }).argv?.slice(1), [
+      'scripts/train_multi_layer_npt.py',
+      '--resume_from',
+      'experiments/demo/checkpoints/checkpoint-150',
+    ]);
+    const branch = json(
+      'cli-plan.schema.json',
+      ...['plan', 'branch', 'experiments/demo/checkpoints/checkpoint-50', '--set', 'learning_rate=1e-4', '--set'],
+      'curriculum_stages=student:300',
+    );
+    assert.equal(branch.code, 0);
+    assert.equal((branch.document as { stageAtStart?: string }).stageAtStart, 'student');
+    const text = run('plan', 'extend', 'experiments/demo', '--steps', '1000');
+    assert.equal(text.code, 0);
+    assert.match(text.out, /max_steps: 300 → 1150/);
+    assert.match(text.out, /curriculum: teacher 0–100, mixed 100–200 \(ratio 0\.5\), student 200–300 and on/);
+    const refused = json('cli-plan.schema.json', 'plan', 'branch', 'experiments/demo', '--set', 'np_rank=8');
+    assert.equal(refused.code, 1);
+    assert.match(run('plan', 'branch', 'experiments/demo', '--set', 'np_rank=8').out, /error: .*cannot fit/);
+  });
+
+  it('metrics', () => {
+    const { code, document } = json('cli-metrics.schema.json', 'metrics', 'experiments/demo');
+    assert.equal(code, 0);
+    const series = (document as unknown as { series: Record<string, object> }).series;
+    assert.deepEqual(series['loss/total'], { steps: [10, 20, 30], values: [3, 'NaN', 2] });
+    const one = json('cli-metrics.schema.json', 'metrics', 'experiments/demo', '--metric', 'training/grad_norm');
+    assert.deepEqual(Object.keys((one.document as unknown as { series: object }).series), ['training/grad_norm']);
+    assert.equal(run('metrics', 'experiments/demo', '--metric', 'nothing').code, 1);
+    assert.match(run('metrics', 'experiments/demo').out, /loss\/total +3 points +step 30 +2/);
+  });
+
+  it('validate', () => {
+    const good = run('validate', path.join(FIXTURES, 'ours-dual/checkpoint-30'), '--json');
+    assert.deepEqual([good.code, good.err], [0, '']);
+    const report = JSON.parse(good.out) as { verdict: string; step: number; modulation: string };
+    assert.deepEqual([report.verdict, report.step, report.modulation], ['valid', 30, 'dual']);
+    const damaged = path.join(ws.root, 'damaged');
+    fs.cpSync(path.join(FIXTURES, 'ours-dual/checkpoint-30'), damaged, { recursive: true });
+    fs.truncateSync(path.join(damaged, 'npt_weights.pt'), 100);
+    const bad = run('validate', damaged, '--level', 'structure');
+    assert.equal(bad.code, 1);
+    assert.match(bad.out, /^invalid: .*damaged\n/);
+    assert.match(bad.out, /error: npt_weights\.pt/);
+  });
+
+  it('--help and --version', () => {
+    assert.equal(run('--version').out, `npt-checkpoints ${version}\n`);
+    assert.match(run('--help').out, /list \[workspace\][\s\S]*Exit codes/);
+    for (const command of ['list', 'validate', 'plan', 'metrics']) {
+      const { code, out } = run(command, '--help');
+      assert.equal(code, 0);
+      assert.match(out, new RegExp(`^Usage: npt-checkpoints ${command} `));
+    }
+  });
+
+  for (const [words, line] of [
+    [[], /Name a command: list, validate, plan, metrics/],
+    [['dance'], /There is no command "dance"/],
+    [['list', 'a', 'b'], /Usage: list \[workspace\]/],
+    [['list', '--no-such'], /list: Unknown option '--no-such'/],
+    [['list', '/no/such/folder'], /\/no\/such\/folder does not exist/],
+    [['validate', '/no/such/folder'], /\/no\/such\/folder does not exist/],
+    [['validate', '.', '--level', 'deep'], /--level "deep" is none of files, structure/],
+    [['plan', 'resume'], /Usage: plan/],
+    [['plan', 'dance', 'experiments/demo'], /The kind "dance" is none of resume, extend, branch/],
+    [['plan', 'resume', 'nowhere'], /NPT weights not found: .*nowhere does not exist/],
+    [['plan', 'branch', 'experiments/demo', '--set', 'x'], /--set "x" is not NAME=VALUE/],
+    [['plan', 'extend', 'experiments/demo', '--steps', '-5'], /steps/],
+    [['metrics', '.'], /is not a run/],
+  ] as const) {
+    it(`refuses "${words.join(' ')}" in one line, with exit code 2`, () => {
+      const { code, out, err } = run(...words);
+      assert.equal(code, 2);
+      assert.equal(out, '');
+      assert.match(err, line);
+      assert.match(err, /^error: [^\n]+\n$/);
+    });
+  }
+
+  it('a reader that closes the pipe gets no stack trace', async () => {
+    const lines = Array.from({ length: 20000 }, (_, i) => metricsLine(i, i));
+    ws.run('long');
+    ws.metrics('long', lines);
+    const shell = spawn('sh', ['-c', `"$0" "$1" metrics experiments/long --json | head -c 10`, process.execPath, cli], {
+      cwd: ws.root,
+    });
+    let out = '';
+    let err = '';
+    shell.stdout.on('data', (data: Buffer) => (out += data.toString()));
+    shell.stderr.on('data', (data: Buffer) => (err += data.toString()));
+    await new Promise((resolve) => shell.on('close', resolve));
+    assert.equal(out.length, 10);
+    assert.equal(err, '');
+  });
+});
