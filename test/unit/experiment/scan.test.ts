@@ -375,9 +375,9 @@ describe('scanning a workspace', () => {
     const { runs, problems } = await scanWorkspace(ws.root);
     assert.deepEqual(runs.map((run) => run.name).sort(), ['bad', 'good']);
     assert.deepEqual(problems.map((p) => path.basename(p.path)).sort(), [
-      'pins.json',
       'config.json',
       'exit.json',
+      'pins.json',
       'process.json',
       'run.json',
     ]);
