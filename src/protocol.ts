@@ -62,6 +62,8 @@ export interface RunFacts extends RunSummary {
 export interface Figures {
   readonly step: number | null;
   readonly loss: Figure;
+  /** Weight of the past in `loss`; what the chart smooths with until the user says otherwise. */
+  readonly smoothing: number;
   /** Change of the loss a step, over the newest points. */
   readonly slope: Figure;
   readonly evalLoss: Figure;
@@ -96,6 +98,8 @@ export interface Curve {
   readonly high: ArrayBuffer;
   /** The smoothed line. */
   readonly line: ArrayBuffer;
+  /** The line's newest value, whatever the window; NaN where the newest point is none. */
+  readonly last: Figure;
 }
 
 /** Everything but the curves; comes once, after `ready` or `focus`, and again when the page becomes visible. */

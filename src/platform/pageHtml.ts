@@ -17,14 +17,15 @@ function escape(text: string): string {
 
 /**
  * The document. Only the one script, by its nonce; styles and fonts from the extension's own folder; no connections, no inline
- * style attributes (scripts may set properties of `element.style`, which CSP does not forbid).
+ * style attributes (scripts may set properties of `element.style`, which CSP does not forbid). The toolkit looks for the nonce in
+ * a meta element, to try out a style rule.
  */
 export function pageHtml(page: Page): string {
   const nonce = randomBytes(16).toString('base64');
   const policy = [
     "default-src 'none'",
     `script-src 'nonce-${nonce}'`,
-    `style-src ${page.source}`,
+    `style-src ${page.source} 'nonce-${nonce}'`,
     `font-src ${page.source}`,
     `img-src ${page.source} data:`,
   ].join('; ');
@@ -34,6 +35,7 @@ export function pageHtml(page: Page): string {
 <head>
   <meta charset="UTF-8">
   <meta http-equiv="Content-Security-Policy" content="${escape(policy)}">
+  <meta property="csp-nonce" content="${nonce}">
   <meta name="viewport" content="width=device-width, initial-scale=1.0">
 ${styles}
   <title>${escape(page.title)}</title>

@@ -16,7 +16,12 @@ import type { HostMessage, RunCommand, SaveMessage } from '../../src/protocol';
 export type ThemeName = 'dark' | 'light' | 'high-contrast';
 
 const DIST = path.resolve(__dirname, '../../dist/webview');
-const TYPES: Readonly<Record<string, string>> = { '.js': 'text/javascript', '.css': 'text/css', '.ttf': 'font/ttf', '.map': 'application/json' };
+const TYPES: Readonly<Record<string, string>> = {
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.ttf': 'font/ttf',
+  '.map': 'application/json',
+};
 
 interface RecordedTheme {
   readonly body: string;
@@ -60,7 +65,8 @@ export interface OpenOptions {
 function packed(value: unknown): unknown {
   if (value instanceof ArrayBuffer) return { $bytes: Buffer.from(value).toString('base64') };
   if (Array.isArray(value)) return value.map(packed);
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, packed(each)]));
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, packed(each)]));
   return value;
 }
 
@@ -71,7 +77,8 @@ export class PageHarness {
   ) {}
 
   static async start(): Promise<PageHarness> {
-    if (!existsSync(path.join(DIST, 'dashboard.js'))) throw new Error('The page is not built: run "npm run build" first.');
+    if (!existsSync(path.join(DIST, 'dashboard.js')))
+      throw new Error('The page is not built: run "npm run build" first.');
     const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
     const browser = await chromium.launch({ executablePath, headless: true, args: ['--no-sandbox', '--disable-gpu'] });
     const server = createServer((request, response) => {
@@ -80,12 +87,21 @@ export class PageHarness {
         const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
         const styles = [`${origin}/codicon.css`, `${origin}/dashboard.css`];
         response.setHeader('content-type', 'text/html');
-        response.end(pageHtml({ title: 'NPT Dashboard', source: origin, script: `${origin}/dashboard.js`, styles, language: 'en' }));
+        response.end(
+          pageHtml({
+            title: 'NPT Dashboard',
+            source: origin,
+            script: `${origin}/dashboard.js`,
+            styles,
+            language: 'en',
+          }),
+        );
         return;
       }
       const file = path.join(DIST, name);
       if (!existsSync(file)) {
-        response.statusCode = 404;
+        // A browser asks for an icon by itself.
+        response.statusCode = name === 'favicon.ico' ? 204 : 404;
         response.end();
         return;
       }
@@ -100,7 +116,10 @@ export class PageHarness {
   /** Opens the dashboard of a run and waits until it shows something. */
   async open(runs: readonly Run[], runPath: string, options: OpenOptions = {}): Promise<OpenPage> {
     const theme = recordedTheme(options.theme ?? 'dark');
-    const context = await this.browser.newContext({ viewport: { width: options.width ?? 1200, height: options.height ?? 900 }, deviceScaleFactor: 1 });
+    const context = await this.browser.newContext({
+      viewport: { width: options.width ?? 1200, height: options.height ?? 900 },
+      deviceScaleFactor: 1,
+    });
     const page = await context.newPage();
     const heard: Heard = { acts: [], saves: [], problems: [], posted: [] };
     let known = runs;
@@ -118,7 +137,8 @@ export class PageHarness {
             const unpack = (value: unknown): unknown => {
               if (Array.isArray(value)) return value.map(unpack);
               if (typeof value !== 'object' || value === null) return value;
-              if ('$bytes' in value) return Uint8Array.from(atob(String(value.$bytes)), (each) => each.charCodeAt(0)).buffer;
+              if ('$bytes' in value)
+                return Uint8Array.from(atob(String(value.$bytes)), (each) => each.charCodeAt(0)).buffer;
               return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, unpack(each)]));
             };
             window.postMessage(unpack(data));
@@ -152,7 +172,9 @@ export class PageHarness {
         let kept: unknown = state;
         const scope = window as unknown as Record<string, unknown>;
         scope['acquireVsCodeApi'] = () => ({
-          postMessage: (message: unknown) => (scope['sendToHost'] as (message: unknown) => void)(message),
+          postMessage: (message: unknown) => {
+            (scope['sendToHost'] as (message: unknown) => void)(message);
+          },
           getState: () => kept,
           setState: (value: unknown) => {
             kept = value;
@@ -160,11 +182,14 @@ export class PageHarness {
           },
         });
         document.addEventListener('securitypolicyviolation', (event) => {
-          console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber} ${event.sample}`);
+          console.error(
+            `CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber} ${event.sample}`,
+          );
         });
         // As VS Code does it: variables on the root's style, classes on the body, before the page's script runs.
         const dress = (): void => {
-          for (const [name, value] of Object.entries(recorded.vars)) document.documentElement.style.setProperty(name, value);
+          for (const [name, value] of Object.entries(recorded.vars))
+            document.documentElement.style.setProperty(name, value);
           if (document.body as HTMLElement | null) {
             document.body.className = recorded.body;
             document.body.dataset['vscodeThemeKind'] = recorded.kind;

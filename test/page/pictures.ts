@@ -16,7 +16,13 @@ async function main(target: string): Promise<void> {
   try {
     const runs = makeWorkspace(experiments);
     const fresh = makeRun(experiments, { name: 'just-started', state: 'training', until: 0 });
-    const bare = makeRun(experiments, { name: 'no-plan', state: 'stopped', until: 4000, curriculum: null, maxSteps: 10000 });
+    const bare = makeRun(experiments, {
+      name: 'no-plan',
+      state: 'stopped',
+      until: 4000,
+      curriculum: null,
+      maxSteps: 10000,
+    });
     const at = (index: number): Run => runs[index] as Run;
     const overlay = runs.slice(1).map((run) => run.path);
     const pictures: [string, readonly Run[], Run, OpenOptions, boolean][] = [

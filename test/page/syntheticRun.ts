@@ -42,10 +42,12 @@ export interface RunPlan {
 }
 
 const SECONDS_A_STEP = 0.31;
-const BEGAN = 1_790_000_000;
+/** The longest run's newest step is about now, so that a training run is not taken for stalled. */
+const BEGAN = Math.floor(Date.now() / 1000) - 61840 * SECONDS_A_STEP;
 
 function lossAt(step: number, level: number, random: () => number): number {
-  const stageLift = step < 24000 ? 0 : step < 72000 ? 0.16 * Math.exp(-(step - 24000) / 14000) : 0.2 * Math.exp(-(step - 72000) / 9000);
+  const stageLift =
+    step < 24000 ? 0 : step < 72000 ? 0.16 * Math.exp(-(step - 24000) / 14000) : 0.2 * Math.exp(-(step - 72000) / 9000);
   const base = 2.05 + 4.6 * Math.exp(-step / 7200) + 0.25 * Math.exp(-step / 60000);
   return (base + stageLift) * level * (1 + (random() + random() + random() - 1.5) * 0.09);
 }
@@ -56,15 +58,29 @@ export function metricsLine(plan: RunPlan, step: number, random: () => number, s
   const nan = plan.nanFrom !== undefined && step >= plan.nanFrom;
   const towards = plan.nanFrom === undefined ? 0 : Math.max(0, step - (plan.nanFrom - 4000)) / 4000;
   const loss = lossAt(step, level, random) * (1 + 0.9 * towards ** 4);
-  const spike = plan.spikeAt !== undefined && step >= plan.spikeAt && step < plan.spikeAt + 300 ? 1.9 * Math.exp(-(step - plan.spikeAt) / 120) : 0;
+  const spike =
+    plan.spikeAt !== undefined && step >= plan.spikeAt && step < plan.spikeAt + 300
+      ? 1.9 * Math.exp(-(step - plan.spikeAt) / 120)
+      : 0;
   const number = (value: number): number | string => (Number.isFinite(value) ? value : 'NaN');
   const warm = Math.min(1, step / 2000);
   const cosine = 0.5 * (1 + Math.cos((Math.PI * step) / (plan.maxSteps ?? 120000)));
   const stage = step < 24000 ? 0 : step < 72000 ? 1 : 2;
-  const tokens = 148000 * (stage === 0 ? 1.04 : 1) * (1 + (random() - 0.5) * 0.02) * (step % 12000 < (plan.every ?? 10) * 2 && step > 1000 ? 0.62 : 1);
+  const tokens =
+    148000 *
+    (stage === 0 ? 1.04 : 1) *
+    (1 + (random() - 0.5) * 0.02) *
+    (step % 12000 < (plan.every ?? 10) * 2 && step > 1000 ? 0.62 : 1);
   const metrics: Record<string, number | string> = {
     'loss/total': number(nan ? Number.NaN : loss + spike),
-    'loss/fidelity': number(nan ? Number.NaN : 0.4 + 0.6 * Math.exp(-step / 9000) + (stage > 0 ? 0.2 * (1 - Math.exp(-(step - 24000) / 20000)) : 0) + random() * 0.05),
+    'loss/fidelity': number(
+      nan
+        ? Number.NaN
+        : 0.4 +
+            0.6 * Math.exp(-step / 9000) +
+            (stage > 0 ? 0.2 * (1 - Math.exp(-(step - 24000) / 20000)) : 0) +
+            random() * 0.05,
+    ),
     'training/learning_rate': 3e-4 * warm * (step < 2000 ? 1 : cosine),
     'training/grad_norm': (0.6 + 1.8 * Math.exp(-step / 5000)) * (1 + (random() - 0.5) * 0.3) + spike * 1.6,
     'curriculum/stage_index': stage,
@@ -73,8 +89,10 @@ export function metricsLine(plan: RunPlan, step: number, random: () => number, s
     'throughput/steps_per_second': tokens / 48000,
   };
   for (const layer of [3, 7, 11]) {
-    metrics[`mlp_direct_loss/layer_${layer}`] = (0.1 + 0.5 * Math.exp(-step / (4000 + layer * 900))) * (1 + (random() - 0.5) * 0.1) * (1 + layer / 20);
-    metrics[`v_a_attention_similarity/layer_${layer}`] = (1 - Math.exp(-step / (9000 + layer * 1000))) * (0.93 - layer * 0.02) + (random() - 0.5) * 0.02;
+    metrics[`mlp_direct_loss/layer_${layer}`] =
+      (0.1 + 0.5 * Math.exp(-step / (4000 + layer * 900))) * (1 + (random() - 0.5) * 0.1) * (1 + layer / 20);
+    metrics[`v_a_attention_similarity/layer_${layer}`] =
+      (1 - Math.exp(-step / (9000 + layer * 1000))) * (0.93 - layer * 0.02) + (random() - 0.5) * 0.02;
     metrics[`regularization/layer_${layer}`] = 0.02 + random() * 0.004 + layer / 2000;
     metrics[`v_a_norm/layer_${layer}`] = 1 + layer / 10 + Math.log1p(step / 1000) * 0.1;
   }
@@ -126,7 +144,15 @@ export function makeRun(experiments: string, plan: RunPlan): Run {
     if (resume !== undefined && step > resume + 1500) {
       resumes.shift();
       segment += 1;
-      lines.push(JSON.stringify({ event: 'start', segment, resume_step: resume, changed: {}, time: BEGAN + step * SECONDS_A_STEP }) + '\n');
+      lines.push(
+        JSON.stringify({
+          event: 'start',
+          segment,
+          resume_step: resume,
+          changed: {},
+          time: BEGAN + step * SECONDS_A_STEP,
+        }) + '\n',
+      );
       step = resume + every;
     }
     lines.push(metricsLine(plan, step, random, segment));
@@ -142,8 +168,24 @@ export function makeRun(experiments: string, plan: RunPlan): Run {
     maxSteps: plan.maxSteps ?? 120000,
     stage: curriculum === null ? null : stageOf(plan.until).name,
     created: BEGAN,
-    parent: plan.parent === undefined ? null : { id: plan.parent.name, run: plan.parent.name, checkpoint: `checkpoint-${plan.parent.step}`, step: plan.parent.step },
-    config: { model_name: 'meta-llama/Llama-3.2-1B', train_layers: '3,7,11', np_rank: 256, learning_rate: 3e-4, gradient_clip: 1, warmup_steps: 2000, ...plan.config },
+    parent:
+      plan.parent === undefined
+        ? null
+        : {
+            id: plan.parent.name,
+            run: plan.parent.name,
+            checkpoint: `checkpoint-${plan.parent.step}`,
+            step: plan.parent.step,
+          },
+    config: {
+      model_name: 'meta-llama/Llama-3.2-1B',
+      train_layers: '3,7,11',
+      np_rank: 256,
+      learning_rate: 3e-4,
+      gradient_clip: 1,
+      warmup_steps: 2000,
+      ...plan.config,
+    },
     curriculum,
     process: null,
     exit: null,
@@ -177,8 +219,38 @@ export const FOCUSED: RunPlan = {
 export function makeWorkspace(experiments: string): Run[] {
   return [
     makeRun(experiments, FOCUSED),
-    makeRun(experiments, { name: 'curr-v3-lr-half', state: 'finished', from: 36000, until: 58000, seed: 2, level: 1.01, parent: { name: 'curr-v3', step: 36000 }, checkpointsEvery: 12000, config: { learning_rate: 1.5e-4, gradient_clip: 0.5 } }),
-    makeRun(experiments, { name: 'curr-v3-no-mix', state: 'failed', from: 24000, until: 41212, seed: 3, level: 1.06, nanFrom: 41000, parent: { name: 'curr-v3', step: 24000 }, checkpointsEvery: 12000, config: { curriculum_stages: 'teacher:24000,student:96000' } }),
-    makeRun(experiments, { name: 'curr-v2', state: 'finished', until: 88000, maxSteps: 88000, seed: 4, level: 1.05, checkpointsEvery: 22000, config: { np_rank: 128 } }),
+    makeRun(experiments, {
+      name: 'curr-v3-lr-half',
+      state: 'finished',
+      from: 36000,
+      until: 58000,
+      seed: 2,
+      level: 1.01,
+      parent: { name: 'curr-v3', step: 36000 },
+      checkpointsEvery: 12000,
+      config: { learning_rate: 1.5e-4, gradient_clip: 0.5 },
+    }),
+    makeRun(experiments, {
+      name: 'curr-v3-no-mix',
+      state: 'failed',
+      from: 24000,
+      until: 41212,
+      seed: 3,
+      level: 1.06,
+      nanFrom: 41000,
+      parent: { name: 'curr-v3', step: 24000 },
+      checkpointsEvery: 12000,
+      config: { curriculum_stages: 'teacher:24000,student:96000' },
+    }),
+    makeRun(experiments, {
+      name: 'curr-v2',
+      state: 'finished',
+      until: 88000,
+      maxSteps: 88000,
+      seed: 4,
+      level: 1.05,
+      checkpointsEvery: 22000,
+      config: { np_rank: 128 },
+    }),
   ];
 }

@@ -21,34 +21,50 @@ export interface Part {
   update(app: App): void;
 }
 
-/** Everything there is on the x axis, in its unit: from the first point to a little past the newest. */
-export function fullDomain(app: App): [number, number] {
-  const { known, look, curves } = app;
+/** First and last x of the curves of these runs; [∞, −∞] where they have no points. */
+function reach(app: App, paths: readonly string[]): [number, number] {
   let first = Number.POSITIVE_INFINITY;
   let last = Number.NEGATIVE_INFINITY;
-  for (const path of [known.run.path, ...look.overlay]) {
-    const x = curves.of(path, look.metric)?.x;
+  for (const path of paths) {
+    const x = app.curves.of(path, app.look.metric)?.x;
     if (x === undefined || x.length === 0) continue;
     first = Math.min(first, x[0] as number);
     last = Math.max(last, x[x.length - 1] as number);
   }
+  return [first, last];
+}
+
+/** What is shown while the user has not zoomed: the focused run, from its beginning to a little past its newest point. */
+export function followedDomain(app: App): [number, number] {
+  const { known, look } = app;
+  const [own, ownLast] = reach(app, [known.run.path]);
+  const [first, last] = own <= ownLast ? [own, ownLast] : reach(app, look.overlay);
   if (look.axis === 'time') {
     if (first > last) return [known.run.created, known.run.created + 60];
     return [first, last + Math.max(1, (last - first) * 0.05)];
   }
   const shift = look.axis === 'relative' ? known.run.origin : 0;
-  const step = (known.figures.step ?? known.run.step) - shift;
+  const newest = Math.max(last, (known.figures.step ?? known.run.step) - shift);
   const planned = known.run.maxSteps === null ? null : known.run.maxSteps - shift;
-  last = Math.max(last, step);
   // Some room ahead of a curve that moves, but none past the end of the plan.
-  const ahead = Math.max(1, last * 1.07);
-  const end = planned !== null && planned >= last ? Math.min(planned, ahead) : ahead;
-  return [Math.min(0, first), last <= 0 ? (planned ?? 100) : end];
+  const ahead = Math.max(1, newest * 1.07);
+  const end = planned !== null && planned >= newest ? Math.min(planned, ahead) : ahead;
+  return [Math.min(0, first), newest <= 0 ? (planned ?? 100) : end];
+}
+
+/** Everything there is to show: every run's curve, and the whole plan. */
+export function fullDomain(app: App): [number, number] {
+  const { known, look } = app;
+  const [from, until] = followedDomain(app);
+  const [first, last] = reach(app, [known.run.path, ...look.overlay]);
+  if (look.axis === 'time') return [Math.min(from, first), Math.max(until, last)];
+  const shift = look.axis === 'relative' ? known.run.origin : 0;
+  return [Math.min(from, first), Math.max(until, last, (known.run.maxSteps ?? 0) - shift)];
 }
 
 /** The window of every chart. */
 export function domainOf(app: App): [number, number] {
-  return app.look.range ?? fullDomain(app);
+  return app.look.range ?? followedDomain(app);
 }
 
 /** Where a step of the focused run is on the x axis; null where its time is not known. */

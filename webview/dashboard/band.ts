@@ -1,7 +1,7 @@
 /** The curriculum band: the whole plan from 0 to the last step, and the window of all charts on it. */
 import type { Stage } from '../../src/core/curriculum/curriculum';
 import { formatCount } from '../../src/core/format';
-import { domainOf, fullDomain, placeOf, stepAtPlace, type App, type Part } from './app';
+import { domainOf, placeOf, stepAtPlace, type App, type Part } from './app';
 import { visibleCheckpoints } from './chart/markers';
 import { capital, percent, shortStep } from './format';
 import { fill, h, s } from './ui/dom';
@@ -9,8 +9,15 @@ import { fill, h, s } from './ui/dom';
 const TOP = 18;
 const HEIGHT = 46;
 const BOTTOM = 16;
-/** About the width of a letter at 11 px: enough to decide what has room. */
-const LETTER = 6.1;
+
+const ruler = document.createElement('canvas').getContext('2d');
+
+/** Width of a text at the band's size, in pixels. */
+function widthOf(text: string, family: string, bold: boolean): number {
+  if (ruler === null) return text.length * 7;
+  ruler.font = `${bold ? 600 : 400} 11px ${family}`;
+  return ruler.measureText(text).width;
+}
 
 export class Band implements Part {
   readonly element: HTMLElement;
@@ -167,13 +174,13 @@ export class Band implements Part {
           ? Math.max(0, Math.min(right, taken[0]) - left - 8)
           : right - left;
     const name = capital(stage.name);
-    if (name.length * (LETTER + 0.6) > room) return;
+    if (this.widthOf(name, true) > room) return;
     svg.append(label(left, 12, `stage-name ${stage.name}`, name));
     const range = `${shortStep(stage.from)}–${shortStep(stage.until)}`;
     const share = `teacher ${percent(1 - stage.mixingRatio)}`;
-    const start = left + name.length * (LETTER + 0.6) + 8;
+    const start = left + this.widthOf(name, true) + 8;
     for (const text of [`${range} · ${share}`, range]) {
-      if (start + text.length * LETTER > left + room) continue;
+      if (start + this.widthOf(text, false) > left + room) continue;
       svg.append(label(start, 12, 'dim', text));
       return;
     }
@@ -182,7 +189,7 @@ export class Band implements Part {
   private drawNow(svg: SVGElement, at: number, text: string, width: number): [number, number] {
     const narrow = width < 480;
     const shown = narrow ? 'now' : text;
-    const half = (shown.length * (LETTER + 0.5)) / 2;
+    const half = this.widthOf(shown, true) / 2 + 1;
     const centre = Math.max(half, Math.min(width - half, at));
     svg.append(
       s('line', { class: 'now', x1: at, x2: at, y1: TOP - 2, y2: TOP + HEIGHT + 2 }),
@@ -190,6 +197,10 @@ export class Band implements Part {
       s('text', { class: 'now-label', x: centre, y: 12, 'text-anchor': 'middle' }, shown),
     );
     return [centre - half, centre + half];
+  }
+
+  private widthOf(text: string, bold: boolean): number {
+    return widthOf(text, this.app?.theme.font ?? 'sans-serif', bold);
   }
 
   private drawTicks(svg: SVGElement, stages: readonly Stage[], total: number, x: (step: number) => number): void {
@@ -287,9 +298,8 @@ export class Band implements Part {
     const moved = Math.max(0, Math.min(total, step));
     const [from, until] =
       side === 0 ? [Math.min(moved, window[1] - least), window[1]] : [window[0], Math.max(moved, window[0] + least)];
-    const full = fullDomain(app);
     const range: [number, number] = [placeOf(app, from, null) ?? from, placeOf(app, until, null) ?? until];
-    this.show(range[0] <= full[0] && Math.abs(range[1] - full[1]) < least ? null : range);
+    this.show(range);
     const handles = this.box.querySelectorAll<HTMLElement>('.handle');
     const width = this.box.clientWidth;
     for (const [index, value] of [from, until].entries()) {

@@ -1,11 +1,14 @@
 /** The curves that the page holds: what the host sent, as columns. */
 import type { Curve, CurvesMessage, PointsMessage } from '../../src/protocol';
+import { numberOf } from './format';
 
 export interface Columns {
   x: Float64Array;
   low: Float32Array;
   high: Float32Array;
   line: Float32Array;
+  /** The line's newest value, whatever the window; null where there is none. */
+  last: number | null;
 }
 
 function columns(curve: Curve): Columns {
@@ -14,6 +17,7 @@ function columns(curve: Curve): Columns {
     low: new Float32Array(curve.low),
     high: new Float32Array(curve.high),
     line: new Float32Array(curve.line),
+    last: numberOf(curve.last),
   };
 }
 
@@ -50,6 +54,7 @@ export class CurveStore {
               low: joined(before.low, fresh.low),
               high: joined(before.high, fresh.high),
               line: joined(before.line, fresh.line),
+              last: fresh.last,
             },
       );
     }
@@ -63,16 +68,6 @@ export class CurveStore {
   clear(): void {
     this.byKey.clear();
   }
-}
-
-/** The newest value of a column that is a number; NaN where there is none. */
-export function newest(values: Float32Array | undefined): number {
-  if (values === undefined) return Number.NaN;
-  for (let index = values.length - 1; index >= 0; index -= 1) {
-    const value = values[index] as number;
-    if (!Number.isNaN(value)) return value;
-  }
-  return Number.NaN;
 }
 
 /** Index of the last x ≤ `target`; -1 before the first. */

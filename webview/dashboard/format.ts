@@ -10,7 +10,10 @@ export function numberOf(figure: Figure | undefined): number | null {
 /** "–" where nothing is known. */
 export function figureText(figure: Figure | undefined): string {
   const value = numberOf(figure);
-  return value === null ? '–' : formatValue(value);
+  if (value === null) return '–';
+  const size = Math.abs(value);
+  // As many digits every time: a figure that changes several times a second should not change its width.
+  return Number.isFinite(value) && size >= 1e-3 && size < 1e4 ? value.toPrecision(4) : formatValue(value);
 }
 
 /** 24000 → "24k", 1250 → "1,250", 1500000 → "1.5M": what a tick has room for. */

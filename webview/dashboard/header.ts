@@ -98,7 +98,6 @@ export class Header implements Part {
         this.state,
         this.stage,
         this.about,
-        h('span', { class: 'grow' }),
         h(
           'div',
           { class: 'actions' },

@@ -197,7 +197,7 @@ class Dashboard {
     const { look } = this;
     const width = this.chart.width;
     const run = app.known.run.path;
-    const smoothing = smoothingOf(look.smooth);
+    const smoothing = look.smooth === null ? app.known.figures.smoothing : smoothingOf(look.smooth);
     const curves = [
       ...[run, ...look.overlay].map((path) => ({ run: path, metric: look.metric, smoothing, width })),
       ...this.small.watched.map(({ metric, width: small }) => ({ run, metric, smoothing: 0, width: small })),

@@ -7,8 +7,8 @@ export interface Look {
   run: string;
   metric: string;
   axis: XAxis;
-  /** 0…100 on the slider; see `smoothingOf`. */
-  smooth: number;
+  /** 0…100 on the slider, see `smoothingOf`; null: as suits the number of points. */
+  smooth: number | null;
   logY: boolean;
   band: boolean;
   clip: boolean;
@@ -39,7 +39,7 @@ export function startLook(): Look {
     run: '',
     metric: LOSS,
     axis: 'step',
-    smooth: 33,
+    smooth: null,
     logY: true,
     band: true,
     clip: false,
@@ -53,6 +53,11 @@ export function startLook(): Look {
 /** Weight of the past for a place on the slider: 0 at 0, 0.9 at 33, 0.99 at 67, 0.999 at 100, so that each stretch smooths as much more. */
 export function smoothingOf(place: number): number {
   return place <= 0 ? 0 : 1 - 10 ** (-place / (100 / 3));
+}
+
+/** The place on the slider for a weight: the inverse of `smoothingOf`. */
+export function placeOfSmoothing(smoothing: number): number {
+  return smoothing <= 0 ? 0 : Math.min(100, Math.round(-Math.log10(1 - smoothing) * (100 / 3)));
 }
 
 /** The kept state, taken field by field: an older version may have written it. */

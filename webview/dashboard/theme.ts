@@ -28,9 +28,19 @@ const DASHES: readonly (readonly number[])[] = [
   [12, 4],
 ];
 
+const solver = document.createElement('canvas').getContext('2d');
+
+/** A colour as a canvas and an SVG outside this page understand it; `other` where it is none. */
+function plain(color: string, other: string): string {
+  if (solver === null || color === '') return other;
+  solver.fillStyle = other;
+  solver.fillStyle = color;
+  return solver.fillStyle;
+}
+
 export function readTheme(): Theme {
   const style = getComputedStyle(document.body);
-  const color = (name: string): string => style.getPropertyValue(`--npt-${name}`).trim() || style.color;
+  const color = (name: string): string => plain(style.getPropertyValue(`--npt-${name}`).trim(), style.color);
   const contrast = document.body.classList.contains('vscode-high-contrast');
   return {
     font: style.fontFamily,

@@ -1,7 +1,7 @@
 /** How the large chart is drawn: metric, axis, smoothing, and what is on it. */
 import type { XAxis } from '../../src/core/metrics/trace';
 import type { App, Part } from './app';
-import { smoothingOf } from './state';
+import { placeOfSmoothing, smoothingOf } from './state';
 import { checkbox, dropdown, iconButton, slider } from './ui/controls';
 import { h } from './ui/dom';
 
@@ -88,9 +88,10 @@ export class Toolbar implements Part {
       axes.filter(([axis]) => axis !== 'time' || known.hasTimes).map(([value, label]) => ({ value, label })),
       look.axis,
     );
-    const smoothing = smoothingOf(look.smooth);
+    const smoothing = look.smooth === null ? known.figures.smoothing : smoothingOf(look.smooth);
+    const place = look.smooth ?? placeOfSmoothing(smoothing);
     this.smooth.set(
-      look.smooth,
+      place,
       smoothing === 0 ? 'no smoothing' : `average over about ${Math.round(1 / (1 - smoothing))} points`,
     );
     this.logY.set(look.logY);

@@ -11,6 +11,7 @@ export interface Stretch {
 export class JoinedSeries {
   readonly series = new Series();
   private stamps = '';
+  private sources: readonly (Series | undefined)[] = [];
   private own = 0;
 
   /** Brings `series` up to date with the stretches, oldest first. */
@@ -23,8 +24,11 @@ export class JoinedSeries {
         return `${stretch.series.revision}:${stretch.until}:${length}`;
       })
       .join(' ');
-    if (stamps !== this.stamps) {
+    const sources = stretches.map((stretch) => stretch.series);
+    // A file that was replaced is read into other series, which may well look the same by their figures.
+    if (stamps !== this.stamps || sources.some((source, index) => source !== this.sources[index])) {
       this.stamps = stamps;
+      this.sources = sources;
       this.series.cutAfter(Number.NEGATIVE_INFINITY);
       for (const stretch of stretches.slice(0, -1)) {
         if (stretch.series !== undefined)

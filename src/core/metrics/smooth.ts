@@ -35,11 +35,12 @@ export function extendEma(
   }
 }
 
-/** The average after the last point; NaN for a series without finite values. */
-export function lastEma(values: Float64Array, smoothing: number): number {
-  const state = emaStart();
-  extendEma(values, 0, smoothing, state, new Float64Array(values.length));
-  return state.weight === 0 ? Number.NaN : state.mean / state.weight;
+const AVERAGED = [3, 5, 10, 20, 50, 100];
+
+/** A smoothing that suits a series of so many points: about a sixtieth of them averaged, in steps so that a growing one changes it seldom. */
+export function autoSmoothing(points: number): number {
+  const averaged = AVERAGED.filter((each) => each <= points / 60).at(-1) ?? 3;
+  return 1 - 1 / averaged;
 }
 
 /** Least-squares slope (value per step) over the last `points` finite points; NaN with fewer than three. */

@@ -2,6 +2,7 @@
 import type { Series } from '../../core/metrics/series';
 import { Trace, type TraceView, type XAxis } from '../../core/metrics/trace';
 import type { Curve, CurvesMessage, PointsMessage, WatchMessage, WatchedCurve } from '../../protocol';
+import { figure } from './facts';
 
 /** Where curves come from: a run's series (of its lineage, for the focused run) and the step that its relative axis starts at. */
 export interface CurveSource {
@@ -23,14 +24,17 @@ function buffer(values: Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>): 
   return values.slice().buffer;
 }
 
-function curveMessage(curve: WatchedCurve, view: TraceView): Curve {
+function curveMessage(curve: WatchedCurve, view: TraceView, trace: Trace | undefined): Curve {
+  const { run, metric } = curve;
+  const newest = trace === undefined || trace.series.length === 0 ? null : trace.series.lastValue;
   return {
-    run: curve.run,
-    metric: curve.metric,
+    run,
+    metric,
     x: buffer(view.x),
     low: buffer(view.low),
     high: buffer(view.high),
     line: buffer(view.line),
+    last: figure(newest !== null && Number.isFinite(newest) ? trace?.lastLine : newest),
   };
 }
 
@@ -39,7 +43,7 @@ export class WatchedCurves {
   private axis: XAxis = 'step';
   private range: readonly [number, number] | null = null;
   private watched: Watched[] = [];
-  private readonly traces = new Map<Series, Map<number, Trace>>();
+  private readonly traces = new WeakMap<Series, Map<number, Trace>>();
 
   constructor(private readonly source: CurveSource) {}
 
@@ -90,7 +94,7 @@ export class WatchedCurves {
       }
       if (grown <= 0 || this.endsBefore(series, entry)) continue;
       const view = entry.trace.tail(this.axis, this.source.origin(entry.curve.run), entry.sent);
-      points.push(curveMessage(entry.curve, view));
+      points.push(curveMessage(entry.curve, view, entry.trace));
       entry.sent = series.length;
       entry.appended += grown;
     }
@@ -118,6 +122,6 @@ export class WatchedCurves {
     const window = { axis: this.axis, origin: this.source.origin(curve.run), range: this.range, width: curve.width };
     const nothing = new Float32Array(0);
     const view = entry.trace?.view(window) ?? { x: new Float64Array(0), low: nothing, high: nothing, line: nothing };
-    return curveMessage(curve, view);
+    return curveMessage(curve, view, entry.trace);
   }
 }

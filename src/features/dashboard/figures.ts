@@ -10,8 +10,6 @@ import type { Trace } from '../../core/metrics/trace';
 import type { AlertFacts, Figures } from '../../protocol';
 import { figure, newestStep, timeAt } from './facts';
 
-/** Smoothing behind the header's loss and slope: about the last ten logged points. */
-export const HEADER_SMOOTHING = 0.9;
 /** Points behind the slope; a tenth of the run where that is more. */
 const SLOPE_POINTS = 20;
 
@@ -35,7 +33,7 @@ function phaseOf(run: Run, step: number | null): string | null {
   return step < warmup ? 'warm-up' : 'cosine';
 }
 
-/** `loss` is the trace of loss/total with HEADER_SMOOTHING (of the lineage, so that a fresh branch has a past). */
+/** `loss` is the smoothed trace of loss/total (of the lineage, so that a fresh branch has a past). */
 export function figuresOf(run: Run, log: MetricsLog, loss: Trace): Figures {
   const { series } = log;
   const step = newestStep(run, log);
@@ -58,6 +56,7 @@ export function figuresOf(run: Run, log: MetricsLog, loss: Trace): Figures {
     step,
     // The average skips what is not finite, but a run whose newest loss is NaN is at NaN.
     loss: figure(latest !== null && !Number.isFinite(latest) ? latest : Number.isNaN(smoothed) ? null : smoothed),
+    smoothing: loss.smoothing,
     slope: figure(nanToNull(recentSlope(total.steps, total.values, points))),
     evalLoss: figure(last(evaluated)),
     bestEvalLoss: figure(bestEval.value),

@@ -6,6 +6,7 @@ import { watch, type FSWatcher } from 'node:fs';
 import type { Run } from '../../core/experiment/model';
 import { JoinedSeries } from '../../core/metrics/joined';
 import { Series } from '../../core/metrics/series';
+import { autoSmoothing } from '../../core/metrics/smooth';
 import { MetricsTail } from '../../core/metrics/tail';
 import { Disposable } from '../../platform/disposable';
 import {
@@ -17,7 +18,7 @@ import {
 } from '../../protocol';
 import { WatchedCurves } from './curves';
 import { ancestorsOf, differenceOf, factsOf, summaryOf } from './facts';
-import { alertsOf, figuresOf, HEADER_SMOOTHING } from './figures';
+import { alertsOf, figuresOf } from './figures';
 
 /** What a session needs from around it. */
 export interface SessionHost {
@@ -276,7 +277,8 @@ export class DashboardSession extends Disposable {
   }
 
   private lossTrace(): ReturnType<WatchedCurves['trace']> {
-    return this.curves.trace(this.seriesOf(this.path, 'loss/total') ?? this.noPoints, HEADER_SMOOTHING);
+    const loss = this.seriesOf(this.path, 'loss/total') ?? this.noPoints;
+    return this.curves.trace(loss, autoSmoothing(loss.length));
   }
 
   private async pollAll(paths: ReadonlySet<string>): Promise<boolean> {

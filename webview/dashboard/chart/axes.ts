@@ -4,6 +4,7 @@ import type { XAxis } from '../../../src/core/metrics/trace';
 import { shortStep } from '../format';
 import type { Theme } from '../theme';
 
+const FINE_MARKS = [1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 8, 9];
 const LOG_MARKS = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8];
 
 /** Ticks on a logarithmic axis: round numbers, few enough to read, also where the axis spans much less than a decade. */
@@ -11,7 +12,7 @@ export function logTicks(min: number, max: number, most: number): number[] {
   const decades = Math.log10(max / min);
   if (!(decades > 0) || !Number.isFinite(decades)) return [];
   if (decades < 0.15) return linearTicks(min, max, most);
-  for (const marks of [LOG_MARKS, [1, 2, 3, 4, 5, 6, 8], [1, 2, 3, 5], [1, 2, 5], [1, 3], [1]]) {
+  for (const marks of [FINE_MARKS, LOG_MARKS, [1, 2, 3, 4, 5, 6, 8], [1, 2, 3, 5], [1, 2, 5], [1, 3], [1]]) {
     const ticks: number[] = [];
     for (let power = Math.floor(Math.log10(min)); power <= Math.ceil(Math.log10(max)); power += 1) {
       for (const mark of marks) {
@@ -80,6 +81,8 @@ export function yAxisOptions(theme: Theme, log: () => boolean, size: number, pix
     size,
     gap: 5,
     splits: (u, _index, min, max) => {
+      // An axis of nothing has no figures.
+      if (u.data.slice(1).every((column) => column.length === 0)) return [];
       const most = Math.max(2, Math.floor(u.bbox.height / uPlotRatio() / pixelsPerTick));
       return log() ? logTicks(min, max, most) : linearTicks(min, max, most);
     },

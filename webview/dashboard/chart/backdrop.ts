@@ -1,6 +1,6 @@
 /** What lies behind and over the curves on the canvas: stage tints, boundaries and names, now, spikes and NaNs. */
 import type uPlot from 'uplot';
-import { placeOf, stageStretches, type App } from '../app';
+import { placeOf, stageStretches, strokeOf, type App } from '../app';
 import { indexAt, type Columns } from '../curves';
 import { tickText } from './axes';
 
@@ -107,19 +107,14 @@ export function drawMarks(u: uPlot, app: App, curve: Columns | undefined): void 
     const at = Number.isNaN(height) ? area.top + 30 * unit : u.valToPos(height, 'y', true);
     const y = Math.min(area.bottom - 6 * unit, Math.max(area.top + 34 * unit, at));
     ctx.fillStyle = ctx.strokeStyle = alert.kind === 'spike' ? app.theme.error : app.theme.nan;
-    ctx.beginPath();
     if (alert.kind === 'spike') {
+      ctx.beginPath();
       ctx.moveTo(x - 4.5 * unit, y - 12 * unit);
       ctx.lineTo(x + 4.5 * unit, y - 12 * unit);
       ctx.lineTo(x, y - 5 * unit);
       ctx.fill();
     } else {
-      ctx.lineWidth = 1.75 * unit;
-      for (const side of [-1, 1]) {
-        ctx.moveTo(x - 4 * unit, y - 4 * side * unit);
-        ctx.lineTo(x + 4 * unit, y + 4 * side * unit);
-      }
-      ctx.stroke();
+      drawCross(ctx, x, y, unit);
     }
     if (!labelHere) continue;
     const height2 = Number((alert.value ?? 0).toPrecision(2));
@@ -134,6 +129,40 @@ export function drawMarks(u: uPlot, app: App, curve: Columns | undefined): void 
     );
   }
   ctx.restore();
+}
+
+/** A run drawn over the focused one that ended in NaN: a cross in its colour where its line ends. */
+export function drawEndings(u: uPlot, app: App): void {
+  const area = areaOf(u);
+  const { ctx } = u;
+  ctx.save();
+  for (const path of app.look.overlay) {
+    const curve = app.curves.of(path, app.look.metric);
+    const last = curve === undefined ? -1 : curve.line.length - 1;
+    if (curve === undefined || last < 1 || !Number.isNaN(curve.line[last])) continue;
+    let index = last;
+    while (index > 0 && Number.isNaN(curve.line[index])) index -= 1;
+    const x = u.valToPos(curve.x[index] as number, 'x', true);
+    const y = u.valToPos(curve.line[index] as number, 'y', true);
+    if (!(x >= area.left && x <= area.right && y >= area.top && y <= area.bottom)) continue;
+    ctx.strokeStyle = ctx.fillStyle = strokeOf(app, path).color;
+    drawCross(ctx, x, y, area.ratio);
+    ctx.font = `600 ${11 * area.ratio}px ${app.theme.font}`;
+    ctx.textAlign = 'left';
+    ctx.textBaseline = 'middle';
+    ctx.fillText('NaN', x + 9 * area.ratio, y);
+  }
+  ctx.restore();
+}
+
+function drawCross(ctx: CanvasRenderingContext2D, x: number, y: number, unit: number): void {
+  ctx.lineWidth = 1.75 * unit;
+  ctx.beginPath();
+  for (const side of [-1, 1]) {
+    ctx.moveTo(x - 4 * unit, y - 4 * side * unit);
+    ctx.lineTo(x + 4 * unit, y + 4 * side * unit);
+  }
+  ctx.stroke();
 }
 
 /** The highest of the points at and next to a place: in a bucket the peak is at either end. */

@@ -2,6 +2,9 @@
 import uPlot from 'uplot';
 import { indexAt, type Columns } from '../curves';
 
+/** To either side. */
+const ENVELOPE_PIXELS = 2;
+
 type Column = (number | null | undefined)[];
 
 function withGaps(values: Float32Array, positive: boolean): Column {
@@ -11,6 +14,33 @@ function withGaps(values: Float32Array, positive: boolean): Column {
 export interface Drawn {
   readonly curve: Columns;
   readonly columns: readonly ('low' | 'high' | 'line')[];
+}
+
+/**
+ * The band's edges over a few pixels each: where points are about as dense as pixels, the lowest and highest of two neighbours is
+ * no band but noise. Widens nothing where points are far apart, and loses no extreme.
+ */
+export function envelope(curve: Columns, from: number, until: number, pixels: number): Columns {
+  const reach = ((until - from) / Math.max(1, pixels)) * ENVELOPE_PIXELS;
+  const { x } = curve;
+  const low = new Float32Array(x.length);
+  const high = new Float32Array(x.length);
+  let start = 0;
+  let end = 0;
+  for (let index = 0; index < x.length; index += 1) {
+    const place = x[index] as number;
+    while ((x[start] as number) < place - reach) start += 1;
+    while (end < x.length && (x[end] as number) <= place + reach) end += 1;
+    let least = curve.low[index] as number;
+    let most = curve.high[index] as number;
+    for (let near = start; near < end; near += 1) {
+      if ((curve.low[near] as number) < least) least = curve.low[near] as number;
+      if ((curve.high[near] as number) > most) most = curve.high[near] as number;
+    }
+    low[index] = least;
+    high[index] = most;
+  }
+  return { ...curve, low, high };
 }
 
 /** `positive`: a logarithmic axis, where nothing at or below zero has a place. */

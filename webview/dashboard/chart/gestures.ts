@@ -13,11 +13,11 @@ export interface Window {
 /** At most 200 times closer than everything. */
 const CLOSEST = 200;
 
-function clamped(range: [number, number], window: Window): [number, number] | null {
+function clamped(range: [number, number], window: Window): [number, number] {
   const [start, end] = window.full();
   const whole = end - start;
   let width = range[1] - range[0];
-  if (width >= whole * 0.999) return null;
+  if (width >= whole) return [start, end];
   width = Math.max(width, whole / CLOSEST);
   const middle = (range[0] + range[1]) / 2;
   const from = Math.min(Math.max(middle - width / 2, start), end - width);

@@ -6,8 +6,8 @@ import { lineAt } from '../curves';
 import { capital, shortStep } from '../format';
 import { h, setText } from '../ui/dom';
 import { airy, xAxisOptions, yAxisOptions } from './axes';
-import { drawBoundaries, drawMarks, drawTints } from './backdrop';
-import { aligned, extremes, withoutOutliers, type Drawn } from './data';
+import { drawBoundaries, drawEndings, drawMarks, drawTints } from './backdrop';
+import { aligned, envelope, extremes, withoutOutliers, type Drawn } from './data';
 import { chartKey, zoomingCursor, zoomingHooks, type Window } from './gestures';
 import { Markers } from './markers';
 
@@ -19,7 +19,7 @@ export const SYNC_KEY = 'npt-dashboard';
 export class MainChart implements Part {
   readonly element: HTMLElement;
   private readonly plotBox = h('div', { class: 'plot', tabindex: 0, role: 'group' });
-  private readonly readout = h('div', { class: 'readout', 'aria-hidden': 'true' });
+  private readonly readout = h('div', { class: 'readout', 'aria-hidden': 'true', hidden: true });
   private readonly empty = h('div', { class: 'empty' });
   private readonly markers: Markers;
   private plot: uPlot | undefined;
@@ -85,7 +85,10 @@ export class MainChart implements Part {
     const { look, known, curves } = app;
     const focused = curves.of(known.run.path, look.metric);
     const list: Drawn[] = [];
-    if (focused !== undefined && look.band) list.push({ curve: focused, columns: ['high', 'low'] });
+    if (focused !== undefined && look.band) {
+      const [from, until] = domainOf(app);
+      list.push({ curve: envelope(focused, from, until, this.plotBox.clientWidth), columns: ['high', 'low'] });
+    }
     for (const path of look.overlay) {
       const curve = curves.of(path, look.metric);
       if (curve !== undefined) list.push({ curve, columns: ['line'] });
@@ -127,7 +130,7 @@ export class MainChart implements Part {
       {
         width: Math.max(120, this.plotBox.clientWidth),
         height: Math.max(120, this.plotBox.clientHeight),
-        padding: [4, 8, 0, 0],
+        padding: [4, 14, 0, 0],
         legend: { show: false },
         focus: { alpha: 1 },
         series,
@@ -171,6 +174,7 @@ export class MainChart implements Part {
     if (this.app === undefined) return;
     const focused = this.app.curves.of(this.app.known.run.path, this.app.look.metric);
     drawBoundaries(u, this.app, true);
+    drawEndings(u, this.app);
     drawMarks(u, this.app, this.app.look.metric.includes('loss') ? focused : undefined);
     this.markers.update(this.app, u, focused);
   }

@@ -2,7 +2,6 @@
 import uPlot from 'uplot';
 import { formatBytes, formatValue } from '../../../src/core/format';
 import { domainOf, type App, type Part } from '../app';
-import { newest } from '../curves';
 import { compact } from '../format';
 import { h, setText } from '../ui/dom';
 import { airy, xAxisOptions, yAxisOptions } from './axes';
@@ -79,7 +78,9 @@ export function arrange(metrics: readonly string[], main: string): { first: Card
 function valueText(key: string, value: number): string {
   if (Number.isNaN(value)) return '–';
   if (key.includes('bytes')) return formatBytes(value);
-  return key.startsWith('throughput/') ? compact(value) : formatValue(value);
+  return key.startsWith('throughput/')
+    ? compact(value)
+    : formatValue(Number(value.toPrecision(key.includes('loss') ? 4 : 3)));
 }
 
 export class SmallChart implements Part {
@@ -161,7 +162,7 @@ export class SmallChart implements Part {
       });
     }
     const line = curves[0]?.line;
-    const last = line === undefined || line.length === 0 ? Number.NaN : newest(line);
+    const last = curves[0]?.last ?? Number.NaN;
     setText(this.value, layered ? '' : valueText(this.card.key, last));
     const before =
       line !== undefined && line.length > 1 && this.card.key.startsWith('eval')
@@ -201,13 +202,13 @@ export class SmallChart implements Part {
       });
     }
     const bytes = this.card.key.includes('bytes');
-    const yAxis = yAxisOptions(theme, () => false, 40, 30);
+    const yAxis = yAxisOptions(theme, () => false, 40, 24);
     const format = yAxis.values;
     this.plot = new uPlot(
       {
         width: Math.max(80, this.plotBox.clientWidth),
         height: Math.max(50, this.plotBox.clientHeight),
-        padding: [3, 6, 0, 0],
+        padding: [6, 10, 0, 0],
         legend: { show: false },
         series,
         scales: {

@@ -2,8 +2,8 @@
 import { formatValue } from '../../../src/core/format';
 import type { RunSummary } from '../../../src/protocol';
 import { strokeOf, type App, type Part } from '../app';
-import { newest } from '../curves';
 import { numberOf, shortStep } from '../format';
+import { LOSS } from '../state';
 import { button, checkbox, type CheckboxControl } from '../ui/controls';
 import { fill, h, s, setText } from '../ui/dom';
 
@@ -99,15 +99,9 @@ export class Runs implements Part {
     setText(row.name, run.name);
     row.name.title = focused ? run.path : `Open the dashboard of ${run.name}`;
     setText(row.about, aboutText(run));
-    const line = on ? app.curves.of(run.path, app.look.metric)?.line : undefined;
-    const last = line === undefined || line.length === 0 ? null : (line[line.length - 1] as number);
-    const logged = app.look.metric === 'loss/total' ? numberOf(run.loss) : null;
-    const value =
-      logged !== null && !Number.isFinite(logged)
-        ? Number.NaN
-        : line !== undefined && last !== null && !Number.isNaN(last)
-          ? newest(line)
-          : logged;
+    row.about.title = `${run.state} at step ${run.step.toLocaleString('en-US')}${run.stage === null ? '' : `, ${run.stage}`}`;
+    const last = on ? (app.curves.of(run.path, app.look.metric)?.last ?? null) : null;
+    const value = last ?? (app.look.metric === LOSS ? numberOf(run.loss) : null);
     setText(row.value, value === null ? '–' : formatValue(value));
     row.value.classList.toggle('bad', value !== null && !Number.isFinite(value));
     return row;
@@ -140,7 +134,6 @@ export class Runs implements Part {
 
 function aboutText(run: RunSummary): string {
   const from = run.parentName === null ? null : `branched @${shortStep(run.origin)}`;
-  return [from, run.state, run.state === 'finished' ? null : run.stage, `step ${shortStep(run.step)}`]
-    .filter((part) => part !== null)
-    .join(' · ');
+  const where = from === null ? `step ${shortStep(run.step)}` : null;
+  return [from, run.state, run.state === 'training' ? run.stage : where].filter((part) => part !== null).join(' · ');
 }
