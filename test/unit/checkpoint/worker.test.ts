@@ -1,0 +1,132 @@
+/** The worker thread and its client: the bundle as the extension ships it. */
+import { buildSync } from 'esbuild';
+import assert from 'node:assert/strict';
+import { truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { CheckpointPathError } from '../../../src/core/checkpoint/validate';
+import { CheckpointWorker } from '../../../src/core/checkpoint/workerClient';
+import { CHECKPOINTS, pickle, text, torchEntries, Workbench, zip } from './fixtures';
+
+describe('CheckpointWorker', () => {
+  const bench = new Workbench();
+  let script = '';
+  let worker: CheckpointWorker;
+
+  before(() => {
+    script = join(bench.root, 'worker.js');
+    buildSync({
+      entryPoints: [join(__dirname, '../../../src/core/checkpoint/worker.ts')],
+      outfile: script,
+      bundle: true,
+      platform: 'node',
+      target: 'node20',
+      format: 'cjs',
+      external: ['onnxruntime-node'],
+      logLevel: 'error',
+    });
+  });
+  beforeEach(() => {
+    worker = new CheckpointWorker(script);
+  });
+  afterEach(() => {
+    worker.dispose();
+  });
+  after(() => {
+    bench.dispose();
+  });
+
+  /** A torch file with a float tensor of `megabytes`. */
+  function large(megabytes: number): string {
+    const numel = megabytes * 262_144;
+    const values = pickle(
+      '\x80\x02}',
+      text('w'),
+      'ctorch._utils\n_rebuild_tensor_v2\n',
+      '((',
+      text('storage'),
+      'ctorch\nFloatStorage\n',
+      text('0'),
+      text('cpu'),
+      `I${numel}\n`,
+      `tQK\x00I${numel}\n\x85K\x01\x85\x89ccollections\nOrderedDict\n)RtRs.`,
+    );
+    return bench.file('large.pt', zip(torchEntries(values, { 0: Buffer.alloc(numel * 4, 1) })));
+  }
+
+  it('validates as the core does', async () => {
+    const report = await worker.validate(bench.copy(CHECKPOINTS.oursDual), {});
+    assert.equal(report.verdict, 'valid');
+    assert.equal(report.step, 30);
+    assert.equal((await worker.validate(bench.copy(CHECKPOINTS.field), { level: 'files' })).level, 'files');
+  });
+
+  it('answers many at once, each with its own', async () => {
+    const damaged = bench.copy(CHECKPOINTS.field);
+    truncateSync(join(damaged, 'npt_weights.pt'), 200);
+    bench.age(damaged);
+    const reports = await Promise.all([
+      worker.validate(damaged, {}),
+      worker.validate(bench.copy(CHECKPOINTS.field), {}),
+      worker.validate(damaged, {}),
+    ]);
+    assert.deepEqual(
+      reports.map((report) => report.verdict),
+      ['invalid', 'valid', 'invalid'],
+    );
+  });
+
+  it('says that a path leads nowhere, and goes on', async () => {
+    await assert.rejects(worker.validate(join(bench.root, 'nowhere'), {}), CheckpointPathError);
+    assert.equal((await worker.validate(bench.copy(CHECKPOINTS.field), {})).verdict, 'valid');
+  });
+
+  it('tells progress and leaves the caller’s thread free', async () => {
+    const path = large(150);
+    let longest = 0;
+    let last = performance.now();
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 2);
+    const told: number[] = [];
+    const report = await worker.validate(path, { onProgress: (done, total) => told.push(done / total) });
+    clearInterval(timer);
+    assert.equal(report.verdict, 'valid', JSON.stringify(report.findings));
+    assert.equal(told.at(-1), 1);
+    assert.ok(longest < 50, `the thread was held for ${longest} ms`);
+  });
+
+  it('stops when cancelled, with the caller’s reason, and serves the next', async () => {
+    const path = large(150);
+    const controller = new AbortController();
+    const reason = new Error('not wanted any more');
+    const cancelled = worker.validate(path, {
+      signal: controller.signal,
+      onProgress: () => {
+        controller.abort(reason);
+      },
+    });
+    await assert.rejects(cancelled, reason);
+    const before = new AbortController();
+    before.abort(reason);
+    await assert.rejects(worker.validate(path, { signal: before.signal }), reason);
+    assert.equal((await worker.validate(bench.copy(CHECKPOINTS.field), {})).verdict, 'valid');
+  });
+
+  it('rejects what is under way when it is disposed, and everything after', async () => {
+    const pending = worker.validate(bench.copy(CHECKPOINTS.field), {});
+    worker.dispose();
+    await assert.rejects(pending, /has ended/);
+    await assert.rejects(worker.validate('x', {}), /has ended/);
+  });
+
+  it('survives a worker that dies', async () => {
+    const dying = join(bench.root, 'dying.js');
+    writeFileSync(dying, 'require("node:worker_threads").parentPort.on("message", () => process.exit(3));');
+    const client = new CheckpointWorker(dying);
+    await assert.rejects(client.validate('x', {}), /ended with code 3/);
+    await assert.rejects(client.validate('x', {}), /ended with code 3/);
+    client.dispose();
+  });
+});
