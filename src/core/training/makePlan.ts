@@ -207,10 +207,12 @@ function curriculumOf(planned: readonly PlannedArgument[], source: PlanSource): 
 function argvOf(draft: PlanDraft, changed: ReadonlyMap<string, unknown>): string[] {
   const { request, source, cwd, kind, run } = draft;
   const passed = new Map(changed);
-  // Our trainer reads its own checkpoints' arguments itself; of other trainers' it has only seven, and not the layers.
+  // Our trainer reads its own checkpoints' arguments itself. Of other trainers' config.json it knows at most seven, under
+  // their names; the rest is in their tensors and their run (contract section 7): all that was found is passed.
   if (source.foreign) {
     for (const item of draft.arguments) {
-      if (item.source === 'tensors' || item.source === 'run') passed.set(item.name, item.value);
+      const byDefault = valueText(item.value) === valueText(findArgument(item.name)?.default);
+      if (item.source !== 'default' && !byDefault) passed.set(item.name, item.value);
     }
   }
   const words = [...passed].flatMap(([name, value]) => argvOfArgument(findArgument(name), value));

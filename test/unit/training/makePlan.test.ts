@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { makePlan, makePlans, type PlanRequest } from '../../../src/core/training/makePlan';
 import type { Plan } from '../../../src/core/training/plan';
+import { scanWorkspace } from '../../../src/core/experiment/scan';
 import { procStat, thisHost } from '../../../src/core/training/runningProcess';
 import { FixtureWorkspace } from '../experiment/fixtureWorkspace';
 
@@ -259,5 +260,72 @@ describe('plans', () => {
     assert.equal(made.run, path.join(elsewhere, 'demo'));
     const outside = await plan({ workspaceRoot: path.join(ws.root, 'scripts') });
     assert.ok(path.isAbsolute(outside.argv[3]!));
+  });
+
+  describe("of other trainers' checkpoints", () => {
+    const FIXTURES = path.resolve(__dirname, '../../fixtures/checkpoints');
+
+    function theirs(fixture: string, name: string, config?: object): string {
+      const at = path.join(ws.experiments, 'theirs/checkpoints', name);
+      fs.cpSync(path.join(FIXTURES, fixture, name), at, { recursive: true });
+      if (config !== undefined) ws.write('theirs/config.json', config);
+      return at;
+    }
+
+    it('takes layers, curriculum and rank from the tensors, not from what the run says', async () => {
+      const checkpoint = theirs('field', 'checkpoint-24000', { np_rank: 64, weight_decay: 0.1, warmup_steps: 1000 });
+      const made = await plan({ checkpoint });
+      assert.deepEqual(made.errors, []);
+      assert.deepEqual([made.kind, made.startStep, made.stageAtStart], ['resume', 24000, 'mixed']);
+      const found = new Map(made.arguments.map((a) => [a.name, [a.value, a.source]]));
+      assert.deepEqual(found.get('np_rank'), [4, 'tensors']);
+      assert.deepEqual(found.get('train_layers'), [[13, 14, 15], 'tensors']);
+      assert.deepEqual(found.get('max_steps'), [90000, 'checkpoint']);
+      assert.deepEqual(found.get('weight_decay'), [0.1, 'run']);
+      const text = made.argv.join(' ');
+      for (const words of [
+        '--np_rank 4',
+        '--train_layers 13,14,15',
+        '--curriculum_stages teacher:20000,mixed:30000:0.5,student:40000',
+        '--weight_decay 0.1',
+      ]) {
+        assert.ok(text.includes(words), `${words} in ${text}`);
+      }
+      assert.ok(!text.includes('warmup_steps'), 'what is the default anyway is not passed');
+      assert.deepEqual(codes(made.warnings), ['foreign-checkpoint']);
+    });
+
+    it('a checkpoint on a boundary is in the next stage, whatever index is stored', async () => {
+      const made = await plan({ checkpoint: theirs('field-boundary', 'checkpoint-20000') });
+      assert.equal(made.stageAtStart, 'mixed');
+      assert.ok(made.argv.includes('--dual_modulation'));
+    });
+
+    it('the older form keeps its arguments in the training state', async () => {
+      const checkpoint = theirs('field-old', 'checkpoint-1500');
+      // Nothing marks its end: a new one may still be being written.
+      assert.deepEqual(codes((await plan({ checkpoint })).errors), ['checkpoint-incomplete']);
+      for (const file of fs.readdirSync(checkpoint)) fs.utimesSync(path.join(checkpoint, file), 1000, 1000);
+      const made = await plan({ checkpoint });
+      assert.deepEqual(made.errors, []);
+      assert.equal(made.startStep, 1500);
+      assert.match(made.argv.join(' '), /--learning_rate 1e-4 --train_layers 5 --np_rank 4/);
+    });
+
+    it('merged checkpoints warn that the optimizer state does not fit', async () => {
+      const made = await plan({ checkpoint: theirs('field-merged', 'final') });
+      assert.deepEqual(codes(made.warnings), ['merged', 'foreign-checkpoint']);
+      assert.equal(made.startStep, 24000);
+    });
+
+    it('a scan knows their stages and where final stands', async () => {
+      theirs('field', 'checkpoint-24000');
+      theirs('field-merged', 'final');
+      const { runs, problems } = await scanWorkspace(ws.root);
+      const run = runs.find((candidate) => candidate.name === 'theirs');
+      assert.deepEqual(problems, []);
+      assert.deepEqual([run?.stage, run?.maxSteps, run?.final?.step], ['mixed', 90000, 24000]);
+      assert.equal(run?.checkpoints[0]?.stage, 'mixed');
+    });
   });
 });

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { RunProcess } from '../../../src/core/experiment/model';
+import { StopError, liveness, procStat, stopRun, thisHost } from '../../../src/core/training/runningProcess';
+
+describe('the process that trains a run', () => {
+  const started: ChildProcess[] = [];
+  afterEach(() => {
+    for (const child of started.splice(0)) child.kill('SIGKILL');
+  });
+
+  function sleeper(): { child: ChildProcess; named: RunProcess } {
+    const child = spawn('sleep', ['30']);
+    started.push(child);
+    const { pid = 0 } = child;
+    const named: RunProcess = {
+      host: thisHost().name,
+      bootId: thisHost().bootId,
+      pid,
+      started: Date.now() / 1000,
+      startTicks: procStat(pid)?.startTicks ?? 0,
+      launcher: 'local',
+      job: null,
+      segment: 1,
+    };
+    return { child, named };
+  }
+
+  it('is alive only as the very same process', () => {
+    const { named } = sleeper();
+    assert.equal(liveness(named), 'alive');
+    assert.equal(liveness({ ...named, startTicks: named.startTicks + 1 }), 'dead');
+    assert.equal(liveness({ ...named, bootId: 'another start' }), 'dead');
+    assert.equal(liveness({ ...named, pid: 0 }), 'dead');
+    assert.equal(liveness({ ...named, host: 'another' }), 'elsewhere');
+  });
+
+  it('reads a name with spaces and parentheses right', () => {
+    const script = 'exec -a "a) S 1 (b" sleep 30';
+    const child = spawn('bash', ['-c', script]);
+    started.push(child);
+    assert.ok((procStat(child.pid ?? 0)?.startTicks ?? 0) > 0);
+  });
+
+  it('is asked to stop', async () => {
+    const { child, named } = sleeper();
+    const ended = new Promise((resolve) =>
+      child.once('exit', (_, signal) => {
+        resolve(signal);
+      }),
+    );
+    await stopRun(named);
+    assert.equal(await ended, 'SIGINT');
+    await assert.rejects(
+      stopRun(named),
+      (error) => error instanceof StopError && /has ended already/.test(error.message),
+    );
+  });
+
+  it('a reused pid is not signalled', async () => {
+    const { child, named } = sleeper();
+    await assert.rejects(stopRun({ ...named, startTicks: 1 }), StopError);
+    assert.equal(child.signalCode, null);
+    assert.equal(liveness(named), 'alive');
+  });
+
+  it("another machine's process is not signalled; Slurm's is named by its job", async () => {
+    const { named } = sleeper();
+    await assert.rejects(stopRun({ ...named, host: 'node7', launcher: 'slurm', job: '42' }), /on node7.*scancel 42/);
+  });
+});
