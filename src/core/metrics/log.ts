@@ -68,8 +68,8 @@ export class MetricsLog {
       this.finishLine();
       start = newline + 1;
     }
-    // Copied: the caller reads into the same buffer again.
-    if (start < chunk.length) this.keep(chunk.slice(start));
+    // Copied: the caller reads into the same buffer again, and a Buffer's own `slice` is no copy.
+    if (start < chunk.length) this.keep(new Uint8Array(chunk.subarray(start)));
   }
 
   private keep(bytes: Uint8Array): void {

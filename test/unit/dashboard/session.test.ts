@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Run } from '../../../src/core/experiment/model';
+import { DashboardSession } from '../../../src/features/dashboard/session';
+import type { Curve, HostMessage, RunCommand } from '../../../src/protocol';
+
+function line(step: number, loss: number): string {
+  return (
+    JSON.stringify({ event: 'metrics', segment: 1, step, time: 1000 + step, metrics: { 'loss/total': loss } }) + '\n'
+  );
+}
+
+function steps(curve: Curve | undefined): number[] {
+  return curve === undefined ? [] : [...new Float64Array(curve.x)];
+}
+
+describe('a dashboard’s session', () => {
+  let experiments: string;
+  let runs: Run[];
+  let posted: HostMessage[];
+  let acts: [RunCommand, string][];
+  let logged: string[];
+  let session: DashboardSession;
+
+  function addRun(name: string, lines: string, parent: Run['parent'] = null): Run {
+    const folder = path.join(experiments, name);
+    mkdirSync(folder);
+    writeFileSync(path.join(folder, 'metrics.jsonl'), lines);
+    const run: Run = {
+      name,
+      id: name,
+      path: folder,
+      state: 'training',
+      step: 0,
+      maxSteps: 1000,
+      stage: null,
+      created: 0,
+      parent,
+      config: { seed: name },
+      curriculum: null,
+      process: null,
+      exit: null,
+      loss: null,
+      checkpoints: [],
+      final: null,
+    };
+    runs.push(run);
+    return run;
+  }
+
+  function open(run: Run): void {
+    session = new DashboardSession(run.path, {
+      post: (message) => posted.push(message),
+      runs: () => runs,
+      scanning: () => false,
+      canTrain: () => true,
+      act: (command, target) => acts.push([command, target]),
+      save: () => undefined,
+      focused: () => undefined,
+      log: (message) => logged.push(message),
+    });
+    session.receive({ type: 'ready' });
+  }
+
+  async function message<T extends HostMessage['type']>(
+    type: T,
+    accept: (message: Extract<HostMessage, { type: T }>) => boolean = () => true,
+  ): Promise<Extract<HostMessage, { type: T }>> {
+    const deadline = Date.now() + 3000;
+    for (;;) {
+      const index = posted.findIndex((each) => each.type === type && accept(each as Extract<HostMessage, { type: T }>));
+      if (index !== -1) return posted.splice(index, 1)[0] as Extract<HostMessage, { type: T }>;
+      if (Date.now() > deadline)
+        throw new Error(`No ${type} came; there were: ${posted.map((each) => each.type).join(', ')}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  const watch = (request: number, run: Run, range: [number, number] | null = null): unknown => ({
+    type: 'watch',
+    request,
+    axis: 'step',
+    range,
+    curves: [{ run: run.path, metric: 'loss/total', smoothing: 0, width: 400 }],
+  });
+
+  beforeEach(() => {
+    experiments = mkdtempSync(path.join(tmpdir(), 'npt-session-'));
+    runs = [];
+    posted = [];
+    acts = [];
+    logged = [];
+  });
+
+  afterEach(() => {
+    session.dispose();
+    rmSync(experiments, { recursive: true, force: true });
+  });
+
+  it('sends a snapshot, then the curves asked for, then only what was appended', async () => {
+    const run = addRun('a', line(10, 5) + line(20, 4));
+    open(run);
+    const snapshot = await message('snapshot');
+    assert.deepEqual(snapshot.metrics, ['loss/total']);
+    assert.equal(snapshot.figures.step, 20);
+    session.receive(watch(1, run));
+    const curves = await message('curves');
+    assert.deepEqual(steps(curves.curves[0]), [10, 20]);
+    appendFileSync(path.join(run.path, 'metrics.jsonl'), line(30, 3) + line(40, 2));
+    const points = await message('points');
+    assert.equal(points.request, 1);
+    assert.deepEqual(steps(points.curves[0]), [30, 40]);
+    assert.equal((await message('figures')).figures.step, 40);
+  });
+
+  it('sends a curve whole again when a resume took points back', async () => {
+    const run = addRun('a', line(10, 5) + line(20, 4) + line(30, 3));
+    open(run);
+    await message('snapshot');
+    session.receive(watch(1, run));
+    await message('curves');
+    appendFileSync(
+      path.join(run.path, 'metrics.jsonl'),
+      '{"event":"start","segment":2,"resume_step":10}\n' + line(15, 1).replace('"segment":1', '"segment":2'),
+    );
+    assert.deepEqual(steps((await message('curves')).curves[0]), [10, 15]);
+  });
+
+  it('sends nothing that lies past the window', async () => {
+    const run = addRun('a', Array.from({ length: 50 }, (_, index) => line(index + 1, 1)).join(''));
+    open(run);
+    await message('snapshot');
+    session.receive(watch(1, run, [5, 20]));
+    await message('curves');
+    appendFileSync(path.join(run.path, 'metrics.jsonl'), line(51, 3));
+    await message('figures');
+    assert.equal(
+      posted.some((each) => each.type === 'points'),
+      false,
+    );
+  });
+
+  it('sends each curve in buffers of its own', async () => {
+    const run = addRun('a', line(10, 5) + line(20, 4));
+    open(run);
+    await message('snapshot');
+    session.receive(watch(1, run));
+    const curve = (await message('curves')).curves[0];
+    assert.equal(curve?.x.byteLength, 16);
+    assert.equal(curve?.line.byteLength, 8);
+  });
+
+  it('shows a branch with its parent’s past', async () => {
+    const parent = addRun('a', line(10, 5) + line(20, 4) + line(30, 3));
+    const branch = addRun('b', line(25, 9), { id: 'a', run: 'a', checkpoint: 'checkpoint-20', step: 20 });
+    open(branch);
+    assert.equal((await message('snapshot')).run.parentPath, parent.path);
+    session.receive(watch(1, branch));
+    assert.deepEqual(steps((await message('curves')).curves[0]), [10, 20, 25]);
+    // The same run seen from its parent's dashboard is only what it trained itself.
+    session.receive({ type: 'focus', run: parent.path });
+    await message('snapshot');
+    session.receive(watch(2, branch));
+    assert.deepEqual(steps((await message('curves', (each) => each.request === 2)).curves[0]), [25]);
+  });
+
+  it('reads and sends nothing while it is not seen', async () => {
+    const run = addRun('a', line(10, 5));
+    open(run);
+    await message('snapshot');
+    session.setVisible(false);
+    posted.length = 0;
+    appendFileSync(path.join(run.path, 'metrics.jsonl'), line(20, 4));
+    session.modelChanged();
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    assert.deepEqual(posted, []);
+    session.setVisible(true);
+    assert.equal((await message('snapshot')).figures.step, 20);
+  });
+
+  it('acts only on what the workspace has, and ignores what is no message', async () => {
+    const run = addRun('a', line(10, 5));
+    open(run);
+    await message('snapshot');
+    session.receive({ type: 'act', command: 'stop', path: '/etc/passwd' });
+    session.receive({ type: 'act', command: 'stop', path: run.path });
+    session.receive({ type: 'act', command: 'format', path: run.path });
+    assert.deepEqual(acts, [['stop', run.path]]);
+    assert.equal(logged.length, 1);
+  });
+
+  it('says so when the run is gone, and comes back with it', async () => {
+    const run = addRun('a', line(10, 5));
+    open(run);
+    await message('snapshot');
+    runs = [];
+    session.modelChanged();
+    assert.equal((await message('missing')).path, run.path);
+    runs = [run];
+    session.modelChanged();
+    await message('snapshot');
+  });
+});
