@@ -42,7 +42,6 @@ export class LiveRuns {
 function isLive(run: Run): boolean {
   return (
     run.state === 'training' ||
-    run.state === 'queued' ||
     run.process !== null ||
     run.checkpoints.some((checkpoint) => checkpoint.state === 'writing') ||
     run.final?.state === 'writing'

@@ -32,8 +32,6 @@ export function runState(evidence: RunEvidence): RunState {
   const { process, exit } = evidence;
   const quiet = evidence.now - evidence.lastSign;
   if (process !== null) {
-    // A submitted job that did not start has no process yet.
-    if (process.launcher === 'slurm' && process.job !== null && process.pid === 0) return 'queued';
     if (evidence.liveness === 'alive') return 'training';
     if (evidence.liveness === 'elsewhere' && quiet < SIGN_OF_LIFE_SECONDS) return 'training';
   } else if (!evidence.ours && !evidence.hasFinal && evidence.lastSign > 0 && quiet < FOREIGN_SIGN_OF_LIFE_SECONDS) {

@@ -8,6 +8,7 @@ import { CurriculumError, parseCurriculum, stageAt, type Curriculum } from '../c
 import { TRAINER_ARGUMENTS, findArgument, type TrainerArgument } from './arguments';
 import { readLayers, valueText } from './argumentValues';
 import { branchName, checkRunName, freeFolder } from './branchName';
+import { sbatchArgv, trainerArgv } from './launch';
 import type { LauncherKind, Plan, PlanKind, PlanMessage, PlannedArgument } from './plan';
 import { type PlanSource, PlanSourceError, readPlanSource } from './planSource';
 import { judge } from './planMessages';
@@ -216,14 +217,22 @@ function argvOf(draft: PlanDraft, changed: ReadonlyMap<string, unknown>): string
     }
   }
   const words = [...passed].flatMap(([name, value]) => argvOfArgument(findArgument(name), value));
-  return [
-    request.interpreter ?? (process.platform === 'win32' ? 'python' : 'python3'),
-    draft.script,
+  const trainer = {
+    interpreter: request.interpreter ?? (process.platform === 'win32' ? 'python' : 'python3'),
+    script: draft.script,
+  };
+  const args = [
     '--resume_from',
     inWorkspace(source.path, cwd),
     ...(kind === 'branch' ? ['--output_dir', inWorkspace(run, cwd)] : []),
     ...words,
   ];
+  const launcher = request.launcher ?? 'local';
+  const first = trainerArgv({ ...trainer, args }, launcher);
+  if (launcher !== 'slurm') return first;
+  // After a requeue the run's own newest checkpoint holds everything that was changed.
+  const again = trainerArgv({ ...trainer, args: ['--resume_from', inWorkspace(run, cwd)] }, launcher);
+  return sbatchArgv({ run, cwd, first, again });
 }
 
 function argvOfArgument(argument: TrainerArgument | undefined, value: unknown): string[] {

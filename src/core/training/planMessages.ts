@@ -64,11 +64,13 @@ function refuseWhatCannotStart(draft: PlanDraft, refuse: Say): void {
       `${source.run.name} is being trained right now (${who}): stop it first, or branch from it.`,
     );
   }
-  if (kind !== 'branch' && source.run?.state === 'queued') {
-    refuse(
-      'run-is-queued',
-      `${source.run.name} waits for its Slurm job ${training?.job ?? ''}: cancel that first, or branch from it.`,
-    );
+  const { launcher = 'local' } = draft.request;
+  if (launcher !== 'local') {
+    const why =
+      launcher === 'torchrun'
+        ? 'the trainer runs in one process as yet'
+        : 'jobs are not submitted and followed from here as yet';
+    refuse('launcher-unsupported', `The launcher ${launcher} cannot be used: ${why}. Set npt.launcher to local.`);
   }
   const length = numeric(draft, 'max_length');
   const stride = numeric(draft, 'stride');

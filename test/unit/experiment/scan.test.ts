@@ -246,14 +246,6 @@ describe('scanning a workspace', () => {
       assert.equal((await only()).state, 'interrupted');
     });
 
-    it('queued: a job that did not start yet', async () => {
-      ws.run('demo');
-      ws.write('demo/process.json', named(0, { launcher: 'slurm', job: '17' }));
-      const run = await only();
-      assert.equal(run.state, 'queued');
-      assert.equal(run.process?.job, '17');
-    });
-
     for (const [why, state] of [
       ['done', 'finished'],
       ['stopped', 'stopped'],

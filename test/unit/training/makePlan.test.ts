@@ -252,6 +252,16 @@ describe('plans', () => {
     assert.deepEqual(codes((await plan()).warnings), ['run-config-differs']);
   });
 
+  it('shows what torchrun and Slurm would run, and says that they cannot be used yet', async () => {
+    const torchrun = await plan({ launcher: 'torchrun' });
+    assert.deepEqual(codes(torchrun.errors), ['launcher-unsupported']);
+    assert.deepEqual(torchrun.argv.slice(0, 3), ['/py', '-m', 'torch.distributed.run']);
+    const slurm = await plan({ launcher: 'slurm', kind: 'branch' });
+    assert.deepEqual(codes(slurm.errors), ['launcher-unsupported']);
+    assert.equal(slurm.argv[0], 'sbatch');
+    assert.match(slurm.argv.at(-1) ?? '', /--resume_from experiments\/demo-from-150 &\nelse\n.*--output_dir/);
+  });
+
   it('finds the workspace from a checkpoint that was moved, and passes absolute paths outside it', async () => {
     const elsewhere = fs.mkdtempSync(path.join(ws.root, 'moved-'));
     fs.cpSync(path.join(ws.experiments, 'demo'), path.join(elsewhere, 'demo'), { recursive: true });
