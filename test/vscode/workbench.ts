@@ -79,6 +79,13 @@ export class WorkbenchPage {
     await entry.hover();
     await entry.click();
     await entry.waitFor({ state: 'detached' });
+    await this.rest();
+  }
+
+  /** Moves the pointer to where nothing lights up under it. */
+  async rest(): Promise<void> {
+    const { width = 0, height = 0 } = this.page.viewportSize() ?? {};
+    await this.page.mouse.move(width / 2, height - 5);
   }
 
   /** The toast whose text matches. */

@@ -15,10 +15,15 @@ export async function packageExtension(root, report) {
   const file = path.join(root, 'out', `${name}-${version}.vsix`);
   mkdirSync(path.dirname(file), { recursive: true });
   const vsce = path.join(root, 'node_modules/@vscode/vsce/vsce');
-  // esbuild has bundled the dependencies: vsce need not look for them.
-  await runLogged('vsce package', [process.execPath, vsce, 'package', '--no-dependencies', '--out', file], {
-    cwd: root,
-    report,
-  });
+  // esbuild has bundled the dependencies: vsce need not look for them. Links stay as they are: there is no public
+  // repository to point them to.
+  await runLogged(
+    'vsce package',
+    [process.execPath, vsce, 'package', '--no-dependencies', '--no-rewrite-relative-links', '--out', file],
+    {
+      cwd: root,
+      report,
+    },
+  );
   return file;
 }

@@ -41,6 +41,10 @@ export const SUITES = [
             title: 'tsc (dashboard page)',
             command: node(context.root, 'typescript/bin/tsc', '--noEmit', '-p', 'webview'),
           },
+          {
+            title: 'tsc (tests of the page)',
+            command: node(context.root, 'typescript/bin/tsc', '--noEmit', '-p', 'test/page'),
+          },
         ],
         context,
       ),

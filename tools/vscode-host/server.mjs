@@ -28,6 +28,7 @@ export const QUIET_SETTINGS = {
   'chat.commandCenter.enabled': false,
   'git.enabled': false,
   'terminal.integrated.defaultProfile.linux': 'bash',
+  'remote.autoForwardPorts': false,
   // The page's own dialogs and text rows, instead of the browser's dialogs and a canvas: both can be read and clicked.
   'window.dialogStyle': 'custom',
   'terminal.integrated.gpuAcceleration': 'off',
@@ -79,9 +80,9 @@ export function installExtension(host, dataFolder, vsix, options = {}) {
     encoding: 'utf8',
     env: environment({}),
   });
-  if (result.status !== 0) {
-    throw new SetupError(`VS Code refused ${vsix}: ${`${result.stderr}${result.stdout}`.trim().split('\n').at(-1)}`);
-  }
+  if (result.status === 0) return;
+  const said = (result.stderr.trim() || result.stdout.trim()).split('\n').at(-1);
+  throw new SetupError(`VS Code refused ${vsix}: ${said}`);
 }
 
 /** See server.d.mts. */

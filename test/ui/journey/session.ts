@@ -7,7 +7,7 @@ import { SHARED_CPU, stopTraining } from '../../../tools/demo/training.mjs';
 import { ensureVscodeHost } from '../../../tools/setup/vscode-host.mjs';
 import { installExtension, startWorkbench } from '../../../tools/vscode-host/server.mjs';
 import { launchBrowser } from '../../vscode/browser';
-import { switchTheme, type ThemeName } from '../../vscode/theme';
+import { switchTheme, THEME_SETTINGS, type ThemeName } from '../../vscode/theme';
 import { TreePage } from '../../vscode/tree';
 import { WorkbenchPage } from '../../vscode/workbench';
 import { waitingRun } from './disk';
@@ -51,7 +51,7 @@ export async function openSession(input: JourneyInput): Promise<JourneySession> 
   const host = await ensureVscodeHost();
   installExtension(host, data, input.vsix);
   const workbench = await startWorkbench(host, data, {
-    settings: { ...DEMO_SETTINGS, 'workbench.colorTheme': 'Default Dark Modern', 'workbench.reduceMotion': 'on' },
+    settings: { ...DEMO_SETTINGS, ...THEME_SETTINGS, 'workbench.reduceMotion': 'on' },
     machineSettings: interpreterSettings(input.python),
     env: SHARED_CPU,
     args: ['--disable-workspace-trust'],
@@ -59,6 +59,7 @@ export async function openSession(input: JourneyInput): Promise<JourneySession> 
   const browser = await launchBrowser();
   const { page } = browser;
   page.setDefaultTimeout(20_000);
+  await page.emulateMedia({ colorScheme: 'dark' });
   await page.goto(workbench.address(input.workspace));
   const window = new WorkbenchPage(page);
   await window.waitReady();
@@ -72,7 +73,7 @@ export async function openSession(input: JourneyInput): Promise<JourneySession> 
     async shot(name) {
       number += 1;
       for (const theme of SHOT_THEMES) {
-        await switchTheme(page, workbench.settingsFile, theme);
+        await switchTheme(page, theme);
         await page.waitForTimeout(FADE_MS);
         const file = `${String(number).padStart(2, '0')}-${name}-${theme}.png`;
         await page.screenshot({ path: path.join(input.screenshots, file) });

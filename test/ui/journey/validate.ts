@@ -54,7 +54,10 @@ export async function validateGoodAndDamaged(session: JourneySession): Promise<v
       .getByText('Show Report')
       .click();
     const report = await webviewFrame(window.page, 'text=npt_weights.pt');
-    await report.getByText('invalid').first().waitFor();
+    await report
+      .getByText(/^Not valid/)
+      .first()
+      .waitFor();
     await shot('report');
     await window.closeEditors();
   } finally {
