@@ -88,8 +88,10 @@ class Segment:
             self._training_seconds += time.perf_counter() - started
             self._training_tokens += a.batch_size * a.gradient_accumulation_steps * a.max_length
             self._steps_since_log += 1
-            if values:
+            if values or trainer.device.type == "cpu":
+                # Elsewhere asking would wait for the device, so it waits for a step that is logged.
                 trainer.check_finite()
+            if values:
                 self._log(step, values)
             if last or step % a.eval_steps == 0:
                 self._evaluate(step)
@@ -136,6 +138,7 @@ class Segment:
         trainer = self.trainer
         if trainer.val_loader is None:
             return
+        trainer.check_finite()
         values = evaluate(
             trainer.model, trainer.scaffold, trainer.losses, trainer.val_loader, trainer.arguments.batch_size
         )
@@ -151,6 +154,7 @@ class Segment:
     def _generate(self, step: int) -> None:
         if self.trainer.val_loader is None:
             return
+        self.trainer.check_finite()
         prompt = self.trainer.val_loader[0, :PROMPT_TOKENS]
         made = generate(self.trainer.model, prompt, GENERATED_TOKENS, self.trainer.arguments.seed)
         text = " ".join(self.tokenizer.decode(made).split())

@@ -48,6 +48,7 @@ def reference(model: Any, ids: Tensor, stage: Stage, weights: dict[int, float], 
     teacher = student = hidden
     total = torch.zeros((), dtype=torch.float64)
     for index, layer in enumerate(decoder.layers):
+
         def attend(x: Tensor, layer: Any = layer) -> Tensor:
             out: Tensor = layer.self_attn(layer.input_layernorm(x), position_embeddings=rope, attention_mask=mask)[0]
             return out
@@ -106,9 +107,7 @@ def reference(model: Any, ids: Tensor, stage: Stage, weights: dict[int, float], 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda s: f"{s.name}-{s.mixing_ratio}-{s.mlp_mixing_ratio}")
 @pytest.mark.parametrize("modulation", ["single", "dual", "triple"])
 @pytest.mark.parametrize(("ranks", "layers"), [(1, [1, 3, 4]), (3, [0, 2])])
-def test_losses_and_gradients_equal_the_reference(
-    stage: Stage, modulation: str, ranks: int, layers: list[int]
-) -> None:
+def test_losses_and_gradients_equal_the_reference(stage: Stage, modulation: str, ranks: int, layers: list[int]) -> None:
     model = base_model()
     llama.install_npt_layers(model, layers, 6, ranks, modulation)
     model.double()
