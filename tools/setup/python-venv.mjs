@@ -35,18 +35,15 @@ const pythonIn = (folder) => path.join(folder, process.platform === 'win32' ? 'S
  */
 export async function ensurePythonVenv(root) {
   const lock = path.join(root, 'trainer/requirements.lock');
-  // Tools for the trainer's own tests, where it pins them apart.
-  const locks = [lock, path.join(root, 'trainer/requirements-dev.lock')].filter((file) => existsSync(file));
   if (!existsSync(lock)) throw new SetupError(`${lock} is missing: the clone is incomplete, restore it with git.`);
   const base = findPython();
   if (base === undefined)
     throw new SetupError(
       'Python 3.10 to 3.13 with the venv module is missing: install it (Debian: python3 python3-venv), then run this again.',
     );
-  const key = contentKey(base.version, base.executable, ...locks.map((file) => readFileSync(file)));
-  // The base interpreter may have been removed since: then its environment is dead too.
+  const key = contentKey(base.version, base.executable, readFileSync(lock));
   const ready = installed('python', key);
-  if (ready !== undefined && ask(pythonIn(ready), ['--version']) !== null) return pythonIn(ready);
+  if (ready !== undefined) return pythonIn(ready);
   return step(
     'Python environment',
     `installing PyTorch and what the trainer needs for Python ${base.version} (one to three minutes)`,
@@ -54,14 +51,10 @@ export async function ensurePythonVenv(root) {
       const folder = await install('python', key, report, async (venv) => {
         report('making the environment');
         await runLogged('python -m venv', [base.executable, '-m', 'venv', venv], { report });
-        await runLogged(
-          'pip install',
-          [pythonIn(venv), '-m', 'pip', 'install', '--progress-bar', 'off', ...locks.flatMap((file) => ['-r', file])],
-          {
-            env: { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_NO_INPUT: '1', PIP_REQUIRE_VIRTUALENV: '0' },
-            report,
-          },
-        );
+        await runLogged('pip install', [pythonIn(venv), '-m', 'pip', 'install', '--progress-bar', 'off', '-r', lock], {
+          env: { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_NO_INPUT: '1', PIP_REQUIRE_VIRTUALENV: '0' },
+          report,
+        });
         report('trying PyTorch');
         await runLogged('import torch', [pythonIn(venv), '-c', 'import torch, transformers'], { report });
       });

@@ -17,10 +17,10 @@ export async function branchWithLearningRate(session: JourneySession): Promise<v
   await window.chooseInMenu(menu, 'Branch with New Hyperparameters…');
   await window.quickInput().fill('learning_rate');
   await shot('branch-arguments');
-  await window.pickRow(/^learning_rate$/).click();
+  await window.pick('learning_rate');
   await window.enter(LEARNING_RATE);
-  await window.pickRow(/^Review and start$/).click();
-  const start = window.pickRow(/^Start branch /);
+  await window.pick('Review and start');
+  const start = window.pickRow(/Start branch /);
   await start.waitFor();
   assert.ok(
     (await window.pickRows()).some((row) => row.includes('learning_rate') && row.includes(`→ ${LEARNING_RATE}`)),
