@@ -6,6 +6,7 @@
  * is looked at every second by a few stat calls, because its metrics file says nothing to a folder's watcher.
  */
 import { FSWatcher } from 'chokidar';
+import type { Stats } from 'node:fs';
 import path from 'node:path';
 import { PacedDisk, errorCode } from './disk';
 import { LiveRuns } from './liveRuns';
@@ -45,6 +46,7 @@ export class WorkspaceWatcher {
   private context: ScanContext | undefined;
   private watcher: FSWatcher | undefined;
   private nested: FSWatcher | undefined;
+  private nestedFolders: ReadonlySet<string> = new Set();
   private scanned = new Map<string, ScannedRun>();
   private problems: Workspace['problems'] = [];
   private model: Workspace;
@@ -57,8 +59,9 @@ export class WorkspaceWatcher {
   private queued: Promise<void> | undefined;
   private lastFullScan = 0;
   private ticking = false;
-  /** Inode of the experiments folder, so that one that was removed and made again is watched again. */
-  private watchedFolder: number | null = null;
+  /** Which folder is watched: one that was removed and made again is another, even under the same inode. */
+  private watchedFolder: string | null = null;
+  private publishedBlind: string | null = null;
 
   /** @param root the folder that holds the experiments folder; neither needs to exist yet */
   constructor(
@@ -143,7 +146,7 @@ export class WorkspaceWatcher {
     this.publish();
   }
 
-  private publish(degradedChanged = false): void {
+  private publish(): void {
     if (this.disposed) return;
     const before = this.model;
     const next = assembleWorkspace(this.root, this.experiments, this.scanned, this.problems, before);
@@ -154,7 +157,8 @@ export class WorkspaceWatcher {
     this.model = next;
     this.live.follow(next.runs);
     this.watchNested();
-    if (changedRuns.length > 0 || next.problems !== before.problems || degradedChanged) {
+    if (changedRuns.length > 0 || next.problems !== before.problems || this.blind !== this.publishedBlind) {
+      this.publishedBlind = this.blind;
       this.options.onDidChange?.({ workspace: next, changedRuns });
     }
   }
@@ -187,7 +191,7 @@ export class WorkspaceWatcher {
     const disk = this.context?.disk;
     if (disk !== undefined) {
       const folder = await disk.stat(this.experiments).catch(() => null);
-      if ((folder?.ino ?? null) !== this.watchedFolder) this.dirty.all = true;
+      if (identity(folder) !== this.watchedFolder) this.dirty.all = true;
       for (const run of await this.live.changed(disk)) this.dirty.runs.add(run);
     }
     if (this.dirty.all || this.dirty.runs.size > 0) await this.scanSoon();
@@ -197,11 +201,11 @@ export class WorkspaceWatcher {
   private async keepWatching(): Promise<void> {
     const disk = this.context?.disk ?? new PacedDisk();
     const folder = await disk.stat(this.experiments).catch(() => null);
-    const inode = folder?.isDirectory() === true ? folder.ino : null;
-    if (inode === this.watchedFolder) return;
+    const found = identity(folder);
+    if (found === this.watchedFolder) return;
     this.stopWatching();
-    this.watchedFolder = inode;
-    if (inode === null) {
+    this.watchedFolder = found;
+    if (found === null) {
       this.blind = null;
       return;
     }
@@ -224,7 +228,8 @@ export class WorkspaceWatcher {
       followSymlinks: true,
     });
     this.watcher = watcher;
-    watcher.on('all', (_, changed) => {
+    watcher.on('all', (event, changed) => {
+      if (event === 'unlinkDir' && changed === this.experiments) this.watchedFolder = 'gone';
       this.onEvent(changed);
     });
     watcher.on('error', (error) => {
@@ -245,6 +250,7 @@ export class WorkspaceWatcher {
       .map((run) => path.join(run.path, 'checkpoints'));
     if (wanted.length === 0 && this.nested === undefined) return;
     if (this.nested === undefined) {
+      this.nestedFolders = new Set();
       this.nested = new FSWatcher({ ignoreInitial: true, depth: 0, ignored: (_, stats) => stats?.isFile() ?? false });
       this.nested.on('all', (_, changed) => {
         this.onEvent(changed);
@@ -253,24 +259,25 @@ export class WorkspaceWatcher {
         this.onWatchError(error);
       });
     }
-    this.nested.add(wanted);
+    this.nested.add(wanted.filter((folder) => !this.nestedFolders.has(folder)));
+    this.nestedFolders = new Set(wanted);
   }
 
   private onWatchError(error: unknown): void {
     const code = errorCode(error);
-    if (code === 'ENOSPC')
-      this.goBlind('The system has no file watches left (raise fs.inotify.max_user_watches)', true);
+    if (code === 'ENOSPC') this.goBlind('The system has no file watches left (raise fs.inotify.max_user_watches)');
     else if (code === 'EMFILE')
-      this.goBlind('Too many files are open or watched (raise ulimit -n or fs.inotify.max_user_instances)', true);
+      this.goBlind('Too many files are open or watched (raise ulimit -n or fs.inotify.max_user_instances)');
     // Anything else concerns one path that changed while it was being looked at: the scan will see what became of it.
     else this.onEvent(this.experiments);
   }
 
-  private goBlind(reason: string, announce = false): void {
+  private goBlind(reason: string): void {
     if (this.disposed) return;
     this.stopWatching();
     this.blind = `${reason}: changes are found by scanning every ${BLIND_RESCAN_MS / 1000} s.`;
-    if (announce) this.publish(true);
+    // Said with the next scan, which is due at once: nobody knows what was missed.
+    this.onEvent(this.experiments);
   }
 
   private stopWatching(): void {
@@ -279,4 +286,8 @@ export class WorkspaceWatcher {
     this.watcher = undefined;
     this.nested = undefined;
   }
+}
+
+function identity(folder: Stats | null): string | null {
+  return folder?.isDirectory() === true ? `${folder.dev}:${folder.ino}:${folder.birthtimeMs}` : null;
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { FSWatcher } from 'chokidar';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Run } from '../../../src/core/experiment/model';
@@ -163,6 +164,35 @@ describe('watching a workspace', () => {
     ws.checkpoint('a', 50);
     await watcher?.rescan();
     assert.equal(runOf('a')?.checkpoints.length, 1);
+  });
+
+  it('a system without watches left is said, and scanning goes on', async () => {
+    ws.run('a');
+    await start();
+    await settled();
+    // Exactly what chokidar does when inotify_add_watch fails.
+    const chokidar = Reflect.get(watcher!, 'watcher') as FSWatcher;
+    chokidar.emit('error', Object.assign(new Error('System limit reached'), { code: 'ENOSPC' }));
+    await until(() => changes.length > 0 && watcher?.degraded !== null);
+    assert.match(watcher?.degraded ?? '', /no file watches left .*scanning every 5 s/);
+    assert.ok(chokidar.closed);
+    ws.checkpoint('a', 50);
+    await watcher?.rescan();
+    assert.equal(runOf('a')?.checkpoints.length, 1);
+    assert.notEqual(watcher?.degraded, null, 'it stays so');
+  });
+
+  it('an experiments folder that is replaced at once is watched again', async () => {
+    ws.run('a');
+    await start();
+    await settled();
+    fs.rmSync(ws.experiments, { recursive: true });
+    ws.run('b');
+    await until(() => runOf('b') !== undefined && runOf('a') === undefined);
+    await settled();
+    ws.checkpoint('b', 50);
+    const took = await until(() => runOf('b')?.checkpoints.length === 1);
+    assert.ok(took < 1500, `${took} ms`);
   });
 
   it('watches little: run folders and names in checkpoints, not what is inside', async () => {
