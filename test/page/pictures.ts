@@ -1,13 +1,35 @@
-/** Pictures of the dashboard in every theme and width: `npx tsx test/page/pictures.ts FOLDER`. To be looked at. */
+/**
+ * Pictures of the dashboard in every theme and width, to be looked at: `npx tsx test/page/pictures.ts FOLDER [NAME,…]`, or of every
+ * run of a real training workspace: `npx tsx test/page/pictures.ts FOLDER --workspace DIR`.
+ */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Run } from '../../src/core/experiment/model';
+import { scanWorkspace } from '../../src/core/experiment/scan';
 import { PageHarness, type OpenOptions } from './harness';
 import { makeRun, makeWorkspace } from './syntheticRun';
 
 const folder = process.argv[2];
-const only = process.argv[3];
+const workspace = process.argv[3] === '--workspace' ? process.argv[4] : undefined;
+const only = workspace === undefined ? process.argv[3] : undefined;
+
+async function real(target: string, root: string): Promise<void> {
+  const { runs } = await scanWorkspace(root);
+  mkdirSync(target, { recursive: true });
+  const harness = await PageHarness.start();
+  try {
+    for (const run of runs) {
+      const opened = await harness.open(runs, run.path);
+      await opened.page.waitForTimeout(900);
+      await opened.page.screenshot({ path: path.join(target, `${run.name.replaceAll('/', '-')}.png`), fullPage: true });
+      for (const problem of new Set(opened.heard.problems)) console.log(`${run.name}: ${problem}`);
+      await opened.close();
+    }
+  } finally {
+    await harness.stop();
+  }
+}
 
 async function main(target: string): Promise<void> {
   const experiments = mkdtempSync(path.join(tmpdir(), 'npt-pictures-'));
@@ -57,6 +79,8 @@ async function main(target: string): Promise<void> {
 if (folder === undefined) {
   console.error('usage: tsx test/page/pictures.ts FOLDER [NAME,…]');
   process.exitCode = 2;
+} else if (workspace !== undefined) {
+  void real(folder, path.resolve(workspace));
 } else {
   void main(folder);
 }

@@ -215,11 +215,12 @@ export const FOCUSED: RunPlan = {
   gpu: true,
 };
 
-/** The workspace of the pictures: a long run, two branches of it, and an older one. */
-export function makeWorkspace(experiments: string): Run[] {
+/** The workspace of the pictures, with a line every so many steps: a long run, two branches of it, and an older one. */
+export function makeWorkspace(experiments: string, every = 20): Run[] {
   return [
-    makeRun(experiments, FOCUSED),
+    makeRun(experiments, { ...FOCUSED, every }),
     makeRun(experiments, {
+      every,
       name: 'curr-v3-lr-half',
       state: 'finished',
       from: 36000,
@@ -231,6 +232,7 @@ export function makeWorkspace(experiments: string): Run[] {
       config: { learning_rate: 1.5e-4, gradient_clip: 0.5 },
     }),
     makeRun(experiments, {
+      every,
       name: 'curr-v3-no-mix',
       state: 'failed',
       from: 24000,
@@ -243,6 +245,7 @@ export function makeWorkspace(experiments: string): Run[] {
       config: { curriculum_stages: 'teacher:24000,student:96000' },
     }),
     makeRun(experiments, {
+      every,
       name: 'curr-v2',
       state: 'finished',
       until: 88000,

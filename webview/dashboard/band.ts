@@ -1,7 +1,8 @@
 /** The curriculum band: the whole plan from 0 to the last step, and the window of all charts on it. */
 import type { Stage } from '../../src/core/curriculum/curriculum';
 import { formatCount } from '../../src/core/format';
-import { domainOf, placeOf, stepAtPlace, type App, type Part } from './app';
+import { placeOf, stepAtPlace, type App, type Part } from './app';
+import type { Window } from './chart/gestures';
 import { visibleCheckpoints } from './chart/markers';
 import { capital, percent, shortStep } from './format';
 import { fill, h, s } from './ui/dom';
@@ -28,7 +29,7 @@ export class Band implements Part {
   private drawn = '';
   private dragging = false;
 
-  constructor(private readonly show: (range: [number, number] | null) => void) {
+  constructor(private readonly window: Window) {
     this.element = h(
       'section',
       { class: 'curriculum', 'aria-label': 'Curriculum' },
@@ -64,7 +65,8 @@ export class Band implements Part {
 
   /** The window in steps; null on an axis of times. */
   private windowSteps(app: App): [number, number] | null {
-    const [from, until] = domainOf(app);
+    // As it is now, not as it was last drawn: keys may repeat faster than frames.
+    const [from, until] = this.window.domain();
     const first = stepAtPlace(app, from);
     const last = stepAtPlace(app, until);
     return first === null || last === null ? null : [first, last];
@@ -264,7 +266,7 @@ export class Band implements Part {
         this.dragging = false;
       });
     handle.addEventListener('dblclick', () => {
-      this.show(null);
+      this.window.show(null);
     });
     handle.addEventListener('keydown', (event) => {
       if (this.app === undefined) return;
@@ -282,7 +284,7 @@ export class Band implements Part {
       if (change !== undefined && window !== null) this.moveTo(side, (window[side] as number) + change);
       else if (event.key === 'Home' && window !== null) this.moveTo(side, 0);
       else if (event.key === 'End' && window !== null) this.moveTo(side, this.total(this.app));
-      else if (event.key === 'Escape') this.show(null);
+      else if (event.key === 'Escape') this.window.show(null);
       else return;
       event.preventDefault();
     });
@@ -299,7 +301,7 @@ export class Band implements Part {
     const [from, until] =
       side === 0 ? [Math.min(moved, window[1] - least), window[1]] : [window[0], Math.max(moved, window[0] + least)];
     const range: [number, number] = [placeOf(app, from, null) ?? from, placeOf(app, until, null) ?? until];
-    this.show(range);
+    this.window.show(range);
     const handles = this.box.querySelectorAll<HTMLElement>('.handle');
     const width = this.box.clientWidth;
     for (const [index, value] of [from, until].entries()) {

@@ -251,5 +251,7 @@ function slopeText(
   const change = slope * unit;
   const text = `${formatValue(Number(Math.abs(change).toPrecision(2)))} / ${unit === 1000 ? '1k' : unit} steps`;
   if (Math.abs(change) < 1e-4 * Math.abs(loss)) return { text: `► ${text}`, mood: '' };
-  return change < 0 ? { text: `▼ ${text}`, mood: 'good' } : { text: `▲ ${text}`, mood: 'bad' };
+  if (change < 0) return { text: `▼ ${text}`, mood: 'good' };
+  // A noisy curve that has come to rest goes up every other minute: that is no bad news.
+  return { text: `▲ ${text}`, mood: change > 0.05 * Math.abs(loss) ? 'bad' : '' };
 }

@@ -47,9 +47,7 @@ class Dashboard {
   constructor(root: HTMLElement) {
     this.root = root;
     const header = new Header();
-    const band = new Band((range) => {
-      this.change({ range });
-    });
+    const band = new Band(this.window);
     const toolbar = new Toolbar(
       (format) => {
         this.save(format);

@@ -44,7 +44,7 @@ export function linearTicks(min: number, max: number, most: number): number[] {
 export function tickText(value: number, ticks: readonly number[]): string {
   const size = Math.abs(value);
   if (value === 0) return '0';
-  if (size >= 1e5) return shortStep(value);
+  if (size >= 1e4) return shortStep(value);
   if (size < 1e-3) return value.toExponential(1).replace('.0e', 'e');
   const gap =
     ticks.length > 1 ? Math.min(...ticks.slice(1).map((tick, index) => tick - (ticks[index] as number))) : size;

@@ -102,7 +102,6 @@ function startPan(u: uPlot, start: MouseEvent, window: Window): void {
   };
   document.addEventListener('mousemove', move);
   document.addEventListener('mouseup', stop);
-  start.preventDefault();
 }
 
 /** Hooks that a chart needs for the rest: the dragged selection, and the wheel. */
