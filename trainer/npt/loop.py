@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from npt import SCHEMA
 from npt.checkpoint import retention, save
+from npt.checkpoint.background import BackgroundSaver
 from npt.data.byte_tokenizer import ByteTokenizer
 from npt.errors import TrainingError
 from npt.evaluation import evaluate, generate
@@ -48,6 +48,7 @@ class Segment:
         self.config = config
         self.tokenizer = tokenizer
         self.stop = stop
+        self._saver = BackgroundSaver(trainer.arguments.async_save)
         self.last_metrics: dict[str, float] = dict(metrics or {})
         self._evaluated: tuple[int, float] | None = None
         self._stage_shown = -1
@@ -79,32 +80,42 @@ class Segment:
     def train(self) -> str:
         """Trains; returns why it ended: ``done``, ``stopped`` or ``preempted``."""
         trainer, a = self.trainer, self.trainer.arguments
-        while trainer.global_step < a.max_steps and self.stop.signal is None:
-            self._show_stage()
-            step = trainer.global_step + 1
-            last = step == a.max_steps
-            started = time.perf_counter()
-            values = trainer.train_step(measure=last or step % a.logging_steps == 0)
-            self._training_seconds += time.perf_counter() - started
-            self._training_tokens += a.batch_size * a.gradient_accumulation_steps * a.max_length
-            self._steps_since_log += 1
-            if values or trainer.device.type == "cpu":
-                # Elsewhere asking would wait for the device, so it waits for a step that is logged.
-                trainer.check_finite()
-            if values:
-                self._log(step, values)
-            if last or step % a.eval_steps == 0:
-                self._evaluate(step)
-            if step % a.generation_steps == 0:
-                self._generate(step)
-            if last or step % a.save_steps == 0:
+        try:
+            while trainer.global_step < a.max_steps and self.stop.signal is None:
+                self._saver.check()
+                self._step()
+            self._saver.join()
+            step = trainer.global_step
+            if step >= a.max_steps:
+                save.write_final(self.run.checkpoints / f"checkpoint-{step}")
+                return "done"
+            if step > 0 and not self._saved(step):
                 self.save()
-        if trainer.global_step >= a.max_steps:
-            save.write_final(self.run.checkpoints / f"checkpoint-{trainer.global_step}")
-            return "done"
-        if not self._saved(trainer.global_step) and trainer.global_step > 0:
+            return self.stop.why
+        finally:
+            self._saver.join()
+
+    def _step(self) -> None:
+        trainer, a = self.trainer, self.trainer.arguments
+        self._show_stage()
+        step = trainer.global_step + 1
+        last = step == a.max_steps
+        started = time.perf_counter()
+        values = trainer.train_step(measure=last or step % a.logging_steps == 0)
+        self._training_seconds += time.perf_counter() - started
+        self._training_tokens += a.batch_size * a.gradient_accumulation_steps * a.max_length
+        self._steps_since_log += 1
+        if values or trainer.device.type == "cpu":
+            # Elsewhere asking would wait for the device, so it waits for a step that is logged.
+            trainer.check_finite()
+        if values:
+            self._log(step, values)
+        if last or step % a.eval_steps == 0:
+            self._evaluate(step)
+        if step % a.generation_steps == 0:
+            self._generate(step)
+        if last or step % a.save_steps == 0:
             self.save()
-        return self.stop.why
 
     def _saved(self, step: int) -> bool:
         return (self.run.checkpoints / f"checkpoint-{step}").exists()
@@ -156,14 +167,16 @@ class Segment:
             return
         self.trainer.check_finite()
         prompt = self.trainer.val_loader[0, :PROMPT_TOKENS]
-        made = generate(self.trainer.model, prompt, GENERATED_TOKENS, self.trainer.arguments.seed)
+        with self.trainer.precision.autocast():
+            made = generate(self.trainer.model, prompt, GENERATED_TOKENS, self.trainer.arguments.seed)
         text = " ".join(self.tokenizer.decode(made).split())
         before = " ".join(self.tokenizer.decode(prompt.tolist()).split())
         print(f"sample at step {step}: {before} … {text}")
 
-    def save(self) -> Path:
-        """Saves a checkpoint of the present step and tells the logs."""
+    def save(self) -> None:
+        """Copies the present state and has it written; the logs hear of it when it is on disk."""
         trainer = self.trainer
+        self._saver.join()
         trainer.check_finite()
         step = trainer.global_step
         started = time.perf_counter()
@@ -171,21 +184,26 @@ class Segment:
         if probed:
             self.log.metrics(step, probed)
             self.last_metrics.update(probed)
-        improved = self._note_best(step)
-        content = trainer.content(self.run.segment, self.config, self.last_metrics)
-        path = save.save(self.run.checkpoints, content)
-        seconds = time.perf_counter() - started
-        if improved:
-            atomic.replace_json(self.run.checkpoints / "best.json", {"schema": SCHEMA, **(trainer.best or {})})
-        self.log.checkpoint(step, f"checkpoints/{path.name}", seconds, seconds)
-        print(f"saved {path.name} in {seconds:.2f} s")
-        limit = trainer.arguments.save_total_limit
-        if limit is not None:
-            for name in retention.prune(self.run.path, limit):
+        best = dict(trainer.best or {}) if self._note_best(step) else None
+        content = trainer.content(self.run.segment, self.config, dict(self.last_metrics))
+        stall = time.perf_counter() - started
+
+        def write() -> None:
+            path = save.save(self.run.checkpoints, content)
+            seconds = time.perf_counter() - started
+            if best is not None:
+                atomic.replace_json(self.run.checkpoints / "best.json", {"schema": SCHEMA, **best})
+            in_background = trainer.arguments.async_save
+            self.log.checkpoint(step, f"checkpoints/{path.name}", seconds, stall if in_background else seconds)
+            print(f"saved {path.name} in {seconds:.2f} s")
+            limit = trainer.arguments.save_total_limit
+            for name in retention.prune(self.run.path, limit) if limit is not None else []:
                 print(f"deleted {name}: --save_total_limit is {limit}")
-        return path
+
+        self._saver.submit(write)
 
     def _note_best(self, step: int) -> bool:
+        """Whether the present step is the best so far, which is then noted."""
         if self._evaluated is None or self._evaluated[0] != step or not math.isfinite(self._evaluated[1]):
             return False
         best = self.trainer.best

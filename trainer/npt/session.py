@@ -14,6 +14,7 @@ from npt.data.sources import Texts, load_texts
 from npt.errors import TrainingError, UsageError
 from npt.loop import Segment, describe_failure
 from npt.model import llama
+from npt.precision_plan import PrecisionPlan
 from npt.run import console
 from npt.signals import STOP
 from npt.start import Start, enter
@@ -80,6 +81,7 @@ def build(start: Start, texts: Texts, device: torch.device) -> tuple[MultiLayerN
         layers,
         curriculum.parse(a.curriculum_stages),
         weights,
+        PrecisionPlan.choose(a.mixed_precision, device),
     )
     return trainer, layers
 

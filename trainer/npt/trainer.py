@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +23,7 @@ from npt.model import llama
 from npt.model.np_component import NPComponent, NPShape
 from npt.model.npt_layer import NPTDecoderLayer
 from npt.model.scaffold import Scaffold
+from npt.precision_plan import PrecisionPlan
 from npt.schedule import Schedule
 
 
@@ -66,7 +66,7 @@ class MultiLayerNPTTrainer:
         layers_to_train: Sequence[int],
         curriculum_schedule: Curriculum | Sequence[Stage] | Sequence[dict[str, Any]],
         layer_weights: Mapping[int, float] | None = None,
-        autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        precision: PrecisionPlan | None = None,
         **_: Any,
     ) -> None:
         self.arguments = as_arguments(config)
@@ -76,7 +76,6 @@ class MultiLayerNPTTrainer:
         self.layers_to_train = sorted(int(layer) for layer in layers_to_train)
         self.layer_weights = dict(layer_weights or dict.fromkeys(self.layers_to_train, 1.0))
         self.curriculum = _curriculum(curriculum_schedule)
-        self.autocast = autocast
         self.global_step = 0
         self.batch_count = 0
         self.teacher_cache_hits = 0
@@ -87,6 +86,8 @@ class MultiLayerNPTTrainer:
         )
         self.fingerprint = llama.fingerprint(model)
         self.device = next(model.parameters()).device
+        self.precision = precision or PrecisionPlan.choose(False, self.device)
+        self.precision.cast_base(model)
         a = self.arguments
         llama.install_npt_layers(model, self.layers_to_train, a.np_rank, a.num_ranks, a.modulation)
         self._initialise()
@@ -103,7 +104,7 @@ class MultiLayerNPTTrainer:
             layer.np_component.to(self.device)
         a, module = self.arguments, self.model
         head: Any = module.lm_head
-        self.scaffold = Scaffold(module, self.autocast)
+        self.scaffold = Scaffold(module, self.precision.autocast)
         self.losses = LossFunction(
             head,
             self.layer_weights,
@@ -113,6 +114,7 @@ class MultiLayerNPTTrainer:
         )
         self.parameters = tensors.parameters(self.layers)
         self.optimizer = torch.optim.AdamW(self.parameters, lr=a.learning_rate, weight_decay=a.weight_decay)
+        self.scaler = self.precision.scaler()
         self._first_bad_step = torch.full((), -1.0, device=self.device)
 
     @property
@@ -135,17 +137,27 @@ class MultiLayerNPTTrainer:
             tokens += ids.numel()
             result = self.scaffold.run(ids, stage)
             losses = self.losses(result, self.layers)
-            (losses.total / a.gradient_accumulation_steps).backward()  # type: ignore[no-untyped-call]
+            loss = losses.total / a.gradient_accumulation_steps
+            (loss if self.scaler is None else self.scaler.scale(loss)).backward()
             self.batch_count += 1
             self.teacher_cache_hits += result.teacher_results_reused
             self.teacher_cache_misses += result.teacher_results_computed
             if measure:
                 self._add_measurements(sums, result, losses)
+            self._watch(losses.total.detach(), step)
+        if self.scaler is not None:
+            self.scaler.unscale_(self.optimizer)
         norm = self._clip(a.gradient_scale_factor, a.gradient_clip)
-        self._watch(norm, step)
+        if self.scaler is None:
+            # With a scaler, infinite gradients are an overflow: it skips the step and lowers its scale.
+            self._watch(norm, step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.step()
+        if self.scaler is None:
+            self.optimizer.step()
+        else:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         self.global_step = step
         if not measure:
@@ -175,13 +187,13 @@ class MultiLayerNPTTrainer:
             grad.mul_(scale)
         return norm
 
-    def _watch(self, norm: Tensor, step: int) -> None:
+    def _watch(self, value: Tensor, step: int) -> None:
         # A tensor remembers the first bad step, so that no step waits for the device.
-        bad = ~torch.isfinite(norm) & (self._first_bad_step < 0)
+        bad = ~torch.isfinite(value) & (self._first_bad_step < 0)
         self._first_bad_step = torch.where(bad, float(step), self._first_bad_step)
 
     def check_finite(self) -> None:
-        """Raises ``TrainingError`` where a step's gradients were not finite, naming the first such step."""
+        """Raises ``TrainingError`` where a step's loss or gradients were not finite, naming the first such step."""
         step = int(self._first_bad_step.item())
         if step >= 0:
             raise TrainingError(
@@ -230,7 +242,7 @@ class MultiLayerNPTTrainer:
                 "batch_count": self.batch_count,
                 "optimizer_state_dict": tensors.optimizer_state(self.optimizer, self.layers),
                 "scheduler_state_dict": self.schedule.state_dict(),
-                "scaler_state_dict": None,
+                "scaler_state_dict": None if self.scaler is None else self.scaler.state_dict(),
                 "schema": SCHEMA,
                 "rng_state": [rng.capture()],
                 "data_state": self.train_loader.state_dict() if self.train_loader is not None else {},
@@ -299,6 +311,8 @@ class MultiLayerNPTTrainer:
         self.teacher_cache_hits = int(multi["teacher_cache_hits"])
         self.teacher_cache_misses = int(multi["teacher_cache_misses"])
         self.best = state.get("best")
+        if self.scaler is not None and state.get("scaler_state_dict"):
+            self.scaler.load_state_dict(state["scaler_state_dict"])
         if self._takes_curriculum and multi.get("curriculum_schedule"):
             self.curriculum = Curriculum.from_list(multi["curriculum_schedule"])
         if self.train_loader is not None:

@@ -26,7 +26,35 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 TRAINER = Path(__file__).resolve().parents[1]
 SCHEMAS = TRAINER.parent / "schemas"
 
-SMALL = ["--demo_mode", "--max_length", "32", "--stride", "16", "--batch_size", "2", "--num_eval_samples", "4", "--np_rank", "4", "--num_ranks", "2", "--curriculum_stages", "teacher:6,mixed:6:0.5,student:8", "--max_steps", "20", "--warmup_steps", "3", "--save_steps", "5", "--eval_steps", "5", "--logging_steps", "1", "--generation_steps", "7"]
+SMALL = [
+    "--demo_mode",
+    "--max_length",
+    "32",
+    "--stride",
+    "16",
+    "--batch_size",
+    "2",
+    "--num_eval_samples",
+    "4",
+    "--np_rank",
+    "4",
+    "--num_ranks",
+    "2",
+    "--curriculum_stages",
+    "teacher:6,mixed:6:0.5,student:8",
+    "--max_steps",
+    "20",
+    "--warmup_steps",
+    "3",
+    "--save_steps",
+    "5",
+    "--eval_steps",
+    "5",
+    "--logging_steps",
+    "1",
+    "--generation_steps",
+    "7",
+]
 
 
 class Process:

@@ -40,7 +40,7 @@ def base_model(tied: bool = False) -> nn.Module:
 
 
 def reference(model: Any, ids: Tensor, stage: Stage, weights: dict[int, float], a: dict[str, float]) -> Tensor:
-    """The contract's section 3 written down as it reads, with Hugging Face's own attention and logits of both passes."""
+    """The contract's section 3 as it reads, with Hugging Face's own attention and logits of both passes."""
     decoder, npt = model.model, llama.npt_layers(model)
     hidden = decoder.embed_tokens(ids)
     rope = decoder.rotary_emb(hidden, torch.arange(ids.shape[1]).unsqueeze(0))

@@ -88,7 +88,7 @@ class Modulation(nn.Module):
     def apply_code(self, z: Tensor, x: Tensor) -> Tensor:
         """Σ_j v_b_j (v_a_j · x), of shape (…, out), for codes z (…, k·r) and inputs x (…, in)."""
         u = x @ self.W_a_up.t()
-        s = self._by_rank(z * u).sum(-1, keepdim=True)
+        s = self._by_rank(at_least_fp32(z) * at_least_fp32(u)).sum(-1, keepdim=True)
         update: Tensor = (s * self._by_rank(z)).flatten(-2) @ self.W_b_up
         return update
 

@@ -121,21 +121,23 @@ class Scaffold:
     def teacher_attention(self, input_ids: Tensor) -> dict[int, Tensor]:
         """The teacher's attention output (batch, tokens, d) in every NPT layer."""
         found: dict[int, Tensor] = {}
-        hidden = at_least_fp32(self._decoder.embed_tokens(input_ids))
-        rope = rotary(self.model, hidden)
-        for index, layer in enumerate(self._decoder.layers):
-            hidden, a, _ = self._block(layer, hidden, rope)
-            if index in self._npt:
-                found[index] = at_least_fp32(a)
+        with self.autocast():
+            hidden = at_least_fp32(self._decoder.embed_tokens(input_ids))
+            rope = rotary(self.model, hidden)
+            for index, layer in enumerate(self._decoder.layers):
+                hidden, a, _ = self._block(layer, hidden, rope)
+                if index in self._npt:
+                    found[index] = at_least_fp32(a)
         return found
 
     @torch.no_grad()
     def teacher_logits(self, input_ids: Tensor) -> Tensor:
         """The teacher's logits (batch, tokens, vocabulary)."""
-        hidden = at_least_fp32(self._decoder.embed_tokens(input_ids))
-        rope = rotary(self.model, hidden)
-        for layer in self._decoder.layers:
-            hidden = self._block(layer, hidden, rope)[0]
+        with self.autocast():
+            hidden = at_least_fp32(self._decoder.embed_tokens(input_ids))
+            rope = rotary(self.model, hidden)
+            for layer in self._decoder.layers:
+                hidden = self._block(layer, hidden, rope)[0]
         head: Any = self.model.lm_head
         logits: Tensor = head(self._decoder.norm(hidden))
         return logits
