@@ -8,6 +8,12 @@ import { childrenOf, checkpointNode, containerOf, runNode, type TreeNode } from 
 
 /** Changes within this time are shown together: a run that trains changes several times a second. */
 const COALESCE_MS = 200;
+/**
+ * Step and loss of a training run change every second, but its row is redrawn at most this often: while VS Code redraws a
+ * row it forgets the children's handles, and a menu item clicked in that moment arrives without its checkpoint. What
+ * changes rarely (state, stage, checkpoints) is shown at once; the status bar and the dashboard show every step.
+ */
+const FIGURES_MS = 3000;
 /** Ages in the descriptions go stale; this is how stale they may get. */
 const AGE_REFRESH_MS = 60_000;
 
@@ -17,9 +23,12 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
   private pending = new Set<string>();
   /** The node objects that VS Code holds, by id: a refresh must name these very objects, an equal one is ignored. */
   private readonly given = new Map<string, TreeNode>();
+  /** What was last shown of a run beside its figures, and when. */
+  private readonly shown = new Map<string, { readonly outline: string; readonly at: number }>();
   /** Which runs hang where, as last shown: a run that comes, goes or moves redraws the root. */
   private shape = '';
   private timer: NodeJS.Timeout | undefined;
+  private postponed: NodeJS.Timeout | undefined;
 
   constructor(private readonly deps: FeatureDeps) {
     super();
@@ -40,6 +49,7 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
       dispose: () => {
         clearInterval(ages);
         clearTimeout(this.timer);
+        clearTimeout(this.postponed);
       },
     });
   }
@@ -101,17 +111,47 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
   private flush(): void {
     if (this.isDisposed) return;
     const runs = this.deps.workspaces.runs;
+    const pending = this.pending;
+    this.pending = new Set();
     const shape = JSON.stringify(runs.map((run) => [run.path, containerOf(run, runs)?.id ?? null]));
-    const changed = runs.filter((run) => this.pending.has(run.path));
-    this.pending.clear();
     if (shape !== this.shape) {
       this.shape = shape;
       this.refreshAll();
       return;
     }
+    const now = performance.now();
+    const due: TreeNode[] = [];
+    const later: string[] = [];
+    for (const run of runs.filter((each) => pending.has(each.path))) {
+      const outline = this.outline(run);
+      const last = this.shown.get(run.path);
+      if (last?.outline === outline && now - last.at < FIGURES_MS) {
+        later.push(run.path);
+        continue;
+      }
+      this.shown.set(run.path, { outline, at: now });
+      const node = this.given.get(runNode(run).id);
+      if (node !== undefined) due.push(node);
+    }
     // Only what changed: a whole-tree refresh loses the scroll position and blinks (microsoft/vscode#153982).
-    const shown = changed.map((run) => this.given.get(runNode(run).id)).filter((node) => node !== undefined);
-    if (shown.length > 0) this.changed.fire(shown);
+    if (due.length > 0) this.changed.fire(due);
+    if (later.length === 0) return;
+    // A timer of its own: what changes meanwhile and must be shown at once does not wait for the figures.
+    this.postponed ??= setTimeout(() => {
+      this.postponed = undefined;
+      this.schedule(later);
+    }, FIGURES_MS);
+  }
+
+  /** What a person reacts to: everything of a run but its running figures. */
+  private outline(run: Run): string {
+    const checkpoints = [...run.checkpoints, ...(run.final === null ? [] : [run.final])];
+    return JSON.stringify([
+      run.state,
+      run.stage,
+      checkpoints.map((each) => [each.name, each.state, each.best, each.pinned, each.bytes]),
+      checkpoints.map((each) => this.deps.validations.get(each.path)?.verdict ?? null),
+    ]);
   }
 
   private refreshAll(): void {
