@@ -10,6 +10,7 @@ import argparse
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any, NoReturn
 
 from npt import TRAINER, curriculum
@@ -253,6 +254,11 @@ def parse_typed(argv: Sequence[str]) -> dict[str, Any]:
     return vars(build_parser().parse_args(list(argv)))
 
 
+def _absolute(value: Any) -> Any:
+    """Paths as the checkpoint keeps them, so that a resume from another folder finds them."""
+    return [_absolute(item) for item in value] if isinstance(value, list) else str(Path(value).expanduser().absolute())
+
+
 def resolve(typed: Mapping[str, Any], stored: Mapping[str, Any] | None = None) -> Arguments:
     """Merges what was typed with a checkpoint's arguments and the defaults, and checks the result.
 
@@ -269,6 +275,13 @@ def resolve(typed: Mapping[str, Any], stored: Mapping[str, Any] | None = None) -
     merged.update({k: v for k, v in typed.items() if k in known})
     if "train_file" in typed and "dataset_preset" not in typed:
         merged["dataset_preset"] = "custom"
+    if "model_size" in typed and "model_name" not in typed:
+        # A size alone asks for a model of that shape with random weights; the demo's size is the demo's teacher.
+        size = typed["model_size"]
+        merged["model_name"] = "npt-demo" if size == "demo" else f"random-{size}"
+    for name in ("train_file", "validation_file"):
+        if name in typed:
+            merged[name] = _absolute(typed[name])
     arguments = Arguments(**merged)
     if arguments.triple_modulation:
         arguments.dual_modulation = True

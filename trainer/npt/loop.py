@@ -14,7 +14,7 @@ import torch
 from npt import SCHEMA
 from npt.checkpoint import retention, save
 from npt.checkpoint.background import BackgroundSaver
-from npt.data.byte_tokenizer import ByteTokenizer
+from npt.data.tokenizers import Tokenizer
 from npt.errors import TrainingError
 from npt.evaluation import evaluate, generate
 from npt.run.folder import RunFolder
@@ -38,7 +38,7 @@ class Segment:
         run: RunFolder,
         log: MetricsLog,
         config: dict[str, Any],
-        tokenizer: ByteTokenizer,
+        tokenizer: Tokenizer,
         stop: StopRequest,
         metrics: dict[str, float] | None = None,
     ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from npt import SCHEMA, TRAINER, curriculum, rng
+from npt import SCHEMA, TRAINER, curriculum, layer_selection, rng
 from npt.arguments import Arguments
 from npt.data.sources import Texts, load_texts
 from npt.errors import TrainingError, UsageError
@@ -18,7 +18,7 @@ from npt.precision_plan import PrecisionPlan
 from npt.run import console
 from npt.signals import STOP
 from npt.start import Start, enter
-from npt.trainer import MultiLayerNPTTrainer, build_layers
+from npt.trainer import MultiLayerNPTTrainer
 
 
 def choose_device(name: str) -> torch.device:
@@ -66,12 +66,14 @@ def configuration(arguments: Arguments, layers: list[int], device: torch.device)
     }
 
 
-def build(start: Start, texts: Texts, device: torch.device) -> tuple[MultiLayerNPTTrainer, list[int]]:
-    """The model with its NPT layers, on its device, as a trainer at step 0."""
+def build(start: Start, device: torch.device) -> tuple[MultiLayerNPTTrainer, list[int], Texts]:
+    """The model with its NPT layers, on its device, as a trainer at step 0; its layers as typed; its texts."""
     a = start.arguments
     model = llama.load_base_model(a.model_name, a.seed)
     base: Any = model.config
-    layers, weights = build_layers(a, base.num_hidden_layers)
+    layers = layer_selection.parse_layers(a.train_layers, base.num_hidden_layers)
+    weights = layer_selection.parse_weights(a.layer_weights, layers)
+    texts = load_texts(a, base.vocab_size)
     model.to(device)
     trainer = MultiLayerNPTTrainer(
         model,
@@ -83,7 +85,7 @@ def build(start: Start, texts: Texts, device: torch.device) -> tuple[MultiLayerN
         weights,
         PrecisionPlan.choose(a.mixed_precision, device),
     )
-    return trainer, layers
+    return trainer, layers, texts
 
 
 def restore(start: Start, trainer: MultiLayerNPTTrainer) -> list[str]:
@@ -134,9 +136,8 @@ def run_segment(start: Start) -> int:
     if a.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
-    texts = load_texts(a)
     rng.seed_all(a.seed)
-    trainer, layers = build(start, texts, device)
+    trainer, layers, texts = build(start, device)
     notes = restore(start, trainer) + inexact(start, environment(device))
     enter(start, print)
     run = start.run

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from npt import SCHEMA, layer_selection, rng
+from npt import SCHEMA, rng
 from npt.arguments import Arguments
 from npt.checkpoint import dialect, load, tensors
 from npt.checkpoint.save import Content
@@ -354,9 +354,3 @@ def _curriculum(schedule: Curriculum | Sequence[Stage] | Sequence[dict[str, Any]
     if all(isinstance(stage, Stage) for stage in schedule):
         return Curriculum([stage for stage in schedule if isinstance(stage, Stage)])
     return Curriculum.from_list([stage for stage in schedule if isinstance(stage, dict)])
-
-
-def build_layers(arguments: Arguments, num_layers: int) -> tuple[list[int], dict[int, float]]:
-    """The layers in the order typed and their weights, from the arguments."""
-    layers = layer_selection.parse_layers(arguments.train_layers, num_layers)
-    return layers, layer_selection.parse_weights(arguments.layer_weights, layers)

@@ -10,6 +10,7 @@ class ByteTokenizer:
 
     name = "bytes"
     vocabulary = 256
+    end: list[int] = []  # noqa: RUF012 - never changed; no byte means an end
 
     def encode(self, text: str) -> list[int]:
         """The bytes of the text."""

@@ -3,37 +3,71 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from npt.arguments import Arguments
-from npt.data.byte_tokenizer import ByteTokenizer
+from npt.data.presets import PRESETS, stream
+from npt.data.streaming import StreamedText
+from npt.data.text_files import tokens_of
+from npt.data.tokenizers import Tokenizer, load_tokenizer
 from npt.data.windows import WindowedText, held_out_windows
 from npt.errors import UsageError
 
 DEMO_TEXT = Path(__file__).resolve().parents[1] / "demo" / "text"
+# Without a --validation_file the end of the training text is held out: this share of it.
+HELD_OUT_SHARE = 0.05
+HELD_OUT_DOCUMENTS = 200
 
 
 @dataclass
 class Texts:
     """Training samples, held-out samples (samples, tokens), and the tokenizer they came through."""
 
-    train: WindowedText
+    train: WindowedText | StreamedText
     held_out: Tensor
-    tokenizer: ByteTokenizer
+    tokenizer: Tokenizer
 
 
-def _bytes(path: Path) -> Tensor:
-    return torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
+def _held_out(tokens: Tensor, a: Arguments) -> Tensor:
+    return held_out_windows(tokens, a.max_length, a.num_eval_samples)
 
 
-def load_texts(arguments: Arguments) -> Texts:
-    """The texts that the arguments name. Raises ``UsageError`` in one line where they cannot be had."""
-    a = arguments
+def _from_files(a: Arguments, tokenizer: Tokenizer) -> Texts:
+    tokens = tokens_of([Path(name).expanduser() for name in a.train_file], tokenizer)
+    if a.validation_file:
+        held_out = tokens_of([Path(a.validation_file).expanduser()], tokenizer)
+    else:
+        share = max(int(len(tokens) * HELD_OUT_SHARE), a.max_length)
+        tokens, held_out = tokens[:-share], tokens[-share:]
+    train = WindowedText(tokens, a.max_length, a.stride, a.seed, "the training text")
+    return Texts(train, _held_out(held_out, a), tokenizer)
+
+
+def _from_preset(a: Arguments, tokenizer: Tokenizer) -> Texts:
+    sources = [(f"{d.path}/{d.name}", partial(stream, d)) for d in PRESETS[a.dataset_preset]]
+    train = StreamedText(list(sources), tokenizer, a.max_length, a.stride, HELD_OUT_DOCUMENTS)
+    if a.validation_file:
+        return Texts(train, _held_out(tokens_of([Path(a.validation_file).expanduser()], tokenizer), a), tokenizer)
+    return Texts(train, _held_out(torch.tensor(train.held_out(), dtype=torch.int32), a), tokenizer)
+
+
+def load_texts(a: Arguments, vocabulary: int) -> Texts:
+    """The texts that the arguments name. Raises ``UsageError`` in one line where they cannot be had.
+
+    ``vocabulary`` is the model's; every token must have an embedding.
+    """
+    tokenizer = load_tokenizer(a.model_name, vocabulary)
+    if a.train_file:
+        return _from_files(a, tokenizer)
     if not a.demo_mode:
-        raise UsageError("only --demo_mode has data so far")
-    train = WindowedText(_bytes(DEMO_TEXT / "train.txt"), a.max_length, a.stride, a.seed, "demo")
-    held_out = held_out_windows(_bytes(DEMO_TEXT / "heldout.txt"), a.max_length, a.num_eval_samples)
-    return Texts(train, held_out, ByteTokenizer())
+        return _from_preset(a, tokenizer)
+    if vocabulary < 256:
+        raise UsageError(f"--demo_mode: its text is bytes, the model has only {vocabulary} tokens")
+    train = tokens_of([DEMO_TEXT / "train.txt"], tokenizer)
+    held_out = tokens_of([DEMO_TEXT / "heldout.txt"], tokenizer)
+    windows = WindowedText(train, a.max_length, a.stride, a.seed, "the demo's text")
+    return Texts(windows, _held_out(held_out, a), tokenizer)

@@ -1,0 +1,65 @@
+"""Tokenizers: the model's own, or bytes where the model speaks bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from npt.data.byte_tokenizer import ByteTokenizer
+from npt.errors import UsageError
+from npt.model.llama import DEMO_NAME
+
+
+class Tokenizer(Protocol):
+    """What the data and the generated samples need."""
+
+    @property
+    def end(self) -> list[int]:
+        """What separates two documents."""
+
+    def encode(self, text: str) -> list[int]:
+        """The token ids of a text."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids."""
+
+
+class PretrainedTokenizer:
+    """A Hugging Face tokenizer."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        end = tokenizer.eos_token_id
+        self.end: list[int] = [] if end is None else [int(end)]
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids without special tokens."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text, special tokens left out."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
+
+
+def load_tokenizer(model_name: str, vocabulary: int) -> Tokenizer:
+    """The tokenizer of a model. Raises ``UsageError`` in one line where it has none or one of another vocabulary.
+
+    The demo's model and models of 256 tokens without a tokenizer of their own speak bytes, and so do randomly
+    initialised presets, whose vocabulary means nothing.
+    """
+    if model_name == DEMO_NAME or model_name.startswith("random-"):
+        return ByteTokenizer()
+    folder = Path(model_name)
+    if vocabulary == ByteTokenizer.vocabulary and folder.is_dir() and not list(folder.glob("tokenizer*")):
+        return ByteTokenizer()
+    from transformers import AutoTokenizer
+
+    try:
+        loaded = AutoTokenizer.from_pretrained(model_name)
+    except (OSError, ValueError, ImportError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UsageError(f"--model_name: the tokenizer of {model_name} cannot be loaded: {reason}") from None
+    if len(loaded) > vocabulary:
+        raise UsageError(f"--model_name: {model_name} has {vocabulary} embeddings for a tokenizer of {len(loaded)}")
+    return PretrainedTokenizer(loaded)
