@@ -6,12 +6,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { CurriculumError, parseCurriculum, stageAt, type Curriculum } from '../curriculum';
 import { TRAINER_ARGUMENTS, findArgument, type TrainerArgument } from './arguments';
-import { readLayers, valueText } from './argumentValues';
+import { valueText } from './argumentValues';
 import { branchName, checkRunName, freeFolder } from './branchName';
 import { sbatchArgv, trainerArgv } from './launch';
 import type { LauncherKind, Plan, PlanKind, PlanMessage, PlannedArgument } from './plan';
 import { type PlanSource, PlanSourceError, readPlanSource } from './planSource';
 import { judge } from './planMessages';
+import { type UnsavedArguments, sameValue, unsavedArguments } from './unsavedArguments';
 import { isOurTrainer, workspaceRootOf } from './trainerScript';
 import { combinations } from './values';
 
@@ -82,12 +83,12 @@ async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promis
   }
   const errors: PlanMessage[] = [];
   const typed = readChanges(request, source, errors);
-  const planned = planArguments(source, typed);
+  const kind = kindOf(request.kind, source);
+  const planned = planArguments(source, typed, kind === 'branch' ? null : unsavedArguments(source));
   const changed = new Map(planned.filter((item) => item.source === 'changed').map((item) => [item.name, item.value]));
 
   const cwd = path.resolve(request.workspaceRoot ?? workspaceRootOf(source.path));
   const script = request.script ?? DEFAULT_SCRIPT;
-  const kind = kindOf(request.kind, source);
   const run = runOf(request, kind, source, cwd, Object.fromEntries(changed), taken, errors);
   const curriculum = curriculumOf(planned, source);
   const ourTrainer = isOurTrainer(path.resolve(cwd, script));
@@ -139,24 +140,20 @@ function readChanges(request: PlanRequest, source: PlanSource, errors: PlanMessa
   return changes;
 }
 
-function planArguments(source: PlanSource, changes: ReadonlyMap<string, unknown>): PlannedArgument[] {
-  return [...source.arguments].map(([name, stored]) => {
-    const next = changes.get(name);
+function planArguments(
+  source: PlanSource,
+  changes: ReadonlyMap<string, unknown>,
+  unsaved: UnsavedArguments | null,
+): PlannedArgument[] {
+  return [...source.arguments].map(([name, stored]): PlannedArgument => {
+    const changed = changes.get(name);
+    const carried = changes.has(name) || unsaved?.carried !== true ? undefined : unsaved.values.get(name);
+    const next = changed ?? carried;
     if (next === undefined || sameValue(name, next, stored.value)) {
       return { name, value: stored.value, source: stored.source, previous: null };
     }
-    return { name, value: next, source: 'changed', previous: stored.value };
+    return { name, value: next, source: changed === undefined ? 'run' : 'changed', previous: stored.value };
   });
-}
-
-/** `2,3` and [2, 3] are the same layers; 5e-5 and 0.00005 the same rate. */
-function sameValue(name: string, a: unknown, b: unknown): boolean {
-  if (name === 'train_layers') {
-    const left = readLayers(a);
-    const right = readLayers(b);
-    if (left !== null && right !== null) return left.join() === right.join();
-  }
-  return valueText(a) === valueText(b);
 }
 
 /** Training on from anything but the run's newest checkpoint makes a new run: nothing that came later is buried. */
@@ -215,6 +212,9 @@ function argvOf(draft: PlanDraft, changed: ReadonlyMap<string, unknown>): string
       const byDefault = valueText(item.value) === valueText(findArgument(item.name)?.default);
       if (item.source !== 'default' && !byDefault) passed.set(item.name, item.value);
     }
+  }
+  for (const item of draft.arguments) {
+    if (item.source === 'run' && item.previous !== null) passed.set(item.name, item.value);
   }
   const words = [...passed].flatMap(([name, value]) => argvOfArgument(findArgument(name), value));
   const trainer = {

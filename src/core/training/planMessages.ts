@@ -7,6 +7,7 @@ import { liveness } from './runningProcess';
 import { readLayers, valueText } from './argumentValues';
 import type { PlanDraft } from './makePlan';
 import type { PlanMessage } from './plan';
+import { unsavedArguments } from './unsavedArguments';
 
 export interface Judgement {
   readonly warnings: readonly PlanMessage[];
@@ -23,6 +24,7 @@ export function judge(draft: PlanDraft): Judgement {
   refuseWhatCannotStart(draft, refuse);
   refuseWhatDoesNotFit(draft, refuse);
   warnOfBranching(draft, warn);
+  warnOfUnsaved(draft, warn);
   warnOfSteps(draft, warn, refuse);
   warnOfCurriculum(draft, warn);
   warnOfChanges(draft, warn);
@@ -161,17 +163,21 @@ function warnOfSteps(draft: PlanDraft, warn: Say, refuse: Say): void {
       `Training stops at step ${formatCount(maxSteps)} instead of ${formatCount(previous)}; the learning rate does not reach 0 by then.`,
     );
   }
-  warnOfRunConfig(draft, maxSteps, warn);
 }
 
-/** A segment that saved nothing may have been started with other arguments: the checkpoint does not know them. */
-function warnOfRunConfig(draft: PlanDraft, maxSteps: number, warn: Say): void {
-  const last = draft.source.run?.config?.max_steps;
-  if (draft.kind === 'branch' || draft.source.foreign || change(draft, 'max_steps') !== null) return;
-  if (typeof last !== 'number' || last === maxSteps) return;
+/** See unsavedArguments(). */
+function warnOfUnsaved(draft: PlanDraft, warn: Say): void {
+  const unsaved = draft.kind === 'branch' ? null : unsavedArguments(draft.source);
+  if (unsaved === null) return;
+  const names = [...unsaved.values.keys()].filter((name) => change(draft, name) === null);
+  if (names.length === 0) return;
+  const list = names.map((name) => `${name} ${valueText(unsaved.values.get(name))}`).join(', ');
+  const { name } = draft.source;
   warn(
     'run-config-differs',
-    `The run was last started with max_steps ${formatCount(last)}, ${draft.source.name} was saved with ${formatCount(maxSteps)}: a resume goes to ${formatCount(maxSteps)}.`,
+    unsaved.carried
+      ? `The run was last started with ${list}, and saved nothing since ${name}: it goes on with that.`
+      : `The run was last started with ${list}, and failed: it goes on as ${name} was saved, without that.`,
   );
 }
 

@@ -247,9 +247,47 @@ describe('plans', () => {
     );
   });
 
-  it('says when the last segment had other arguments than the checkpoint', async () => {
-    ws.run('demo', { config: { max_steps: 900 } });
-    assert.deepEqual(codes((await plan()).warnings), ['run-config-differs']);
+  describe('after a segment with other arguments that saved nothing', () => {
+    const last = { config: { max_steps: 900, learning_rate: 0.001, wandb_name: null } };
+
+    it('goes on with them', async () => {
+      ws.run('demo', last);
+      const made = await plan();
+      assert.deepEqual(made.errors, []);
+      assert.deepEqual(codes(made.warnings), ['run-config-differs']);
+      assert.match(
+        made.warnings[0]?.message ?? '',
+        /learning_rate 0\.001, max_steps 900, and saved nothing since checkpoint-150/,
+      );
+      assert.deepEqual(made.argv.slice(4), ['--learning_rate', '0.001', '--max_steps', '900']);
+      assert.deepEqual(
+        made.arguments.find((argument) => argument.name === 'max_steps'),
+        { name: 'max_steps', value: 900, source: 'run', previous: 300 },
+      );
+    });
+
+    it('what is changed now wins, and a branch is from what was saved', async () => {
+      ws.run('demo', last);
+      const extended = await plan({ kind: 'extend', additionalSteps: 50, changes: { learning_rate: '0.005' } });
+      assert.deepEqual(extended.argv.slice(4), ['--max_steps', '200']);
+      assert.deepEqual((await plan({ kind: 'branch' })).argv.slice(6), []);
+    });
+
+    it('but not when that segment failed', async () => {
+      ws.run('demo', last);
+      ws.write('demo/exit.json', {
+        schema: 1,
+        why: 'failed',
+        step: 150,
+        segment: 2,
+        signal: null,
+        error: 'x',
+        time: 1,
+      });
+      const made = await plan();
+      assert.deepEqual(made.argv.slice(4), []);
+      assert.match(made.warnings[0]?.message ?? '', /and failed: it goes on as checkpoint-150 was saved/);
+    });
   });
 
   it('shows what torchrun and Slurm would run, and says that they cannot be used yet', async () => {
