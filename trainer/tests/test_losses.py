@@ -1,4 +1,4 @@
-"""Losses and gradients against a plain fp64 reference that materialises everything; the teacher against Hugging Face."""
+"""Losses and gradients against a plain fp64 reference that materialises everything; teacher against Hugging Face."""
 
 from __future__ import annotations
 
