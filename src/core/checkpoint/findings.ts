@@ -239,6 +239,17 @@ const CHECKPOINT_FINDINGS = {
     advice: 'Training may be diverging: look at the loss, and consider an earlier checkpoint.',
   },
   // forward
+  'forward-non-finite': {
+    severity: 'error',
+    verdict: 'invalid',
+    advice:
+      'The weights are finite and their products are not: training has diverged. Resume from an earlier checkpoint.',
+  },
+  'forward-disagrees': {
+    severity: 'warning',
+    verdict: 'valid',
+    advice: 'The weights or probe.pt are not those that the trainer measured.',
+  },
   'forward-unavailable': { severity: 'info', verdict: 'valid' },
 } as const satisfies Record<string, FindingKind>;
 

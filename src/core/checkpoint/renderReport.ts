@@ -1,7 +1,7 @@
 /** The report as Markdown for a person: the verdict, what was found and what to do, then the facts. */
 import { basename } from 'node:path';
-import { formatBytes, formatCount } from '../format';
-import type { Finding, Severity, ValidationReport, Verdict } from './report';
+import { formatBytes, formatCount, formatValue } from '../format';
+import type { Finding, ProbedLayer, Severity, ValidationReport, Verdict } from './report';
 
 const VERDICTS: Readonly<Record<Verdict, string>> = {
   valid: 'Valid: a resume from here works.',
@@ -16,7 +16,7 @@ const LEVEL_TEXT = {
   structure: 'structure (containers, pickles, tensors, agreement of the files)',
   checksums: 'structure and every checksum',
   numbers: 'structure, every checksum and every number',
-  forward: 'structure, every checksum and every number',
+  forward: 'structure, every checksum, every number, and the components’ outputs',
 } as const;
 
 const SEVERITIES: Readonly<Record<Severity, string>> = { error: 'Error', warning: 'Warning', info: 'Note' };
@@ -69,11 +69,35 @@ export function renderReport(report: ValidationReport): string {
       lines.push(`| ${escapeMarkdown(file.name)} | ${formatBytes(file.bytes)} | ${escapeMarkdown(file.format)} |`);
     lines.push('');
   }
+  if (report.probe && report.probe.length > 0) lines.push(...renderProbe(report.probe));
   lines.push(
     `Looked at: ${LEVEL_TEXT[report.level]}. Took ${report.seconds < 10 ? report.seconds.toFixed(2) : report.seconds.toFixed(0)} s. Nothing in the files was run.`,
     '',
   );
   return lines.join('\n');
+}
+
+function renderProbe(layers: readonly ProbedLayer[]): string[] {
+  const onProbe = layers.every((layer) => layer.input === 'probe.pt');
+  const lines = [
+    '## NP components',
+    '',
+    `Run on ${onProbe ? 'the run’s probe.pt' : 'fixed input'}; of each layer the first rank.`,
+    '',
+  ];
+  lines.push(
+    '| Layer | Projection | Length of v_a | Length of v_b | Similarity of v_a and attention |',
+    '|---:|---|---:|---:|---:|',
+  );
+  for (const { layer, parts } of layers) {
+    for (const part of parts.filter(({ rank }) => rank === 0)) {
+      const similarity = part.similarity === null ? '–' : part.similarity.toFixed(3);
+      lines.push(
+        `| ${layer} | ${part.projection || 'gate'} | ${formatValue(part.vANorm)} | ${formatValue(part.vBNorm)} | ${similarity} |`,
+      );
+    }
+  }
+  return [...lines, ''];
 }
 
 function renderFinding(finding: Finding): string[] {

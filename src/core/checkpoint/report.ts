@@ -33,6 +33,29 @@ export interface ReportedFile {
   readonly format: string;
 }
 
+/** What one projection and rank of a layer's component gives on the input. */
+export interface ProbedPart {
+  /** '' is the gate of a single modulation. */
+  readonly projection: '' | 'gate' | 'up' | 'down';
+  readonly rank: number;
+  /** Mean length of v_a and of v_b over the tokens. */
+  readonly vANorm: number;
+  readonly vBNorm: number;
+  /** Outputs that are NaN or infinite. */
+  readonly nonFinite: number;
+  /** Mean over tokens of cos(v_a, a); null where v_a is not as wide as a. */
+  readonly similarity: number | null;
+}
+
+export interface ProbedLayer {
+  readonly layer: number;
+  readonly input: 'probe.pt' | 'fixed';
+  readonly tokens: number;
+  /** The weights were mapped out of the file, not copied. */
+  readonly mapped: boolean;
+  readonly parts: readonly ProbedPart[];
+}
+
 export interface ValidationReport {
   readonly path: string;
   readonly level: Level;
@@ -47,6 +70,8 @@ export interface ValidationReport {
   readonly parameters: number | null;
   readonly files: readonly ReportedFile[];
   readonly findings: readonly Finding[];
+  /** Level forward: what each layer's NP component gave. Absent below that level, and where nothing was run. */
+  readonly probe?: readonly ProbedLayer[];
   readonly seconds: number;
 }
 

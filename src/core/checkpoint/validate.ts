@@ -20,12 +20,15 @@ import {
   TRAINING_STATE,
   WEIGHTS,
 } from './layout';
+import { checkForward, forwardUnavailable, reasonOf } from './forwardChecks';
+import { probePathOf, probeWeights } from './probe';
 import { checkNumbers, type NumberRole } from './numberChecks';
 import { Progress } from './progress';
 import {
   LEVELS,
   type Finding,
   type Level,
+  type ProbedLayer,
   type ReportedFile,
   type ValidationOptions,
   type ValidationReport,
@@ -90,6 +93,8 @@ class Validation {
   private step: number | null = null;
   private stage: string | null = null;
   private weights: WeightsShape | null = null;
+  private manifestRead: Manifest | null = null;
+  private probe: readonly ProbedLayer[] | null = null;
   private layers: readonly number[] = [];
 
   constructor(
@@ -116,6 +121,7 @@ class Validation {
       parameters: weights?.parameters ?? null,
       files: [...this.files].sort((a, b) => fileRank(a.name) - fileRank(b.name)),
       findings: sorted(this.findings),
+      ...(this.probe ? { probe: this.probe } : {}),
       seconds,
     };
   }
@@ -157,7 +163,7 @@ class Validation {
         sha256: null,
       });
     });
-    this.forwardNote();
+    await this.forward(this.path, null);
   }
 
   // --- a folder ----------------------------------------------------------------------------------------------------
@@ -195,7 +201,7 @@ class Validation {
     }
     await this.contents(states);
     await this.noticeChanges(states);
-    this.forwardNote();
+    await this.forward(join(this.path, WEIGHTS), this.manifestRead);
   }
 
   private listUnread(states: ReadonlyMap<string, FileState>): void {
@@ -221,6 +227,7 @@ class Validation {
 
   private async contents(states: ReadonlyMap<string, FileState>): Promise<void> {
     const manifest = await this.manifest(states);
+    this.manifestRead = manifest;
     const config = await this.config(states);
     this.planProgress(states, manifest);
     let training: TrainingState | null = null;
@@ -446,15 +453,28 @@ class Validation {
     );
   }
 
-  private forwardNote(): void {
+  /** Runs the components of `weightsPath`, unless what came before says that nothing good can come of it. */
+  private async forward(weightsPath: string, manifest: Manifest | null): Promise<void> {
     if (!this.reaches('forward')) return;
-    this.findings.push(
-      finding(
-        'forward-unavailable',
-        null,
-        'The forward check (each NP component run by ONNX Runtime) is not available in this version: nothing was run.',
-      ),
+    const file = basename(weightsPath);
+    const errors = this.findings.some(
+      (item) => item.severity === 'error' && (item.file === file || item.file === null),
     );
+    if (!this.weights || this.weights.weights.length === 0) {
+      this.findings.push(forwardUnavailable('there are no NP weights to run'));
+      return;
+    }
+    if (errors) {
+      this.findings.push(forwardUnavailable('the weights are damaged'));
+      return;
+    }
+    try {
+      this.probe = await probeWeights(weightsPath, probePathOf(this.path), this.options.signal);
+      this.findings.push(...checkForward(this.probe, manifest, file));
+    } catch (error) {
+      if (this.options.signal?.aborted === true) throw error;
+      this.findings.push(forwardUnavailable(reasonOf(error)));
+    }
   }
 }
 

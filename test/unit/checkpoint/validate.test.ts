@@ -66,7 +66,7 @@ describe('validateCheckpoint', () => {
             0,
             JSON.stringify(report.findings),
           );
-          assert.equal(codes(report).includes('forward-unavailable'), level === 'forward');
+          assert.equal(report.probe !== undefined, level === 'forward');
         });
       }
     }
