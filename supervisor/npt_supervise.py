@@ -181,7 +181,7 @@ def signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
-        return f"signal {number}"
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}"
 
 
 # --- The lock --------------------------------------------------------------------------------------------------------
