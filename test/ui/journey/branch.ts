@@ -15,6 +15,7 @@ export async function branchWithLearningRate(session: JourneySession): Promise<v
   await tree.expand(path.basename(run));
   const menu = await window.openContextMenu(tree.row(`checkpoint-${early}`));
   await window.chooseInMenu(menu, 'Branch with New Hyperparameters…');
+  await window.page.getByText(/^Branch from checkpoint-/).waitFor();
   await window.quickInput().fill('learning_rate');
   await shot('branch-arguments');
   await window.pick('learning_rate');
@@ -32,19 +33,21 @@ export async function branchWithLearningRate(session: JourneySession): Promise<v
   await start.click();
 
   const branch = path.join(path.dirname(run), name);
-  await tree.row(name).waitFor({ timeout: TRAINS_WITHIN_MS });
+  // Until its trainer has written run.json nothing says where it came from: then it moves under the checkpoint it left.
+  const identity = path.join(branch, 'run.json');
+  await eventually('run.json of the branch', TRAINS_WITHIN_MS, () => (existsSync(identity) ? true : undefined));
+  await tree.expand(`checkpoint-${early}`);
+  await eventually('the branch under the checkpoint it left', 10_000, async () => {
+    const rows = await tree.rows();
+    const parent = rows.findIndex((row) => row.label === `checkpoint-${early}`);
+    const child = rows[parent + 1];
+    return child?.label === name && child.level === rows[parent]!.level + 1 ? true : undefined;
+  });
   await tree
     .row(name)
     .getByText(/training/)
     .waitFor({ timeout: TRAINS_WITHIN_MS });
-  const rows = await tree.rows();
-  const parent = rows.findIndex((row) => row.label === `checkpoint-${early}`);
-  const child = rows.findIndex((row) => row.label === name);
-  assert.ok(
-    child > parent && rows[child]!.level === rows[parent]!.level + 1,
-    'the branch hangs under the checkpoint it left',
-  );
-  const born = readJson(path.join(branch, 'run.json'));
+  const born = readJson(identity);
   assert.equal((born.parent as { step: number }).step, early);
   assert.deepEqual((born.changed as Record<string, unknown[]>).learning_rate?.[1], Number(LEARNING_RATE));
 
