@@ -15,7 +15,8 @@ from npt.errors import TrainingError, UsageError
 from npt.loop import Segment, describe_failure
 from npt.model import llama
 from npt.precision_plan import PrecisionPlan
-from npt.run import console
+from npt.run import console, wandb_log
+from npt.run.folder import RunFolder
 from npt.signals import STOP
 from npt.start import Start, enter
 from npt.trainer import MultiLayerNPTTrainer
@@ -148,6 +149,8 @@ def run_segment(start: Start) -> int:
         console.log_to(run.path / "train.log")
     STOP.before_exit = lambda number: run.end_segment("killed", trainer.global_step, number.name, None)
     _introduce(start, trainer, notes)
+    tracker = _start_wandb(run, a, config)
+    log.mirror = tracker.metrics if tracker is not None else None
     try:
         segment = Segment(
             trainer, run, log, config, texts.tokenizer, STOP, start.stored.metrics if start.stored else None
@@ -156,14 +159,26 @@ def run_segment(start: Start) -> int:
     except Exception as error:
         line = describe_failure(error)
         run.end_segment("failed", trainer.global_step, None, line)
+        if tracker is not None:
+            tracker.finish(1)
         raise TrainingError(line) from error
     stopped = STOP.signal if why != "done" else None
     run.end_segment(why, trainer.global_step, stopped.name if stopped else None, None)
+    if tracker is not None:
+        tracker.finish(0)
     if why == "done":
         print(f"done: step {trainer.global_step}, {run.path}")
         return 0
     print(f"{why} at step {trainer.global_step}; resume with --resume_from {run.path}")
     return STOP.exit_code
+
+
+def _start_wandb(run: RunFolder, a: Arguments, config: dict[str, Any]) -> wandb_log.WandbLog | None:
+    """Starts W&B without letting it draw from the random numbers that training goes on with."""
+    state = rng.capture()
+    tracker = wandb_log.start(run.path, a, config, print)
+    rng.restore(state)
+    return tracker
 
 
 def _introduce(start: Start, trainer: MultiLayerNPTTrainer, notes: list[str]) -> None:

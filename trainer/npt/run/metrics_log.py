@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class MetricsLog:
 
     def __init__(self, path: Path, segment: int) -> None:
         self.segment = segment
+        self.mirror: Callable[[int, dict[str, float]], None] | None = None
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         size = os.fstat(self._descriptor).st_size
         if size and os.pread(self._descriptor, 1, size - 1) != b"\n":
@@ -58,7 +60,9 @@ class MetricsLog:
         )
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
-        """Numbers of one step."""
+        """Numbers of one step; also passed to ``mirror``."""
+        if self.mirror is not None:
+            self.mirror(step, values)
         self._append(
             {"event": "metrics", "segment": self.segment, "step": step, "time": time.time(), "metrics": values}
         )
