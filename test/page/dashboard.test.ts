@@ -211,6 +211,32 @@ describe('the dashboard’s page', function () {
     );
   });
 
+  it('zooms by dragging a handle of the band', async () => {
+    const page = await open(run(0));
+    const box = await page.locator('.handle').nth(1).boundingBox();
+    const band = await page.locator('.band').boundingBox();
+    assert.ok(box && band);
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(band.x + band.width * 0.3, box.y + 5, { steps: 5 });
+    await page.mouse.move(band.x + band.width * 0.25, box.y + 5, { steps: 5 });
+    await page.mouse.up();
+    await until(
+      async () => Math.abs((await shown(page))[1] - 30_000) < 300,
+      'the window ends where the handle was dropped',
+    );
+    assert.equal((await shown(page))[0], 0);
+  });
+
+  it('draws with the new colours when the theme changes', async () => {
+    const page = await open(run(0));
+    await until(async () => (await inkOf(page)) > 500, 'the curve is drawn');
+    await page.evaluate(() => {
+      document.documentElement.style.setProperty('--vscode-symbolIcon-classForeground', '#00ff88');
+    });
+    await until(async () => (await inkOf(page)) > 500, 'the curve is drawn in the new colour');
+  });
+
   it('opens a checkpoint with the keyboard, and its buttons name the checkpoint', async () => {
     const stopped = { ...run(0), state: 'stopped' as const };
     const page = await open(stopped, {}, [stopped]);

@@ -85,12 +85,19 @@ export function indexAt(x: Float64Array, target: number): number {
 /** The line's height at `target`, between its points; NaN outside and in gaps. */
 export function lineAt(curve: Columns, target: number): number {
   const index = indexAt(curve.x, target);
-  if (index < 0)
-    return curve.x.length > 0 && (curve.x[0] as number) - target < 1e-9 ? (curve.line[0] as number) : Number.NaN;
-  const here = curve.line[index] as number;
-  if (index === curve.x.length - 1) return here;
-  const x0 = curve.x[index] as number;
-  const x1 = curve.x[index + 1] as number;
-  const next = curve.line[index + 1] as number;
+  const x0 = curve.x[index];
+  const here = curve.line[index];
+  if (x0 === undefined || here === undefined) return Number.NaN;
+  if (x0 === target) return here;
+  const x1 = curve.x[index + 1];
+  const next = curve.line[index + 1];
+  if (x1 === undefined || next === undefined) return Number.NaN;
   return Number.isNaN(next) || x1 === x0 ? here : here + ((next - here) * (target - x0)) / (x1 - x0);
+}
+
+/** The line's height at `target`, or at its end where that is nearer: a checkpoint may be saved between two logged steps. */
+export function lineNear(curve: Columns, target: number): number {
+  const { x } = curve;
+  if (x.length === 0) return Number.NaN;
+  return lineAt(curve, Math.max(x[0] as number, Math.min(x[x.length - 1] as number, target)));
 }

@@ -198,7 +198,13 @@ class Dashboard {
     const smoothing = look.smooth === null ? app.known.figures.smoothing : smoothingOf(look.smooth);
     const curves = [
       ...[run, ...look.overlay].map((path) => ({ run: path, metric: look.metric, smoothing, width })),
-      ...this.small.watched.map(({ metric, width: small }) => ({ run, metric, smoothing: 0, width: small })),
+      // One metric is drawn as it is; the noise of several layers would hide one behind the other.
+      ...this.small.watched.map((each) => ({
+        run,
+        metric: each.metric,
+        smoothing: each.layered ? smoothing : 0,
+        width: each.width,
+      })),
     ];
     const request = { axis: look.axis, range: look.range, curves };
     const asked = JSON.stringify(request);

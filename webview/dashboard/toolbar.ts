@@ -5,6 +5,12 @@ import { placeOfSmoothing, smoothingOf } from './state';
 import { checkbox, dropdown, iconButton, slider } from './ui/controls';
 import { h } from './ui/dom';
 
+/** Losses first, then by name. */
+function losses(a: string, b: string): number {
+  const rank = (name: string): number => ['loss/', 'eval_loss/'].findIndex((prefix) => name.startsWith(prefix)) >>> 0;
+  return rank(a) - rank(b) || a.localeCompare(b, 'en', { numeric: true });
+}
+
 export type SaveAs = 'png' | 'svg' | 'csv';
 
 export class Toolbar implements Part {
@@ -63,9 +69,7 @@ export class Toolbar implements Part {
       this.logY.element,
       h('span', { class: 'wide' }, this.band.element),
       h('span', { class: 'wide' }, this.clip.element),
-      h('span', { class: 'grow' }),
-      h('span', { class: 'export' }, toggle, menu),
-      iconButton('screen-full', 'Show everything (0)', showAll),
+      h('span', { class: 'export' }, toggle, menu, iconButton('screen-full', 'Show everything (0)', showAll)),
     );
   }
 
@@ -74,9 +78,7 @@ export class Toolbar implements Part {
     const { look, known } = app;
     const metrics = known.metrics.includes(look.metric) ? known.metrics : [look.metric, ...known.metrics];
     this.metric.set(
-      [...metrics]
-        .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
-        .map((metric) => ({ value: metric, label: metric })),
+      [...metrics].sort(losses).map((metric) => ({ value: metric, label: metric })),
       look.metric,
     );
     const axes: [XAxis, string][] = [

@@ -26,6 +26,8 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
     vscode.commands.registerCommand('npt.openDashboard', async (argument?: unknown) => {
       await deps.workspaces.ready();
       const path = targetPath(argument);
+      // A run that was born a moment ago may not have been seen yet.
+      if (path !== undefined && deps.workspaces.runAt(path) === undefined) await deps.workspaces.rescan();
       const run = path === undefined ? await pickRun(deps) : deps.workspaces.runAt(path);
       if (run === undefined) {
         if (path !== undefined)

@@ -30,6 +30,7 @@ export class DashboardPanel extends Disposable {
     super();
     const files = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
     const { webview } = panel;
+    panel.iconPath = vscode.Uri.joinPath(context.extensionUri, 'media', 'icon.png');
     webview.options = { enableScripts: true, localResourceRoots: [files] };
     const uri = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(files, name)).toString();
 

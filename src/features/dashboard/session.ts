@@ -81,7 +81,7 @@ export class DashboardSession extends Disposable {
 
   /** The page is seen, or no longer. Out of sight nothing is read or sent; when it comes back it gets a snapshot. */
   setVisible(visible: boolean): void {
-    if (visible === this.visible) return;
+    if (visible === this.visible || this.isDisposed) return;
     this.visible = visible;
     if (visible && this.listening) void this.start();
     if (!visible) this.stopFollowing();
@@ -96,7 +96,7 @@ export class DashboardSession extends Disposable {
 
   /** The workspace's model changed. */
   modelChanged(): void {
-    if (!this.listening || !this.visible) return;
+    if (!this.listening || !this.visible || this.isDisposed) return;
     const run = this.runAt(this.path);
     if (run === undefined) {
       this.stopFollowing();
@@ -128,6 +128,8 @@ export class DashboardSession extends Disposable {
     switch (message.type) {
       case 'ready':
         this.listening = true;
+        // Each page counts its questions from 1; VS Code drops a page that is out of sight, and makes another.
+        this.newestRequest = 0;
         void this.start();
         return;
       case 'watch':

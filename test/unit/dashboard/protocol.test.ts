@@ -56,7 +56,7 @@ describe('what the page may send', () => {
       { type: 'report', message: 'x'.repeat(10000) },
     ];
     for (const message of wrong)
-      assert.equal(parsePageMessage(message), undefined, JSON.stringify(message)?.slice(0, 100));
+      assert.equal(parsePageMessage(message), undefined, JSON.stringify(message).slice(0, 100));
   });
 
   it('never throws', () => {

@@ -147,9 +147,9 @@ describe('a dashboard’s session', () => {
     open(run);
     await message('snapshot');
     session.receive(watch(1, run));
-    const curve = (await message('curves')).curves[0];
+    const [curve] = (await message('curves')).curves;
     assert.equal(curve?.x.byteLength, 16);
-    assert.equal(curve?.line.byteLength, 8);
+    assert.equal(curve.line.byteLength, 8);
   });
 
   it('shows a branch with its parent’s past', async () => {
@@ -178,6 +178,18 @@ describe('a dashboard’s session', () => {
     assert.deepEqual(posted, []);
     session.setVisible(true);
     assert.equal((await message('snapshot')).figures.step, 20);
+  });
+
+  it('answers a page that was made anew, though it counts from the beginning', async () => {
+    const run = addRun('a', line(10, 5));
+    open(run);
+    await message('snapshot');
+    session.receive(watch(40, run));
+    await message('curves');
+    session.receive({ type: 'ready' });
+    await message('snapshot');
+    session.receive(watch(1, run));
+    assert.equal((await message('curves')).request, 1);
   });
 
   it('acts only on what the workspace has, and ignores what is no message', async () => {

@@ -140,7 +140,8 @@ export class MainChart implements Part {
           y: { ...(look.logY ? logarithmic : {}), range: () => this.limits() },
         },
         axes: [xAxisOptions(look.axis, theme, 90), yAxisOptions(theme, () => this.app?.look.logY === true, 34, 44)],
-        cursor: zoomingCursor(this.window, SYNC_KEY),
+        // The readout names the values; a dot on the band's edges as well would say less.
+        cursor: { ...zoomingCursor(this.window, SYNC_KEY), points: { show: false } },
         hooks: {
           ...hooks,
           drawClear: [

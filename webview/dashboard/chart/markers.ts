@@ -3,7 +3,7 @@ import type uPlot from 'uplot';
 import { formatBytes, formatCount, formatValue } from '../../../src/core/format';
 import type { CheckpointFacts } from '../../../src/protocol';
 import { domainOf, placeOf, type App } from '../app';
-import { lineAt, type Columns } from '../curves';
+import { lineNear, type Columns } from '../curves';
 import { numberOf, percent } from '../format';
 import { button } from '../ui/controls';
 import { fill, h, s } from '../ui/dom';
@@ -43,7 +43,7 @@ export class Markers {
     for (const checkpoint of shown) {
       const place = placeOf(app, checkpoint.step, checkpoint.time);
       if (place === null || place < from || place > until || curve === undefined) continue;
-      const height = lineAt(curve, place);
+      const height = lineNear(curve, place);
       if (Number.isNaN(height)) continue;
       seen.add(checkpoint.path);
       const marker = this.byPath.get(checkpoint.path) ?? this.make(checkpoint.path);

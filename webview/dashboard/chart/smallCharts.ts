@@ -216,7 +216,7 @@ export class SmallChart implements Part {
           y: { range: () => this.limits() },
         },
         axes: [
-          xAxisOptions(app.look.axis, theme, 66),
+          xAxisOptions(app.look.axis, theme, app.look.axis === 'time' ? 66 : 50),
           {
             ...yAxis,
             ...(bytes ? { values: (_u: uPlot, ticks: number[]) => ticks.map(formatBytes) } : { values: format }),
@@ -272,9 +272,9 @@ export class SmallCharts implements Part {
   }
 
   /** Metrics that are drawn now, and how wide. */
-  get watched(): { readonly metric: string; readonly width: number }[] {
-    return [...this.charts.values()].flatMap((chart) =>
-      chart.card.metrics.map((metric) => ({ metric, width: chart.width })),
+  get watched(): { readonly metric: string; readonly width: number; readonly layered: boolean }[] {
+    return [...this.charts.values()].flatMap(({ card, width }) =>
+      card.metrics.map((metric) => ({ metric, width, layered: card.metrics.length > 1 })),
     );
   }
 
