@@ -228,7 +228,7 @@ class Validation {
   private async contents(states: ReadonlyMap<string, FileState>): Promise<void> {
     const manifest = await this.manifest(states);
     this.manifestRead = manifest;
-    const config = await this.config(states);
+    const config = await this.config(states, manifest);
     this.planProgress(states, manifest);
     let training: TrainingState | null = null;
     let multiLayer: MultiLayerState | null = null;
@@ -358,7 +358,7 @@ class Validation {
     return manifest;
   }
 
-  private async config(states: ReadonlyMap<string, FileState>): Promise<JsonObject | null> {
+  private async config(states: ReadonlyMap<string, FileState>, manifest: Manifest | null): Promise<JsonObject | null> {
     const state = states.get(CONFIG);
     if (!state) return null;
     this.files.push({ name: CONFIG, bytes: state.bytes, format: 'json' });
@@ -369,7 +369,25 @@ class Validation {
     const json = await readJsonObject(join(this.path, CONFIG));
     if (!json.object)
       this.findings.push(finding('config-unreadable', CONFIG, `${CONFIG} ${describeFailure(json.failure)}.`));
+    const sha256 = manifest?.files.get(CONFIG)?.sha256;
+    if (typeof sha256 === 'string' && this.reaches('checksums')) await this.compareConfig(sha256);
     return json.object;
+  }
+
+  private async compareConfig(sha256: string): Promise<void> {
+    try {
+      const source = await openFile(join(this.path, CONFIG), this.options.blocking);
+      try {
+        if ((await sha256Of(source, this.progress)) !== sha256) {
+          this.findings.push(finding('sha256-mismatch', CONFIG, sha256Message(CONFIG)));
+        }
+      } finally {
+        await source.close();
+      }
+    } catch (error) {
+      if (this.options.signal?.aborted === true || !isSystemError(error)) throw error;
+      // Gone or unreadable since it was listed: reading its values has said so already.
+    }
   }
 
   // --- torch files -------------------------------------------------------------------------------------------------
@@ -409,9 +427,7 @@ class Validation {
       const data = await checkData(source, file, name, levels, this.progress);
       this.findings.push(...data.findings);
       if (sha256 !== null && (await sha256Of(source, this.progress)) !== sha256) {
-        this.findings.push(
-          finding('sha256-mismatch', name, `${name} is not the file that ${MANIFEST} describes: its sha256 differs.`),
-        );
+        this.findings.push(finding('sha256-mismatch', name, sha256Message(name)));
       }
       return { role, tensors: data.numbers };
     } catch (error) {
@@ -490,6 +506,10 @@ async function fileState(path: string): Promise<FileState | null> {
     // Missing or not allowed: the caller says which file it is.
     return null;
   }
+}
+
+function sha256Message(name: string): string {
+  return `${name} is not the file that ${MANIFEST} describes: its sha256 differs.`;
 }
 
 function fileRank(name: string): number {

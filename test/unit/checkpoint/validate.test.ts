@@ -359,6 +359,16 @@ describe('validateCheckpoint', () => {
       assert.equal(report.verdict, 'invalid');
     });
 
+    it('sees an edited config.json by the manifest’s sha256', async () => {
+      const folder = bench.copy(CHECKPOINTS.oursDual);
+      bench.edit(folder, 'config.json', (bytes) => bytes.toString().replace('"max_steps": 90', '"max_steps": 91'));
+      assert.equal((await validateCheckpoint(folder, { level: 'structure' })).verdict, 'valid');
+      const report = await validateCheckpoint(folder);
+      assert.equal(report.verdict, 'invalid');
+      assert.deepEqual(codes(report), ['sha256-mismatch']);
+      assert.equal(report.findings[0]?.file, 'config.json');
+    });
+
     it('takes zero checksums everywhere for none at all', async () => {
       const folder = bench.copy(CHECKPOINTS.field);
       bench.edit(folder, WEIGHTS, (bytes) => {
