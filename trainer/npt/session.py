@@ -140,6 +140,10 @@ def run_segment(start: Start) -> int:
     rng.seed_all(a.seed)
     trainer, layers, texts = build(start, device)
     notes = restore(start, trainer) + inexact(start, environment(device))
+    if STOP.signal is not None:
+        # Asked to stop while the model was loading: nothing has been written yet, and nothing needs to be.
+        print("stopped before the first step; nothing was changed")
+        return STOP.exit_code
     enter(start, print)
     run = start.run
     config = configuration(a, layers, device)
@@ -169,7 +173,8 @@ def run_segment(start: Start) -> int:
     if why == "done":
         print(f"done: step {trainer.global_step}, {run.path}")
         return 0
-    print(f"{why} at step {trainer.global_step}; resume with --resume_from {run.path}")
+    hint = f"resume with --resume_from {run.path}" if trainer.global_step else "nothing to save yet"
+    print(f"{why} at step {trainer.global_step}; {hint}")
     return STOP.exit_code
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from npt.run.wandb_log import logged_in
 from tests.conftest import SMALL, Process, check_schema, events
 
 Train = Callable[..., Process]
@@ -40,8 +44,9 @@ def recording(path: Path, *, fails_at: int | None = None) -> Callable[[], None]:
 
         module = types.ModuleType("wandb")
         module.init = init  # type: ignore[attr-defined]
-        module.api = types.SimpleNamespace(api_key=None)  # type: ignore[attr-defined]
         sys.modules["wandb"] = module
+        os.environ.pop("WANDB_API_KEY", None)
+        os.environ["NETRC"] = str(path.with_name("netrc"))
 
     return install
 
@@ -71,6 +76,18 @@ def test_a_resume_goes_on_in_the_same_wandb_run(train: Train, tmp_path: Path) ->
     written = {(e["step"], name) for e in events(run) if e["event"] == "metrics" for name in e["metrics"]}
     assert sent == written
     assert [call["exit_code"] for call in calls(record, "finish")] == [0, 0]
+
+
+def test_a_login_is_found_where_wandb_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert not logged_in()
+    (tmp_path / "netrc").write_text("machine api.wandb.ai login user password secret\n")
+    assert logged_in()
+    monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.org:8080")
+    assert not logged_in()
+    monkeypatch.setenv("WANDB_API_KEY", "x")
+    assert logged_in()
 
 
 def test_wandb_that_breaks_or_is_missing_stops_nothing(train: Train, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import netrc
 import os
 import uuid
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from npt import SCHEMA
 from npt.arguments import Arguments
@@ -59,6 +61,18 @@ def _identity(folder: Path, project: str) -> dict[str, Any]:
     return {"schema": SCHEMA, "id": uuid.uuid4().hex[:12], "project": project}
 
 
+def logged_in() -> bool:
+    """Whether W&B has a key: in the environment, or for its host in the netrc file that ``wandb login`` writes."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    path = Path(os.environ.get("NETRC", "~/.netrc")).expanduser()
+    try:
+        return netrc.netrc(path).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
+
+
 def start(folder: Path, arguments: Arguments, config: Mapping[str, Any], say: Say) -> WandbLog | None:
     """Starts or goes on in the W&B run of a run's folder; None where W&B is off or cannot be used.
 
@@ -75,7 +89,7 @@ def start(folder: Path, arguments: Arguments, config: Mapping[str, Any], say: Sa
     os.environ.setdefault("WANDB_SILENT", "true")
     identity = _identity(folder, arguments.wandb_project)
     try:
-        if mode == "online" and not (os.environ.get("WANDB_API_KEY") or wandb.api.api_key):
+        if mode == "online" and not logged_in():
             say("warning: there is no W&B login; going on offline (log in with: wandb login)")
             mode = "offline"
         run = wandb.init(
