@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { hasDesktopCode, openDesktop } from './demo/desktop.mjs';
 import { serve } from './demo/served.mjs';
-import { interruptedRun } from './demo/training.mjs';
+import { findInterruptedRun, makeInterruptedRun } from './demo/training.mjs';
 import { packageExtension } from './demo/vsix.mjs';
 import { demoWorkspace } from './demo/workspace.mjs';
 import { cacheFolder } from './setup/cache.mjs';
@@ -77,11 +77,11 @@ await runCommand(async () => {
   );
   const { folder: workspace, isNew } = demoWorkspace(root, named);
   console.log(`${isNew ? 'Made' : 'Using'} the training workspace ${workspace}`);
-  const run = await step(
-    'Training',
-    'a run on the CPU up to its mixed stage, then an interruption (about a minute)',
-    (report) => interruptedRun(python, workspace, report),
-  );
+  const run =
+    findInterruptedRun(workspace) ??
+    (await step('Training', 'a run on the CPU up to its mixed stage, then an interruption (about a minute)', (report) =>
+      makeInterruptedRun(python, workspace, report),
+    ));
   console.log(`The run ${run} was interrupted in its mixed stage: right-click its newest checkpoint → Resume.`);
   if (isHeadless) return headless({ vsix, workspace, python, screenshots });
   if (!onDesktop) return serve({ host, vsix, workspace, python });

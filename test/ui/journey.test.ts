@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { interruptedRun } from '../../tools/demo/training.mjs';
+import { makeInterruptedRun } from '../../tools/demo/training.mjs';
 import { demoWorkspace } from '../../tools/demo/workspace.mjs';
 import { JOURNEY } from './journey/journey';
 import { openSession, type JourneySession } from './journey/session';
@@ -28,7 +28,7 @@ describe('the main job in the workbench', function () {
     folder = mkdtempSync(path.join(os.tmpdir(), 'npt-ui-'));
     const python = required('NPT_TEST_PYTHON');
     const workspace = demoWorkspace(ROOT, path.join(folder, 'workspace')).folder;
-    await interruptedRun(python, workspace, () => undefined);
+    await makeInterruptedRun(python, workspace, () => undefined);
     session = await openSession({
       vsix: required('NPT_TEST_VSIX'),
       workspace,

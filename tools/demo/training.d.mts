@@ -1,11 +1,8 @@
 /** Environment that keeps PyTorch fast on a machine that does other things too. */
 export declare const SHARED_CPU: Readonly<Record<string, string>>;
 
-/**
- * A run of the workspace that was interrupted in its mixed stage: the one of an earlier demo if nobody resumed it, else a
- * new one, trained now. Resolves to the run's name.
- */
-export declare function interruptedRun(
+/** Trains a new run of the workspace and interrupts it in its mixed stage. Resolves to the run's name. */
+export declare function makeInterruptedRun(
   python: string,
   workspace: string,
   report: (line: string) => void,

@@ -58,26 +58,34 @@ function waitsInMixed(run) {
   return readJson(path.join(run, 'checkpoints', newest, 'manifest.json'))?.stage === 'mixed';
 }
 
+const runName = (number) => (number === 1 ? 'npt_demo' : `npt_demo-${number}`);
+
 /**
- * A run of the workspace that was interrupted in its mixed stage: the one of an earlier demo if nobody resumed it, else a
- * new one, trained now.
+ * The run of an earlier demo that was interrupted in its mixed stage and that nobody has resumed since.
+ * @param {string} workspace
+ * @returns {string | undefined} the run's name
+ */
+export function findInterruptedRun(workspace) {
+  for (let number = 1; ; number += 1) {
+    const run = path.join(workspace, 'experiments', runName(number));
+    if (!existsSync(run)) return undefined;
+    if (waitsInMixed(run)) return runName(number);
+  }
+}
+
+/**
+ * Trains a new run and interrupts it in its mixed stage.
  * @param {string} python
  * @param {string} workspace
  * @param {(line: string) => void} report
  * @returns {Promise<string>} the run's name
  * @throws {SetupError}
  */
-export async function interruptedRun(python, workspace, report) {
-  const experiments = path.join(workspace, 'experiments');
-  for (let number = 1; ; number += 1) {
-    const name = number === 1 ? 'npt_demo' : `npt_demo-${number}`;
-    const run = path.join(experiments, name);
-    if (!existsSync(run)) {
-      await trainUntilMixed(python, workspace, run, report);
-      return name;
-    }
-    if (waitsInMixed(run)) return name;
-  }
+export async function makeInterruptedRun(python, workspace, report) {
+  let number = 1;
+  while (existsSync(path.join(workspace, 'experiments', runName(number)))) number += 1;
+  await trainUntilMixed(python, workspace, path.join(workspace, 'experiments', runName(number)), report);
+  return runName(number);
 }
 
 /**

@@ -64,7 +64,7 @@ export async function runLogged(what, command, { cwd, env, report } = {}) {
     const text = chunk.toString();
     output += text;
     appendFileSync(log, text);
-    const line = text.split(/\r?\n|\r/).findLast((candidate) => !/^(npm warn.*|\s*)$/.test(candidate));
+    const line = text.split(/\r?\n|\r/).findLast((candidate) => !/^(npm warn.*|WARNING:.*|\s*)$/i.test(candidate));
     // npm names whole addresses as it fetches: the file's name is what tells that it moves.
     if (line !== undefined) report?.(`${what}: ${line.replace(/^npm http .*\/([^/\s]+)(\s.*)?$/, '$1')}`);
   };
