@@ -474,6 +474,13 @@ def exit_code_of(run: Path, since: Optional[Tuple[int, int]]) -> int:
     return 128 + int(number) if isinstance(number, signal.Signals) else 1
 
 
+def stopped_as_asked(run: Path, since: Optional[Tuple[int, int]]) -> bool:
+    """Whether this segment saved and stopped because somebody asked it to."""
+    if stamp(run / "exit.json") == since:
+        return False
+    return (read_json(run / "exit.json") or {}).get("why") == "stopped"
+
+
 # --- The commands ----------------------------------------------------------------------------------------------------
 
 
@@ -514,6 +521,8 @@ def command_run(arguments: argparse.Namespace, argv: List[str]) -> int:
         return exit_code_of(run, before)
     if report.code == 2:
         remove_empty(run, missing)
+    if arguments.stopped_ok and stopped_as_asked(run, before):
+        return 0
     return 128 - report.code if report.code < 0 else report.code
 
 
@@ -623,6 +632,8 @@ def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
         if name == "run":
             command.add_argument("--launcher", default="local", choices=["local", "torchrun", "slurm", "shell"])
             command.add_argument("--segment", type=int, help="this segment's number [counted in metrics.jsonl]")
+            # For a task runner: 128+n would mark as failed what did as it was told.
+            command.add_argument("--stopped-ok", action="store_true", help="exit with 0 after a requested stop")
     return parser.parse_args(own), argv
 
 

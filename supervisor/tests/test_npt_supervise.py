@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -82,6 +83,20 @@ def test_a_second_start_is_refused_in_one_line(bench: Bench) -> None:
     assert second.stderr.count("\n") == 1
     assert f"already running in {bench.run} (process {process['pid']} on" in second.stderr
     assert bench.json("process.json") == process
+
+
+def test_a_stop_that_was_asked_for_is_a_success_for_a_task(bench: Bench) -> None:
+    follower = bench.start(bench.trainer(POLITE), "--stopped-ok")
+    bench.wait(lambda: "ready" in bench.log())
+    assert bench.call("stop", "--run-dir", str(bench.run)).returncode == 0
+    assert follower.wait(timeout=10) == 0
+
+
+def test_only_a_stop_of_this_segment_counts_as_one(bench: Bench) -> None:
+    bench.run.mkdir(parents=True)
+    earlier = {"schema": 1, "why": "stopped", "step": 1, "segment": 1, "signal": "SIGINT", "error": None, "time": 1.0}
+    (bench.run / "exit.json").write_text(json.dumps(earlier))
+    assert bench.supervised(bench.trainer("sys.exit(3)"), "--stopped-ok").returncode == 3
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -94,8 +94,20 @@ export class TrainingCommands {
       return;
     }
     const message = vscode.l10n.t('$(debug-stop) {0}: finishing the step, saving and stopping…', run.name);
-    vscode.window.setStatusBarMessage(message, 15_000);
+    vscode.window.setStatusBarMessage(message, this.ended(run.path));
     this.deps.log.info(`stop ${run.path}: asked pid ${run.process.pid}`);
+  }
+
+  /** Resolves when a run's process has ended, however long its last step and its save take. */
+  private ended(runPath: string): Promise<void> {
+    return new Promise((resolve) => {
+      const listener = this.deps.workspaces.onDidChange(() => {
+        const run = this.deps.workspaces.runs.find((each) => each.path === runPath);
+        if (run !== undefined && run.process !== null) return;
+        listener.dispose();
+        resolve();
+      });
+    });
   }
 
   private async review(kind: string, plans: Parameters<typeof reviewPlans>[2], chosen: Chosen): Promise<boolean> {

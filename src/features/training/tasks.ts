@@ -58,7 +58,17 @@ export function trainingTask(
   const scope = folder?.uri;
   const execution = new vscode.ProcessExecution(
     python,
-    [supervisor, 'run', '--run-dir', plan.run, '--launcher', settings.launcher(scope), '--', ...plan.argv],
+    [
+      supervisor,
+      'run',
+      '--run-dir',
+      plan.run,
+      '--launcher',
+      settings.launcher(scope),
+      '--stopped-ok',
+      '--',
+      ...plan.argv,
+    ],
     { cwd: plan.cwd, env: { PYTHONUNBUFFERED: '1' } },
   );
   const task = new vscode.Task(
