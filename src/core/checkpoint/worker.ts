@@ -1,7 +1,9 @@
-/** dist/checkpoint-worker.js: validates one checkpoint after the other, away from the extension host's thread. */
+/** dist/checkpoint-worker.js: validates and compares checkpoints one after the other, away from the extension host's thread. */
 import { parentPort } from 'node:worker_threads';
+import { compareCheckpoints } from './compare';
+import type { ValidationOptions } from './report';
 import { CheckpointPathError, validateCheckpoint } from './validate';
-import type { ValidateRequest, WorkerReply } from './workerMessages';
+import type { Work, WorkerReply, WorkerRequest, WorkResults } from './workerMessages';
 
 const port = parentPort;
 if (!port) throw new Error('checkpoint-worker runs as a worker thread only');
@@ -10,7 +12,17 @@ function send(reply: WorkerReply): void {
   port?.postMessage(reply);
 }
 
-async function serve(request: ValidateRequest): Promise<void> {
+type WorkOptions = Pick<ValidationOptions, 'signal' | 'onProgress'>;
+
+function perform(work: Work, options: WorkOptions): Promise<WorkResults[keyof WorkResults]> {
+  // A thread of its own may wait for the disk, and blocking reads are the fastest.
+  const reading = { ...options, blocking: true };
+  return work.kind === 'validate'
+    ? validateCheckpoint(work.path, { ...reading, level: work.level })
+    : compareCheckpoints(work.a, work.b, reading);
+}
+
+async function serve(request: WorkerRequest): Promise<void> {
   const { id } = request;
   const cancel = new Int32Array(request.cancel);
   const controller = new AbortController();
@@ -20,16 +32,14 @@ async function serve(request: ValidateRequest): Promise<void> {
   };
   check();
   try {
-    const report = await validateCheckpoint(request.path, {
-      level: request.level,
-      blocking: true,
+    const result = await perform(request.work, {
       signal: controller.signal,
       onProgress: (done, total) => {
         check();
         send({ kind: 'progress', id, done, total });
       },
     });
-    send({ kind: 'report', id, report });
+    send({ kind: 'result', id, result });
   } catch (error) {
     if (controller.signal.aborted) send({ kind: 'cancelled', id });
     else
@@ -44,6 +54,6 @@ async function serve(request: ValidateRequest): Promise<void> {
 
 /** One at a time: two at once would only share the same disk and processor. */
 let queue = Promise.resolve();
-port.on('message', (request: ValidateRequest) => {
+port.on('message', (request: WorkerRequest) => {
   queue = queue.then(() => serve(request));
 });

@@ -1,11 +1,15 @@
 /** The extension host's side of the checkpoint worker. Starts the thread with the first request, replaces one that died. */
 import { Worker } from 'node:worker_threads';
+import type { Comparison } from './compare';
 import type { ValidationOptions, ValidationReport } from './report';
 import { CheckpointPathError } from './validate';
-import type { ValidateRequest, WorkerReply } from './workerMessages';
+import type { Work, WorkerReply, WorkerRequest, WorkResults } from './workerMessages';
+
+/** Cancelling, and progress in bytes. */
+type WorkOptions = Pick<ValidationOptions, 'signal' | 'onProgress'>;
 
 interface Pending {
-  readonly resolve: (report: ValidationReport) => void;
+  readonly resolve: (result: WorkResults[keyof WorkResults]) => void;
   readonly reject: (error: unknown) => void;
   readonly onProgress: ((done: number, total: number) => void) | undefined;
   readonly finish: () => void;
@@ -26,12 +30,23 @@ export class CheckpointWorker {
    * reason when cancelled, and with an Error of one line when the worker fails.
    */
   validate(path: string, options: ValidationOptions = {}): Promise<ValidationReport> {
-    const { signal, onProgress, level = 'numbers' } = options;
+    return this.request<'validate'>({ kind: 'validate', path, level: options.level ?? 'numbers' }, options);
+  }
+
+  /** compareCheckpoints in the worker; rejects as validate does, also when a side has no readable weights. */
+  compare(a: string, b: string, options: WorkOptions = {}): Promise<Comparison> {
+    return this.request<'compare'>({ kind: 'compare', a, b }, options);
+  }
+
+  private request<K extends keyof WorkResults>(
+    work: Extract<Work, { kind: K }>,
+    { signal, onProgress }: WorkOptions,
+  ): Promise<WorkResults[K]> {
     if (this.disposed) return Promise.reject(new Error('The checkpoint worker has ended.'));
     if (signal?.aborted === true) return Promise.reject(abortReason(signal));
     const id = this.nextId++;
     const cancel = new SharedArrayBuffer(4);
-    return new Promise((resolve, reject) => {
+    return new Promise<WorkResults[K]>((resolve, reject) => {
       const onAbort = (): void => {
         Atomics.store(new Int32Array(cancel), 0, 1);
       };
@@ -39,8 +54,9 @@ export class CheckpointWorker {
       const finish = (): void => {
         signal?.removeEventListener('abort', onAbort);
       };
-      this.pending.set(id, { resolve, reject, onProgress, finish, signal });
-      const request: ValidateRequest = { id, path, level, cancel };
+      // The worker answers a kind of work with that kind's result.
+      this.pending.set(id, { resolve: resolve as Pending['resolve'], reject, onProgress, finish, signal });
+      const request: WorkerRequest = { id, work, cancel };
       try {
         this.start().postMessage(request);
       } catch (error) {
@@ -83,7 +99,7 @@ export class CheckpointWorker {
     }
     const pending = this.settle(reply.id);
     if (!pending) return;
-    if (reply.kind === 'report') pending.resolve(reply.report);
+    if (reply.kind === 'result') pending.resolve(reply.result);
     else if (reply.kind === 'cancelled')
       pending.reject(pending.signal ? abortReason(pending.signal) : new Error('Cancelled.'));
     else pending.reject(reply.expected ? new CheckpointPathError(reply.message) : new Error(reply.message));

@@ -1,18 +1,29 @@
 /** What the extension host and the checkpoint worker say to each other. */
+import type { Comparison } from './compare';
 import type { Level, ValidationReport } from './report';
 
+/** What the worker does, and what each kind of work gives. */
+export interface WorkResults {
+  readonly validate: ValidationReport;
+  readonly compare: Comparison;
+}
+
+/** What is asked for, as plain data. */
+export type Work =
+  | { readonly kind: 'validate'; readonly path: string; readonly level: Level }
+  | { readonly kind: 'compare'; readonly a: string; readonly b: string };
+
 /** Host to worker. `cancel` is one 32-bit word: not zero means stop. */
-export interface ValidateRequest {
+export interface WorkerRequest {
   readonly id: number;
-  readonly path: string;
-  readonly level: Level;
+  readonly work: Work;
   readonly cancel: SharedArrayBuffer;
 }
 
 /** Worker to host. */
 export type WorkerReply =
   | { readonly kind: 'progress'; readonly id: number; readonly done: number; readonly total: number }
-  | { readonly kind: 'report'; readonly id: number; readonly report: ValidationReport }
+  | { readonly kind: 'result'; readonly id: number; readonly result: WorkResults[keyof WorkResults] }
   | { readonly kind: 'cancelled'; readonly id: number }
   /** `expected` errors are the user's (a path that leads nowhere); others are ours. */
   | { readonly kind: 'error'; readonly id: number; readonly expected: boolean; readonly message: string };
