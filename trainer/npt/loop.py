@@ -6,13 +6,14 @@ The order within a step is: update, log, evaluate, generate, save.
 from __future__ import annotations
 
 import math
+import signal
 import time
 from typing import Any
 
 import torch
 
-from npt import SCHEMA
-from npt.checkpoint import retention, save
+from npt import SCHEMA, rng
+from npt.checkpoint import manifest, retention, save
 from npt.checkpoint.background import BackgroundSaver
 from npt.data.tokenizers import Tokenizer
 from npt.errors import TrainingError
@@ -81,7 +82,7 @@ class Segment:
         """Trains; returns why it ended: ``done``, ``stopped`` or ``preempted``."""
         trainer, a = self.trainer, self.trainer.arguments
         try:
-            while trainer.global_step < a.max_steps and self.stop.signal is None:
+            while trainer.global_step < a.max_steps and not agreed_to_stop(trainer, self.stop):
                 self._saver.check()
                 self._step()
             self._saver.join()
@@ -89,8 +90,9 @@ class Segment:
             if step >= a.max_steps:
                 save.write_final(self.run.checkpoints / f"checkpoint-{step}")
                 return "done"
+            states = trainer.group.gather(rng.capture())
             if step > 0 and not self._saved(step):
-                self.save()
+                self._save(states)
             return self.stop.why
         finally:
             self._saver.join()
@@ -103,7 +105,7 @@ class Segment:
         started = time.perf_counter()
         values = trainer.train_step(measure=last or step % a.logging_steps == 0)
         self._training_seconds += time.perf_counter() - started
-        self._training_tokens += a.batch_size * a.gradient_accumulation_steps * a.max_length
+        self._training_tokens += a.batch_size * a.gradient_accumulation_steps * a.max_length * trainer.group.world_size
         self._steps_since_log += 1
         if values or trainer.device.type == "cpu":
             # Elsewhere asking would wait for the device, so it waits for a step that is logged.
@@ -115,10 +117,11 @@ class Segment:
         if step % a.generation_steps == 0:
             self._generate(step)
         if last or step % a.save_steps == 0:
-            self.save()
+            self._save(trainer.group.gather(rng.capture()))
 
     def _saved(self, step: int) -> bool:
-        return (self.run.checkpoints / f"checkpoint-{step}").exists()
+        folder = self.run.checkpoints / f"checkpoint-{step}"
+        return folder.exists() and not manifest.problems(folder)
 
     def _show_stage(self) -> None:
         trainer = self.trainer
@@ -173,7 +176,7 @@ class Segment:
         before = " ".join(self.tokenizer.decode(prompt.tolist()).split())
         print(f"sample at step {step}: {before} … {text}")
 
-    def save(self) -> None:
+    def _save(self, rng_states: list[Any]) -> None:
         """Copies the present state and has it written; the logs hear of it when it is on disk."""
         trainer = self.trainer
         self._saver.join()
@@ -185,7 +188,7 @@ class Segment:
             self.log.metrics(step, probed)
             self.last_metrics.update(probed)
         best = dict(trainer.best or {}) if self._note_best(step) else None
-        content = trainer.content(self.run.segment, self.config, dict(self.last_metrics))
+        content = trainer.content(self.run.segment, self.config, dict(self.last_metrics), rng_states)
         stall = time.perf_counter() - started
 
         def write() -> None:
@@ -216,6 +219,27 @@ class Segment:
             "value": self._evaluated[1],
         }
         return True
+
+
+def agreed_to_stop(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> bool:
+    """Whether any process of the run was asked to stop; then all of them take that signal as their own."""
+    number = trainer.group.agree_on_signal(int(stop.signal or 0))
+    if number and stop.signal is None:
+        stop.signal = signal.Signals(number)
+    return number != 0
+
+
+def follow(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> None:
+    """What a process other than rank 0 does: the same steps, and its part of every checkpoint's random states."""
+    a = trainer.arguments
+    while trainer.global_step < a.max_steps and not agreed_to_stop(trainer, stop):
+        step = trainer.global_step + 1
+        last = step == a.max_steps
+        trainer.train_step(measure=last or step % a.logging_steps == 0)
+        if last or step % a.save_steps == 0:
+            trainer.group.gather(rng.capture())
+    if trainer.global_step < a.max_steps:
+        trainer.group.gather(rng.capture())
 
 
 def describe_failure(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 from npt.arguments import parse_typed
@@ -29,6 +30,9 @@ def main(argv: list[str] | None = None) -> int:
     A stack trace is for whoever works on the trainer: ``NPT_TRACEBACK=1`` prints it.
     """
     arguments = sys.argv[1:] if argv is None else argv
+    if os.environ.get("RANK", "0") != "0":
+        # Of the processes that torchrun starts, the first one speaks.
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
     console.install()
     try:
         return _start(parse_typed(arguments))
@@ -47,9 +51,14 @@ def _start(typed: dict[str, Any]) -> int:
     start = starting.resumed(typed, say) if "resume_from" in typed else starting.fresh(typed)
     if start.source is not None and start.step >= start.arguments.max_steps:
         return _already_complete(start)
+    from npt.distributed import Group
     from npt.session import run_segment
 
-    return run_segment(start)
+    group = Group.join()
+    try:
+        return run_segment(start, group)
+    finally:
+        group.leave()
 
 
 def _already_complete(start: Any) -> int:
@@ -60,7 +69,8 @@ def _already_complete(start: Any) -> int:
         f"Training already complete: {source.checkpoint.name} is at step {start.step} and --max_steps is "
         f"{start.arguments.max_steps}; raise --max_steps to continue training"
     )
-    if source.run is not None and not start.branches and not (source.checkpoint.parent / "final").exists():
+    first = os.environ.get("RANK", "0") == "0"
+    if first and source.run is not None and not start.branches and not (source.checkpoint.parent / "final").exists():
         start.run.lock()
         save.write_final(source.checkpoint)
         say("wrote the missing final/")

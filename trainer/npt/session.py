@@ -11,8 +11,9 @@ import torch
 from npt import SCHEMA, TRAINER, curriculum, layer_selection, rng
 from npt.arguments import Arguments
 from npt.data.sources import Texts, load_texts
+from npt.distributed import Group
 from npt.errors import TrainingError, UsageError
-from npt.loop import Segment, describe_failure
+from npt.loop import Segment, describe_failure, follow
 from npt.model import llama
 from npt.precision_plan import PrecisionPlan
 from npt.run import console, wandb_log
@@ -22,10 +23,12 @@ from npt.start import Start, enter
 from npt.trainer import MultiLayerNPTTrainer
 
 
-def choose_device(name: str) -> torch.device:
-    """The device for ``--device``; ``auto`` takes CUDA where there is one."""
+def choose_device(name: str, local_rank: int = 0) -> torch.device:
+    """The device for ``--device``; ``auto`` takes CUDA where there is one, and each local process its own."""
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda":
+        name = f"cuda:{local_rank}"
     device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError(f"--device {name}: PyTorch sees no CUDA device here")
@@ -46,28 +49,28 @@ def choose_threads(arguments: Arguments) -> None:
         torch.set_num_threads(1)
 
 
-def environment(device: torch.device) -> dict[str, Any]:
+def environment(device: torch.device, world_size: int) -> dict[str, Any]:
     """What bit-identical results depend on besides the arguments."""
     return {
         "torch": torch.__version__,
         "device": device.type if device.type != "cuda" else torch.cuda.get_device_name(device),
         "threads": torch.get_num_threads(),
-        "world_size": 1,
+        "world_size": world_size,
     }
 
 
-def configuration(arguments: Arguments, layers: list[int], device: torch.device) -> dict[str, Any]:
+def configuration(arguments: Arguments, layers: list[int], environment: dict[str, Any]) -> dict[str, Any]:
     """The content of ``config.json``: every resolved argument by its name, and the environment."""
     return {
         "schema": SCHEMA,
         **arguments.as_config(),
         "train_layers": layers,
         "trainer": TRAINER,
-        "environment": environment(device),
+        "environment": environment,
     }
 
 
-def build(start: Start, device: torch.device) -> tuple[MultiLayerNPTTrainer, list[int], Texts]:
+def build(start: Start, device: torch.device, group: Group) -> tuple[MultiLayerNPTTrainer, list[int], Texts]:
     """The model with its NPT layers, on its device, as a trainer at step 0; its layers as typed; its texts."""
     a = start.arguments
     model = llama.load_base_model(a.model_name, a.seed)
@@ -85,6 +88,7 @@ def build(start: Start, device: torch.device) -> tuple[MultiLayerNPTTrainer, lis
         curriculum.parse(a.curriculum_stages),
         weights,
         PrecisionPlan.choose(a.mixed_precision, device),
+        group,
     )
     return trainer, layers, texts
 
@@ -129,24 +133,35 @@ def inexact(start: Start, now: dict[str, Any]) -> list[str]:
     return lines
 
 
-def run_segment(start: Start) -> int:
+def run_segment(start: Start, group: Group) -> int:
     """Trains one segment; returns the exit code."""
     a = start.arguments
-    device = choose_device(a.device)
+    device = choose_device(a.device, group.local_rank)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     choose_threads(a)
     if a.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
     rng.seed_all(a.seed)
-    trainer, layers, texts = build(start, device)
-    notes = restore(start, trainer) + inexact(start, environment(device))
-    if STOP.signal is not None:
+    trainer, layers, texts = build(start, device, group)
+    facts = environment(device, group.world_size)
+    notes = restore(start, trainer) + inexact(start, facts)
+    if not group.main:
+        follow(trainer, STOP)
+        return 0 if trainer.global_step >= a.max_steps else STOP.exit_code
+    if STOP.signal is not None and group.world_size == 1:
         # Asked to stop while the model was loading: nothing has been written yet, and nothing needs to be.
         print("stopped before the first step; nothing was changed")
         return STOP.exit_code
+    return _run_main(start, trainer, texts, configuration(a, layers, facts), notes)
+
+
+def _run_main(
+    start: Start, trainer: MultiLayerNPTTrainer, texts: Texts, config: dict[str, Any], notes: list[str]
+) -> int:
     enter(start, print)
-    run = start.run
-    config = configuration(a, layers, device)
+    a, run = start.arguments, start.run
     run.birth(sys.argv, start.parent, start.changed if start.branches else {})
     log = run.begin_segment(start.step, start.changed, config)
     if not run.supervised:

@@ -17,6 +17,7 @@ from npt.arguments import Arguments
 from npt.checkpoint import dialect, load, tensors
 from npt.checkpoint.save import Content
 from npt.curriculum import Curriculum, Stage
+from npt.distributed import Group
 from npt.errors import TrainingError, UsageError
 from npt.losses import LossFunction
 from npt.model import llama
@@ -67,12 +68,14 @@ class MultiLayerNPTTrainer:
         curriculum_schedule: Curriculum | Sequence[Stage] | Sequence[dict[str, Any]],
         layer_weights: Mapping[int, float] | None = None,
         precision: PrecisionPlan | None = None,
+        group: Group | None = None,
         **_: Any,
     ) -> None:
         self.arguments = as_arguments(config)
         self.model = model
         self.train_loader = train_loader
         self.val_loader = val_loader
+        self.group = group or Group(0, 1)
         self.layers_to_train = sorted(int(layer) for layer in layers_to_train)
         self.layer_weights = dict(layer_weights or dict.fromkeys(self.layers_to_train, 1.0))
         self.curriculum = _curriculum(curriculum_schedule)
@@ -133,8 +136,8 @@ class MultiLayerNPTTrainer:
         started = time.perf_counter()
         tokens = 0
         for _ in range(a.gradient_accumulation_steps):
-            ids = self.train_loader.next_batch(a.batch_size).to(self.device)
-            tokens += ids.numel()
+            ids = self.train_loader.next_batch(a.batch_size, self.group.rank, self.group.world_size).to(self.device)
+            tokens += ids.numel() * self.group.world_size
             result = self.scaffold.run(ids, stage)
             losses = self.losses(result, self.layers)
             loss = losses.total / a.gradient_accumulation_steps
@@ -145,6 +148,8 @@ class MultiLayerNPTTrainer:
             if measure:
                 self._add_measurements(sums, result, losses)
             self._watch(losses.total.detach(), step)
+        self.group.average([p.grad for p in self.parameters if p.grad is not None])
+        self.group.average(list(sums.values()))
         if self.scaler is not None:
             self.scaler.unscale_(self.optimizer)
         norm = self._clip(a.gradient_scale_factor, a.gradient_clip)
@@ -230,8 +235,13 @@ class MultiLayerNPTTrainer:
                 values[f"probe/v_a_attention_similarity/layer_{index}"] = gate.similarity(gate.code(a), a).item()
         return values
 
-    def content(self, segment: int, config: dict[str, Any], metrics: dict[str, float]) -> Content:
-        """Everything that a checkpoint holds, copied, so that training can go on while it is written."""
+    def content(
+        self, segment: int, config: dict[str, Any], metrics: dict[str, float], rng_states: list[Any]
+    ) -> Content:
+        """Everything that a checkpoint holds, copied, so that training can go on while it is written.
+
+        ``rng_states`` are those of every process, by rank.
+        """
         return Content(
             step=self.global_step,
             segment=segment,
@@ -244,7 +254,7 @@ class MultiLayerNPTTrainer:
                 "scheduler_state_dict": self.schedule.state_dict(),
                 "scaler_state_dict": None if self.scaler is None else self.scaler.state_dict(),
                 "schema": SCHEMA,
-                "rng_state": [rng.capture()],
+                "rng_state": rng_states,
                 "data_state": self.train_loader.state_dict() if self.train_loader is not None else {},
                 "best": self.best,
             },
@@ -318,7 +328,8 @@ class MultiLayerNPTTrainer:
         if self.train_loader is not None:
             notes += self.train_loader.load_state_dict(state["data_state"])
         if state["rng_state"]:
-            rng.restore(state["rng_state"][0])
+            states = state["rng_state"]
+            rng.restore(states[self.group.rank if self.group.rank < len(states) else 0])
         return notes
 
     def _layer_mismatch(self, stored: list[int]) -> list[str]:

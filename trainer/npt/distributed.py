@@ -1,0 +1,76 @@
+"""Several processes that train one run together, as torchrun starts them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+# Rank 0 alone evaluates and saves while the others wait for its next gradient.
+PATIENCE = timedelta(hours=2)
+
+
+class Group:
+    """The processes of a run: rank 0 writes everything, and all take each step together. One process is a group too."""
+
+    def __init__(self, rank: int, world_size: int) -> None:
+        self.rank, self.world_size = rank, world_size
+
+    @staticmethod
+    def join() -> Group:
+        """The group that torchrun's variables describe; without them, this process alone."""
+        world_size = int(os.environ.get("WORLD_SIZE", "1"))
+        if world_size <= 1 or "MASTER_ADDR" not in os.environ:
+            return Group(0, 1)
+        if not dist.is_initialized():
+            backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+            dist.init_process_group(backend, timeout=PATIENCE)
+        return Group(dist.get_rank(), dist.get_world_size())
+
+    @property
+    def main(self) -> bool:
+        """Whether this process writes the run's files."""
+        return self.rank == 0
+
+    @property
+    def local_rank(self) -> int:
+        """This process's number on its machine."""
+        return int(os.environ.get("LOCAL_RANK", "0")) if self.world_size > 1 else 0
+
+    def average(self, values: Sequence[Tensor]) -> None:
+        """Replaces every tensor by its mean over the processes, in a single exchange."""
+        if self.world_size == 1 or not values:
+            return
+        flat = torch.cat([value.reshape(-1) for value in values])
+        dist.all_reduce(flat)
+        flat /= self.world_size
+        at = 0
+        for value in values:
+            value.copy_(flat[at : at + value.numel()].view_as(value))
+            at += value.numel()
+
+    def agree_on_signal(self, number: int) -> int:
+        """The highest signal number that any process has received (0: none), the same for all of them."""
+        if self.world_size == 1:
+            return number
+        shared = torch.tensor([number])
+        dist.all_reduce(shared, op=dist.ReduceOp.MAX)
+        return int(shared)
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every process's value, by rank, on rank 0; an empty list on the others."""
+        if self.world_size == 1:
+            return [value]
+        found: list[Any] | None = [None] * self.world_size if self.main else None
+        dist.gather_object(value, found, dst=0)
+        return found or []
+
+    def leave(self) -> None:
+        """Ends the group."""
+        if self.world_size > 1 and dist.is_initialized():
+            dist.destroy_process_group()
