@@ -2,12 +2,10 @@
  * Runs the in-host suite in a real VS Code: the one that VSCODE_EXECUTABLE names, or with NPT_TEST_DESKTOP=1 a downloaded
  * desktop VS Code, or else the served one through the shim.
  */
-import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 import os from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { runTests } from '@vscode/test-electron';
 import { stopTraining } from '../../tools/demo/training.mjs';
 import { makeWorkspace } from './workspace';
@@ -37,7 +35,6 @@ async function main(): Promise<void> {
   const python = process.env.NPT_TEST_PYTHON;
   if (python === undefined)
     throw new Error('NPT_TEST_PYTHON is not set: start this suite with `npm test -- --only integration`.');
-  await promisify(execFile)(process.execPath, ['esbuild.mjs'], { cwd: root });
   const folder = mkdtempSync(path.join(os.tmpdir(), 'npt-integration-'));
   const workspace = path.join(folder, 'workspace');
   try {

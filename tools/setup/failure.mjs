@@ -1,3 +1,5 @@
+import { isStopping } from './ending.mjs';
+
 /**
  * A thing that the machine lacks or that went wrong while preparing it, as one line for a person: what is missing, and
  * what to do. Commands print its message and exit; a stack trace would only hide it.
@@ -19,6 +21,8 @@ export async function runCommand(main) {
   try {
     process.exitCode = (await main()) ?? 0;
   } catch (error) {
+    // What was ended by Ctrl+C did not fail; ending.mjs exits with the signal's code.
+    if (isStopping()) return;
     if (error instanceof SetupError) console.error(`\n✗ ${error.message}`);
     else console.error(error);
     process.exitCode = 1;

@@ -11,7 +11,8 @@ export async function runProgram(command, { cwd, env, limitMs }) {
   const [program, ...args] = command;
   const child = spawn(program, args, {
     cwd,
-    env: { ...process.env, ...env },
+    // Colour codes would end up in the failures' details.
+    env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: process.platform !== 'win32',
   });

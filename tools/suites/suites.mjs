@@ -77,11 +77,15 @@ export const SUITES = [
       ),
   },
   { name: 'unit', needs: [], run: (context) => runMocha('unit', 'test/unit/**/*.test.ts', context, 10) },
-  { name: 'page', needs: ['chromium'], run: (context) => runMocha('page', 'test/page/**/*.test.ts', context, 10) },
+  {
+    name: 'page',
+    needs: ['build', 'chromium'],
+    run: (context) => runMocha('page', 'test/page/**/*.test.ts', context, 10),
+  },
   { name: 'supervisor', needs: ['python'], run: (context) => runPytest('supervisor', 'supervisor', context, 10) },
   {
     name: 'integration',
-    needs: ['python', 'vscode', 'chromium'],
+    needs: ['build', 'python', 'vscode', 'chromium'],
     alone: true,
     run: (context) => {
       const runner = ['--import', 'tsx', path.join(context.root, 'test/integration/run.ts')];

@@ -1,12 +1,17 @@
 /** What suites need besides the clone, made ready before any runs: a test never waits for an installation. */
 import { ensureChromium } from '../setup/chromium.mjs';
+import { runLogged } from '../setup/command.mjs';
 import { SetupError } from '../setup/failure.mjs';
 import { ensurePythonVenv } from '../setup/python-venv.mjs';
 import { ensureSystem } from '../setup/system-packages.mjs';
 import { ensureVscodeHost } from '../setup/vscode-host.mjs';
 
+/** dist/, as the page's and the in-host suite load it. */
+const build = (root) => runLogged('the build', [process.execPath, 'esbuild.mjs'], { cwd: root });
+
 /** @type {Record<string, { system: string[], ensure: (root: string) => Promise<unknown> }>} */
 const TOOLS = {
+  build: { system: [], ensure: build },
   python: { system: ['python'], ensure: ensurePythonVenv },
   vscode: { system: ['compiler'], ensure: ensureVscodeHost },
   chromium: { system: ['fonts', 'chromium'], ensure: ensureChromium },
