@@ -23,7 +23,7 @@ export interface TensorNumbers {
   /** Its path in the file. */
   readonly name: string;
   readonly statistics: Statistics;
-  /** The first non-finite element, as Python indexes it: `[3, 17]`. */
+  /** The first non-finite element, as Python indexes it: `[3, 17]`; `[]` when all are finite. */
   readonly firstIndex: string;
 }
 
@@ -230,6 +230,7 @@ class Span implements TensorNumbers {
   }
 
   get firstIndex(): string {
-    return `[${(this.coordinates(this.statistics.firstNonFinite) ?? []).join(', ')}]`;
+    const { firstNonFinite } = this.statistics;
+    return `[${(firstNonFinite < 0 ? [] : (this.coordinates(firstNonFinite) ?? [])).join(', ')}]`;
   }
 }

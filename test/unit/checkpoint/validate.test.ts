@@ -227,6 +227,21 @@ describe('validateCheckpoint', () => {
       assert.deepEqual(codes(await structure(folder)).sort(), ['manifest-changed', 'step-manifest']);
     });
 
+    it('sees a manifest that is no manifest, or leaves files out', async () => {
+      for (const text of ['{"schema": 1, ', '[]']) {
+        const folder = bench.copy(CHECKPOINTS.oursDual);
+        bench.edit(folder, 'manifest.json', () => text);
+        assert.deepEqual(codes(await structure(folder)), ['manifest-unreadable']);
+      }
+      const folder = bench.copy(CHECKPOINTS.oursDual);
+      bench.edit(folder, 'manifest.json', () =>
+        JSON.stringify({ schema: 1, step: 30, stage: 'mixed', files: { [WEIGHTS]: {} } }),
+      );
+      const report = await structure(folder);
+      assert.deepEqual(codes(report), ['manifest-incomplete']);
+      assert.match(message(report, 'manifest-incomplete'), /training_state\.pt, multi_layer_state\.pt/);
+    });
+
     it('refuses a newer schema in one line', async () => {
       const folder = bench.copy(CHECKPOINTS.oursDual);
       bench.edit(folder, 'manifest.json', (bytes) => bytes.toString().replace('"schema": 1', '"schema": 2'));

@@ -1,0 +1,264 @@
+/** What differs between two checkpoints, for a person: what the CLI prints, and the Markdown report. */
+import { basename } from 'node:path';
+import { formatCount, formatValue } from '../format';
+import { valueText } from '../training/argumentValues';
+import type { ArgumentDifference, ComparedStage, ComparedTensor, Comparison, StageRange } from './compare';
+import { escapeMarkdown } from './renderReport';
+import { parseWeightName } from './weightNames';
+
+/** Values longer than this are cut: an argument may hold anything. */
+const VALUE_LENGTH = 200;
+/** Another shape or type, numbers that are not finite, or nothing but zeros before. */
+const UNMEASURED = 'differs, cannot be measured';
+
+/** The same tensors, arguments and curriculum, whatever the steps and the paths. */
+export function isSame(comparison: Comparison): boolean {
+  return (
+    comparison.arguments.length === 0 &&
+    comparison.curriculum.every((stage) => stage.same) &&
+    comparison.tensors.every((tensor) => tensor.same) &&
+    comparison.onlyInA.length === 0 &&
+    comparison.onlyInB.length === 0
+  );
+}
+
+/** A layer of either checkpoint, with its tensors of both. */
+export interface LayerDifference {
+  readonly layer: number;
+  /**
+   * identical: every tensor of both is the same. changed: some are not. onlyA, onlyB: the other has nothing of it.
+   * partly: what both have is the same, but one has more.
+   */
+  readonly state: 'identical' | 'changed' | 'partly' | 'onlyA' | 'onlyB';
+  /** Null where no figure can be given. */
+  readonly relativeChange: number | null;
+  readonly cosine: number | null;
+  /** Those of both. */
+  readonly tensors: readonly ComparedTensor[];
+}
+
+/** Every layer that either checkpoint has, ascending. */
+export function layerDifferences(comparison: Comparison): LayerDifference[] {
+  const layers = new Map<number, { tensors: ComparedTensor[]; a: number; b: number }>();
+  const of = (name: string): { tensors: ComparedTensor[]; a: number; b: number } | null => {
+    const layer = parseWeightName(name)?.layer;
+    if (layer === undefined) return null;
+    const own = layers.get(layer) ?? { tensors: [], a: 0, b: 0 };
+    layers.set(layer, own);
+    return own;
+  };
+  for (const tensor of comparison.tensors) of(tensor.name)?.tensors.push(tensor);
+  for (const name of comparison.onlyInA) {
+    const own = of(name);
+    if (own) own.a++;
+  }
+  for (const name of comparison.onlyInB) {
+    const own = of(name);
+    if (own) own.b++;
+  }
+  return [...layers]
+    .sort(([x], [y]) => x - y)
+    .map(([layer, { tensors, a, b }]) => {
+      const measured = comparison.layers.find((each) => each.layer === layer);
+      const lopsided = a > 0 || b > 0;
+      const state =
+        tensors.length > 0
+          ? tensors.some((tensor) => !tensor.same)
+            ? 'changed'
+            : lopsided
+              ? 'partly'
+              : 'identical'
+          : a > 0 && b > 0
+            ? 'changed' // each has it in a form of its own: another modulation, or another number of ranks
+            : a > 0
+              ? 'onlyA'
+              : 'onlyB';
+      return {
+        layer,
+        state,
+        relativeChange: measured?.relativeChange ?? null,
+        cosine: measured?.cosine ?? null,
+        tensors,
+      };
+    });
+}
+
+/** One sentence: how many tensors, layers and arguments differ. */
+export function summarizeComparison(comparison: Comparison): string {
+  if (isSame(comparison)) return 'The same tensors, arguments and curriculum.';
+  const { tensors, onlyInA, onlyInB } = comparison;
+  const all = tensors.length + onlyInA.length + onlyInB.length;
+  const different = all - tensors.filter((tensor) => tensor.same).length;
+  const frozen = layerDifferences(comparison).filter(({ state }) => state === 'identical');
+  const stages = comparison.curriculum.filter((stage) => !stage.same).length;
+  const count = comparison.arguments.length;
+  return [
+    different === 0 ? 'All tensors are the same' : `${different} of ${all} tensors differ`,
+    different > 0 && frozen.length > 0
+      ? ` (${frozen.length === 1 ? 'layer' : 'layers'} ${frozen.map(({ layer }) => layer).join(', ')} identical)`
+      : '',
+    count === 0 ? ', no argument does' : count === 1 ? ', 1 argument differs' : `, ${count} arguments differ`,
+    stages === 0 ? '' : ', another curriculum',
+    '.',
+  ].join('');
+}
+
+/** `0.0123`, `identical`, or why there is no figure. */
+export function changeText(difference: Pick<LayerDifference, 'state' | 'relativeChange' | 'tensors'>): string {
+  switch (difference.state) {
+    case 'identical':
+      return 'identical';
+    case 'partly':
+      return 'what both have is identical, one has more';
+    case 'onlyA':
+      return 'only in A';
+    case 'onlyB':
+      return 'only in B';
+    case 'changed':
+      if (difference.relativeChange !== null) return formatValue(difference.relativeChange);
+      return difference.tensors.length === 0 ? 'other tensors on each side' : UNMEASURED;
+  }
+}
+
+/** A cosine near 1 is told by its distance from it: 1 − 3e-7 says more than 1.0000. */
+export function cosineText(cosine: number | null): string {
+  if (cosine === null) return '–';
+  const distance = 1 - cosine;
+  return distance > 0 && distance < 1e-3 ? `1 − ${formatValue(distance)}` : formatValue(cosine);
+}
+
+/** `mixed 20000–50000 (ratio 0.5)`; absolute steps. Names come from files. */
+export function stageText(stage: StageRange | null): string {
+  if (stage === null) return '–';
+  const ratios = [
+    ...(stage.name === 'mixed' && stage.mixingRatio !== null ? [`ratio ${stage.mixingRatio}`] : []),
+    ...(stage.mlpMixingRatio === null ? [] : [`MLP ratio ${stage.mlpMixingRatio}`]),
+  ];
+  return `${stage.name} ${stage.from}–${stage.until}${ratios.length === 0 ? '' : ` (${ratios.join(', ')})`}`;
+}
+
+/** The two values of an argument as one types them; – where a side does not have it. */
+export function argumentTexts({ a, b }: ArgumentDifference): [string, string] {
+  const [left, right] = [typedText(a), typedText(b)];
+  // "5" and 5 are typed alike, and differ.
+  return left === right ? [cut(JSON.stringify(a)), cut(JSON.stringify(b))] : [cut(left), cut(right)];
+}
+
+function typedText(value: unknown): string {
+  if (value === null) return '–';
+  const text = valueText(value);
+  return text === '' ? JSON.stringify(value) : text;
+}
+
+function cut(text: string): string {
+  return text.length <= VALUE_LENGTH ? text : `${text.slice(0, VALUE_LENGTH)}…`;
+}
+
+/** Markdown in which nothing that came from a file is markup. */
+export function renderComparison(comparison: Comparison): string {
+  const { a, b } = comparison;
+  return [
+    `# ${escapeMarkdown(basename(a.path))} and ${escapeMarkdown(basename(b.path))}`,
+    '',
+    `**${summarizeComparison(comparison)}**`,
+    '',
+    '| | Step | Folder |',
+    '|---|---:|---|',
+    ...[a, b].map(
+      ({ path, step }, i) =>
+        `| ${i === 0 ? 'A' : 'B'} | ${step === null ? '–' : formatCount(step)} | ${escapeMarkdown(path)} |`,
+    ),
+    '',
+    ...layerSection(comparison),
+    ...argumentSection(comparison),
+    ...curriculumSection(comparison.curriculum),
+    ...tensorSection(comparison),
+    ...onlyIn('A', comparison.onlyInA),
+    ...onlyIn('B', comparison.onlyInB),
+    'Relative change is the length of B − A over the length of A. Nothing in the files was run.',
+    '',
+  ].join('\n');
+}
+
+function layerSection(comparison: Comparison): string[] {
+  const layers = layerDifferences(comparison);
+  if (layers.length === 0) return [];
+  const frozen = layers.filter(({ state }) => state === 'identical');
+  return [
+    '## Layers',
+    '',
+    ...(frozen.length === 0 || frozen.length === layers.length
+      ? []
+      : [`Frozen, or not trained in between: ${frozen.map(({ layer }) => layer).join(', ')}.`, '']),
+    '| Layer | Relative change | Cosine |',
+    '|---:|---:|---:|',
+    ...layers.map((difference) =>
+      difference.state === 'identical'
+        ? `| ${difference.layer} | **identical** | |`
+        : `| ${difference.layer} | ${changeText(difference)} | ${cosineText(difference.cosine)} |`,
+    ),
+    '',
+  ];
+}
+
+function argumentSection(comparison: Comparison): string[] {
+  if (comparison.arguments.length === 0) return ['## Arguments', '', 'No argument differs.', ''];
+  return [
+    '## Arguments',
+    '',
+    '| Argument | A | B |',
+    '|---|---|---|',
+    ...comparison.arguments.map((each) => `| ${[each.name, ...argumentTexts(each)].map(escapeMarkdown).join(' | ')} |`),
+    '',
+  ];
+}
+
+function curriculumSection(stages: readonly ComparedStage[]): string[] {
+  if (stages.length === 0) return [];
+  const lines = ['## Curriculum', ''];
+  if (stages.every((stage) => stage.same))
+    return [...lines, `The same: ${stages.map((stage) => escapeMarkdown(stageText(stage.a))).join(', ')}.`, ''];
+  return [
+    ...lines,
+    '| Stage | A | B |',
+    '|---:|---|---|',
+    ...stages.map(
+      ({ index, same, a, b }) =>
+        `| ${index + 1} | ${escapeMarkdown(stageText(a))} | ${same ? 'the same' : escapeMarkdown(stageText(b))} |`,
+    ),
+    '',
+  ];
+}
+
+/** Tensor by tensor what is in a changed layer; wholly identical layers were told above. */
+function tensorSection(comparison: Comparison): string[] {
+  const { tensors } = comparison;
+  if (tensors.length === 0) return ['## Tensors', '', 'The two have no tensor in common.', ''];
+  const same = tensors.filter((tensor) => tensor.same).length;
+  if (same === tensors.length) return ['## Tensors', '', `All ${same} tensors that both have are identical.`, ''];
+  const changed = new Set(
+    layerDifferences(comparison).flatMap((each) => (each.state === 'changed' ? each.tensors : [])),
+  );
+  return [
+    '## Tensors',
+    '',
+    `${same} of ${tensors.length} are identical.`,
+    '',
+    '| Tensor | Relative change | Cosine |',
+    '|---|---:|---:|',
+    ...tensors
+      .filter((tensor) => !tensor.same || changed.has(tensor))
+      .map((tensor) => {
+        const figures = tensor.same
+          ? '**identical** |'
+          : `${tensor.relativeChange === null ? UNMEASURED : formatValue(tensor.relativeChange)} | ${cosineText(tensor.cosine)}`;
+        return `| ${escapeMarkdown(tensor.name)} | ${figures} |`;
+      }),
+    '',
+  ];
+}
+
+function onlyIn(side: 'A' | 'B', names: readonly string[]): string[] {
+  if (names.length === 0) return [];
+  return [`## Only in ${side}`, '', ...names.map((name) => `- ${escapeMarkdown(name)}`), ''];
+}
