@@ -143,6 +143,10 @@ describe('the dashboard’s page', function () {
     assert.equal(opened.heard.posted.filter((message) => message.type === 'curves').length, asked);
     opened.setRuns([{ ...live, state: 'finished', step: 25400 }]);
     await until(async () => (await page.locator('.pill').textContent()) === 'Finished', 'the state changed');
+    await until(
+      async () => (await page.locator('.kpi').last().locator('b span').textContent()) === 'done',
+      'no time is left',
+    );
     assert.equal(await page.locator('vscode-button:visible', { hasText: 'Stop' }).count(), 0);
     assert.equal(await page.locator('vscode-button:visible', { hasText: 'Extend' }).count(), 1);
   });

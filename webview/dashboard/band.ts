@@ -168,21 +168,25 @@ export class Band implements Part {
   ): void {
     const left = x(stage.from) + 6;
     const right = x(stage.until);
-    // What "now" covers is not there for a label.
-    const room =
-      taken[0] > left && taken[0] < right
-        ? taken[0] - left - 8
-        : left < taken[1] && right > taken[0]
-          ? Math.max(0, Math.min(right, taken[0]) - left - 8)
-          : right - left;
     const name = capital(stage.name);
-    if (this.widthOf(name, true) > room) return;
-    svg.append(label(left, 12, `stage-name ${stage.name}`, name));
+    const nameWidth = this.widthOf(name, true);
+    // Beside "now", where that stands over this stage: before it if there is room, else behind it.
+    const covered = taken[0] < right && taken[1] > left;
+    const stretches: [number, number][] = covered
+      ? [
+          [left, taken[0] - 8],
+          [taken[1] + 8, right],
+        ]
+      : [[left, right]];
+    const stretch = stretches.find(([from, until]) => nameWidth <= until - from);
+    if (stretch === undefined) return;
+    const [from, until] = stretch;
+    svg.append(label(from, 12, `stage-name ${stage.name}`, name));
     const range = `${shortStep(stage.from)}–${shortStep(stage.until)}`;
     const share = `teacher ${percent(1 - stage.mixingRatio)}`;
-    const start = left + this.widthOf(name, true) + 8;
+    const start = from + nameWidth + 8;
     for (const text of [`${range} · ${share}`, range]) {
-      if (start + this.widthOf(text, false) > left + room) continue;
+      if (start + this.widthOf(text, false) > until) continue;
       svg.append(label(start, 12, 'dim', text));
       return;
     }

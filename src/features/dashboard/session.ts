@@ -115,6 +115,8 @@ export class DashboardSession extends Disposable {
       runs: runs.map((each) => summaryOf(each, runs)),
       canTrain: this.host.canTrain(),
     });
+    // A run that stopped has no time left to count, whether or not it logged anything more.
+    this.sendFigures(run, true);
     void this.tick();
   }
 

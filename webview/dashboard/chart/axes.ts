@@ -45,7 +45,7 @@ export function tickText(value: number, ticks: readonly number[]): string {
   const size = Math.abs(value);
   if (value === 0) return '0';
   if (size >= 1e4) return shortStep(value);
-  if (size < 1e-3) return value.toExponential(1).replace('.0e', 'e');
+  if (size < 1e-2) return value.toExponential(1).replace('.0e', 'e');
   const gap =
     ticks.length > 1 ? Math.min(...ticks.slice(1).map((tick, index) => tick - (ticks[index] as number))) : size;
   const digits = Math.max(0, Math.min(4, Math.ceil(-Math.log10(gap) - 1e-9)));

@@ -67,7 +67,7 @@ export function arrange(metrics: readonly string[], main: string): { first: Card
     if (first.includes(card)) continue;
     const prefix = card.key.includes('/')
       ? (card.key.split('/')[0] as string)
-      : card.metrics.length > 1
+      : card.key !== card.metrics[0]
         ? 'per layer'
         : 'other';
     groups.set(prefix, [...(groups.get(prefix) ?? []), card]);
