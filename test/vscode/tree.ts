@@ -16,30 +16,27 @@ export class TreePage {
     private readonly view: string,
   ) {}
 
-  private pane(): Locator {
-    // A container with a single view shows no header: then the container's title names it.
-    return this.page.locator(`.sidebar .pane:has(.pane-header[aria-label^="${this.view}"])`);
+  private rowsSelector(): string {
+    return `.sidebar .pane:has(.pane-header[aria-label^=${JSON.stringify(this.view)}]) .monaco-list-row`;
   }
 
-  /** The rows that are scrolled into sight, top to bottom. */
+  /** The rows that are scrolled into sight, top to bottom, read in one go: a live tree changes between two looks. */
   async rows(): Promise<TreeRow[]> {
-    const rows: TreeRow[] = [];
-    for (const row of await this.pane().locator('.monaco-list-row').all()) {
-      const [label, description, level, expanded] = await Promise.all([
-        row.locator('.label-name').first().innerText(),
-        row.locator('.label-description').allInnerTexts(),
-        row.getAttribute('aria-level'),
-        row.getAttribute('aria-expanded'),
-      ]);
-      rows.push({ label, description: description.join(' '), level: Number(level), expanded: expanded === 'true' });
-    }
-    return rows;
+    return this.page.evaluate<TreeRow[]>(`
+      Array.from(document.querySelectorAll(${JSON.stringify(this.rowsSelector())}))
+        .sort((a, b) => Number(a.dataset.index) - Number(b.dataset.index))
+        .map((row) => ({
+          label: row.querySelector('.label-name')?.textContent ?? '',
+          description: row.querySelector('.label-description')?.textContent ?? '',
+          level: Number(row.getAttribute('aria-level')),
+          expanded: row.getAttribute('aria-expanded') === 'true',
+        }))`);
   }
 
-  /** The row with exactly this label; with `under`, the first such row below that one. */
+  /** The row with exactly this label. */
   row(label: string): Locator {
     const name = this.page.locator('.label-name').getByText(label, { exact: true });
-    return this.pane().locator('.monaco-list-row').filter({ has: name }).first();
+    return this.page.locator(this.rowsSelector()).filter({ has: name }).first();
   }
 
   /** Unfolds a row if it is folded. */
