@@ -1,7 +1,7 @@
 /** NPT: Open Dashboard, and dashboards that come back after a reload. */
 import * as vscode from 'vscode';
-import { formatAge } from '../../core/format';
 import { targetPath, type FeatureDeps } from '../deps';
+import { pickRun } from '../pick';
 import { DashboardPanel, VIEW_TYPE } from './panel';
 
 /** A run's path in what the page kept with setState. */
@@ -28,7 +28,10 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
       const path = targetPath(argument);
       // A run that was born a moment ago may not have been seen yet.
       if (path !== undefined && deps.workspaces.runAt(path) === undefined) await deps.workspaces.rescan();
-      const run = path === undefined ? await pickRun(deps) : deps.workspaces.runAt(path);
+      const run =
+        path === undefined
+          ? await pickRun(deps, vscode.l10n.t('Open Dashboard'), () => true)
+          : deps.workspaces.runAt(path);
       if (run === undefined) {
         if (path !== undefined)
           void vscode.window.showWarningMessage(vscode.l10n.t('There is no training run at {0}.', path));
@@ -55,29 +58,4 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
       },
     },
   );
-}
-
-async function pickRun(deps: FeatureDeps): Promise<{ path: string; name: string } | undefined> {
-  const { runs } = deps.workspaces;
-  if (runs.length === 0) {
-    void vscode.window.showInformationMessage(vscode.l10n.t('There is no training run in this workspace yet.'));
-    return undefined;
-  }
-  if (runs.length === 1) return runs[0];
-  const now = Date.now() / 1000;
-  const items = runs.map((run) => ({
-    label: run.name,
-    description: [
-      run.state,
-      vscode.l10n.t('step {0}', run.step.toLocaleString('en-US')),
-      formatAge(run.created, now),
-    ].join(' · '),
-    run,
-  }));
-  const picked = await vscode.window.showQuickPick(items, {
-    title: vscode.l10n.t('Open Dashboard'),
-    placeHolder: vscode.l10n.t('Which run?'),
-    matchOnDescription: true,
-  });
-  return picked?.run;
 }

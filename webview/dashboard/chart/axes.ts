@@ -100,10 +100,15 @@ function uPlotRatio(): number {
 export function airy(low: number, high: number, log: boolean): [number, number] {
   if (!(low <= high)) return log ? [0.1, 10] : [0, 1];
   if (log) {
-    const ratio = Math.max(high / low, 1.0001) ** 0.05;
-    return low === high ? [low / 1.5, high * 1.5] : [low / ratio, high * ratio];
+    // Never so little that nearly equal values fill the height with their last digits.
+    const ratio = Math.max((high / low) ** 0.05, 1.002);
+    return [low / ratio, high * ratio];
   }
-  if (low === high) return low === 0 ? [-0.5, 1] : [Math.min(low * 0.9, low * 1.1), Math.max(low * 0.9, low * 1.1)];
+  if (high - low <= Math.abs(low) * 1e-6) {
+    const size = Math.abs(low) * 0.1;
+    return low === 0 ? [-0.5, 1] : [low - size, high + size];
+  }
   const air = (high - low) * 0.06;
-  return [low >= 0 && low < air * 2 ? Math.min(0, low) : low - air, high + air];
+  // An axis that nearly starts at 0 may as well.
+  return [low >= 0 && low < air * 2 ? 0 : low - air, high + air];
 }
