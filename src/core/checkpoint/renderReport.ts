@@ -36,7 +36,9 @@ export function escapeMarkdown(text: string): string {
       .replace(/:\/\//g, ':\u200b//')
       .replace(/\bwww\./gi, (www) => `${www.slice(0, 3)}\u200b.`)
       .replace(/@/g, '@\u200b')
-      .replace(/^(\s*)([-+=]|\d+[.)])/gm, '$1\\$2')
+      .replace(/^(\s*)([-+=])/gm, '$1\\$2')
+      // A backslash before a digit would stay one (CommonMark 2.4), and 0.5 begins no list.
+      .replace(/^(\s*\d+)\.(?=\s|$)/gm, '$1\\.')
   );
 }
 
@@ -58,7 +60,7 @@ export function renderReport(report: ValidationReport): string {
   lines.push(
     '## Checkpoint',
     '',
-    '| | |',
+    '| Property | Value |',
     '|---|---|',
     ...facts(report).map(([name, value]) => `| ${name} | ${value} |`),
     '',
@@ -71,7 +73,7 @@ export function renderReport(report: ValidationReport): string {
   }
   if (report.probe && report.probe.length > 0) lines.push(...renderProbe(report.probe));
   lines.push(
-    `Looked at: ${LEVEL_TEXT[report.level]}. Took ${report.seconds < 10 ? report.seconds.toFixed(2) : report.seconds.toFixed(0)} s. Nothing in the files was run.`,
+    `Looked at: ${LEVEL_TEXT[report.level]}. Took ${report.seconds < 10 ? report.seconds.toFixed(2) : report.seconds.toFixed(0)} s. No code in the files was run.`,
     '',
   );
   return lines.join('\n');
@@ -101,9 +103,9 @@ function renderProbe(layers: readonly ProbedLayer[]): string[] {
 }
 
 function renderFinding(finding: Finding): string[] {
-  const lines = [`- **${SEVERITIES[finding.severity]}**: ${escapeMarkdown(finding.message)} (\`${finding.code}\`)`];
-  if (finding.advice !== undefined) lines.push(`  \\\n  ${escapeMarkdown(finding.advice)}`);
-  return lines;
+  const line = `- **${SEVERITIES[finding.severity]}**: ${escapeMarkdown(finding.message)} (\`${finding.code}\`)`;
+  // A backslash at the end of a line is Markdown's line break.
+  return finding.advice === undefined ? [line] : [`${line}\\`, `  ${escapeMarkdown(finding.advice)}`];
 }
 
 function facts(report: ValidationReport): [string, string][] {

@@ -65,7 +65,9 @@ describe('renderReport', () => {
   it('escapes every kind of markup', () => {
     assert.equal(escapeMarkdown('a_b*c`d[e](f)<g>&|h'), 'a\\_b\\*c\\`d\\[e\\]\\(f\\)&lt;g&gt;&amp;\\|h');
     assert.equal(escapeMarkdown('- item'), '\\- item');
-    assert.equal(escapeMarkdown('1. item'), '\\1. item');
+    assert.equal(escapeMarkdown('1. item'), '1\\. item');
+    assert.equal(escapeMarkdown('1) item'), '1\\) item');
+    assert.equal(escapeMarkdown('0.005'), '0.005');
   });
 });
 
