@@ -45,7 +45,8 @@ function reportText(report: ValidationReport): string {
     report.parameters === null ? '' : `${formatCount(report.parameters)} parameters`,
   ].filter((fact) => fact !== '');
   const findings = report.findings.map((finding) => {
-    const where = finding.file === null ? '' : `${finding.file}: `;
+    // Most messages name their file themselves.
+    const where = finding.file === null || finding.message.includes(finding.file) ? '' : `${finding.file}: `;
     const advice = finding.advice === undefined ? '' : ` ${finding.advice}`;
     return printable(`  ${finding.severity}: ${where}${finding.message}${advice} [${finding.code}]`);
   });
