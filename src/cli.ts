@@ -1,4 +1,5 @@
 /** The core from a shell (contract section 8): for login nodes, CI and scripts. */
+import { compareCommand } from './cli/compare';
 import { listCommand } from './cli/list';
 import { metricsCommand } from './cli/metrics';
 import { type Command, UsageError, helpOf, parseCommandLine } from './cli/options';
@@ -6,7 +7,7 @@ import { planCommand } from './cli/plan';
 import { validateCommand } from './cli/validate';
 import { version } from '../package.json';
 
-const COMMANDS: readonly Command[] = [listCommand, validateCommand, planCommand, metricsCommand];
+const COMMANDS: readonly Command[] = [listCommand, validateCommand, compareCommand, planCommand, metricsCommand];
 const PROGRAM = 'npt-checkpoints';
 
 const OVERVIEW = [

@@ -162,7 +162,7 @@ export function renderComparison(comparison: Comparison): string {
     '',
     `**${summarizeComparison(comparison)}**`,
     '',
-    '| | Step | Folder |',
+    '| Side | Step | Folder |',
     '|---|---:|---|',
     ...[a, b].map(
       ({ path, step }, i) =>
@@ -175,7 +175,7 @@ export function renderComparison(comparison: Comparison): string {
     ...tensorSection(comparison),
     ...onlyIn('A', comparison.onlyInA),
     ...onlyIn('B', comparison.onlyInB),
-    'Relative change is the length of B − A over the length of A. Nothing in the files was run.',
+    'Relative change is the length of B − A over the length of A. No code in the files was run.',
     '',
   ].join('\n');
 }

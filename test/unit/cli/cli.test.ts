@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 import Ajv2020 from 'ajv/dist/2020';
+import type { Comparison } from '../../../src/core/checkpoint/compare';
 import { FixtureWorkspace, metricsLine } from '../experiment/fixtureWorkspace';
 import { version } from '../../../package.json';
 
@@ -150,10 +151,39 @@ describe('the command line', function () {
     assert.match(bad.out, /error: npt_weights\.pt/);
   });
 
+  it('compare', () => {
+    const original = path.join(FIXTURES, 'ours-dual/checkpoint-30');
+    const changed = path.join(ws.root, 'changed');
+    fs.cpSync(original, changed, { recursive: true });
+    const config = path.join(changed, 'config.json');
+    const settings = JSON.parse(fs.readFileSync(config, 'utf8')) as Record<string, unknown>;
+    const same = json('cli-compare.schema.json', 'compare', original, changed);
+    assert.equal(same.code, 0);
+    assert.match(run('compare', original, changed).out, /^same: .*\n {2}a: .*checkpoint-30, step 30\n/);
+
+    fs.writeFileSync(config, JSON.stringify({ ...settings, learning_rate: 5e-5 }));
+    const { code, document } = json('cli-compare.schema.json', 'compare', original, changed);
+    assert.equal(code, 1);
+    const comparison = document as unknown as Comparison;
+    assert.deepEqual(comparison.arguments, [{ name: 'learning_rate', a: 0.001, b: 5e-5 }]);
+    assert.ok(comparison.tensors.length === 12 && comparison.tensors.every((tensor) => tensor.same));
+    const text = run('compare', original, changed);
+    assert.equal(text.code, 1);
+    assert.match(text.out, /^different: All tensors are the same, 1 argument differs\.\n/);
+    assert.match(text.out, /\n {2}layer 1 +identical\n {2}layer 2 +identical\n {2}learning_rate: 0\.001 → 5e-5\n$/);
+
+    const field = path.join(FIXTURES, 'field/checkpoint-24000');
+    const numpy1 = run('compare', path.join(FIXTURES, 'field-numpy1/checkpoint-24000'), field);
+    assert.equal(numpy1.code, 1);
+    assert.match(numpy1.out, /\n {2}layer \d+ +changed by [\d.]+ +cosine -?[\d.]+\n/);
+    assert.match(numpy1.out, /\n {2}only in b: layer_\d+_np\.W_down\n/);
+    assert.match(run('compare', original, field).out, /\n {2}stage 1: teacher 0–20 → teacher 0–20000\n/);
+  });
+
   it('--help and --version', () => {
     assert.equal(run('--version').out, `npt-checkpoints ${version}\n`);
     assert.match(run('--help').out, /list \[workspace\][\s\S]*Exit codes/);
-    for (const command of ['list', 'validate', 'plan', 'metrics']) {
+    for (const command of ['list', 'validate', 'compare', 'plan', 'metrics']) {
       const { code, out } = run(command, '--help');
       assert.equal(code, 0);
       assert.match(out, new RegExp(`^Usage: npt-checkpoints ${command} `));
@@ -161,13 +191,15 @@ describe('the command line', function () {
   });
 
   for (const [words, line] of [
-    [[], /Name a command: list, validate, plan, metrics/],
+    [[], /Name a command: list, validate, compare, plan, metrics/],
     [['dance'], /There is no command "dance"/],
     [['list', 'a', 'b'], /Usage: list \[workspace\]/],
     [['list', '--no-such'], /list: Unknown option '--no-such'/],
     [['list', '/no/such/folder'], /\/no\/such\/folder does not exist/],
     [['validate', '/no/such/folder'], /\/no\/such\/folder does not exist/],
     [['validate', '.', '--level', 'deep'], /--level "deep" is none of files, structure/],
+    [['compare', 'a'], /Usage: compare <a> <b>/],
+    [['compare', 'nowhere', 'nothing'], /NPT weights not found: .*nowhere.npt_weights\.pt does not exist/],
     [['plan', 'resume'], /Usage: plan/],
     [['plan', 'dance', 'experiments/demo'], /The kind "dance" is none of resume, extend, branch/],
     [['plan', 'resume', 'nowhere'], /NPT weights not found: .*nowhere does not exist/],

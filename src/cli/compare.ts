@@ -1,0 +1,64 @@
+/** `compare`: what differs between two checkpoints. */
+import path from 'node:path';
+import { compareCheckpoints, type Comparison } from '../core/checkpoint/compare';
+import {
+  argumentTexts,
+  changeText,
+  cosineText,
+  isSame,
+  layerDifferences,
+  stageText,
+  summarizeComparison,
+} from '../core/checkpoint/renderComparison';
+import { CheckpointPathError } from '../core/checkpoint/validate';
+import { formatCount } from '../core/format';
+import { type Command, UsageError } from './options';
+import { printable, table } from './table';
+
+export const compareCommand: Command = {
+  name: 'compare',
+  usage: 'compare <a> <b>',
+  summary: 'Which tensors, arguments and stages differ between two checkpoints.',
+  details: [
+    'Exits with 0 when tensors, arguments and curriculum are the same, 1 when they differ, 2 when one cannot be read.',
+    'Tensors whose checksums agree are not read. The relative change of a layer is the length of b - a over the length of a.',
+    '--json also tells every tensor. Nothing in the files is executed.',
+  ],
+  positionals: { least: 2, most: 2 },
+  options: {},
+  async run({ positionals: [a = '', b = ''] }) {
+    let comparison: Comparison;
+    try {
+      comparison = await compareCheckpoints(path.resolve(a), path.resolve(b), { blocking: true });
+    } catch (error) {
+      if (error instanceof CheckpointPathError) throw new UsageError(error.message);
+      throw error;
+    }
+    return { document: comparison, text: comparisonText(comparison), yes: isSame(comparison) };
+  },
+};
+
+function comparisonText(comparison: Comparison): string {
+  const { a, b, arguments: changed, curriculum, onlyInA, onlyInB } = comparison;
+  const side = (name: string, { path: folder, step }: Comparison['a']): string =>
+    printable(`  ${name}: ${folder}${step === null ? '' : `, step ${formatCount(step)}`}`);
+  const layers = layerDifferences(comparison).map((each) => [
+    `  layer ${each.layer}`,
+    each.relativeChange === null || each.state !== 'changed' ? changeText(each) : `changed by ${changeText(each)}`,
+    each.state !== 'changed' || each.cosine === null ? '' : `cosine ${cosineText(each.cosine)}`,
+  ]);
+  return [
+    `${isSame(comparison) ? 'same' : 'different'}: ${summarizeComparison(comparison)}`,
+    side('a', a),
+    side('b', b),
+    table(layers),
+    ...changed.map((each) => printable(`  ${each.name}: ${argumentTexts(each).join(' → ')}`)),
+    ...curriculum
+      .filter((stage) => !stage.same)
+      .map((stage) => printable(`  stage ${stage.index + 1}: ${stageText(stage.a)} → ${stageText(stage.b)}`)),
+    ...onlyInA.map((name) => printable(`  only in a: ${name}`)),
+    ...onlyInB.map((name) => printable(`  only in b: ${name}`)),
+  ]
+    .filter((line) => line !== '')
+    .join('\n');
+}
