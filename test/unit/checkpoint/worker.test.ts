@@ -1,9 +1,10 @@
 /** The worker thread and its client: the bundle as the extension ships it. */
 import { buildSync } from 'esbuild';
 import assert from 'node:assert/strict';
-import { truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { compareCheckpoints } from '../../../src/core/checkpoint/compare';
 import { CheckpointPathError } from '../../../src/core/checkpoint/validate';
 import { CheckpointWorker } from '../../../src/core/checkpoint/workerClient';
 import { CHECKPOINTS, pickle, text, torchEntries, Workbench, zip } from './fixtures';
@@ -37,7 +38,7 @@ describe('CheckpointWorker', () => {
   });
 
   /** A torch file with a float tensor of `megabytes`. */
-  function large(megabytes: number): string {
+  function largeFile(megabytes: number, fill = 1): string {
     const numel = megabytes * 262_144;
     const values = pickle(
       '\x80\x02}',
@@ -51,7 +52,7 @@ describe('CheckpointWorker', () => {
       `I${numel}\n`,
       `tQK\x00I${numel}\n\x85K\x01\x85\x89ccollections\nOrderedDict\n)RtRs.`,
     );
-    return bench.file('large.pt', zip(torchEntries(values, { 0: Buffer.alloc(numel * 4, 1) })));
+    return bench.file('large.pt', zip(torchEntries(values, { 0: Buffer.alloc(numel * 4, fill) })));
   }
 
   it('validates as the core does', async () => {
@@ -59,6 +60,39 @@ describe('CheckpointWorker', () => {
     assert.equal(report.verdict, 'valid');
     assert.equal(report.step, 30);
     assert.equal((await worker.validate(bench.copy(CHECKPOINTS.field), { level: 'files' })).level, 'files');
+  });
+
+  it('compares as the core does, between validations', async () => {
+    const [a, b] = [bench.copy(CHECKPOINTS.oursDual), bench.copy(CHECKPOINTS.oursDual)];
+    const [before, comparison, after] = await Promise.all([
+      worker.validate(a),
+      worker.compare(a, b),
+      worker.validate(b),
+    ]);
+    assert.deepEqual(comparison, await compareCheckpoints(a, b));
+    assert.deepEqual([before.verdict, after.verdict], ['valid', 'valid']);
+    await assert.rejects(worker.compare(a, join(bench.root, 'nowhere')), CheckpointPathError);
+  });
+
+  it('stops comparing when cancelled', async () => {
+    const large = (fill: number): string => {
+      const folder = join(bench.root, `large-${fill}`);
+      mkdirSync(folder);
+      renameSync(largeFile(60, fill), join(folder, 'npt_weights.pt'));
+      return folder;
+    };
+    const controller = new AbortController();
+    const reason = new Error('not wanted any more');
+    const told: number[] = [];
+    const cancelled = worker.compare(large(1), large(2), {
+      signal: controller.signal,
+      onProgress: (done, total) => {
+        told.push(done / total);
+        controller.abort(reason);
+      },
+    });
+    await assert.rejects(cancelled, reason);
+    assert.ok(told.length > 0 && told.every((share) => share < 1), told.join());
   });
 
   it('answers many at once, each with its own', async () => {
@@ -82,7 +116,7 @@ describe('CheckpointWorker', () => {
   });
 
   it('tells progress and leaves the caller’s thread free', async () => {
-    const path = large(60);
+    const path = largeFile(60);
     // A busy machine may take the thread away for longer than that by itself: one undisturbed attempt is proof enough.
     const attempts: number[] = [];
     while (attempts.length < 5 && !attempts.some((longest) => longest < 50)) {
@@ -103,7 +137,7 @@ describe('CheckpointWorker', () => {
   });
 
   it('stops when cancelled, with the caller’s reason, and serves the next', async () => {
-    const path = large(60);
+    const path = largeFile(60);
     const controller = new AbortController();
     const reason = new Error('not wanted any more');
     const cancelled = worker.validate(path, {
