@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { CheckpointWorker } from './core/checkpoint/workerClient';
 import * as branch from './features/branch';
+import * as compare from './features/compare';
 import * as create from './features/create';
 import * as dashboard from './features/dashboard';
 import type { FeatureDeps } from './features/deps';
@@ -13,6 +14,7 @@ import { Launcher } from './features/training/launch';
 import * as tree from './features/tree';
 import * as validate from './features/validate';
 import { ValidationResults } from './features/validate/results';
+import { ReportDocuments } from './platform/reportDocuments';
 import { Workspaces } from './platform/workspaces';
 
 /** What tests and other extensions may use. */
@@ -28,6 +30,7 @@ export function activate(context: vscode.ExtensionContext): NptApi {
     const launcher = new Launcher(deps, path.join(context.extensionPath, 'supervisor', 'npt_supervise.py'));
     tree.register(context, deps);
     validate.register(context, deps);
+    compare.register(context, deps);
     training.register(context, deps, launcher);
     branch.register(context, deps, launcher);
     dashboard.register(context, deps);
@@ -60,6 +63,7 @@ function compose(context: vscode.ExtensionContext, log: vscode.LogOutputChannel)
   });
   const checkpoints = new CheckpointWorker(path.join(context.extensionPath, 'dist', 'checkpoint-worker.js'));
   const validations = new ValidationResults();
-  context.subscriptions.push(workspaces, checkpoints, validations);
-  return { workspaces, log, checkpoints, validations };
+  const reports = new ReportDocuments();
+  context.subscriptions.push(workspaces, checkpoints, validations, reports);
+  return { workspaces, log, checkpoints, validations, reports };
 }

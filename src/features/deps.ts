@@ -1,6 +1,7 @@
 /** What every feature is given, and how commands name what they act on. */
 import type * as vscode from 'vscode';
 import type { CheckpointWorker } from '../core/checkpoint/workerClient';
+import type { ReportDocuments } from '../platform/reportDocuments';
 import type { Workspaces } from '../platform/workspaces';
 import type { ValidationResults } from './validate/results';
 
@@ -8,10 +9,12 @@ export interface FeatureDeps {
   readonly workspaces: Workspaces;
   /** Output channel "NPT Checkpoints". */
   readonly log: vscode.LogOutputChannel;
-  /** Reads and validates checkpoints in a worker thread. */
+  /** Reads, validates and compares checkpoints in a worker thread. */
   readonly checkpoints: CheckpointWorker;
   /** Validation results by checkpoint path, for the tree's icons. */
   readonly validations: ValidationResults;
+  /** Markdown reports in the preview. */
+  readonly reports: ReportDocuments;
 }
 
 /** A tree node, as commands receive it from a context menu. */

@@ -4,33 +4,9 @@ import * as vscode from 'vscode';
 import { renderReport } from '../../core/checkpoint/renderReport';
 import type { ValidationReport } from '../../core/checkpoint/report';
 import { formatCount } from '../../core/format';
+import { withCancellableProgress } from '../../platform/progress';
 import { pickCheckpoint } from '../pick';
 import { targetPath, type FeatureDeps } from '../deps';
-
-const SCHEME = 'npt-report';
-
-/** Reports as read-only documents, so that the Markdown preview can show them without a file on disk. */
-class ReportDocuments implements vscode.TextDocumentContentProvider {
-  private readonly reports = new Map<string, string>();
-  private readonly changed = new vscode.EventEmitter<vscode.Uri>();
-  readonly onDidChange = this.changed.event;
-
-  provideTextDocumentContent(uri: vscode.Uri): string {
-    return this.reports.get(uri.toString()) ?? vscode.l10n.t('This report is gone: validate the checkpoint again.');
-  }
-
-  async show(report: ValidationReport): Promise<void> {
-    const name = `${path.basename(path.dirname(path.dirname(report.path)))} ${path.basename(report.path)}`;
-    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${name}.md`, query: report.path });
-    this.reports.set(uri.toString(), renderReport(report));
-    this.changed.fire(uri);
-    await vscode.commands.executeCommand('markdown.showPreview', uri);
-  }
-
-  dispose(): void {
-    this.changed.dispose();
-  }
-}
 
 /** The checkpoints a command is about: the selection, every complete one of a run, or what the user picks. */
 async function chosenPaths(deps: FeatureDeps, argument: unknown, selection: unknown): Promise<string[]> {
@@ -74,51 +50,37 @@ function summary(deps: FeatureDeps, report: ValidationReport): string {
   }
 }
 
+/** Reports in the order of the paths; those that were done when the user cancelled. */
 async function validateAll(deps: FeatureDeps, paths: readonly string[]): Promise<ValidationReport[]> {
-  return vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, title: vscode.l10n.t('Validating'), cancellable: true },
-    async (progress, token) => {
-      const abort = new AbortController();
-      const registration = token.onCancellationRequested(() => {
-        abort.abort();
+  const reports: ValidationReport[] = [];
+  await withCancellableProgress(vscode.l10n.t('Validating'), async (signal, showShare, showMessage) => {
+    for (const [index, checkpoint] of paths.entries()) {
+      const prefix = paths.length === 1 ? '' : `${index + 1}/${paths.length} `;
+      showMessage(prefix + path.basename(checkpoint));
+      const report = await deps.checkpoints.validate(checkpoint, {
+        signal,
+        onProgress: (done, total) => {
+          showShare(index + (total === 0 ? 0 : done / total), paths.length);
+        },
       });
-      const reports: ValidationReport[] = [];
-      try {
-        for (const [index, checkpoint] of paths.entries()) {
-          let shown = 0;
-          const prefix = paths.length === 1 ? '' : `${index + 1}/${paths.length} `;
-          progress.report({ message: prefix + path.basename(checkpoint) });
-          const report = await deps.checkpoints.validate(checkpoint, {
-            signal: abort.signal,
-            onProgress: (done, total) => {
-              const share = total === 0 ? 0 : (100 * done) / total / paths.length;
-              progress.report({ increment: Math.max(0, share - shown) });
-              shown = Math.max(shown, share);
-            },
-          });
-          deps.log.info(`validate ${checkpoint}: ${report.verdict} in ${report.seconds.toFixed(2)} s`);
-          await deps.validations.set(checkpoint, report);
-          reports.push(report);
-        }
-      } catch (error) {
-        if (!abort.signal.aborted) throw error;
-      } finally {
-        registration.dispose();
-      }
-      return reports;
-    },
-  );
+      deps.log.info(`validate ${checkpoint}: ${report.verdict} in ${report.seconds.toFixed(2)} s`);
+      await deps.validations.set(checkpoint, report);
+      reports.push(report);
+    }
+  });
+  return reports;
 }
 
-async function tell(
-  deps: FeatureDeps,
-  documents: ReportDocuments,
-  reports: readonly ValidationReport[],
-): Promise<void> {
+async function showReport(deps: FeatureDeps, report: ValidationReport): Promise<void> {
+  const name = `${path.basename(path.dirname(path.dirname(report.path)))} ${path.basename(report.path)}`;
+  await deps.reports.show(name, report.path, renderReport(report));
+}
+
+async function tell(deps: FeatureDeps, reports: readonly ValidationReport[]): Promise<void> {
   const bad = reports.filter((report) => report.verdict !== 'valid');
   const first = bad[0] ?? reports[0];
   if (first === undefined) return;
-  const showReport = vscode.l10n.t('Show Report');
+  const show = vscode.l10n.t('Show Report');
   const message =
     reports.length === 1
       ? summary(deps, first)
@@ -127,24 +89,21 @@ async function tell(
         : vscode.l10n.t('{0} of {1} checkpoints are not valid. {2}', bad.length, reports.length, summary(deps, first));
   const answer =
     bad.length === 0
-      ? await vscode.window.showInformationMessage(message, showReport)
-      : await vscode.window.showErrorMessage(message, showReport);
-  if (answer === showReport) await documents.show(first);
+      ? await vscode.window.showInformationMessage(message, show)
+      : await vscode.window.showErrorMessage(message, show);
+  if (answer === show) await showReport(deps, first);
 }
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
-  const documents = new ReportDocuments();
   const validate = async (argument?: unknown, selection?: unknown): Promise<readonly ValidationReport[]> => {
     const paths = await chosenPaths(deps, argument, selection);
     if (paths.length === 0) return [];
     const reports = await validateAll(deps, paths);
     // Not awaited: the notification stays as long as it likes, the command is done.
-    void tell(deps, documents, reports);
+    void tell(deps, reports);
     return reports;
   };
   context.subscriptions.push(
-    documents,
-    vscode.workspace.registerTextDocumentContentProvider(SCHEME, documents),
     vscode.commands.registerCommand('npt.validate', validate),
     deps.workspaces.onDidChange(() => {
       const checkpoints = deps.workspaces.runs.flatMap((run) =>

@@ -2,4 +2,5 @@
 import './activation.test';
 import './model.test';
 import './validate.test';
+import './compare.test';
 import './tasks.test';

@@ -1,0 +1,126 @@
+/** NPT: Compare Checkpoints: two from the tree or the palette; a report, and the difference of their configurations. */
+import { stat } from 'node:fs/promises';
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import type { Comparison } from '../../core/checkpoint/compare';
+import { CONFIG } from '../../core/checkpoint/layout';
+import { renderComparison, summarizeComparison } from '../../core/checkpoint/renderComparison';
+import { CheckpointPathError } from '../../core/checkpoint/validate';
+import type { Checkpoint, Run } from '../../core/experiment/model';
+import { withCancellableProgress } from '../../platform/progress';
+import { targetPath, type FeatureDeps } from '../deps';
+import { pickCheckpoint } from '../pick';
+
+interface Chosen {
+  readonly run: Run;
+  readonly checkpoint: Checkpoint;
+}
+
+/** What the command gives to whoever runs it from code. */
+export interface ShownComparison {
+  readonly comparison: Comparison;
+  /** The Markdown document that the preview shows. */
+  readonly report: vscode.Uri;
+}
+
+/**
+ * The two checkpoints: those of the selection, the missing ones picked. The earlier one comes first, so that a change is
+ * a change over time, in whichever order they were clicked. Undefined when the user gave up, or chose too many.
+ */
+async function chooseTwo(
+  deps: FeatureDeps,
+  argument: unknown,
+  selection: unknown,
+): Promise<readonly [Chosen, Chosen] | undefined> {
+  await deps.workspaces.ready();
+  const nodes: unknown[] = Array.isArray(selection) && selection.length > 1 ? selection : [argument];
+  const paths = new Set(nodes.map(targetPath).filter((candidate) => candidate !== undefined));
+  const chosen = [...paths]
+    .map((candidate): Chosen | undefined => deps.workspaces.checkpointAt(candidate))
+    .filter((found) => found !== undefined);
+  if (chosen.length > 2) {
+    void vscode.window.showErrorMessage(
+      vscode.l10n.t('{0} checkpoints are selected: select the two that are to be compared.', chosen.length),
+    );
+    return undefined;
+  }
+  while (chosen.length < 2) {
+    const [first] = chosen;
+    const title =
+      first === undefined
+        ? vscode.l10n.t('Compare Checkpoints: the First')
+        : vscode.l10n.t('Compare {0} of {1} with', first.checkpoint.name, first.run.name);
+    const picked = await pickCheckpoint(
+      deps,
+      title,
+      (checkpoint) => checkpoint.state !== 'writing' && checkpoint.path !== first?.checkpoint.path,
+    );
+    if (picked === undefined) return undefined;
+    chosen.push(picked);
+  }
+  chosen.sort((x, y) => x.checkpoint.step - y.checkpoint.step || x.checkpoint.time - y.checkpoint.time);
+  return chosen as [Chosen, Chosen];
+}
+
+function titleOf({ run, checkpoint }: Chosen, other: Chosen): string {
+  return run.path === other.run.path ? checkpoint.name : `${run.name} ${checkpoint.name}`;
+}
+
+async function isFile(file: string): Promise<boolean> {
+  try {
+    return (await stat(file)).isFile();
+  } catch {
+    // Older checkpoints have none.
+    return false;
+  }
+}
+
+async function tell(a: Chosen, b: Chosen, comparison: Comparison): Promise<void> {
+  const [left, right] = [path.join(a.checkpoint.path, CONFIG), path.join(b.checkpoint.path, CONFIG)];
+  const open = vscode.l10n.t('Compare Configurations');
+  const buttons = (await isFile(left)) && (await isFile(right)) ? [open] : [];
+  const names = `${titleOf(a, b)} ↔ ${titleOf(b, a)}`;
+  const answer = await vscode.window.showInformationMessage(`${names}: ${summarizeComparison(comparison)}`, ...buttons);
+  if (answer !== open) return;
+  await vscode.commands.executeCommand(
+    'vscode.diff',
+    vscode.Uri.file(left),
+    vscode.Uri.file(right),
+    `${CONFIG}: ${names}`,
+  );
+}
+
+async function compare(deps: FeatureDeps, argument: unknown, selection: unknown): Promise<ShownComparison | undefined> {
+  const chosen = await chooseTwo(deps, argument, selection);
+  if (chosen === undefined) return undefined;
+  const [a, b] = chosen;
+  let comparison: Comparison | undefined;
+  try {
+    comparison = await withCancellableProgress(
+      vscode.l10n.t('Comparing {0} and {1}', titleOf(a, b), titleOf(b, a)),
+      (signal, onProgress) => deps.checkpoints.compare(a.checkpoint.path, b.checkpoint.path, { signal, onProgress }),
+    );
+  } catch (error) {
+    if (!(error instanceof CheckpointPathError)) throw error;
+    void vscode.window.showErrorMessage(error.message);
+    return undefined;
+  }
+  if (comparison === undefined) return undefined;
+  deps.log.info(`compare ${a.checkpoint.path} ${b.checkpoint.path}: ${summarizeComparison(comparison)}`);
+  const report = await deps.reports.show(
+    `${titleOf(a, b)} ↔ ${titleOf(b, a)}`,
+    `${a.checkpoint.path}\n${b.checkpoint.path}`,
+    renderComparison(comparison),
+  );
+  // Not awaited: the notification stays as long as it likes, the command is done.
+  void tell(a, b, comparison);
+  return { comparison, report };
+}
+
+export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
+  context.subscriptions.push(
+    vscode.commands.registerCommand('npt.compare', (argument?: unknown, selection?: unknown) =>
+      compare(deps, argument, selection),
+    ),
+  );
+}
