@@ -3,7 +3,8 @@
  * of its own named by what it is made of, and finished by a marker that is written last.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { withLock } from './lock.mjs';
@@ -55,7 +56,10 @@ export async function install(tool, key, report, make) {
   const folder = folderOf(tool, key);
   return withLock(`${folder}.lock`, report, async () => {
     if (existsSync(path.join(folder, MARKER))) return folder;
-    rmSync(folder, { recursive: true, force: true });
+    if (existsSync(folder)) {
+      report('clearing away an unfinished installation');
+      await rm(folder, { recursive: true, force: true });
+    }
     mkdirSync(folder, { recursive: true });
     await make(folder);
     const marker = path.join(folder, MARKER);

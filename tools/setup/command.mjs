@@ -34,6 +34,10 @@ function reason(output) {
   return telling ?? lines.at(-1) ?? 'no output';
 }
 
+/** Lines that would stand for minutes without saying what goes on (pip is silent while it unpacks). */
+const UNTELLING =
+  /^\s*(npm warn.*|WARNING:.*|(Attempting uninstall|Found existing installation|Uninstalling|Successfully uninstalled).*|)$/i;
+
 /**
  * Runs a program to its end, its output in a log file of the cache folder.
  * @param {string} what names the work in a failure's one line, e.g. "npm ci"
@@ -64,7 +68,7 @@ export async function runLogged(what, command, { cwd, env, report } = {}) {
     const text = chunk.toString();
     output += text;
     appendFileSync(log, text);
-    const line = text.split(/\r?\n|\r/).findLast((candidate) => !/^(npm warn.*|WARNING:.*|\s*)$/i.test(candidate));
+    const line = text.split(/\r?\n|\r/).findLast((candidate) => !UNTELLING.test(candidate));
     // npm names whole addresses as it fetches: the file's name is what tells that it moves.
     if (line !== undefined) report?.(`${what}: ${line.replace(/^npm http .*\/([^/\s]+)(\s.*)?$/, '$1')}`);
   };
