@@ -1,5 +1,6 @@
 /** torch's format before 1.6 (torch/serialization.py, _legacy_save): consecutive pickles, then each storage's raw bytes. */
-import { DEFAULT_LIMITS, readPickle, type PickleResult } from './pickle';
+import { readPickle } from './pickle';
+import { DEFAULT_LIMITS, type PickleResult } from './pickleTypes';
 import type { FileProblem } from './problems';
 import { readBytes, type ByteSource } from './source';
 import { TorchInterpreter } from './torchValues';

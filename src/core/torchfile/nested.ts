@@ -1,5 +1,6 @@
 /** Looks into byte strings: a pickle inside a pickle is opened by whatever reads the outer one's data. */
-import { DEFAULT_LIMITS, readPickle, type PickleAct, type PickleLimits } from './pickle';
+import { readPickle } from './pickle';
+import { DEFAULT_LIMITS, type PickleAct, type PickleLimits } from './pickleTypes';
 import { TorchInterpreter } from './torchValues';
 
 const NESTED_LIMITS: PickleLimits = { ...DEFAULT_LIMITS, opcodes: 200_000, copied: 16 * 1024 * 1024 };

@@ -6,78 +6,16 @@
  */
 import { Global, Opaque, PyDict, PySet, Tensor, Tuple, type PyValue } from './values';
 import { classifyGlobal, type GlobalKind } from './globals';
-
-/** Bounds on what a pickle may make us do. The defaults are far above any checkpoint (a 1B model's state: ~10^5 opcodes). */
-export interface PickleLimits {
-  readonly opcodes: number;
-  readonly stack: number;
-  readonly memo: number;
-  /** Marks open at the same time. */
-  readonly depth: number;
-  /** Characters and bytes copied into strings, byte strings and long integers, in all. */
-  readonly copied: number;
-  /** Digits or bytes of one integer. */
-  readonly integerBytes: number;
-}
-
-export const DEFAULT_LIMITS: PickleLimits = {
-  opcodes: 4_000_000,
-  stack: 1_000_000,
-  memo: 1_000_000,
-  depth: 2_000,
-  copied: 128 * 1024 * 1024,
-  integerBytes: 4096,
-};
-
-export type PickleErrorCode = 'truncated' | 'malformed' | 'limit';
-
-export interface PickleError {
-  readonly code: PickleErrorCode;
-  readonly message: string;
-  /** Byte offset of the opcode. */
-  readonly position: number;
-}
-
-/** Something that Python would do beyond building data. */
-export interface PickleAct {
-  readonly what: 'import' | 'call' | 'new' | 'setstate' | 'computed-name' | 'extension';
-  /** `module.name`, or a description when there is no name. */
-  readonly target: string;
-  readonly module: string;
-  readonly kind: GlobalKind;
-  readonly position: number;
-}
-
-/** How the owner of the pickle interprets what would be calls and persistent ids: pure functions on data. */
-export interface PickleInterpreter {
-  /** The value that calling a *safe* global gives; undefined leaves the call opaque. Throws PickleFormatError for nonsense. */
-  construct(callable: Global, args: readonly PyValue[]): PyValue | undefined;
-  /** The value behind a persistent id. Throws PickleFormatError where torch would refuse it. */
-  persistent(id: PyValue): PyValue;
-  /** Told of every byte string: it may hold another pickle. */
-  byteString(bytes: Uint8Array): void;
-}
-
-export class PickleFormatError extends Error {
-  constructor(
-    message: string,
-    readonly code: PickleErrorCode = 'malformed',
-  ) {
-    super(message);
-  }
-}
-
-export interface PickleResult {
-  /** What the pickle builds; null when it breaks off. */
-  readonly value: PyValue;
-  readonly error: PickleError | null;
-  /** Every import, and every call of something that is not safe, in order; the same one only once. */
-  readonly acts: readonly PickleAct[];
-  /** Offset behind the STOP opcode (or of the error). */
-  readonly end: number;
-  /** Highest protocol that the pickle declares. */
-  readonly protocol: number;
-}
+import { floatText, integerText, latin1, narrow, quotedText, rawUnicode, utf8 } from './pickleText';
+import {
+  DEFAULT_LIMITS,
+  PickleFormatError,
+  type PickleAct,
+  type PickleError,
+  type PickleInterpreter,
+  type PickleLimits,
+  type PickleResult,
+} from './pickleTypes';
 
 /** Reads one pickle that starts at `start`. Never throws for bad content. */
 export function readPickle(
@@ -87,17 +25,6 @@ export function readPickle(
   limits: PickleLimits = DEFAULT_LIMITS,
 ): PickleResult {
   return new Machine(data, start, interpreter, limits).run();
-}
-
-const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true });
-
-/** Byte for character. Not TextDecoder: its "latin1" is windows-1252. */
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-}
-
-function utf8(bytes: Uint8Array): string {
-  return UTF8.decode(bytes);
 }
 
 class Machine {
@@ -183,10 +110,10 @@ class Machine {
         this.push(false);
         return;
       case 0x49: // INT
-        this.push(this.integerLine(true));
+        this.push(integerText(this.digits(), true));
         return;
       case 0x4c: // LONG
-        this.push(this.integerLine(false));
+        this.push(integerText(this.digits(), false));
         return;
       case 0x4a: // BININT
         this.push(this.view.getInt32(this.take(4), true));
@@ -204,13 +131,13 @@ class Machine {
         this.push(this.longInteger(this.length4(true)));
         return;
       case 0x46: // FLOAT
-        this.push(this.floatLine());
+        this.push(floatText(this.line()));
         return;
       case 0x47: // BINFLOAT
         this.push(this.view.getFloat64(this.take(8), false));
         return;
       case 0x53: // STRING
-        this.push(this.quotedLine());
+        this.push(quotedText(this.line()));
         return;
       case 0x54: // BINSTRING
         this.push(this.text(this.length4(true), latin1));
@@ -475,16 +402,10 @@ class Machine {
     return Number(text);
   }
 
-  private integerLine(booleans: boolean): PyValue {
+  private digits(): Uint8Array {
     const bytes = this.line();
     if (bytes.length > this.limits.integerBytes) throw new PickleFormatError('an integer of absurd length', 'limit');
-    let text = latin1(bytes);
-    // Protocol 0 spells booleans as the integers 00 and 01.
-    if (booleans && text === '00') return false;
-    if (booleans && text === '01') return true;
-    if (!booleans && text.endsWith('L')) text = text.slice(0, -1);
-    if (!/^\s*[+-]?\d+\s*$/.test(text)) throw new PickleFormatError('an integer that is not a number');
-    return narrow(BigInt(text.trim().replace(/^\+/, '')));
+    return bytes;
   }
 
   private longInteger(count: number): PyValue {
@@ -494,30 +415,6 @@ class Machine {
     let value = 0n;
     for (let i = count - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.data[at + i] ?? 0);
     return narrow(BigInt.asIntN(count * 8, value));
-  }
-
-  private floatLine(): number {
-    const text = latin1(this.line()).trim().toLowerCase();
-    if (/^[+-]?(inf|infinity)$/.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
-    if (/^[+-]?nan$/.test(text)) return NaN;
-    if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(text)) throw new PickleFormatError('a float that is not a number');
-    return Number(text);
-  }
-
-  private quotedLine(): string {
-    const text = latin1(this.line()).trim();
-    const quote = text[0];
-    if (text.length < 2 || (quote !== '"' && quote !== "'") || !text.endsWith(quote))
-      throw new PickleFormatError('a string without quotes');
-    return text
-      .slice(1, -1)
-      .replace(/\\(x[0-9a-fA-F]{2}|[0-7]{1,3}|.)/g, (_, escape: string) =>
-        /^x/.test(escape)
-          ? String.fromCharCode(parseInt(escape.slice(1), 16))
-          : /^[0-7]/.test(escape)
-            ? String.fromCharCode(parseInt(escape, 8) & 0xff)
-            : (SIMPLE_ESCAPES[escape] ?? `\\${escape}`),
-      );
   }
 
   // --- stack and memo ----------------------------------------------------------------------------------------------
@@ -698,29 +595,4 @@ function forwardedCall(
   if (callable.name === 'defaultdict' && first !== null) return { callable: first, args: new Tuple([]), what: 'call' };
   if (callable.name === '_rebuild_wrapper_subclass') return { callable: first, args: second, what: 'new' };
   return null;
-}
-
-const SIMPLE_ESCAPES: Readonly<Record<string, string>> = {
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  a: '\x07',
-  b: '\b',
-  f: '\f',
-  v: '\v',
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-};
-
-/** UNICODE's raw-unicode-escape: only \uXXXX and \UXXXXXXXX are escapes. */
-function rawUnicode(bytes: Uint8Array): string {
-  return latin1(bytes).replace(/\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})/g, (whole, short?: string, long?: string) => {
-    const code = parseInt(short ?? long ?? '0', 16);
-    return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
-  });
-}
-
-function narrow(value: bigint): number | bigint {
-  return value >= -9007199254740991n && value <= 9007199254740991n ? Number(value) : value;
 }

@@ -5,7 +5,8 @@
 import { readRecord } from './chunks';
 import { readPickleFile, type StorageLocation } from './legacy';
 import { inspectByteStrings } from './nested';
-import { DEFAULT_LIMITS, readPickle, type PickleAct, type PickleError, type PickleResult } from './pickle';
+import { readPickle } from './pickle';
+import { DEFAULT_LIMITS, type PickleAct, type PickleError, type PickleResult } from './pickleTypes';
 import { classifyUnknownCall } from './globals';
 import { quoted, type FileProblem, type FileProblemCode } from './problems';
 import { identifyForeign } from './foreign';

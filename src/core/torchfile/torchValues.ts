@@ -3,7 +3,7 @@
  * OrderedDicts, encoded byte strings (torch/_utils.py, torch/serialization.py, numpy's multiarray.scalar).
  */
 import { dtypeByName, dtypeOfStorageClass, type DType } from './dtypes';
-import { PickleFormatError, type PickleInterpreter } from './pickle';
+import { PickleFormatError, type PickleInterpreter } from './pickleTypes';
 import {
   asInteger,
   Global,
