@@ -70,6 +70,11 @@ class Group:
         dist.gather_object(value, found, dst=0)
         return found or []
 
+    def finish(self) -> None:
+        """Waits until all processes are done: one that leaves early breaks exchanges that are still under way."""
+        if self.world_size > 1:
+            dist.barrier()
+
     def leave(self) -> None:
         """Ends the group."""
         if self.world_size > 1 and dist.is_initialized():

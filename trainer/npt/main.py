@@ -56,7 +56,9 @@ def _start(typed: dict[str, Any]) -> int:
 
     group = Group.join()
     try:
-        return run_segment(start, group)
+        code = run_segment(start, group)
+        group.finish()
+        return code
     finally:
         group.leave()
 

@@ -15,6 +15,10 @@ from typing import Any
 import jsonschema
 import pytest
 import torch
+
+# Read when the library is imported: no test waits for a network.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
 import transformers.models.llama.modeling_llama  # noqa: F401 - imported once, for all forked processes
 from torch import Tensor
 

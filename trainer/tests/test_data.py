@@ -151,8 +151,6 @@ def test_a_local_model_and_local_text_and_an_exact_resume(
     ],
 )
 def test_what_cannot_be_had_is_one_line(arguments: list[str], said: str, train: Callable[..., Process]) -> None:
-    import os
-
-    done = train(*arguments, before=lambda: os.environ.update(HF_HUB_OFFLINE="1"))
+    done = train(*arguments)
     assert done.code == 2, done.output
     assert said in done.output and done.output.count("error:") == 1 and "Traceback" not in done.output

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from npt.checkpoint import find, load
+from npt.checkpoint import find
 from npt.errors import UsageError
 
 
@@ -16,7 +16,12 @@ def checkpoint_step(checkpoint: Path) -> int:
         return int(json.loads((checkpoint / "manifest.json").read_bytes())["step"])
     except (OSError, ValueError, KeyError, TypeError):
         named = find.step_of(checkpoint.name)
-        return named if named is not None else int(load.read_file(checkpoint / "training_state.pt")["global_step"])
+    if named is None:
+        # Only now, because importing PyTorch takes seconds.
+        from npt.checkpoint import load
+
+        named = int(load.read_file(checkpoint / "training_state.pt")["global_step"])
+    return named
 
 
 def main() -> int:
