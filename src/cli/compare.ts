@@ -11,6 +11,7 @@ import {
   summarizeComparison,
 } from '../core/checkpoint/renderComparison';
 import { CheckpointPathError } from '../core/checkpoint/validate';
+import { parseWeightName } from '../core/checkpoint/weightNames';
 import { formatCount } from '../core/format';
 import { type Command, UsageError } from './options';
 import { printable, table } from './table';
@@ -21,7 +22,7 @@ export const compareCommand: Command = {
   summary: 'Which tensors, arguments and stages differ between two checkpoints.',
   details: [
     'Exits with 0 when tensors, arguments and curriculum are the same, 1 when they differ, 2 when one cannot be read.',
-    'Tensors whose checksums agree are not read. The relative change of a layer is the length of b - a over the length of a.',
+    'Tensors whose checksums agree are not read. The relative change of a layer is the length of B - A over the length of A.',
     '--json also tells every tensor. Nothing in the files is executed.',
   ],
   positionals: { least: 2, most: 2 },
@@ -42,22 +43,29 @@ function comparisonText(comparison: Comparison): string {
   const { a, b, arguments: changed, curriculum, onlyInA, onlyInB } = comparison;
   const side = (name: string, { path: folder, step }: Comparison['a']): string =>
     printable(`  ${name}: ${folder}${step === null ? '' : `, step ${formatCount(step)}`}`);
-  const layers = layerDifferences(comparison).map((each) => [
+  const differences = layerDifferences(comparison);
+  const layers = differences.map((each) => [
     `  layer ${each.layer}`,
     each.relativeChange === null || each.state !== 'changed' ? changeText(each) : `changed by ${changeText(each)}`,
     each.state !== 'changed' || each.cosine === null ? '' : `cosine ${cosineText(each.cosine)}`,
   ]);
+  // A layer that one side lacks is told as a layer.
+  const lacking = new Set(
+    differences.flatMap(({ layer, state }) => (state === 'onlyA' || state === 'onlyB' ? [layer] : [])),
+  );
+  const untold = (names: readonly string[]): string[] =>
+    names.filter((name) => !lacking.has(parseWeightName(name)?.layer ?? -1));
   return [
     `${isSame(comparison) ? 'same' : 'different'}: ${summarizeComparison(comparison)}`,
-    side('a', a),
-    side('b', b),
+    side('A', a),
+    side('B', b),
     table(layers),
     ...changed.map((each) => printable(`  ${each.name}: ${argumentTexts(each).join(' → ')}`)),
     ...curriculum
       .filter((stage) => !stage.same)
       .map((stage) => printable(`  stage ${stage.index + 1}: ${stageText(stage.a)} → ${stageText(stage.b)}`)),
-    ...onlyInA.map((name) => printable(`  only in a: ${name}`)),
-    ...onlyInB.map((name) => printable(`  only in b: ${name}`)),
+    ...untold(onlyInA).map((name) => printable(`  only in A: ${name}`)),
+    ...untold(onlyInB).map((name) => printable(`  only in B: ${name}`)),
   ]
     .filter((line) => line !== '')
     .join('\n');
