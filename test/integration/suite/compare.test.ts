@@ -62,4 +62,39 @@ describe('NPT: Compare Checkpoints', () => {
     assert.match(text, /\n\| 2 \| \*\*identical\*\* \| \|\n\| 3 \| \*\*identical\*\* \| \|\n/);
     assert.match(text, /\n\| learning\\_rate \| [^|\n]+ \| 0\.125 \|/);
   });
+
+  it('asks for the other checkpoint when one is given', async () => {
+    await activated();
+    // The pick is on its first row, the newest checkpoint but the given one. Accepted before it has rows, it gives nothing.
+    let shown: ShownComparison | undefined;
+    for (let wait = 500; shown === undefined && wait <= 4000; wait *= 2) {
+      const command = vscode.commands.executeCommand<ShownComparison | undefined>('npt.compare', checkpoint(4));
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      await vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem');
+      await vscode.commands.executeCommand('workbench.action.closeQuickOpen');
+      shown = await command;
+    }
+    assert.equal(shown?.comparison.a.path, checkpoint(4));
+    assert.ok((shown.comparison.b.step ?? 0) > 4);
+  });
+
+  it('opens a diff editor of the two config.json from its notification', async () => {
+    await activated();
+    await vscode.commands.executeCommand('notifications.clearAll');
+    await compare(checkpoint(4), checkpoint(8));
+    const diff = (): vscode.TabInputTextDiff | undefined =>
+      vscode.window.tabGroups.all
+        .flatMap((group) => group.tabs)
+        .map(({ input }) => input)
+        .find((input) => input instanceof vscode.TabInputTextDiff);
+    const until = Date.now() + 15_000;
+    while (diff() === undefined && Date.now() < until) {
+      await vscode.commands.executeCommand('notification.acceptPrimaryAction');
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    assert.deepEqual(
+      [diff()?.original.fsPath, diff()?.modified.fsPath],
+      [path.join(checkpoint(4), 'config.json'), path.join(checkpoint(8), 'config.json')],
+    );
+  });
 });
