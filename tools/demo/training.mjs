@@ -34,12 +34,14 @@ function events(run) {
 /** Where a run's training stands, as its metrics tell. */
 function progress(run) {
   let stage;
+  let stageStart = 0;
   let step = 0;
   let loss;
   let savedInMixed = false;
   for (const event of events(run)) {
-    if (event.event === 'stage') stage = event.stage;
-    if (event.event === 'checkpoint' && stage === 'mixed') savedInMixed = true;
+    if (event.event === 'stage') ({ stage, step: stageStart } = event);
+    // The checkpoint at the boundary counts as mixed already, but no step of that stage has been trained then.
+    if (event.event === 'checkpoint' && stage === 'mixed' && event.step > stageStart) savedInMixed = true;
     if (event.event !== 'metrics') continue;
     step = event.step;
     loss = event.metrics['loss/total'] ?? loss;
