@@ -98,7 +98,7 @@ DEMO_DEFAULTS: dict[str, Any] = {
     "model_size": "demo",
     "max_length": 128,
     "stride": 64,
-    "batch_size": 16,
+    "batch_size": 10,
     "gradient_accumulation_steps": 1,
     "learning_rate": 5e-3,
     "warmup_steps": 20,

@@ -145,6 +145,11 @@ def run_segment(start: Start, group: Group) -> int:
         torch.use_deterministic_algorithms(True)
     rng.seed_all(a.seed)
     trainer, layers, texts = build(start, device, group)
+    if "train_layers" in start.changed:
+        # Typed as text; only the model says which layers that are, perhaps the same as before.
+        before = start.changed.pop("train_layers")[0]
+        if before != layers:
+            start.changed["train_layers"] = [before, layers]
     facts = environment(device, group.world_size)
     notes = restore(start, trainer) + inexact(start, facts)
     if not group.main:

@@ -162,7 +162,7 @@ def test_training_already_complete_changes_nothing(copy: Path, train: Train) -> 
 
 
 def test_extending(copy: Path, train: Train) -> None:
-    done = train("--resume_from", str(copy), "--max_steps", "30")
+    done = train("--resume_from", str(copy), "--max_steps", "30", "--train_layers", "2-3")
     assert done.code == 0, done.output
     lines = events(copy)
     rates = {e["step"]: e["metrics"]["training/learning_rate"] for e in lines if "loss/total" in e.get("metrics", {})}
@@ -203,6 +203,7 @@ def test_layer_mismatch(copy: Path, train: Train) -> None:
     assert done.code == 0, done.output
     assert "Layer mismatch" in done.output
     assert "loaded [3], new [1], dropped [2]" in done.output
+    assert [e["changed"] for e in events(copy) if e["event"] == "start"][-1]["train_layers"] == [[2, 3], [1, 3]]
     assert set(torch.load(copy / "probe.pt", weights_only=True)) >= {"layer_1", "layer_3"}
     state = torch.load(copy / "checkpoints" / "checkpoint-22" / "training_state.pt", weights_only=True)
     steps = [int(own["step"]) for own in state["optimizer_state_dict"]["state"].values()]
