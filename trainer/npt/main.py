@@ -38,6 +38,9 @@ def main(argv: list[str] | None = None) -> int:
         return _start(parse_typed(arguments))
     except UsageError as error:
         return fail(str(error), 2)
+    except ModuleNotFoundError as error:
+        lock = Path(__file__).resolve().parents[1] / "requirements.lock"
+        return fail(f"{sys.executable} has no module {error.name}; install with: pip install -r {lock}", 2)
     except Exception as error:
         if os.environ.get("NPT_TRACEBACK") == "1":
             traceback.print_exc()
@@ -46,6 +49,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _start(typed: dict[str, Any]) -> int:
+    if os.name == "nt":
+        raise UsageError("training does not run on Windows itself; use WSL, or a remote machine")
     from npt import start as starting
 
     start = starting.resumed(typed, say) if "resume_from" in typed else starting.fresh(typed)

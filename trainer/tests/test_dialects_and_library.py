@@ -128,6 +128,19 @@ def test_the_guides_loading_example(train: Train, tmp_path: Path) -> None:
     assert torch.isfinite(logits).all()
 
 
+def test_a_python_without_torch_is_told_what_to_install(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    script = TRAINER / "scripts" / "train_multi_layer_npt.py"
+    # Without the site module the interpreter has its standard library only.
+    command = [sys.executable, "-S", str(script), "--demo_mode", "--output_dir", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and "has no module torch" in done.stderr and done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
 def test_importing_the_script_imports_no_torch() -> None:
     import subprocess
     import sys
