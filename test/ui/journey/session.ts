@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { DEMO_SETTINGS, interpreterSettings } from '../../../tools/demo/settings.mjs';
 import { SHARED_CPU, stopTraining } from '../../../tools/demo/training.mjs';
+import { endWithProcess } from '../../../tools/setup/ending.mjs';
 import { ensureVscodeHost } from '../../../tools/setup/vscode-host.mjs';
 import { installExtension, startWorkbench } from '../../../tools/vscode-host/server.mjs';
 import { launchBrowser } from '../../vscode/browser';
@@ -48,6 +49,28 @@ export async function openSession(input: JourneyInput): Promise<JourneySession> 
   const run = waitingRun(input.workspace);
   mkdirSync(input.screenshots, { recursive: true });
   const data = mkdtempSync(path.join(os.tmpdir(), 'npt-journey-'));
+  const removeData = (): void => {
+    rmSync(data, { recursive: true, force: true, maxRetries: 5 });
+  };
+  const forget = endWithProcess(removeData);
+  try {
+    return await openWindow(input, run, data, () => {
+      forget();
+      removeData();
+    });
+  } catch (error) {
+    forget();
+    removeData();
+    throw error;
+  }
+}
+
+async function openWindow(
+  input: JourneyInput,
+  run: string,
+  data: string,
+  removeData: () => void,
+): Promise<JourneySession> {
   const host = await ensureVscodeHost();
   installExtension(host, data, input.vsix);
   const workbench = await startWorkbench(host, data, {
@@ -87,7 +110,7 @@ export async function openSession(input: JourneyInput): Promise<JourneySession> 
       await browser.close();
       await workbench.stop();
       await stopTraining(input.workspace, 15_000);
-      rmSync(data, { recursive: true, force: true, maxRetries: 5 });
+      removeData();
     },
   };
 }
