@@ -22,8 +22,15 @@ export interface ModelPart {
   readonly bUp: ModelMatrix;
 }
 
-/** Input `a` (tokens, d); for part i the outputs `v_a.<i>` and `v_b.<i>`. */
-export function encodeModel(parts: readonly ModelPart[], hiddenSize: number): Uint8Array {
+/**
+ * Input `a` (tokens, d); for part i the outputs `v_a.<i>` and `v_b.<i>`; for part `gramsOf` also its matrices' Gram
+ * matrices (r, r): `gram.down` = W_downᵀ W_down, `gram.aUp` = W_a_up W_a_upᵀ, `gram.bUp` = W_b_up W_b_upᵀ.
+ */
+export function encodeModel(
+  parts: readonly ModelPart[],
+  hiddenSize: number,
+  gramsOf: number | null = null,
+): Uint8Array {
   const graph: Buffer[] = [string(2, 'np_component')];
   for (const [i, part] of parts.entries()) {
     graph.push(
@@ -36,6 +43,14 @@ export function encodeModel(parts: readonly ModelPart[], hiddenSize: number): Ui
       message(12, valueInfo(`v_a.${i}`, part.aUp.columns)),
       message(12, valueInfo(`v_b.${i}`, part.bUp.columns)),
     );
+    if (i !== gramsOf) continue;
+    const rank = part.down.columns;
+    graph.push(
+      message(1, gram(`W_down.${i}`, 'gram.down', 'transA')),
+      message(1, gram(`W_a_up.${i}`, 'gram.aUp', 'transB')),
+      message(1, gram(`W_b_up.${i}`, 'gram.bUp', 'transB')),
+      ...['gram.down', 'gram.aUp', 'gram.bUp'].map((name) => message(12, valueInfo(name, rank))),
+    );
   }
   graph.push(message(11, valueInfo('a', hiddenSize)));
   const opset = message(8, [string(1, ''), integer(2, 13)]);
@@ -47,6 +62,14 @@ const EXTERNAL = 1;
 
 function matMul(left: string, right: string, output: string): Buffer[] {
   return [string(1, left), string(1, right), string(2, output), string(4, 'MatMul')];
+}
+
+const INT = 2;
+
+/** A matrix times itself; Gemm reads it transposed where it lies, a Transpose node would copy it first. */
+function gram(matrix: string, output: string, transposed: 'transA' | 'transB'): Buffer[] {
+  const attribute = message(5, [string(1, transposed), integer(3, 1), integer(20, INT)]);
+  return [string(1, matrix), string(1, matrix), string(2, output), string(4, 'Gemm'), attribute];
 }
 
 function initializer(name: string, matrix: ModelMatrix): Buffer[] {
@@ -65,9 +88,10 @@ function initializer(name: string, matrix: ModelMatrix): Buffer[] {
   ];
 }
 
-/** A float matrix of (tokens, columns). */
+/** A float matrix of so many columns, and rows that are known only when it runs. */
 function valueInfo(name: string, columns: number): Buffer[] {
-  const shape = message(2, [message(1, [string(2, 'tokens')]), message(1, [integer(1, columns)])]);
+  // A dimension without a value is unknown; a name shared by all would claim that they have as many rows.
+  const shape = message(2, [message(1, []), message(1, [integer(1, columns)])]);
   return [string(1, name), message(2, [message(1, [integer(1, FLOAT), shape])])];
 }
 

@@ -11,6 +11,7 @@ import { numbersOf } from '../torchfile/statistics';
 import { readTensorBytes } from '../torchfile/tensorData';
 import { readTorchFile, type TorchFile } from '../torchfile/torchFile';
 import type { Tensor } from '../torchfile/values';
+import { effectiveRank } from './effectiveRank';
 import { encodeModel, type MatrixSource, type ModelMatrix, type ModelPart } from './onnxModel';
 import type { ProbedLayer } from './report';
 import { parseWeightName, readWeightsShape, type Projection, type WeightsShape } from './weightNames';
@@ -22,11 +23,29 @@ export class ProbeUnavailableError extends Error {}
 const INLINE_BYTES = 512 * 1024 * 1024;
 const FIXED_TOKENS = 16;
 
-/** Runs every layer that is complete. `weightsPath` is npt_weights.pt; `probePath` may lead nowhere. */
+/** What one part of a layer gives: (tokens, width) of v_a and of v_b, row-major. */
+export interface PartOutputs {
+  readonly projection: Projection;
+  readonly rank: number;
+  readonly vA: Float32Array;
+  readonly vB: Float32Array;
+}
+
+export interface ProbeOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Gets each layer's outputs before they are let go. */
+  readonly onOutputs?: (layer: number, tokens: number, parts: readonly PartOutputs[]) => void;
+}
+
+/**
+ * Runs every layer that is complete. `weightsPath` is npt_weights.pt; `probePath` may lead nowhere.
+ *
+ * @throws ProbeUnavailableError where ONNX Runtime is not there, or cannot run these weights
+ */
 export async function probeWeights(
   weightsPath: string,
   probePath: string | null,
-  signal?: AbortSignal,
+  options: ProbeOptions = {},
 ): Promise<ProbedLayer[]> {
   const ort = await loadRuntime();
   const path = await realpath(weightsPath);
@@ -38,8 +57,8 @@ export async function probeWeights(
       probePath === null ? new Map<number, Float32Array>() : await readProbe(probePath, shape.hiddenSize ?? 0);
     const layers: ProbedLayer[] = [];
     for (const layer of shape.layers) {
-      signal?.throwIfAborted();
-      const probed = await probeLayer(ort, { path, source, file, shape }, layer, inputs.get(layer) ?? null);
+      options.signal?.throwIfAborted();
+      const probed = await probeLayer(ort, { path, source, file, shape }, layer, inputs.get(layer) ?? null, options);
       if (probed) layers.push(probed);
     }
     return layers;
@@ -48,12 +67,16 @@ export async function probeWeights(
   }
 }
 
-async function loadRuntime(): Promise<typeof Ort> {
+/** @throws ProbeUnavailableError that says in one line why it cannot be loaded */
+export async function loadRuntime(): Promise<typeof Ort> {
   try {
     return await import('onnxruntime-node');
   } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND')
+      throw new ProbeUnavailableError(`ONNX Runtime is not packaged for ${process.platform}-${process.arch}`);
     const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    throw new ProbeUnavailableError(`onnxruntime-node cannot be loaded (${reason})`);
+    throw new ProbeUnavailableError(`ONNX Runtime cannot be loaded (${reason})`);
   }
 }
 
@@ -88,6 +111,7 @@ async function probeLayer(
   weights: OpenWeights,
   layer: number,
   probe: Float32Array | null,
+  { onOutputs }: ProbeOptions,
 ): Promise<ProbedLayer | null> {
   const { hiddenSize } = weights.shape;
   if (hiddenSize === null || hiddenSize === 0) return null;
@@ -96,17 +120,33 @@ async function probeLayer(
   if (usable.length === 0) return null;
   const input = probe ?? fixedInput(layer, hiddenSize);
   const tokens = input.length / hiddenSize;
-  const { session, mapped } = await createSession(ort, weights, usable, hiddenSize);
+  // The gate's first rank, as the trainer's own measurements (contract section 6).
+  const gate = usable.findIndex(({ projection, rank }) => rank === 0 && (projection === '' || projection === 'gate'));
+  const { session, mapped } = await createSession(ort, weights, usable, hiddenSize, gate);
   try {
     const outputs = await session.run({ a: new ort.Tensor('float32', input, [tokens, hiddenSize]) });
+    const valuesOf = (name: string): Float32Array => outputs[name]?.data as Float32Array;
+    const given = usable.map(({ projection, rank }, i): PartOutputs => ({
+      projection,
+      rank,
+      vA: valuesOf(`v_a.${i}`),
+      vB: valuesOf(`v_b.${i}`),
+    }));
+    onOutputs?.(layer, tokens, given);
     return {
       layer,
       input: probe ? 'probe.pt' : 'fixed',
       tokens,
       mapped,
-      parts: usable.map(({ projection, rank }, i) => {
-        const vA = outputs[`v_a.${i}`]?.data as Float32Array;
-        const vB = outputs[`v_b.${i}`]?.data as Float32Array;
+      effectiveRank:
+        gate < 0
+          ? null
+          : effectiveRank({
+              down: valuesOf('gram.down'),
+              aUp: valuesOf('gram.aUp'),
+              bUp: valuesOf('gram.bUp'),
+            }),
+      parts: given.map(({ projection, rank, vA, vB }) => {
         const a = meanLength(vA, tokens);
         const b = meanLength(vB, tokens);
         return {
@@ -130,6 +170,7 @@ async function createSession(
   weights: OpenWeights,
   parts: readonly LayerPart[],
   hiddenSize: number,
+  gate: number,
 ): Promise<{ session: Ort.InferenceSession; mapped: boolean }> {
   const options: Ort.InferenceSession.SessionOptions = {
     executionProviders: ['cpu'],
@@ -146,11 +187,11 @@ async function createSession(
     },
   };
   try {
-    const model = encodeModel(await modelParts(weights, parts, true), hiddenSize);
+    const model = encodeModel(await modelParts(weights, parts, true), hiddenSize, gate);
     return { session: await ort.InferenceSession.create(model, options), mapped: true };
   } catch {
     // The second attempt's error is the one that counts.
-    const model = encodeModel(await modelParts(weights, parts, false), hiddenSize);
+    const model = encodeModel(await modelParts(weights, parts, false), hiddenSize, gate);
     return { session: await ort.InferenceSession.create(model, options), mapped: false };
   }
 }

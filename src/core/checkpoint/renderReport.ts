@@ -88,14 +88,16 @@ function renderProbe(layers: readonly ProbedLayer[]): string[] {
     '',
   ];
   lines.push(
-    '| Layer | Projection | Length of v_a | Length of v_b | Similarity of v_a and attention |',
-    '|---:|---|---:|---:|---:|',
+    '| Layer | Projection | Length of v_a | Length of v_b | Similarity of v_a and attention | Effective rank |',
+    '|---:|---|---:|---:|---:|---:|',
   );
-  for (const { layer, parts } of layers) {
+  for (const { layer, parts, effectiveRank } of layers) {
     for (const part of parts.filter(({ rank }) => rank === 0)) {
       const similarity = part.similarity === null ? '–' : part.similarity.toFixed(3);
+      const onGate = part.projection === '' || part.projection === 'gate';
+      const rank = onGate && effectiveRank !== null ? effectiveRank.toFixed(1) : '–';
       lines.push(
-        `| ${layer} | ${part.projection || 'gate'} | ${formatValue(part.vANorm)} | ${formatValue(part.vBNorm)} | ${similarity} |`,
+        `| ${layer} | ${part.projection || 'gate'} | ${formatValue(part.vANorm)} | ${formatValue(part.vBNorm)} | ${similarity} | ${rank} |`,
       );
     }
   }

@@ -53,6 +53,8 @@ export interface ProbedLayer {
   readonly tokens: number;
   /** The weights were mapped out of the file, not copied. */
   readonly mapped: boolean;
+  /** Of the gate's first rank (effectiveRank.ts); null where that is missing or not finite. */
+  readonly effectiveRank: number | null;
   readonly parts: readonly ProbedPart[];
 }
 

@@ -485,7 +485,7 @@ class Validation {
       return;
     }
     try {
-      this.probe = await probeWeights(weightsPath, probePathOf(this.path), this.options.signal);
+      this.probe = await probeWeights(weightsPath, probePathOf(this.path), { signal: this.options.signal });
       this.findings.push(...checkForward(this.probe, manifest, file));
     } catch (error) {
       if (this.options.signal?.aborted === true) throw error;

@@ -107,6 +107,48 @@ describe('probe', () => {
     });
   }
 
+  const TORCH = join(FIXTURES, '../probe');
+  interface Expected {
+    readonly layer: number;
+    readonly tokens: number;
+    readonly effectiveRank: number;
+    readonly parts: readonly {
+      readonly projection: string;
+      readonly rank: number;
+      readonly v_a: readonly number[];
+      readonly v_b: readonly number[];
+    }[];
+  }
+  const expected = JSON.parse(readFileSync(join(TORCH, 'expected.json'), 'utf8')) as Record<string, Expected>;
+
+  for (const name of ['single-1', 'single-4', 'dual-1', 'dual-4', 'triple-1', 'triple-4']) {
+    it(`gives what PyTorch gives, to 1e-5: ${name}`, async () => {
+      const torch = expected[name]!;
+      const seen: string[] = [];
+      const [layer] = await probeWeights(join(TORCH, name, 'npt_weights.pt'), join(TORCH, 'probe.pt'), {
+        onOutputs: (index, tokens, parts) => {
+          assert.deepEqual([index, tokens], [torch.layer, torch.tokens]);
+          for (const { projection, rank, vA, vB } of parts) {
+            const other = torch.parts.find((part) => part.projection === projection && part.rank === rank)!;
+            for (const [ours, theirs] of [
+              [vA, other.v_a],
+              [vB, other.v_b],
+            ] as const) {
+              assert.equal(ours.length, theirs.length);
+              ours.forEach((value, i) => {
+                assert.ok(Math.abs(value - theirs[i]!) <= 1e-5, `${value} is not ${theirs[i]!}`);
+              });
+            }
+            seen.push(`${projection} ${rank}`);
+          }
+        },
+      });
+      assert.deepEqual(seen.sort(), torch.parts.map(({ projection, rank }) => `${projection} ${rank}`).sort());
+      assert.ok(layer?.mapped && layer.input === 'probe.pt');
+      assert.ok(Math.abs((layer.effectiveRank ?? NaN) - torch.effectiveRank) <= 1e-3, `${layer.effectiveRank ?? '–'}`);
+    });
+  }
+
   it('maps weights through a symbolic link too', async () => {
     const link = join(bench.root, 'npt_weights.pt');
     symlinkSync(join(FIXTURES, CHECKPOINTS.oursDual, 'npt_weights.pt'), link);
