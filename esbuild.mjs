@@ -1,7 +1,7 @@
 // Builds the bundles: the extension host's, its worker's, the page's and the CLI's.
 // node esbuild.mjs [--watch] [--production]
 import { context, build } from 'esbuild';
-import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 
 const watch = process.argv.includes('--watch');
@@ -50,6 +50,28 @@ mkdirSync('dist/webview', { recursive: true });
 for (const file of ['codicon.ttf', 'codicon.css']) {
   copyFileSync(path.join('node_modules/@vscode/codicons/dist', file), path.join('dist/webview', file));
 }
+
+/**
+ * ONNX Runtime beside the bundles, where a package has no node_modules: its JavaScript, and this platform's binary alone
+ * (45 MB of 291). Where there is no build for this platform, the probe is off.
+ */
+function shipRuntime() {
+  const binary = path.join('bin/napi-v6', process.platform, process.arch);
+  if (!existsSync(path.join('node_modules/onnxruntime-node', binary))) return;
+  const parts = {
+    'onnxruntime-node': ['package.json', 'dist', binary],
+    'onnxruntime-common': ['package.json', 'dist/cjs'],
+  };
+  for (const [name, paths] of Object.entries(parts)) {
+    for (const part of paths) {
+      cpSync(path.join('node_modules', name, part), path.join('dist/node_modules', name, part), {
+        recursive: true,
+        filter: (from) => !/\.(d\.ts|map)$/.test(from),
+      });
+    }
+  }
+}
+if (production) shipRuntime();
 
 if (watch) {
   for (const bundle of bundles) await (await context(bundle)).watch();
