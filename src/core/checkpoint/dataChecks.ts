@@ -1,10 +1,12 @@
 /** The levels checksums and numbers: every record's bytes once, through CRC and statistics while they are in the cache. */
 import { createHash } from 'node:crypto';
-import { recordChunks, sourceChunks } from '../torchfile/chunks';
+import { READ_AHEAD_BYTES, readAhead, recordChunks, type Extent } from '../torchfile/chunks';
 import { crc32 } from '../torchfile/crc32';
 import { quoted } from '../torchfile/problems';
 import type { ByteSource } from '../torchfile/source';
 import { isFloating, numbersOf, numbersPerElement, Statistics } from '../torchfile/statistics';
+import type { BlockOfNumbers } from '../torchfile/statisticsBlock';
+import { StatisticsKernel } from '../torchfile/statisticsKernel';
 import { swapBytes, swapWidth } from '../torchfile/tensorData';
 import type { TorchFile } from '../torchfile/torchFile';
 import type { NamedTensor } from '../torchfile/values';
@@ -42,7 +44,6 @@ export async function checkData(
 ): Promise<DataResult> {
   const findings: Finding[] = [];
   const numbers: TensorNumbers[] = [];
-  const byStorage = groupByStorage(file.tensors);
   const checks = levels.checksums && file.hasChecksums;
   if (levels.checksums && !file.hasChecksums && file.storages.size > 0) {
     findings.push(
@@ -53,30 +54,98 @@ export async function checkData(
       ),
     );
   }
+  const kernel = idleKernels.pop() ?? StatisticsKernel.create(READ_AHEAD_BYTES);
+  try {
+    const parts = partsOf(file, levels, checks, kernel?.blockOf);
+    const stored = parts.filter((part) => part.record === null || part.record.method === 0);
+    for await (const { extent, bytes } of readAhead(source, stored, kernel?.space)) {
+      (stored[extent] as Part).add(bytes);
+      progress.add(bytes.length);
+    }
+    for (const part of parts) {
+      if (part.record === null || part.record.method === 0) continue;
+      try {
+        for await (const chunk of recordChunks(source, part.record)) {
+          part.add(chunk);
+          progress.add(chunk.length);
+        }
+      } catch (error) {
+        if (!isDecompression(error)) throw error;
+        part.broken = true;
+      }
+    }
+    findings.push(...recordFindings(parts, name));
+    for (const part of parts) if (!part.broken) numbers.push(...part.spans);
+  } finally {
+    if (kernel) idleKernels.push(kernel);
+  }
+  return { findings, numbers };
+}
+
+/** Kernels keep their memory between files; two files at once take two. */
+const idleKernels: StatisticsKernel[] = [];
+
+/** Bytes that are looked at as one: a zip's record, or a storage of the legacy format. */
+class Part implements Extent {
+  crc = 0;
+  bytes = 0;
+  /** Its deflate stream is damaged. */
+  broken = false;
+
+  constructor(
+    readonly record: ZipRecord | null,
+    readonly position: number,
+    readonly length: number,
+    readonly tensors: readonly NamedTensor[],
+    readonly spans: readonly Span[],
+    /** Whether its CRC says something. */
+    readonly checked: boolean,
+    private readonly littleEndian: boolean,
+  ) {}
+
+  add(chunk: Uint8Array): void {
+    if (this.checked) this.crc = crc32(chunk, this.crc);
+    for (const span of this.spans) span.add(chunk, this.bytes, this.littleEndian);
+    this.bytes += chunk.length;
+  }
+}
+
+function partsOf(file: TorchFile, levels: DataLevels, checks: boolean, blockOf?: BlockOfNumbers): Part[] {
+  const byStorage = groupByStorage(file.tensors);
+  const spans = (tensors: readonly NamedTensor[], bytes: number): Span[] =>
+    levels.numbers ? spansOf(tensors, bytes, blockOf) : [];
   const keyOfRecord = new Map<ZipRecord, string>();
-  for (const [key, storage] of file.storages) if (storage.record) keyOfRecord.set(storage.record, key);
-  let mismatches = 0;
+  const parts: Part[] = [];
+  for (const [key, { record, position, bytes }] of file.storages) {
+    if (record) keyOfRecord.set(record, key);
+    else {
+      const tensors = byStorage.get(key) ?? [];
+      const owned = spans(tensors, bytes);
+      if (owned.length > 0) parts.push(new Part(null, position, bytes, tensors, owned, false, file.littleEndian));
+    }
+  }
   for (const record of file.records) {
+    if (record.dataStart < 0 || (record.method !== 0 && record.method !== 8)) continue; // reported with the structure
     const key = keyOfRecord.get(record);
     const tensors = key === undefined ? [] : (byStorage.get(key) ?? []);
-    const spans = levels.numbers ? spansOf(tensors, record.bytes) : [];
-    if (record.dataStart < 0 || (record.method !== 0 && record.method !== 8)) continue; // reported with the structure
-    if (!checks && spans.length === 0) continue;
-    let crc = 0;
-    let bytes = 0;
-    try {
-      for await (const chunk of recordChunks(source, record)) {
-        if (checks) crc = crc32(chunk, crc);
-        for (const span of spans) span.add(chunk, bytes, file.littleEndian);
-        bytes += chunk.length;
-        progress.add(chunk.length);
-      }
-    } catch (error) {
-      if (!isDecompression(error)) throw error;
+    const owned = spans(tensors, record.bytes);
+    if (!checks && owned.length === 0) continue;
+    parts.push(new Part(record, record.dataStart, record.storedBytes, tensors, owned, checks, file.littleEndian));
+  }
+  return parts;
+}
+
+/** Checksums that do not match are named one by one up to here. */
+const NAMED_MISMATCHES = 10;
+
+function recordFindings(parts: readonly Part[], name: string): Finding[] {
+  const findings: Finding[] = [];
+  let mismatches = 0;
+  for (const { record, tensors, broken, bytes, checked, crc } of parts) {
+    if (!record) continue;
+    if (broken) {
       findings.push(finding('unreadable-data', name, `${name}: record ${quoted(record.name)} cannot be decompressed.`));
-      continue;
-    }
-    if (bytes !== record.bytes) {
+    } else if (bytes !== record.bytes) {
       findings.push(
         finding(
           'unreadable-data',
@@ -84,7 +153,7 @@ export async function checkData(
           `${name}: record ${quoted(record.name)} has ${bytes} bytes instead of ${record.bytes}.`,
         ),
       );
-    } else if (checks && crc !== record.crc && ++mismatches <= 10) {
+    } else if (checked && crc !== record.crc && ++mismatches <= NAMED_MISMATCHES) {
       findings.push(
         finding(
           'checksum-mismatch',
@@ -93,44 +162,24 @@ export async function checkData(
         ),
       );
     }
-    numbers.push(...spans);
   }
-  if (mismatches > 10)
+  if (mismatches > NAMED_MISMATCHES)
     findings.push(
-      finding('checksum-mismatch', name, `${name}: ${mismatches - 10} more records do not match their checksums.`),
+      finding(
+        'checksum-mismatch',
+        name,
+        `${name}: ${mismatches - NAMED_MISMATCHES} more records do not match their checksums.`,
+      ),
     );
-  if (levels.numbers && file.records.length === 0)
-    numbers.push(...(await legacyNumbers(source, file, byStorage, progress)));
-  return { findings, numbers };
-}
-
-async function legacyNumbers(
-  source: ByteSource,
-  file: TorchFile,
-  byStorage: ReadonlyMap<string, readonly NamedTensor[]>,
-  progress: Progress,
-): Promise<TensorNumbers[]> {
-  const numbers: TensorNumbers[] = [];
-  for (const [key, storage] of file.storages) {
-    const spans = spansOf(byStorage.get(key) ?? [], storage.bytes);
-    if (spans.length === 0) continue;
-    let bytes = 0;
-    for await (const chunk of sourceChunks(source, storage.position, storage.bytes)) {
-      for (const span of spans) span.add(chunk, bytes, file.littleEndian);
-      bytes += chunk.length;
-      progress.add(chunk.length);
-    }
-    numbers.push(...spans);
-  }
-  return numbers;
+  return findings;
 }
 
 /** sha256 of a whole file, as a manifest has it. */
 export async function sha256Of(source: ByteSource, progress: Progress): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of sourceChunks(source, 0, source.size)) {
-    hash.update(chunk);
-    progress.add(chunk.length);
+  for await (const { bytes } of readAhead(source, [{ position: 0, length: source.size }])) {
+    hash.update(bytes);
+    progress.add(bytes.length);
   }
   return hash.digest('hex');
 }
@@ -163,10 +212,10 @@ function describeRecord(record: ZipRecord, tensors: readonly NamedTensor[]): str
 const MAX_SPANS = 64;
 
 /** The tensors that own a storage's bytes: views that lie within a larger one are part of it. */
-function spansOf(tensors: readonly NamedTensor[], bytes: number): Span[] {
+function spansOf(tensors: readonly NamedTensor[], bytes: number, blockOf?: BlockOfNumbers): Span[] {
   const candidates = tensors
     .filter(({ tensor }) => isFloating(tensor.dtype) && tensor.numel > 0)
-    .map((named) => new Span(named))
+    .map((named) => new Span(named, blockOf))
     .filter((span) => span.end <= bytes)
     .sort((a, b) => a.start - b.start || b.end - a.end);
   const spans: Span[] = [];
@@ -187,14 +236,20 @@ class Span implements TensorNumbers {
   readonly statistics: Statistics;
   private readonly width: number;
 
-  constructor(private readonly named: NamedTensor) {
+  constructor(
+    private readonly named: NamedTensor,
+    blockOf?: BlockOfNumbers,
+  ) {
     const { tensor } = named;
     const extent = tensor.shape.reduce((last, size, i) => last + (size - 1) * (tensor.stride[i] as number), 0) + 1;
     this.name = named.name;
     this.start = tensor.storage.viewOffset * tensor.storage.dtype.bytes + tensor.offset * tensor.dtype.bytes;
     this.end = this.start + extent * tensor.dtype.bytes;
     this.width = tensor.dtype.bytes / numbersPerElement(tensor.dtype);
-    this.statistics = new Statistics(extent === tensor.numel ? null : (index) => this.coordinates(index) !== null);
+    this.statistics = new Statistics(
+      extent === tensor.numel ? null : (index) => this.coordinates(index) !== null,
+      blockOf,
+    );
   }
 
   /** A piece of the storage that begins at byte `at`. */

@@ -21,6 +21,103 @@ export async function* sourceChunks(source: ByteSource, position: number, length
   }
 }
 
+/** A stretch of a file. */
+export interface Extent {
+  readonly position: number;
+  readonly length: number;
+}
+
+/** Some bytes of the extent of that index; an extent's pieces come in order. */
+export interface Piece {
+  readonly extent: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Room that readAhead needs: one chunk being looked at, one being read. */
+export const READ_AHEAD_BYTES = 2 * CHUNK_BYTES;
+
+/** Neighbours closer than this are read in one go: cheaper than another read. */
+const MAX_GAP = 64 * 1024;
+
+/**
+ * Yields the bytes of stored extents while the next chunk is being read into the other half of `space`; each piece is good
+ * until the next one. Pieces end on multiples of 16 bytes within their extent, save the last, and begin aligned for any
+ * element type where `space` does. Ends early when the source does.
+ */
+export async function* readAhead(
+  source: ByteSource,
+  extents: readonly Extent[],
+  space: Uint8Array = new Uint8Array(READ_AHEAD_BYTES),
+): AsyncGenerator<Piece> {
+  const windows = windowsOf(extents);
+  const start = (
+    half: number,
+    aside: boolean,
+  ): { window: Window; bytes: Uint8Array; count: Promise<number> } | null => {
+    const next = windows.next();
+    if (next.done === true) return null;
+    const window = next.value;
+    const bytes = space.subarray(half * CHUNK_BYTES, half * CHUNK_BYTES + window.length);
+    const count = aside ? source.readAside(bytes, window.position) : source.read(bytes, window.position);
+    // Awaited below; a failure meanwhile must not count as one that nobody handles.
+    count.catch(() => undefined);
+    return { window, bytes, count };
+  };
+  // Nothing can be computed before the first chunk is there, and a trip to another thread costs more than a small read.
+  let current = start(0, false);
+  let ahead: typeof current = null;
+  try {
+    for (let half = 1; current !== null; half = 1 - half) {
+      const count = await current.count;
+      ahead = start(half, true);
+      for (const { extent, from, to } of current.window.pieces)
+        if (from < count) yield { extent, bytes: current.bytes.subarray(from, Math.min(to, count)) };
+      if (count < current.window.length) return;
+      current = ahead;
+      ahead = null;
+    }
+  } finally {
+    // The source may be closed and the space used again after this.
+    await ahead?.count.catch(() => undefined);
+  }
+}
+
+/** A read of at most one chunk, and the extents' parts in it (in bytes from its start). */
+interface Window {
+  readonly position: number;
+  readonly length: number;
+  readonly pieces: readonly { readonly extent: number; readonly from: number; readonly to: number }[];
+}
+
+function* windowsOf(extents: readonly Extent[]): Generator<Window> {
+  let index = 0;
+  while (index < extents.length) {
+    // A run of neighbours that share one alignment is read as if it were one.
+    const first = index;
+    const begin = (extents[first] as Extent).position;
+    let end = begin + (extents[first] as Extent).length;
+    for (index++; index < extents.length; index++) {
+      const { position, length } = extents[index] as Extent;
+      if (position < end || position - end > MAX_GAP || (position - begin) % 16 !== 0) break;
+      end = position + length;
+    }
+    let from = first;
+    for (let position = begin; position < end; position += CHUNK_BYTES) {
+      const length = Math.min(CHUNK_BYTES, end - position);
+      const pieces = [];
+      for (let at = from; at < index; at++) {
+        const extent = extents[at] as Extent;
+        if (extent.position >= position + length) break;
+        const start = Math.max(extent.position - position, 0);
+        const stop = Math.min(extent.position + extent.length - position, length);
+        if (stop > start) pieces.push({ extent: at, from: start, to: stop });
+        if (extent.position + extent.length <= position + length) from = at + 1;
+      }
+      yield { position, length, pieces };
+    }
+  }
+}
+
 /** The record's bytes after decompression, in pieces as sourceChunks gives them. A damaged deflate stream throws Node's own error. */
 export async function* recordChunks(source: ByteSource, record: ZipRecord): AsyncGenerator<Uint8Array> {
   if (record.method === 0) {

@@ -1,9 +1,13 @@
-/** One pass over a tensor's elements: non-finite values, norm, largest value, pages of zeros. Plain loops that V8 compiles well. */
+/** One pass over a tensor's elements: non-finite values, norm, largest value, pages of zeros. */
 import type { DType } from './dtypes';
+import { blockOf as blockOfNumbers, type BlockOfNumbers, type BlockResult } from './statisticsBlock';
 import { halfToNumber } from './torchValues';
 
 /** Elements looked at before the sums are checked: a page of fp32 values. */
 const BLOCK = 1024;
+
+/** What the block at hand gave: one for all, because nobody else runs in between. */
+const found: BlockResult = { sumOfSquares: 0, maxAbs: 0 };
 
 /** What the pass found so far; indices count elements from the first one given. */
 export class Statistics {
@@ -18,8 +22,14 @@ export class Statistics {
   zeroBlocks = 0;
   firstZeroBlock = -1;
 
-  /** `counts` says whether the element at an index belongs to the tensor: views with gaps do not own everything between. */
-  constructor(private readonly counts: ((index: number) => boolean) | null = null) {}
+  /**
+   * `counts` says whether the element at an index belongs to the tensor: views with gaps do not own everything between.
+   * `blockOf` is a kernel's, for numbers that lie in its memory.
+   */
+  constructor(
+    private readonly counts: ((index: number) => boolean) | null = null,
+    private readonly blockOf: BlockOfNumbers = blockOfNumbers,
+  ) {}
 
   get allZero(): boolean {
     return this.count > 0 && this.maxAbs === 0 && this.nonFinite === 0;
@@ -41,34 +51,11 @@ export class Statistics {
   }
 
   private block(values: Float32Array | Float64Array, from: number, to: number, start: number): void {
-    // Four sums, because one addition has to wait for the one before it.
-    let s0 = 0;
-    let s1 = 0;
-    let s2 = 0;
-    let s3 = 0;
-    let max = 0;
-    let i = from;
-    for (const end = to - 3; i < end; i += 4) {
-      const a = values[i] as number;
-      const b = values[i + 1] as number;
-      const c = values[i + 2] as number;
-      const d = values[i + 3] as number;
-      s0 += a * a;
-      s1 += b * b;
-      s2 += c * c;
-      s3 += d * d;
-      max = Math.max(max, Math.abs(a), Math.abs(b), Math.abs(c), Math.abs(d));
-    }
-    for (; i < to; i++) {
-      const a = values[i] as number;
-      s0 += a * a;
-      max = Math.max(max, Math.abs(a));
-    }
-    const sum = s0 + s1 + s2 + s3;
-    if (sum < Infinity) {
-      this.sumOfSquares += sum;
-      if (max > this.maxAbs) this.maxAbs = max;
-      if (max === 0 && to - from === BLOCK && (start + from) % BLOCK === 0) {
+    this.blockOf(values, from, to, found);
+    if (found.sumOfSquares < Infinity) {
+      this.sumOfSquares += found.sumOfSquares;
+      if (found.maxAbs > this.maxAbs) this.maxAbs = found.maxAbs;
+      if (found.maxAbs === 0 && to - from === BLOCK && (start + from) % BLOCK === 0) {
         this.zeroBlocks++;
         if (this.firstZeroBlock < 0) this.firstZeroBlock = start + from;
       }
