@@ -93,7 +93,8 @@ export function alertsOf(run: Run, log: MetricsLog, now: number): AlertFacts[] {
       .map((checkpoint) => checkpoint.step),
     training: run.state === 'training',
     now,
-    lastTime: log.lastTime,
+    // A segment that has just begun has logged nothing yet: its silence counts from its start, not from the one before.
+    lastTime: Math.max(log.lastTime, run.process?.started ?? -Infinity),
   });
   return found.map((alert) => ({
     kind: alert.kind,

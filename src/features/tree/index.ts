@@ -174,6 +174,55 @@ function updateView(view: vscode.TreeView<TreeNode>, deps: FeatureDeps): void {
   void vscode.commands.executeCommand('setContext', 'npt.hasRuns', runs.length > 0);
 }
 
+/**
+ * A branch hangs under the checkpoint it left, which is folded for most: one that begins while somebody looks at the tree
+ * is unfolded, once, or it would seem to have vanished. Runs of the first scan stay as they were left.
+ */
+class BranchReveal extends Disposable {
+  private readonly known = new Set<string>();
+
+  constructor(
+    private readonly view: vscode.TreeView<TreeNode>,
+    private readonly deps: FeatureDeps,
+  ) {
+    super();
+    const { workspaces } = deps;
+    void workspaces.ready().then(() => {
+      for (const run of workspaces.runs) this.known.add(run.path);
+      this._register(
+        workspaces.onDidChange(() => {
+          this.look();
+        }),
+      );
+    });
+  }
+
+  private look(): void {
+    const runs = this.deps.workspaces.runs;
+    for (const run of runs) {
+      // Its parent is known only once run.json is there, a moment after the folder.
+      if (this.known.has(run.path) || (run.id === null && run.state === 'training')) continue;
+      this.known.add(run.path);
+      if (run.state !== 'training' || containerOf(run, runs) === undefined || !this.view.visible) continue;
+      const timer = setTimeout(() => void this.reveal(runNode(run)), 2 * COALESCE_MS);
+      this._register({
+        dispose: () => {
+          clearTimeout(timer);
+        },
+      });
+    }
+  }
+
+  private async reveal(node: TreeNode): Promise<void> {
+    try {
+      await this.view.reveal(node, { select: false, focus: false });
+    } catch (error) {
+      // The run was deleted or moved in the meantime: there is nothing to show any more.
+      this.deps.log.debug(`reveal ${node.path}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}
+
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
   const tree = new ExperimentsTree(deps);
   const view = vscode.window.createTreeView('npt.experiments', {
@@ -184,6 +233,7 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
   context.subscriptions.push(
     tree,
     view,
+    new BranchReveal(view, deps),
     deps.workspaces.onDidChange(() => {
       updateView(view, deps);
     }),

@@ -182,7 +182,7 @@ export function treeItem(node: TreeNode, context: ItemContext): vscode.TreeItem 
       item.resourceUri = vscode.Uri.file(node.path);
       item.iconPath = vscode.ThemeIcon.File;
       item.description = formatBytes(node.file.bytes);
-      if (node.file.name.endsWith('.json')) {
+      if (/\.(json|pt)$/.test(node.file.name)) {
         item.command = { command: 'vscode.open', title: vscode.l10n.t('Open'), arguments: [item.resourceUri] };
       }
       break;

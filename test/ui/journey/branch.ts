@@ -33,10 +33,10 @@ export async function branchWithLearningRate(session: JourneySession): Promise<v
   await start.click();
 
   const branch = path.join(path.dirname(run), name);
-  // Until its trainer has written run.json nothing says where it came from: then it moves under the checkpoint it left.
+  // Until its trainer has written run.json nothing says where it came from: then it moves under the checkpoint it left,
+  // which unfolds by itself.
   const identity = path.join(branch, 'run.json');
   await eventually('run.json of the branch', TRAINS_WITHIN_MS, () => (existsSync(identity) ? true : undefined));
-  await tree.expand(`checkpoint-${early}`);
   await eventually('the branch under the checkpoint it left', 10_000, async () => {
     const rows = await tree.rows();
     const parent = rows.findIndex((row) => row.label === `checkpoint-${early}`);
