@@ -1,4 +1,4 @@
-// Builds the bundles: the extension host's, its worker's, the page's and the CLI's.
+// Builds the bundles: the extension host's, its worker's, the pages' and the CLI's.
 // node esbuild.mjs [--watch] [--production]
 import { context, build } from 'esbuild';
 import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
@@ -31,12 +31,17 @@ const bundles = [
   { ...node, entryPoints: ['src/extension.ts'], outfile: 'dist/extension.js' },
   { ...node, entryPoints: ['src/cli.ts'], outfile: 'dist/cli.js', banner: { js: '#!/usr/bin/env node' } },
   { ...node, entryPoints: ['src/core/checkpoint/worker.ts'], outfile: 'dist/checkpoint-worker.js' },
+  { ...node, entryPoints: ['src/core/checkpoint/dataReader.ts'], outfile: 'dist/data-reader.js' },
   {
     ...common,
     platform: 'browser',
     target: 'es2022',
     format: 'iife',
-    entryPoints: { dashboard: 'webview/dashboard/main.ts' },
+    entryPoints: {
+      dashboard: 'webview/dashboard/main.ts',
+      probe: 'webview/probe/main.ts',
+      torchfile: 'webview/torchfile/main.ts',
+    },
     outdir: 'dist/webview',
     loader: { '.svg': 'text' },
   },

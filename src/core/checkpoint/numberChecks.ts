@@ -1,6 +1,6 @@
 /** What the statistics of a file's tensors mean: non-finite, zero where nothing should be, too large to be healthy. */
 import { quoted } from '../torchfile/problems';
-import type { TensorNumbers } from './dataChecks';
+import type { TensorNumbers } from './dataParts';
 import { finding } from './findings';
 import type { Finding } from './report';
 

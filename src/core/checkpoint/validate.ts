@@ -5,7 +5,8 @@ import { openFile, type ByteSource } from '../torchfile/source';
 import { readTorchFile, type TorchFile } from '../torchfile/torchFile';
 import { checkAgreement, knownStage, stageIndexAt } from './agreementChecks';
 import { readMultiLayerState, readTrainingState, type MultiLayerState, type TrainingState } from './contents';
-import { checkData, sha256Of, type TensorNumbers } from './dataChecks';
+import { checkData, sha256Of } from './dataChecks';
+import type { TensorNumbers } from './dataParts';
 import { dialectOf, type CheckpointDialect } from './facts';
 import { finding, fromProblem, sorted, verdictOf } from './findings';
 import { readJsonObject, readManifest, SCHEMA, type JsonFailure, type JsonObject, type Manifest } from './jsonFiles';
@@ -33,6 +34,7 @@ import {
   type ValidationOptions,
   type ValidationReport,
 } from './report';
+import { SecondReader } from './secondReader';
 import { checkMultiLayerState, checkTrainingState } from './stateChecks';
 import { checkWeights } from './weightChecks';
 import type { WeightsShape } from './weightNames';
@@ -416,15 +418,18 @@ class Validation {
       this.findings.push(finding('unreadable-file', name, `${name} cannot be read (${code ?? 'unknown error'}).`));
       return null;
     }
+    const levels = { checksums: true, numbers: this.reaches('numbers') };
+    let second: SecondReader | null = null;
     try {
+      // Started before the structure is read: it has to be read there as well, and a thread takes a while to start.
+      if (this.options.blocking && this.reaches('checksums')) second = SecondReader.start(path, source.size, levels);
       const file = await readTorchFile(source);
       this.progress.add(0);
       this.files.push({ name, bytes: state.bytes, format: file.format });
       if (this.reaches('structure')) this.findings.push(...file.problems.map((problem) => fromProblem(name, problem)));
       const { role, sha256 } = await look(file);
       if (!this.reaches('checksums')) return null;
-      const levels = { checksums: true, numbers: this.reaches('numbers') };
-      const data = await checkData(source, file, name, levels, this.progress);
+      const data = await checkData(source, file, name, levels, this.progress, second);
       this.findings.push(...data.findings);
       if (sha256 !== null && (await sha256Of(source, this.progress)) !== sha256) {
         this.findings.push(finding('sha256-mismatch', name, sha256Message(name)));
@@ -437,6 +442,7 @@ class Validation {
       );
       return null;
     } finally {
+      await second?.dispose();
       await source.close();
     }
   }

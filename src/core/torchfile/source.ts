@@ -1,16 +1,11 @@
 /** Random access to bytes: a file or a piece of memory. All that the readers know of the world outside. */
-import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { promisify } from 'node:util';
-
-const readDescriptor = promisify(read);
 
 export interface ByteSource {
   readonly size: number;
   /** Fills `target` from `position` on; resolves to the bytes read, fewer only at the end. */
   read(target: Uint8Array, position: number): Promise<number>;
-  /** The same without keeping the thread, so that it can compute meanwhile: for pieces of a megabyte. */
-  readAside(target: Uint8Array, position: number): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -38,10 +33,6 @@ class AsyncFile implements ByteSource {
     return done;
   }
 
-  readAside(target: Uint8Array, position: number): Promise<number> {
-    return this.read(target, position);
-  }
-
   close(): Promise<void> {
     return this.handle.close();
   }
@@ -63,16 +54,6 @@ class BlockingFile implements ByteSource {
       done += count;
     }
     return Promise.resolve(done);
-  }
-
-  async readAside(target: Uint8Array, position: number): Promise<number> {
-    let done = 0;
-    while (done < target.length) {
-      const { bytesRead } = await readDescriptor(this.descriptor, target, done, target.length - done, position + done);
-      if (bytesRead === 0) break;
-      done += bytesRead;
-    }
-    return done;
   }
 
   close(): Promise<void> {
@@ -104,10 +85,6 @@ export class MemorySource implements ByteSource {
     const part = this.bytes.subarray(position, position + target.length);
     target.set(part);
     return Promise.resolve(part.length);
-  }
-
-  readAside(target: Uint8Array, position: number): Promise<number> {
-    return this.read(target, position);
   }
 
   close(): Promise<void> {

@@ -9,6 +9,19 @@ const BLOCK = 1024;
 /** What the block at hand gave: one for all, because nobody else runs in between. */
 const found: BlockResult = { sumOfSquares: 0, maxAbs: 0 };
 
+/** What a pass found, as plain data. */
+export type Totals = Pick<
+  Statistics,
+  | 'count'
+  | 'nonFinite'
+  | 'firstNonFinite'
+  | 'firstNonFiniteValue'
+  | 'maxAbs'
+  | 'sumOfSquares'
+  | 'zeroBlocks'
+  | 'firstZeroBlock'
+>;
+
 /** What the pass found so far; indices count elements from the first one given. */
 export class Statistics {
   count = 0;
@@ -39,6 +52,17 @@ export class Statistics {
   get rms(): number {
     const finite = this.count - this.nonFinite;
     return finite > 0 ? Math.sqrt(this.sumOfSquares / finite) : 0;
+  }
+
+  get totals(): Totals {
+    const { count, nonFinite, firstNonFinite, firstNonFiniteValue, maxAbs, sumOfSquares, zeroBlocks, firstZeroBlock } =
+      this;
+    return { count, nonFinite, firstNonFinite, firstNonFiniteValue, maxAbs, sumOfSquares, zeroBlocks, firstZeroBlock };
+  }
+
+  /** Goes on from what another thread found. */
+  restore(totals: Totals): void {
+    Object.assign(this, totals);
   }
 
   add(values: Float32Array | Float64Array): void {
