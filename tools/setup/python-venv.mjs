@@ -7,12 +7,12 @@ import { SetupError } from './failure.mjs';
 import { step } from './progress.mjs';
 
 /** Newest first among those that PyTorch has builds for; `python3` last, since it may be any. */
-const CANDIDATES = ['python3.13', 'python3.12', 'python3.11', 'python3.10', 'python3', 'python'];
+const CANDIDATES = ['python3.14', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python3', 'python'];
 const PROBE =
-  'import sys, venv, ensurepip; v = sys.version_info; print("%d.%d" % v[:2], sys.executable) if (3, 10) <= v[:2] <= (3, 13) else sys.exit(1)';
+  'import sys, venv, ensurepip; v = sys.version_info; print("%d.%d" % v[:2], sys.executable) if (3, 10) <= v[:2] <= (3, 14) else sys.exit(1)';
 
 /**
- * A Python from which an environment can be made: 3.10 to 3.13, with venv and ensurepip (which Debian packages apart).
+ * A Python from which an environment can be made: 3.10 to 3.14, with venv and ensurepip (which Debian packages apart).
  * @returns {{ version: string, executable: string } | undefined}
  */
 export function findPython() {
@@ -39,7 +39,7 @@ export async function ensurePythonVenv(root) {
   const base = findPython();
   if (base === undefined)
     throw new SetupError(
-      'Python 3.10 to 3.13 with the venv module is missing: install it (Debian: python3 python3-venv), then run this again.',
+      'Python 3.10 to 3.14 with the venv module is missing: install it (Debian: python3 python3-venv), then run this again.',
     );
   const key = contentKey(base.version, base.executable, readFileSync(lock));
   const ready = installed('python', key);
