@@ -8,6 +8,7 @@ import * as create from './features/create';
 import * as dashboard from './features/dashboard';
 import type { FeatureDeps } from './features/deps';
 import * as manage from './features/manage';
+import * as probe from './features/probe';
 import * as status from './features/status';
 import * as training from './features/training';
 import { Launcher } from './features/training/launch';
@@ -31,6 +32,7 @@ export function activate(context: vscode.ExtensionContext): NptApi {
     tree.register(context, deps);
     validate.register(context, deps);
     compare.register(context, deps);
+    probe.register(context, deps);
     training.register(context, deps, launcher);
     branch.register(context, deps, launcher);
     dashboard.register(context, deps);

@@ -1,5 +1,5 @@
 /**
- * Every message between the extension host and the dashboard's page. The page gets one snapshot, then increments, only while it
+ * Every message between the extension host and its pages, the dashboard's first. The page gets one snapshot, then increments, only while it
  * is visible. Series travel as ArrayBuffers of their own (a typed-array view would ship the whole buffer behind it, and JSON
  * turns NaN into null); the host checks whatever the page sends with `parsePageMessage`.
  */
@@ -231,6 +231,82 @@ export interface ReportMessage {
 
 export type PageMessage =
   ReadyMessage | WatchMessage | ActMessage | FocusMessage | CompareMessage | SaveMessage | ReportMessage;
+
+// --- the probe's page -------------------------------------------------------------------------------------------------
+
+/** What one layer gave at one checkpoint; null where that is not known, or not finite. */
+export interface ProbedLayerFacts {
+  readonly layer: number;
+  /** Of the gate's first rank. */
+  readonly similarity: number | null;
+  readonly vANorm: number | null;
+  readonly vBNorm: number | null;
+  readonly effectiveRank: number | null;
+  readonly drift: number | null;
+  /** Outputs that are NaN or infinite, in all projections and ranks. */
+  readonly nonFinite: number;
+}
+
+export interface ProbedCheckpointFacts {
+  readonly name: string;
+  readonly step: number;
+  readonly stage: string | null;
+  /** Why it was not run, in one line; null where it was. */
+  readonly problem: string | null;
+  readonly layers: readonly ProbedLayerFacts[];
+}
+
+/** What the probe of a run found; whole. */
+export interface ProbeMessage {
+  readonly type: 'probe';
+  /** Path of the run. */
+  readonly run: string;
+  readonly name: string;
+  /** Unix seconds. */
+  readonly time: number;
+  readonly stages: readonly Stage[];
+  /** What the components were run on; null where none was. */
+  readonly input: 'probe.pt' | 'fixed' | 'both' | null;
+  readonly tokens: number;
+  /** Largest difference between a similarity and the trainer's own at that checkpoint; null where it logged none. */
+  readonly largestDifference: number | null;
+  /** Ascending by step. */
+  readonly checkpoints: readonly ProbedCheckpointFacts[];
+}
+
+/** Which run the page is about, and how many of its complete checkpoints the last probe did not have. */
+export interface ProbeNewsMessage {
+  readonly type: 'news';
+  readonly run: string;
+  readonly name: string;
+  readonly newer: number;
+}
+
+export type ProbeHostMessage = ProbeMessage | ProbeNewsMessage;
+
+/** Probe the run again. */
+export interface ProbeAgainMessage {
+  readonly type: 'again';
+}
+
+export type ProbePageMessage = ReadyMessage | ProbeAgainMessage | ReportMessage;
+
+/** As parsePageMessage, for the probe's page. */
+export function parseProbePageMessage(raw: unknown): ProbePageMessage | undefined {
+  if (!isFields(raw)) return undefined;
+  switch (raw['type']) {
+    case 'ready':
+      return { type: 'ready' };
+    case 'again':
+      return { type: 'again' };
+    case 'report':
+      return isText(raw['message']) ? { type: 'report', message: raw['message'] } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+// --- what is checked --------------------------------------------------------------------------------------------------
 
 const LONGEST_TEXT = 4096;
 const LONGEST_PICTURE = 64 << 20;

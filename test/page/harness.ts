@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import type { Run } from '../../src/core/experiment/model';
 import { DashboardSession } from '../../src/features/dashboard/session';
 import { pageHtml } from '../../src/platform/pageHtml';
@@ -51,6 +51,15 @@ export interface OpenPage {
   close(): Promise<void>;
 }
 
+export interface PlainPage {
+  readonly page: Page;
+  /** What the page sent. */
+  readonly heard: readonly unknown[];
+  readonly problems: readonly string[];
+  post(message: unknown): void;
+  close(): Promise<void>;
+}
+
 export interface OpenOptions {
   readonly theme?: ThemeName;
   readonly width?: number;
@@ -82,16 +91,18 @@ export class PageHarness {
     const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
     const browser = await chromium.launch({ executablePath, headless: true, args: ['--no-sandbox', '--disable-gpu'] });
     const server = createServer((request, response) => {
-      const name = path.basename(new URL(request.url ?? '/', 'http://localhost').pathname);
+      const url = new URL(request.url ?? '/', 'http://localhost');
+      const name = path.basename(url.pathname);
       if (name === '' || name === 'page') {
         const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-        const styles = [`${origin}/codicon.css`, `${origin}/dashboard.css`];
+        const bundle = url.searchParams.get('bundle') ?? 'dashboard';
+        const styles = [`${origin}/codicon.css`, `${origin}/${bundle}.css`];
         response.setHeader('content-type', 'text/html');
         response.end(
           pageHtml({
             title: 'NPT Dashboard',
             source: origin,
-            script: `${origin}/dashboard.js`,
+            script: `${origin}/${bundle}.js`,
             styles,
             language: 'en',
           }),
@@ -115,38 +126,15 @@ export class PageHarness {
 
   /** Opens the dashboard of a run and waits until it shows something. */
   async open(runs: readonly Run[], runPath: string, options: OpenOptions = {}): Promise<OpenPage> {
-    const theme = recordedTheme(options.theme ?? 'dark');
-    const context = await this.browser.newContext({
-      viewport: { width: options.width ?? 1200, height: options.height ?? 900 },
-      deviceScaleFactor: 1,
-    });
-    const page = await context.newPage();
     const heard: Heard = { acts: [], saves: [], problems: [], posted: [] };
     let known = runs;
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') heard.problems.push(message.text());
-    });
-    page.on('pageerror', (error) => {
-      heard.problems.push(error.message);
+    const { context, page, post } = await this.prepare(options, heard.problems, (message) => {
+      session.receive(message);
     });
     const session = new DashboardSession(runPath, {
       post: (message) => {
         heard.posted.push(message);
-        page
-          .evaluate((data) => {
-            const unpack = (value: unknown): unknown => {
-              if (Array.isArray(value)) return value.map(unpack);
-              if (typeof value !== 'object' || value === null) return value;
-              if ('$bytes' in value)
-                return Uint8Array.from(atob(String(value.$bytes)), (each) => each.charCodeAt(0)).buffer;
-              return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, unpack(each)]));
-            };
-            window.postMessage(unpack(data));
-          }, packed(message))
-          .catch((error: unknown) => {
-            // A page that was just closed cannot be told any more.
-            if (!page.isClosed()) heard.problems.push(String(error));
-          });
+        post(message);
       },
       runs: () => known,
       scanning: () => options.scanning ?? false,
@@ -162,8 +150,75 @@ export class PageHarness {
         heard.problems.push(message);
       },
     });
+    await this.show(page, 'dashboard');
+    return {
+      page,
+      session,
+      heard,
+      setRuns: (next) => {
+        known = next;
+        session.modelChanged();
+      },
+      close: async () => {
+        session.dispose();
+        await context.close();
+      },
+    };
+  }
+
+  /** A page of another bundle, that gets what `post` is given; `heard` are its messages. */
+  async openBundle(bundle: string, options: OpenOptions = {}): Promise<PlainPage> {
+    const problems: string[] = [];
+    const heard: unknown[] = [];
+    const { context, page, post } = await this.prepare(options, problems, (message) => {
+      heard.push(message);
+    });
+    await this.show(page, bundle);
+    return { page, heard, problems, post, close: () => context.close() };
+  }
+
+  private async show(page: Page, bundle: string): Promise<void> {
+    await page.goto(`http://127.0.0.1:${(this.server.address() as AddressInfo).port}/page?bundle=${bundle}`);
+    await page.waitForSelector('#root > *');
+  }
+
+  /** An empty tab as VS Code makes one: the theme, acquireVsCodeApi, and an ear for everything that goes wrong. */
+  private async prepare(
+    options: OpenOptions,
+    problems: string[],
+    receive: (message: unknown) => void,
+  ): Promise<{ context: BrowserContext; page: Page; post: (message: unknown) => void }> {
+    const theme = recordedTheme(options.theme ?? 'dark');
+    const context = await this.browser.newContext({
+      viewport: { width: options.width ?? 1200, height: options.height ?? 900 },
+      deviceScaleFactor: 1,
+    });
+    const page = await context.newPage();
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
+    });
+    page.on('pageerror', (error) => {
+      problems.push(error.message);
+    });
+    const post = (message: unknown): void => {
+      page
+        .evaluate((data) => {
+          const unpack = (value: unknown): unknown => {
+            if (Array.isArray(value)) return value.map(unpack);
+            if (typeof value !== 'object' || value === null) return value;
+            if ('$bytes' in value)
+              return Uint8Array.from(atob(String(value.$bytes)), (each) => each.charCodeAt(0)).buffer;
+            return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, unpack(each)]));
+          };
+          window.postMessage(unpack(data));
+        }, packed(message))
+        .catch((error: unknown) => {
+          // A page that was just closed cannot be told any more.
+          if (!page.isClosed()) problems.push(String(error));
+        });
+    };
     await page.exposeFunction('sendToHost', (message: unknown) => {
-      session.receive(message);
+      receive(message);
     });
     // The test runner's compiler names inner functions with a helper that the page does not have.
     await page.addInitScript({ content: 'globalThis.__name = (named) => named;' });
@@ -203,21 +258,7 @@ export class PageHarness {
       },
       { recorded: theme, state: options.state },
     );
-    await page.goto(`http://127.0.0.1:${(this.server.address() as AddressInfo).port}/page`);
-    await page.waitForSelector('.dashboard, .notice');
-    return {
-      page,
-      session,
-      heard,
-      setRuns: (next) => {
-        known = next;
-        session.modelChanged();
-      },
-      close: async () => {
-        session.dispose();
-        await context.close();
-      },
-    };
+    return { context, page, post };
   }
 
   async stop(): Promise<void> {

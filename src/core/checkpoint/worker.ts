@@ -1,6 +1,7 @@
-/** dist/checkpoint-worker.js: validates and compares checkpoints one after the other, away from the extension host's thread. */
+/** dist/checkpoint-worker.js: validates, compares and probes checkpoints one after the other, away from the extension host's thread. */
 import { parentPort } from 'node:worker_threads';
 import { compareCheckpoints } from './compare';
+import { probeRun } from './probeRun';
 import type { ValidationOptions } from './report';
 import { CheckpointPathError, validateCheckpoint } from './validate';
 import type { Work, WorkerReply, WorkerRequest, WorkResults } from './workerMessages';
@@ -17,9 +18,14 @@ type WorkOptions = Pick<ValidationOptions, 'signal' | 'onProgress'>;
 function perform(work: Work, options: WorkOptions): Promise<WorkResults[keyof WorkResults]> {
   // A thread of its own may wait for the disk, and blocking reads are the fastest.
   const reading = { ...options, blocking: true };
-  return work.kind === 'validate'
-    ? validateCheckpoint(work.path, { ...reading, level: work.level })
-    : compareCheckpoints(work.a, work.b, reading);
+  switch (work.kind) {
+    case 'validate':
+      return validateCheckpoint(work.path, { ...reading, level: work.level });
+    case 'compare':
+      return compareCheckpoints(work.a, work.b, reading);
+    case 'probe':
+      return probeRun(work.checkpoints, options);
+  }
 }
 
 async function serve(request: WorkerRequest): Promise<void> {

@@ -1,11 +1,12 @@
 /** The extension host's side of the checkpoint worker. Starts the thread with the first request, replaces one that died. */
 import { Worker } from 'node:worker_threads';
 import type { Comparison } from './compare';
+import type { RunProbe } from './probeRun';
 import type { ValidationOptions, ValidationReport } from './report';
 import { CheckpointPathError } from './validate';
 import type { Work, WorkerReply, WorkerRequest, WorkResults } from './workerMessages';
 
-/** Cancelling, and progress in bytes. */
+/** Cancelling, and progress (in bytes where nothing else is said). */
 type WorkOptions = Pick<ValidationOptions, 'signal' | 'onProgress'>;
 
 interface Pending {
@@ -36,6 +37,11 @@ export class CheckpointWorker {
   /** compareCheckpoints in the worker; rejects as validate does, also when a side has no readable weights. */
   compare(a: string, b: string, options: WorkOptions = {}): Promise<Comparison> {
     return this.request<'compare'>({ kind: 'compare', a, b }, options);
+  }
+
+  /** probeRun in the worker; progress counts checkpoints. */
+  probe(checkpoints: readonly string[], options: WorkOptions = {}): Promise<RunProbe> {
+    return this.request<'probe'>({ kind: 'probe', checkpoints }, options);
   }
 
   private request<K extends keyof WorkResults>(

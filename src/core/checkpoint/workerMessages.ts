@@ -1,17 +1,21 @@
 /** What the extension host and the checkpoint worker say to each other. */
 import type { Comparison } from './compare';
+import type { RunProbe } from './probeRun';
 import type { Level, ValidationReport } from './report';
 
 /** What the worker does, and what each kind of work gives. */
 export interface WorkResults {
   readonly validate: ValidationReport;
   readonly compare: Comparison;
+  readonly probe: RunProbe;
 }
 
 /** What is asked for, as plain data. */
 export type Work =
   | { readonly kind: 'validate'; readonly path: string; readonly level: Level }
-  | { readonly kind: 'compare'; readonly a: string; readonly b: string };
+  | { readonly kind: 'compare'; readonly a: string; readonly b: string }
+  /** Absolute paths of a run's checkpoints, in the order of their steps. */
+  | { readonly kind: 'probe'; readonly checkpoints: readonly string[] };
 
 /** Host to worker. `cancel` is one 32-bit word: not zero means stop. */
 export interface WorkerRequest {

@@ -3,4 +3,5 @@ import './activation.test';
 import './model.test';
 import './validate.test';
 import './compare.test';
+import './probe.test';
 import './tasks.test';

@@ -1,7 +1,8 @@
 /** What lies behind and over the curves on the canvas: stage tints, boundaries and names, now, spikes and NaNs. */
 import type uPlot from 'uplot';
-import { placeOf, stageStretches, strokeOf, type App } from '../app';
+import { placeOf, stageStretches, strokeOf, type App, type StageStretch } from '../app';
 import { indexAt, type Columns } from '../curves';
+import type { Theme } from '../theme';
 import { tickText } from './axes';
 
 interface Area {
@@ -26,15 +27,20 @@ function clampX(u: uPlot, place: number, area: Area): number {
 
 /** Tints of the stages. */
 export function drawTints(u: uPlot, app: App): void {
+  tintStages(u, stageStretches(app), app.theme);
+}
+
+/** The same on any chart; stretches in the unit of its x axis. */
+export function tintStages(u: uPlot, stretches: readonly StageStretch[], theme: Theme): void {
   const area = areaOf(u);
   const { ctx } = u;
   ctx.save();
-  ctx.globalAlpha = app.theme.tint;
-  for (const stretch of stageStretches(app)) {
+  ctx.globalAlpha = theme.tint;
+  for (const stretch of stretches) {
     const from = clampX(u, stretch.from, area);
     const until = clampX(u, stretch.until, area);
     if (until <= from) continue;
-    ctx.fillStyle = app.theme.stages[stretch.name] ?? app.theme.dim;
+    ctx.fillStyle = theme.stages[stretch.name] ?? theme.dim;
     ctx.fillRect(from, area.top, until - from, area.bottom - area.top);
   }
   ctx.restore();

@@ -1,0 +1,104 @@
+/** NPT: Probe Run: every complete checkpoint's NP components on the same input, and a page that shows what they gave. */
+import * as vscode from 'vscode';
+import type { Run } from '../../core/experiment/model';
+import { withCancellableProgress } from '../../platform/progress';
+import type { ProbeMessage } from '../../protocol';
+import { targetPath, type FeatureDeps } from '../deps';
+import { pickRun } from '../pick';
+import { checkpointsToProbe, probeMessage } from './facts';
+import { ProbePanel, VIEW_TYPE } from './panel';
+
+/** The run that a command's argument is, or is in; picked where it is none. Says so when there is nothing to probe. */
+async function chooseRun(deps: FeatureDeps, argument: unknown): Promise<Run | undefined> {
+  await deps.workspaces.ready();
+  const path = targetPath(argument);
+  if (path === undefined) return pickRun(deps, vscode.l10n.t('Probe Run'), (run) => checkpointsToProbe(run).length > 0);
+  const run = deps.workspaces.runAt(path);
+  if (run === undefined) {
+    void vscode.window.showWarningMessage(vscode.l10n.t('There is no training run at {0}.', path));
+    return undefined;
+  }
+  if (checkpointsToProbe(run).length > 0) return run;
+  void vscode.window.showInformationMessage(vscode.l10n.t('{0} has no complete checkpoint to probe yet.', run.name));
+  return undefined;
+}
+
+/** Undefined when cancelled, or when the probe cannot run here: then the user was told why. */
+async function probe(deps: FeatureDeps, run: Run): Promise<ProbeMessage | undefined> {
+  const checkpoints = checkpointsToProbe(run);
+  const began = Date.now();
+  const found = await withCancellableProgress(
+    vscode.l10n.t('Probing {0}', run.name),
+    (signal, showShare, showMessage) =>
+      deps.checkpoints.probe(
+        checkpoints.map(({ path }) => path),
+        {
+          signal,
+          onProgress: (done, total) => {
+            showShare(done, total);
+            showMessage(checkpoints[done]?.name ?? '');
+          },
+        },
+      ),
+  );
+  if (found === undefined) return undefined;
+  if (found.unavailable !== null) {
+    deps.log.warn(`probe ${run.path}: ${found.unavailable}`);
+    void vscode.window.showWarningMessage(
+      vscode.l10n.t('The probe is off: {0}. Everything else works without it.', found.unavailable),
+    );
+    return undefined;
+  }
+  const seconds = ((Date.now() - began) / 1000).toFixed(2);
+  deps.log.info(`probe ${run.path}: ${checkpoints.length} checkpoints in ${seconds} s`);
+  return probeMessage(run, checkpoints, found, Date.now() / 1000);
+}
+
+/** A run's path in what the page kept with setState. */
+function savedRun(state: unknown): string | undefined {
+  if (typeof state !== 'object' || state === null || !('run' in state)) return undefined;
+  return typeof state.run === 'string' ? state.run : undefined;
+}
+
+export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
+  const panels = new Map<string, ProbePanel>();
+
+  const adopt = (panel: vscode.WebviewPanel, runPath: string): ProbePanel => {
+    const page = new ProbePanel(panel, context, deps, runPath, () => {
+      void vscode.commands.executeCommand('npt.probeRun', runPath);
+    });
+    panels.set(runPath, page);
+    panel.onDidDispose(() => {
+      page.dispose();
+      if (panels.get(runPath) === page) panels.delete(runPath);
+    });
+    return page;
+  };
+
+  context.subscriptions.push(
+    vscode.commands.registerCommand('npt.probeRun', async (argument?: unknown): Promise<ProbeMessage | undefined> => {
+      const run = await chooseRun(deps, argument);
+      if (run === undefined) return undefined;
+      const found = await probe(deps, run);
+      if (found === undefined) return undefined;
+      const open = panels.get(run.path);
+      const page =
+        open ?? adopt(vscode.window.createWebviewPanel(VIEW_TYPE, run.name, vscode.ViewColumn.Active), run.path);
+      page.show(found);
+      return found;
+    }),
+    vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, {
+      deserializeWebviewPanel: (panel, state: unknown) => {
+        const path = savedRun(state);
+        if (path === undefined) panel.dispose();
+        else adopt(panel, path);
+        return Promise.resolve();
+      },
+    }),
+    {
+      dispose: () => {
+        for (const page of panels.values()) page.dispose();
+      },
+    },
+  );
+}

@@ -1,0 +1,91 @@
+/** The probe's page in an editor tab: shows what the last probe of a run found. */
+import * as vscode from 'vscode';
+import { Disposable } from '../../platform/disposable';
+import { pageHtml } from '../../platform/pageHtml';
+import { parseProbePageMessage, type ProbeHostMessage, type ProbeMessage } from '../../protocol';
+import type { FeatureDeps } from '../deps';
+import { checkpointsToProbe } from './facts';
+
+export const VIEW_TYPE = 'npt.probe';
+
+export class ProbePanel extends Disposable {
+  private found: ProbeMessage | undefined;
+  private news = '';
+
+  /**
+   * Takes over `panel`: a new one, or one that VS Code kept over a reload, whose page remembers what it showed.
+   *
+   * @param again probes the run anew
+   */
+  constructor(
+    private readonly panel: vscode.WebviewPanel,
+    context: vscode.ExtensionContext,
+    private readonly deps: FeatureDeps,
+    readonly runPath: string,
+    again: () => void,
+  ) {
+    super();
+    const files = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
+    const { webview } = panel;
+    panel.iconPath = vscode.Uri.joinPath(context.extensionUri, 'media', 'icon.png');
+    webview.options = { enableScripts: true, localResourceRoots: [files] };
+    const uri = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(files, name)).toString();
+    this._register(
+      webview.onDidReceiveMessage((raw: unknown) => {
+        const message = parseProbePageMessage(raw);
+        switch (message?.type) {
+          case 'ready':
+            if (this.found !== undefined) this.post(this.found);
+            this.news = '';
+            this.tellNews();
+            break;
+          case 'again':
+            again();
+            break;
+          case 'report':
+            deps.log.warn(`probe page: ${message.message}`);
+            break;
+          case undefined:
+            deps.log.warn('The probe page sent a message that is none.');
+        }
+      }),
+    );
+    this._register(
+      deps.workspaces.onDidChange(() => {
+        this.tellNews();
+      }),
+    );
+    webview.html = pageHtml({
+      title: vscode.l10n.t('NPT Probe'),
+      source: webview.cspSource,
+      script: uri('probe.js'),
+      styles: [uri('codicon.css'), uri('probe.css')],
+      language: vscode.env.language,
+    });
+  }
+
+  show(found: ProbeMessage): void {
+    this.found = found;
+    this.post(found);
+    this.tellNews();
+    this.panel.reveal();
+  }
+
+  private post(message: ProbeHostMessage): void {
+    // A hidden page gets it when it says that it is ready.
+    void this.panel.webview.postMessage(message);
+  }
+
+  private tellNews(): void {
+    const run = this.deps.workspaces.runs.find(({ path }) => path === this.runPath);
+    if (run === undefined) return;
+    this.panel.title = vscode.l10n.t('Probe of {0}', run.name);
+    const known = new Set(this.found?.checkpoints.map(({ step }) => step));
+    const newer = this.found === undefined ? 0 : checkpointsToProbe(run).filter(({ step }) => !known.has(step)).length;
+    const message: ProbeHostMessage = { type: 'news', run: run.path, name: run.name, newer };
+    const news = JSON.stringify(message);
+    if (news === this.news) return;
+    this.news = news;
+    this.post(message);
+  }
+}
