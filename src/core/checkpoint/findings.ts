@@ -238,6 +238,12 @@ const CHECKPOINT_FINDINGS = {
     verdict: 'valid',
     advice: 'Training may be diverging: look at the loss, and consider an earlier checkpoint.',
   },
+  'weights-jump': {
+    severity: 'warning',
+    verdict: 'valid',
+    advice:
+      'Training broke between these two checkpoints, or one of them is another run’s: resume from the earlier one.',
+  },
   // forward
   'forward-non-finite': {
     severity: 'error',

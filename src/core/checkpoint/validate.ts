@@ -8,6 +8,7 @@ import { readMultiLayerState, readTrainingState, type MultiLayerState, type Trai
 import { checkData, sha256Of } from './dataChecks';
 import type { TensorNumbers } from './dataParts';
 import { dialectOf, type CheckpointDialect } from './facts';
+import { checkAgainstEarlier, readEarlier } from './earlierChecks';
 import { finding, fromProblem, sorted, verdictOf } from './findings';
 import { readJsonObject, readManifest, SCHEMA, type JsonFailure, type JsonObject, type Manifest } from './jsonFiles';
 import {
@@ -98,6 +99,7 @@ class Validation {
   private manifestRead: Manifest | null = null;
   private probe: readonly ProbedLayer[] | null = null;
   private layers: readonly number[] = [];
+  private weightNumbers: readonly TensorNumbers[] = [];
 
   constructor(
     private readonly path: string,
@@ -202,6 +204,7 @@ class Validation {
       return;
     }
     await this.contents(states);
+    await this.compareWithEarlier();
     await this.noticeChanges(states);
     await this.forward(join(this.path, WEIGHTS), this.manifestRead);
   }
@@ -275,7 +278,16 @@ class Validation {
     this.requireFiles(states, dialect);
     if (this.reaches('structure')) this.structure(dialect, training, multiLayer, config, manifest, readable);
     else this.step = (training as TrainingState | null)?.globalStep ?? this.step;
-    for (const { name, role, tensors } of numbers) this.findings.push(...checkNumbers(tensors, name, role, this.step));
+    for (const { name, role, tensors } of numbers) {
+      this.findings.push(...checkNumbers(tensors, name, role, this.step));
+      if (name === WEIGHTS) this.weightNumbers = tensors;
+    }
+  }
+
+  private async compareWithEarlier(): Promise<void> {
+    if (!this.reaches('numbers') || this.step === null || this.weightNumbers.length === 0) return;
+    const earlier = await readEarlier(this.path, this.step, this.options);
+    if (earlier) this.findings.push(...checkAgainstEarlier(this.weightNumbers, earlier));
   }
 
   private structure(
