@@ -79,8 +79,8 @@ await runCommand(async () => {
   const scratch = mkdtempSync(path.join(os.tmpdir(), 'npt-bench-'));
   const cli = [process.execPath, path.join(root, 'dist/cli.js')];
   try {
-    console.log('making the data (about 700 MB in the temporary folder)');
-    for (const kind of ['runs', 'state', 'metrics']) {
+    console.log('making the data (about 900 MB in the temporary folder)');
+    for (const kind of ['runs', 'state', 'checkpoint', 'metrics']) {
       if (run([python, path.join(here, 'make_data.py'), kind, path.join(scratch, kind)]).status !== 0) {
         throw new SetupError(`The data for '${kind}' could not be made: see the lines above.`);
       }
@@ -98,6 +98,17 @@ await runCommand(async () => {
         { name: 'torch.load', command: [python, '-c', load] },
       );
     }
+    const finite = `import torch
+def tensors(value):
+    if isinstance(value, torch.Tensor): yield value
+    elif isinstance(value, dict):
+        for item in value.values(): yield from tensors(item)
+state = torch.load(${JSON.stringify(state)}, map_location="cpu", weights_only=True)
+print(all(torch.isfinite(tensor).all() for tensor in tensors(state)))`;
+    compare(
+      { name: 'validate --level numbers, 600 MB', command: [...cli, 'validate', state, '--json'] },
+      { name: 'torch.load, then isfinite of every tensor', command: [python, '-c', finite] },
+    );
     compare(
       { name: 'validate --level numbers, 600 MB', command: [...cli, 'validate', state, '--json'] },
       { name: 'cat', command: ['cat', state] },
@@ -115,6 +126,11 @@ await runCommand(async () => {
       },
       { name: 'json.loads a line', command: [python, '-c', loop] },
     );
+    console.log('\nIn a process that is warm, as the extension’s worker is:\n');
+    const warm = path.join(here, 'warm.ts');
+    const done = run(['npx', 'tsx', warm, path.join(scratch, 'checkpoint/checkpoint-1000'), scratch], { cwd: root });
+    if (done.status !== 0) throw new SetupError('The measurement in a warm process failed: see the lines above.');
+    console.log(done.stdout);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

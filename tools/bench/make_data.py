@@ -1,9 +1,10 @@
 """Makes what the benchmarks read, in a folder of the benchmark's own.
 
-usage: make_data.py runs DIR | state DIR | metrics DIR
+usage: make_data.py runs DIR | state DIR | checkpoint DIR | metrics DIR
 
 runs     200 runs of 50 checkpoints of 6 files under DIR/experiments (small files: a scan reads names and JSON only)
 state    DIR/training_state.pt of about 600 MB, as an optimizer of that size is saved
+checkpoint  DIR/checkpoint-1000 as a 1B model's would be: 16 layers of rank 64, hidden size 2048, MLP size 8192 (150 MB)
 metrics  DIR/metrics.jsonl with 200,000 rows of 12 metrics
 """
 
@@ -44,6 +45,30 @@ def make_state(folder: pathlib.Path) -> None:
     torch.save(state, folder / "training_state.pt")
 
 
+def make_checkpoint(folder: pathlib.Path) -> None:
+    import torch
+
+    target = folder / "checkpoint-1000"
+    target.mkdir()
+    shapes = {"W_down": (2048, 64), "W_a_up": (64, 2048), "W_b_up": (64, 8192)}
+    weights = {f"layer_{layer}_np.{name}": torch.zeros(shape) for layer in range(16) for name, shape in shapes.items()}
+    moments = {
+        index: {"step": torch.tensor(1000.0), "exp_avg": torch.zeros_like(value), "exp_avg_sq": torch.zeros_like(value)}
+        for index, value in enumerate(weights.values())
+    }
+    groups = [{"lr": 1e-4, "params": list(range(len(weights)))}]
+    state = {"global_step": 1000, "batch_count": 4000, "optimizer_state_dict": {"state": moments, "param_groups": groups}}
+    state |= {"scheduler_state_dict": {"last_epoch": 1000, "base_lrs": [1e-4]}, "scaler_state_dict": None}
+    stages = [("teacher", 400, 0.0), ("mixed", 2000, 0.5), ("student", 3000, 0.0)]
+    curriculum = [{"name": n, "until_step": u, "mixing_ratio": m, "mlp_mixing_ratio": 0.0} for n, u, m in stages]
+    layers = {"layers_to_train": list(range(16)), "curriculum_schedule": curriculum, "current_stage_index": 1}
+    layers |= {"layer_weights": {layer: 1.0 for layer in range(16)}, "teacher_cache_hits": 0, "teacher_cache_misses": 0}
+    torch.save(weights, target / "npt_weights.pt")
+    torch.save(state, target / "training_state.pt")
+    torch.save(layers, target / "multi_layer_state.pt")
+    (target / "config.json").write_text(json.dumps({"model_name": "1b", "max_steps": 3000}))
+
+
 def make_metrics(folder: pathlib.Path) -> None:
     names = ["loss/total", "loss/fidelity", "training/grad_norm", "training/learning_rate"]
     names += [f"mlp_direct_loss/layer_{layer}" for layer in range(8)]
@@ -57,4 +82,4 @@ def make_metrics(folder: pathlib.Path) -> None:
 if __name__ == "__main__":
     kind, target = sys.argv[1], pathlib.Path(sys.argv[2])
     target.mkdir(parents=True, exist_ok=True)
-    {"runs": make_runs, "state": make_state, "metrics": make_metrics}[kind](target)
+    {"runs": make_runs, "state": make_state, "checkpoint": make_checkpoint, "metrics": make_metrics}[kind](target)
