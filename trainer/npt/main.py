@@ -4,48 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
+from npt import program
 from npt.arguments import parse_typed
-from npt.errors import TrainingError, UsageError
+from npt.errors import UsageError
+from npt.program import say
 from npt.run import console
 
 
-def say(line: str) -> None:
-    """Prints a line of the program's own."""
-    print(line, flush=True)
-
-
-def fail(line: str, code: int) -> int:
-    """Prints one ``error:`` line and passes the exit code on."""
-    print(f"error: {' '.join(line.split())}", file=sys.stderr, flush=True)
-    return code
-
-
 def main(argv: list[str] | None = None) -> int:
-    """Runs one segment of training. Returns 0 done, 1 failed, 2 wrong usage, 128 + n after a signal.
-
-    A stack trace is for whoever works on the trainer: ``NPT_TRACEBACK=1`` prints it.
-    """
+    """Runs one segment of training. Returns 0 done, 1 failed, 2 wrong usage, 128 + n after a signal."""
     arguments = sys.argv[1:] if argv is None else argv
     if os.environ.get("RANK", "0") != "0":
         # Of the processes that torchrun starts, the first one speaks.
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
     console.install()
-    try:
-        return _start(parse_typed(arguments))
-    except UsageError as error:
-        return fail(str(error), 2)
-    except ModuleNotFoundError as error:
-        lock = Path(__file__).resolve().parents[1] / "requirements.lock"
-        return fail(f"{sys.executable} has no module {error.name}; install with: pip install -r {lock}", 2)
-    except Exception as error:
-        if os.environ.get("NPT_TRACEBACK") == "1":
-            traceback.print_exc()
-        known = isinstance(error, TrainingError)
-        return fail(str(error) if known else f"{type(error).__name__}: {error}", 1)
+    return program.run(lambda: _start(parse_typed(arguments)))
 
 
 def _start(typed: dict[str, Any]) -> int:

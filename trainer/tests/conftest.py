@@ -150,6 +150,17 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Process]]:
                 os.waitpid(process.pid, 0)
 
 
+def run_forked(argv: list[str], folder: Path) -> tuple[int, str]:
+    """Runs the trainer to its end without a fixture of one test: its exit code and output."""
+    log = folder / "console.txt"
+    pid = os.fork()
+    if pid == 0:
+        _child(argv, folder, log, None)
+    log.touch()
+    process = Process(pid, log)
+    return process.wait(), process.output
+
+
 @pytest.fixture
 def train(launch: Callable[..., Process]) -> Callable[..., Process]:
     """Runs the trainer to its end."""

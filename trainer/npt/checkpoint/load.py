@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,9 +44,41 @@ def read_file(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UsageError(f"{path.name} is missing in {path.parent}") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UsageError(f"{path} cannot be loaded: {reason}") from None
+    except Exception as error:
+        # A damaged or hostile pickle can make the reader fail in any way; it still runs nothing.
+        raise UsageError(f"{path} cannot be loaded: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    """Why a file cannot be loaded, in one clause; torch's first line recommends to load it unsafely."""
+    text = str(error)
+    refused = re.search(r"GLOBAL ([\w.]+)|(?:import|function|class) ([\w.]+\.[\w.]+)", text)
+    if isinstance(error, pickle.UnpicklingError) and refused:
+        return (
+            f"loading it would import and may run {refused[1] or refused[2]}, which no checkpoint needs; do not load it"
+        )
+    lines = [line.strip() for line in text.splitlines() if line.strip() and "Weights only load failed" not in line]
+    return (lines or [type(error).__name__])[0]
+
+
+def storage_names(value: Any) -> list[str]:
+    """The tensors' paths in a loaded value, by the number of the record that their data is in.
+
+    ``torch.save`` numbers storages in the order in which it meets them, and a dict comes back in its order.
+    """
+    names: dict[int, str] = {}
+    for name, tensor in tensors_in(value):
+        names.setdefault(tensor.untyped_storage()._cdata, name)
+    return list(names.values())
+
+
+def tensors_in(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Every tensor in a nested value with its path, in the order in which ``torch.save`` met them."""
+    if isinstance(value, Tensor):
+        yield name, value
+    elif isinstance(value, (dict, list, tuple)):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from tensors_in(item, f"{name}.{key}" if name else str(key))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -89,7 +123,7 @@ def read(checkpoint: Path) -> Stored:
         training,
         multi,
         config,
-        fingerprint=(facts.get("model") or {}).get("fingerprint"),
+        fingerprint=(facts.get("model") or {}).get("fingerprint") or None,
         metrics={name: float(value) for name, value in (facts.get("metrics") or {}).items()},
         notes=notes,
     )

@@ -1,0 +1,193 @@
+"""The zip container of a ``.pt`` file: its records, their checksums, and bytes that belong to none of them.
+
+``torch.load`` compares no checksum and looks at nothing that it does not need (a flipped bit in a tensor loads
+silently), so this is done here, record by record, in memory that does not grow with the file.
+"""
+
+from __future__ import annotations
+
+import pickletools
+import re
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+from npt.checkpoint.finding import Finding, error, warning
+
+END = struct.Struct("<4s4H2LH")
+END64 = struct.Struct("<4sQ2H2L4Q")
+LOCATOR = struct.Struct("<4sLQL")
+LOCAL = struct.Struct("<4s5H3L2H")
+# A data descriptor behind a record: none, or a checksum and two sizes of 4 or 8 bytes, with or without a signature.
+DESCRIPTORS = (0, 12, 16, 20, 24)
+# Data descriptor, names in UTF-8, and the two bits that say how hard DEFLATE tried.
+ORDINARY_FLAGS = 0x0808 | 0x0006
+ENCRYPTED = 0x2041
+TENSOR_RECORD = re.compile(r"data/(\d+)$")
+OTHER_RECORDS = ("data.pkl", "version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id")
+
+
+def check(path: Path, tensors: list[str]) -> list[Finding]:
+    """What is wrong with the container of one file; ``tensors`` names the tensor whose data is record ``data/<n>``.
+
+    The legacy format is no container; torch's own reading is all that can be said of it.
+    """
+    with open(path, "rb") as file:
+        head = file.read(4096)
+        size = file.seek(0, 2)
+        if size == 0:
+            return [error("empty-file", f"{path.name} is empty")]
+        if not any(head):
+            return [error("zeroed-file", f"{path.name} begins with nothing but zeros: it was never written")]
+        if head[:4] != b"PK\x03\x04" and not zipfile.is_zipfile(file):
+            return [] if head[:1] == b"\x80" else [error("not-torch", f"{path.name} is no torch file")]
+        try:
+            return _archive(file, size, path.name, tensors)
+        except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError) as damage:
+            return [error("zip-central-directory", f"{path.name}: its zip directory is damaged ({damage})")]
+
+
+def _archive(file: BinaryIO, size: int, name: str, tensors: list[str]) -> list[Finding]:
+    found = _end(file, size, name)
+    if any(item.code == "truncated" for item in found):
+        return found
+    with zipfile.ZipFile(file) as archive:
+        records = archive.infolist()
+        found += _names(records, name)
+        layout = _layout(file, archive, name)
+        found += layout
+        if not layout:
+            found += _checksums(archive, name, tensors)
+            found += _pickle_end(archive, name)
+    return found
+
+
+def _end(file: BinaryIO, size: int, name: str) -> list[Finding]:
+    """The records at the file's end: it must be the archive's, and they must agree where the directory is."""
+    file.seek(max(size - 65536 - END.size, 0))
+    tail = file.read()
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or at + END.size > len(tail):
+        return [
+            error("truncated", f"{name} is cut off: the end of the zip archive is missing ({size} bytes are there)")
+        ]
+    _, _, _, _, _, length, start, comment = END.unpack_from(tail, at)
+    if at + END.size != len(tail) or comment:
+        return [error("trailing-data", f"{name} has {len(tail) - at - END.size} bytes after the end of its archive")]
+    end = size - len(tail) + at
+    if at >= LOCATOR.size and tail[at - LOCATOR.size :][:4] == b"PK\x06\x07":
+        end = LOCATOR.unpack_from(tail, at - LOCATOR.size)[2]
+        file.seek(end)
+        wide = file.read(END64.size)
+        if len(wide) < END64.size or wide[:4] != b"PK\x06\x06":
+            return [error("zip-central-directory", f"{name}: the zip64 end record is not where its locator says")]
+        length64, start64 = END64.unpack(wide)[-2:]
+        if length not in (length64, 0xFFFFFFFF) or start not in (start64, 0xFFFFFFFF):
+            return [error("zip-central-directory", f"{name}: its two end records name different directories")]
+        length, start = length64, start64
+    if start + length != end:
+        return [error("zip-hidden-bytes", f"{name}: {end - start - length} bytes before its end belong to nothing")]
+    return []
+
+
+def _names(records: list[zipfile.ZipInfo], name: str) -> list[Finding]:
+    found: list[Finding] = []
+    seen: set[str] = set()
+    roots = {record.orig_filename.partition("/")[0] for record in records}
+    if len(roots) > 1:
+        found.append(
+            error("zip-several-roots", f"{name} has records outside its one folder: {', '.join(sorted(roots))}")
+        )
+    inner = {record.orig_filename.partition("/")[2] for record in records}
+    if "data.pkl" not in inner:
+        found.append(error("missing-record", f"{name} has no data.pkl: it is no torch file"))
+    for record in records:
+        own = record.orig_filename
+        short = own.partition("/")[2]
+        # torch finds records without regard to case, so that is when two are the same.
+        if own.lower() in seen:
+            found.append(error("zip-duplicate-record", f"{name} has two records named {own}"))
+        seen.add(own.lower())
+        if short not in OTHER_RECORDS and not TENSOR_RECORD.fullmatch(short):
+            found.append(error("zip-extra-record", f"{name} has a record that torch does not write: {own}"))
+        if record.flag_bits & ENCRYPTED:
+            found.append(error("encrypted", f"{name}: record {own} is marked as encrypted; decrypt the file first"))
+        elif record.flag_bits & ~ORDINARY_FLAGS:
+            found.append(error("zip-flags", f"{name}: record {own} has unusual flags ({record.flag_bits:#x})"))
+        if record.compress_type == zipfile.ZIP_DEFLATED:
+            found.append(warning("zip-compressed", f"{name}: record {own} is compressed, which torch never does"))
+        elif record.compress_type != zipfile.ZIP_STORED:
+            found.append(error("zip-compression-method", f"{name}: torch cannot read how record {own} is compressed"))
+        elif record.compress_size != record.file_size:
+            found.append(error("zip-header-mismatch", f"{name}: record {own} is stored, yet has two different sizes"))
+    return found
+
+
+def _layout(file: BinaryIO, archive: zipfile.ZipFile, name: str) -> list[Finding]:
+    """The records must fill the file up to the directory, each with one name, without overlaps or gaps."""
+    found: list[Finding] = []
+    place = 0
+    for record in sorted(archive.infolist(), key=lambda item: item.header_offset):
+        own = record.orig_filename
+        found += _gap(place, record.header_offset, first=place == 0, name=name)
+        file.seek(record.header_offset)
+        header = file.read(LOCAL.size)
+        if len(header) < LOCAL.size or header[:4] != b"PK\x03\x04":
+            found.append(error("zip-header-mismatch", f"{name}: record {own} does not begin with a record header"))
+            return found
+        _, _, flags, method, _, _, crc, stored, plain, name_length, extra = LOCAL.unpack(header)
+        if file.read(name_length) != own.encode("utf-8" if record.flag_bits & 0x800 else "cp437", "replace"):
+            found.append(error("zip-name-mismatch", f"{name}: record {own} has another name in front of its data"))
+        if flags != record.flag_bits:
+            found.append(error("zip-flags", f"{name}: record {own} has different flags in its two headers"))
+        # torch writes zeros here and the real values behind the data; other writers repeat them.
+        pairs = ((crc, record.CRC), (stored, record.compress_size), (plain, record.file_size))
+        if method != record.compress_type or any(a not in (0, 0xFFFFFFFF, b) for a, b in pairs):
+            found.append(error("zip-header-mismatch", f"{name}: the two headers of record {own} differ"))
+        place = record.header_offset + LOCAL.size + name_length + extra + record.compress_size
+    return found + _gap(place, archive.start_dir, first=False, name=name)
+
+
+def _gap(end: int, start: int, *, first: bool, name: str) -> list[Finding]:
+    if start < end:
+        return [error("zip-overlap", f"{name}: two records share {end - start} bytes")]
+    if start > end and (first or start - end not in DESCRIPTORS):
+        return [error("zip-hidden-bytes", f"{name}: {start - end} bytes at {end} belong to no record")]
+    return []
+
+
+def _checksums(archive: zipfile.ZipFile, name: str, tensors: list[str]) -> list[Finding]:
+    records = archive.infolist()
+    if all(record.CRC == 0 for record in records if record.file_size > 0):
+        # Written with torch.serialization.set_crc32_options(False): there is nothing to compare with.
+        return []
+    found: list[Finding] = []
+    for record in records:
+        try:
+            with archive.open(record) as data:
+                while data.read(1 << 20):
+                    pass
+        except (zipfile.BadZipFile, zlib.error, EOFError) as damage:
+            match = TENSOR_RECORD.search(record.orig_filename)
+            number = int(match[1]) if match else -1
+            of = f" (tensor {tensors[number]})" if 0 <= number < len(tensors) else ""
+            what = "does not match its data" if isinstance(damage, zipfile.BadZipFile) else "cannot be compared"
+            message = f"{name} is damaged: the checksum of record {record.orig_filename}{of} {what}"
+            found.append(error("checksum-mismatch", message))
+    return found
+
+
+def _pickle_end(archive: zipfile.ZipFile, name: str) -> list[Finding]:
+    """Bytes behind the pickle's end, which every unpickler passes over."""
+    for record in archive.infolist():
+        if record.orig_filename.endswith("/data.pkl"):
+            data = archive.read(record)
+            try:
+                end = max(position for _, _, position in pickletools.genops(data) if position is not None) + 1
+            except (ValueError, UnicodeDecodeError) as damage:
+                return [error("pickle-malformed", f"{name}: its pickle is malformed ({damage})")]
+            if end != len(data):
+                return [error("pickle-trailing-data", f"{name}: {len(data) - end} bytes after the end of its pickle")]
+    return []

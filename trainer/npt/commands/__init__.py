@@ -1,0 +1,1 @@
+"""The commands beside training: validating, inspecting and merging checkpoints."""

@@ -1,0 +1,45 @@
+"""What every program of this package does: one ``error:`` line instead of a stack trace, and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from npt.errors import TrainingError, UsageError
+
+
+def say(line: str) -> None:
+    """Prints a line of the program's own."""
+    print(line, flush=True)
+
+
+def fail(line: str, code: int) -> int:
+    """Prints one ``error:`` line and passes the exit code on."""
+    print(f"error: {' '.join(line.split())}", file=sys.stderr, flush=True)
+    return code
+
+
+def run(command: Callable[[], int]) -> int:
+    """Runs a command; 1 where it failed, 2 where it was asked for something that cannot be, else what it returns.
+
+    A stack trace is for whoever works on the trainer: ``NPT_TRACEBACK=1`` prints it.
+    """
+    try:
+        return command()
+    except UsageError as error:
+        return fail(str(error), 2)
+    except ModuleNotFoundError as error:
+        lock = Path(__file__).resolve().parents[1] / "requirements.lock"
+        return fail(f"{sys.executable} has no module {error.name}; install with: pip install -r {lock}", 2)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough (``| head``); closing it at exit must not fail a second time.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if os.environ.get("NPT_TRACEBACK") == "1":
+            traceback.print_exc()
+        known = isinstance(error, TrainingError)
+        return fail(str(error) if known else f"{type(error).__name__}: {error}", 1)
