@@ -75,6 +75,11 @@ export class TrainingCommands {
   }
 
   async stop(argument?: unknown): Promise<void> {
+    // process.json comes with the folder: whom it names is signalled only where the folder is trusted.
+    if (!vscode.workspace.isTrusted) {
+      void vscode.window.showErrorMessage(vscode.l10n.t('Stopping signals a process: trust this workspace first.'));
+      return;
+    }
     const target = targetPath(argument);
     const title = vscode.l10n.t('Stop Training');
     const run =
