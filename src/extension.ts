@@ -10,6 +10,7 @@ import type { FeatureDeps } from './features/deps';
 import * as manage from './features/manage';
 import * as probe from './features/probe';
 import * as status from './features/status';
+import * as torchFile from './features/torchFile';
 import * as training from './features/training';
 import { Launcher } from './features/training/launch';
 import * as tree from './features/tree';
@@ -36,6 +37,7 @@ export function activate(context: vscode.ExtensionContext): NptApi {
     training.register(context, deps, launcher);
     branch.register(context, deps, launcher);
     dashboard.register(context, deps);
+    torchFile.register(context, deps);
     status.register(context, deps);
     manage.register(context, deps);
     create.register(context, deps);

@@ -3,12 +3,13 @@ import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { readRecord } from '../torchfile/chunks';
 import type { OutlineNode, OutlineTensor, SummaryResult } from '../torchfile/outlineTypes';
+import { quoted } from '../torchfile/problems';
 import { openFile, readBytes, type ByteSource } from '../torchfile/source';
 import { summarize, summaryWork } from '../torchfile/summary';
 import { TensorDataError } from '../torchfile/tensorData';
 import { readTorchFile, type TorchFile } from '../torchfile/torchFile';
 import { callText, plainText, riskOf, treeOf } from '../torchfile/tree';
-import { Opaque, PyDict, PySet, sequenceItems, type NamedTensor, type PyValue } from '../torchfile/values';
+import { Global, Opaque, PyDict, PySet, sequenceItems, type NamedTensor, type PyValue } from '../torchfile/values';
 import { fromProblem, sorted, verdictOf } from './findings';
 import type { FileIdentity, TorchOutline } from './outlineTypes';
 import { Progress } from './progress';
@@ -18,6 +19,8 @@ import { CheckpointPathError } from './validate';
 /** More tensors than any model has parameters. */
 const MAX_TENSORS = 100_000;
 const MAX_CALLS = 20;
+/** Findings that name a single call. */
+const CALL_FINDINGS: ReadonlySet<string> = new Set(['dangerous-global', 'unknown-call']);
 /** Objects of a value that are looked at for calls. */
 const MAX_VISITED = 1_000_000;
 
@@ -28,6 +31,7 @@ export async function outlineFile(path: string): Promise<TorchOutline> {
     const file = await readTorchFile(source);
     const name = basename(path);
     const findings = sorted(file.problems.map((problem) => fromProblem(name, problem)));
+    const { calls, named } = callsOf(file.value);
     const tensors = file.tensors.slice(0, MAX_TENSORS);
     return {
       name,
@@ -36,8 +40,11 @@ export async function outlineFile(path: string): Promise<TorchOutline> {
       versions: await versionsOf(source, file),
       verdict: verdictOf(findings),
       // Of one file alone, so that its name need not be said each time.
-      findings: findings.map(({ severity, message }) => ({ severity, message: message.replace(`${name}: `, '') })),
-      calls: callsOf(file.value),
+      findings: findings
+        // A call that is shown with its arguments need not be named again without them.
+        .filter(({ code, message }) => !CALL_FINDINGS.has(code) || !named.some((each) => message.includes(each)))
+        .map(({ severity, message }) => ({ severity, message: message.replace(`${name}: `, '') })),
+      calls,
       checksums: file.hasChecksums ? 'present' : 'none',
       nodes: nodesOf(file, tensors),
       tensors: describeTensors(file, tensors),
@@ -173,8 +180,8 @@ function protocolOf(head: Uint8Array): string {
 }
 
 /** The calls that are not known to be harmless, dangerous ones first; their arguments are what an attack is about. */
-function callsOf(root: PyValue): TorchOutline['calls'] {
-  const found = new Map<string, 'unknown' | 'dangerous'>();
+function callsOf(root: PyValue): { calls: TorchOutline['calls']; named: readonly string[] } {
+  const found = new Map<string, { risk: 'unknown' | 'dangerous'; name: string }>();
   const seen = new Set<object>();
   const pending: PyValue[] = [root];
   while (pending.length > 0 && seen.size < MAX_VISITED && found.size < 10 * MAX_CALLS) {
@@ -183,15 +190,20 @@ function callsOf(root: PyValue): TorchOutline['calls'] {
     seen.add(value);
     if (value instanceof Opaque) {
       const { risk } = riskOf(value.callable);
-      if (risk !== undefined) found.set(callText(value), risk);
+      if (risk !== undefined)
+        found.set(callText(value), { risk, name: value.callable instanceof Global ? value.callable.qualified : '' });
       pending.push(value.callable, value.args, value.state);
       for (const item of value.contents) pending.push(item);
     } else if (value instanceof PyDict) {
       for (const [key, item] of value.entries()) pending.push(key, item);
     } else for (const item of value instanceof PySet ? value.items : (sequenceItems(value) ?? [])) pending.push(item);
   }
-  return [...found]
-    .map(([text, risk]) => ({ text, risk }))
+  const calls = [...found]
+    .map(([text, { risk, name }]) => ({ text, risk, name }))
     .sort((a, b) => Number(b.risk === 'dangerous') - Number(a.risk === 'dangerous'))
     .slice(0, MAX_CALLS);
+  return {
+    calls: calls.map(({ risk, text }) => ({ risk, text })),
+    named: calls.filter(({ name }) => name !== '').map(({ name }) => quoted(name)),
+  };
 }

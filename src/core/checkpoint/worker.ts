@@ -2,9 +2,10 @@
 import { parentPort } from 'node:worker_threads';
 import { compareCheckpoints } from './compare';
 import { probeRun } from './probeRun';
+import { outlineFile, summarizeTensors } from './outline';
 import type { ValidationOptions } from './report';
 import { CheckpointPathError, validateCheckpoint } from './validate';
-import type { Work, WorkerReply, WorkerRequest, WorkResults } from './workerMessages';
+import type { PackedOutline, Work, WorkerReply, WorkerRequest, WorkResults } from './workerMessages';
 
 const port = parentPort;
 if (!port) throw new Error('checkpoint-worker runs as a worker thread only');
@@ -25,7 +26,20 @@ function perform(work: Work, options: WorkOptions): Promise<WorkResults[keyof Wo
       return compareCheckpoints(work.a, work.b, reading);
     case 'probe':
       return probeRun(work.checkpoints, options);
+    case 'outline':
+      return packedOutline(work.path);
+    case 'summarize':
+      return summarizeTensors(work.path, work.identity, work.tensors, options);
   }
+}
+
+async function packedOutline(path: string): Promise<PackedOutline> {
+  const outline = await outlineFile(path);
+  return {
+    identity: outline.identity,
+    json: new TextEncoder().encode(JSON.stringify(outline)),
+    sizes: Float64Array.from(outline.tensors, (tensor) => tensor.bytes),
+  };
 }
 
 async function serve(request: WorkerRequest): Promise<void> {

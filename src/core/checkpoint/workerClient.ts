@@ -1,10 +1,12 @@
 /** The extension host's side of the checkpoint worker. Starts the thread with the first request, replaces one that died. */
 import { Worker } from 'node:worker_threads';
+import type { SummaryResult } from '../torchfile/outlineTypes';
 import type { Comparison } from './compare';
+import type { FileIdentity } from './outlineTypes';
 import type { RunProbe } from './probeRun';
 import type { ValidationOptions, ValidationReport } from './report';
 import { CheckpointPathError } from './validate';
-import type { Work, WorkerReply, WorkerRequest, WorkResults } from './workerMessages';
+import type { PackedOutline, Work, WorkerReply, WorkerRequest, WorkResults } from './workerMessages';
 
 /** Cancelling, and progress (in bytes where nothing else is said). */
 type WorkOptions = Pick<ValidationOptions, 'signal' | 'onProgress'>;
@@ -42,6 +44,21 @@ export class CheckpointWorker {
   /** probeRun in the worker; progress counts checkpoints. */
   probe(checkpoints: readonly string[], options: WorkOptions = {}): Promise<RunProbe> {
     return this.request<'probe'>({ kind: 'probe', checkpoints }, options);
+  }
+
+  /** outlineFile in the worker; rejects as validate does. */
+  outline(path: string, options: WorkOptions = {}): Promise<PackedOutline> {
+    return this.request<'outline'>({ kind: 'outline', path }, options);
+  }
+
+  /** summarizeTensors in the worker; rejects as validate does, also when the file is not `identity`'s any more. */
+  summarize(
+    path: string,
+    identity: FileIdentity,
+    tensors: readonly number[],
+    options: WorkOptions = {},
+  ): Promise<readonly SummaryResult[]> {
+    return this.request<'summarize'>({ kind: 'summarize', path, identity, tensors }, options);
   }
 
   private request<K extends keyof WorkResults>(

@@ -1,12 +1,25 @@
 /** What the extension host and the checkpoint worker say to each other. */
+import type { SummaryResult } from '../torchfile/outlineTypes';
 import type { Comparison } from './compare';
+import type { FileIdentity } from './outlineTypes';
 import type { RunProbe } from './probeRun';
 import type { Level, ValidationReport } from './report';
+
+/** A torch file's structure on its way to the page: only what the host itself needs is unpacked. */
+export interface PackedOutline {
+  readonly identity: FileIdentity;
+  /** A TorchOutline as JSON. Objects would be copied one by one on the host's thread, 200 ms for a hundred thousand. */
+  readonly json: Uint8Array;
+  /** Bytes of each listed tensor. */
+  readonly sizes: Float64Array;
+}
 
 /** What the worker does, and what each kind of work gives. */
 export interface WorkResults {
   readonly validate: ValidationReport;
   readonly compare: Comparison;
+  readonly outline: PackedOutline;
+  readonly summarize: readonly SummaryResult[];
   readonly probe: RunProbe;
 }
 
@@ -14,6 +27,13 @@ export interface WorkResults {
 export type Work =
   | { readonly kind: 'validate'; readonly path: string; readonly level: Level }
   | { readonly kind: 'compare'; readonly a: string; readonly b: string }
+  | { readonly kind: 'outline'; readonly path: string }
+  | {
+      readonly kind: 'summarize';
+      readonly path: string;
+      readonly identity: FileIdentity;
+      readonly tensors: readonly number[];
+    }
   /** Absolute paths of a run's checkpoints, in the order of their steps. */
   | { readonly kind: 'probe'; readonly checkpoints: readonly string[] };
 

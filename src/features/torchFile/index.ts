@@ -1,0 +1,60 @@
+/** Opens .pt and .pth files: a read-only custom editor that shows their structure and executes nothing. */
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import { CheckpointWorker } from '../../core/checkpoint/workerClient';
+import { pageHtml } from '../../platform/pageHtml';
+import type { FeatureDeps } from '../deps';
+import { TorchFileSession } from './session';
+
+export const VIEW_TYPE = 'npt.torchFile';
+
+export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
+  // A thread of its own: an opened file must not wait behind a validation of gigabytes. It starts with the first file.
+  const reader = new CheckpointWorker(path.join(context.extensionPath, 'dist', 'checkpoint-worker.js'));
+  const files = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
+
+  const show = (document: vscode.CustomDocument, panel: vscode.WebviewPanel): void => {
+    const { webview } = panel;
+    webview.options = { enableScripts: true, localResourceRoots: [files] };
+    const session = new TorchFileSession(document.uri.fsPath, {
+      reader,
+      post: (message) => void webview.postMessage(message),
+      log: (message) => {
+        deps.log.warn(message);
+      },
+    });
+    const listeners = [
+      webview.onDidReceiveMessage((raw: unknown) => {
+        session.receive(raw);
+      }),
+      panel.onDidChangeViewState(() => {
+        session.setVisible(panel.visible);
+      }),
+    ];
+    panel.onDidDispose(() => {
+      for (const listener of listeners) listener.dispose();
+      session.dispose();
+    });
+    const uri = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(files, name)).toString();
+    webview.html = pageHtml({
+      title: path.basename(document.uri.fsPath),
+      source: webview.cspSource,
+      script: uri('torchfile.js'),
+      styles: [uri('codicon.css'), uri('torchfile.css')],
+      language: vscode.env.language,
+    });
+  };
+
+  const provider: vscode.CustomReadonlyEditorProvider = {
+    openCustomDocument: (uri) => {
+      if (uri.scheme !== 'file')
+        throw new Error(vscode.l10n.t('Only torch files on disk can be shown, not {0}:', uri.scheme));
+      return { uri, dispose: () => undefined };
+    },
+    resolveCustomEditor: show,
+  };
+  context.subscriptions.push(
+    reader,
+    vscode.window.registerCustomEditorProvider(VIEW_TYPE, provider, { supportsMultipleEditorsPerDocument: true }),
+  );
+}

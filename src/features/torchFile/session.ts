@@ -1,0 +1,237 @@
+/**
+ * One opened torch file's side of the conversation with its page, without VS Code: reads in the worker, watches the disk,
+ * answers. The page tests run it against a page in a plain browser.
+ */
+import { stat } from 'node:fs/promises';
+import type { FileIdentity } from '../../core/checkpoint/outlineTypes';
+import type { CheckpointWorker } from '../../core/checkpoint/workerClient';
+import type { PackedOutline } from '../../core/checkpoint/workerMessages';
+import type { SummaryResult } from '../../core/torchfile/outlineTypes';
+import { Disposable } from '../../platform/disposable';
+import { parseTorchPageMessage, type DiskMessage, type TorchHostMessage } from '../../torchFileProtocol';
+import { StatisticsQueue } from './statisticsQueue';
+
+export interface TorchFileHost {
+  readonly reader: Pick<CheckpointWorker, 'outline' | 'summarize' | 'validate'>;
+  post(message: TorchHostMessage): void;
+  log(message: string): void;
+}
+
+/** Looking at one file's size and time costs nothing, and no watcher sees network disks and folders that are renamed. */
+const POLL_MS = 1000;
+
+/** Findings of level checksums that are about bytes which are not what was written. */
+const BYTE_FINDINGS: ReadonlySet<string> = new Set(['checksum-mismatch', 'unreadable-data']);
+
+export class TorchFileSession extends Disposable {
+  private outline: PackedOutline | null = null;
+  private generation = 0;
+  private queue: StatisticsQueue | null = null;
+  private readonly known = new Map<number, SummaryResult>();
+  private checksums: readonly string[] | null = null;
+  private verifying: AbortController | null = null;
+  private disk: DiskMessage = { type: 'disk', state: 'same' };
+  private listening = false;
+  private visible = true;
+  private reading = false;
+  /** What the last poll saw where it was not what is shown. */
+  private pending: FileIdentity | null = null;
+  /** The file that could not be read. */
+  private failedOn: FileIdentity | null = null;
+
+  constructor(
+    readonly path: string,
+    private readonly host: TorchFileHost,
+  ) {
+    super();
+    const timer = setInterval(() => void this.poll(), POLL_MS);
+    this._register({
+      dispose: () => {
+        clearInterval(timer);
+        this.stopReading();
+      },
+    });
+    void this.read(false);
+  }
+
+  setVisible(visible: boolean): void {
+    this.visible = visible;
+    if (visible) void this.poll();
+    // A page that is hidden is thrown away; the next one says that it is ready.
+    else this.listening = false;
+  }
+
+  /** A message of the page, whatever it may be. */
+  receive(raw: unknown): void {
+    const message = parseTorchPageMessage(raw);
+    if (message === undefined) {
+      this.host.log(`The page of ${this.path} sent a message that is none of ours.`);
+      return;
+    }
+    switch (message.type) {
+      case 'ready':
+        this.listening = true;
+        this.sendAll();
+        break;
+      case 'summarize':
+        if (message.generation === this.generation)
+          this.queue?.want(message.tensors.filter((tensor) => !this.known.has(tensor)));
+        break;
+      case 'verify':
+        void this.verify();
+        break;
+      case 'cancel':
+        if (message.task === 'statistics') this.queue?.cancel();
+        else this.verifying?.abort();
+        break;
+      case 'report':
+        this.host.log(`The page of ${this.path}: ${message.message}`);
+        break;
+    }
+  }
+
+  private post(message: TorchHostMessage): void {
+    if (this.listening && !this.isDisposed) this.host.post(message);
+  }
+
+  private sendAll(): void {
+    if (this.outline) {
+      const { json } = this.outline;
+      // A buffer of its own: a view would ship what is behind it.
+      this.post({
+        type: 'outline',
+        generation: this.generation,
+        json: json.buffer.slice(json.byteOffset, json.byteOffset + json.byteLength) as ArrayBuffer,
+      });
+      if (this.known.size > 0)
+        this.post({ type: 'summaries', generation: this.generation, results: [...this.known.values()] });
+      if (this.checksums) this.post({ type: 'checksums', generation: this.generation, problems: this.checksums });
+    }
+    this.post(this.disk);
+  }
+
+  private setDisk(disk: DiskMessage): void {
+    this.disk = disk;
+    this.post(disk);
+  }
+
+  private async read(again: boolean): Promise<void> {
+    this.reading = true;
+    try {
+      const outline = await this.host.reader.outline(this.path);
+      if (this.isDisposed) return;
+      this.stopReading();
+      this.outline = outline;
+      this.generation++;
+      this.known.clear();
+      this.checksums = null;
+      this.queue = this.queueFor(outline, this.generation);
+      this.disk = { type: 'disk', state: again ? 'reloaded' : 'same' };
+      this.sendAll();
+    } catch (error) {
+      this.failedOn = await this.identity();
+      this.setDisk({ type: 'disk', state: 'failed', message: messageOf(error) });
+    } finally {
+      this.reading = false;
+    }
+  }
+
+  private stopReading(): void {
+    this.queue?.cancel();
+    this.verifying?.abort();
+  }
+
+  private queueFor({ identity, sizes }: PackedOutline, generation: number): StatisticsQueue {
+    const current = (): boolean => generation === this.generation;
+    return new StatisticsQueue(sizes, {
+      summarize: (tensors, signal, onProgress) =>
+        this.host.reader.summarize(this.path, identity, tensors, { signal, onProgress }),
+      found: (results) => {
+        if (!current()) return;
+        for (const result of results) this.known.set(result.tensor, result);
+        this.post({ type: 'summaries', generation, results });
+      },
+      progress: (done, total) => {
+        if (current()) this.post({ type: 'progress', task: 'statistics', done, total });
+      },
+      idle: (error) => {
+        this.post({ type: 'idle', task: 'statistics', problem: error === null ? null : messageOf(error) });
+      },
+    });
+  }
+
+  private async verify(): Promise<void> {
+    if (this.verifying || !this.outline) return;
+    const abort = new AbortController();
+    this.verifying = abort;
+    const { generation } = this;
+    let problem: string | null = null;
+    this.post({ type: 'progress', task: 'checksums', done: 0, total: 0 });
+    try {
+      const report = await this.host.reader.validate(this.path, {
+        level: 'checksums',
+        signal: abort.signal,
+        onProgress: (done, total) => {
+          this.post({ type: 'progress', task: 'checksums', done, total });
+        },
+      });
+      if (generation === this.generation) {
+        this.checksums = report.findings
+          .filter((finding) => BYTE_FINDINGS.has(finding.code))
+          .map((finding) => finding.message);
+        this.post({ type: 'checksums', generation, problems: this.checksums });
+      }
+    } catch (error) {
+      if (!abort.signal.aborted) problem = messageOf(error);
+    }
+    this.verifying = null;
+    this.post({ type: 'idle', task: 'checksums', problem });
+  }
+
+  /** A file that differs is read once it has stayed the same from one look to the next: until then it is being written. */
+  private async poll(): Promise<void> {
+    if (!this.visible || this.isBusy()) return;
+    const now = await this.identity();
+    if (this.isBusy()) return;
+    if (now === null) {
+      if (this.disk.state === 'failed') this.failedOn = null;
+      else if (this.disk.state !== 'gone') this.setDisk({ type: 'disk', state: 'gone' });
+      this.pending = null;
+      return;
+    }
+    // What could not be read is tried again when it has changed.
+    if (this.disk.state === 'failed' && this.failedOn !== null && same(now, this.failedOn)) return;
+    const shown = this.outline?.identity ?? null;
+    if (shown !== null && same(now, shown) && this.disk.state !== 'failed') {
+      if (this.disk.state === 'gone' || this.disk.state === 'changing') this.setDisk({ type: 'disk', state: 'same' });
+      this.pending = null;
+      return;
+    }
+    const settled = this.pending !== null && same(now, this.pending);
+    this.pending = settled ? null : now;
+    if (settled) await this.read(true);
+    else if (this.disk.state !== 'changing') this.setDisk({ type: 'disk', state: 'changing' });
+  }
+
+  private isBusy(): boolean {
+    return this.reading || this.isDisposed;
+  }
+
+  private async identity(): Promise<FileIdentity | null> {
+    try {
+      const found = await stat(this.path);
+      return found.isFile() ? { bytes: found.size, modified: found.mtimeMs, inode: found.ino } : null;
+    } catch {
+      // Gone, or not allowed any more: for the page both are a file that cannot be seen.
+      return null;
+    }
+  }
+}
+
+function same(a: FileIdentity, b: FileIdentity): boolean {
+  return a.bytes === b.bytes && a.modified === b.modified && a.inode === b.inode;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

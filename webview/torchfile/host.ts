@@ -1,0 +1,53 @@
+/** The page's line to the extension host, and what it keeps over being hidden. */
+import type { TorchHostMessage, TorchPageMessage } from '../../src/torchFileProtocol';
+
+interface VsCodeApi {
+  postMessage(message: TorchPageMessage): void;
+  getState(): unknown;
+  setState(state: unknown): void;
+}
+
+declare function acquireVsCodeApi(): VsCodeApi;
+
+const api = acquireVsCodeApi();
+
+export function send(message: TorchPageMessage): void {
+  api.postMessage(message);
+}
+
+/** Only the host can post to this window: VS Code gives every webview an origin of its own, and we open no frames. */
+export function onHostMessage(take: (message: TorchHostMessage) => void): void {
+  window.addEventListener('message', (event: MessageEvent<TorchHostMessage>) => {
+    take(event.data);
+  });
+}
+
+export interface PageState {
+  readonly search: string;
+  /** Column and direction of the table. */
+  readonly sort: string;
+  readonly descending: boolean;
+  /** Name of the tensor that is shown in detail. */
+  readonly tensor: string | null;
+  /** Lines of the tree that a person folded or unfolded, by their path. */
+  readonly toggled: readonly string[];
+}
+
+const MOST_TOGGLED = 500;
+
+export function savedState(): PageState {
+  const state = (api.getState() ?? {}) as Partial<Record<keyof PageState, unknown>>;
+  return {
+    search: typeof state.search === 'string' ? state.search : '',
+    sort: typeof state.sort === 'string' ? state.sort : '',
+    descending: state.descending === true,
+    tensor: typeof state.tensor === 'string' ? state.tensor : null,
+    toggled: Array.isArray(state.toggled)
+      ? state.toggled.filter((path) => typeof path === 'string').slice(0, MOST_TOGGLED)
+      : [],
+  };
+}
+
+export function saveState(state: PageState): void {
+  api.setState({ ...state, toggled: state.toggled.slice(0, MOST_TOGGLED) });
+}
