@@ -5,7 +5,7 @@
 import path from 'node:path';
 import type { Curriculum } from '../curriculum';
 import { isObject, numberIn } from './json';
-import type { FoundCheckpoint } from './scanRun';
+import type { FoundCheckpoint } from './scanCheckpoint';
 import type { ScanContext } from './scanContext';
 
 export interface ForeignFacts {

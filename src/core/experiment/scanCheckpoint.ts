@@ -40,6 +40,12 @@ export interface CheckpointContent {
   readonly signature: string;
 }
 
+/** A checkpoint's folder, and what is in it. */
+export interface FoundCheckpoint {
+  readonly place: CheckpointPlace;
+  readonly content: CheckpointContent;
+}
+
 interface Manifest {
   readonly step: number | null;
   readonly stage: string | null;

@@ -11,8 +11,8 @@ import type { Checkpoint, Run } from './model';
 import { readBest, readBirth, readExit, readPins, readProcess } from './runFiles';
 import { runState } from './runState';
 import {
-  type CheckpointContent,
   type CheckpointPlace,
+  type FoundCheckpoint,
   assembleCheckpoint,
   readCheckpointContent,
 } from './scanCheckpoint';
@@ -111,11 +111,6 @@ export async function scanRun(
     checkpoints,
     final,
   };
-}
-
-export interface FoundCheckpoint {
-  readonly place: CheckpointPlace;
-  readonly content: CheckpointContent;
 }
 
 const SAVED = /^checkpoint-(\d{1,15})$/;

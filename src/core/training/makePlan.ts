@@ -9,8 +9,9 @@ import { TRAINER_ARGUMENTS, findArgument, type TrainerArgument } from './argumen
 import { valueText } from './argumentValues';
 import { branchName, checkRunName, freeFolder } from './branchName';
 import { sbatchArgv, trainerArgv } from './launch';
-import type { LauncherKind, Plan, PlanKind, PlanMessage, PlannedArgument } from './plan';
+import type { Plan, PlanKind, PlanMessage, PlannedArgument } from './plan';
 import { type PlanSource, PlanSourceError, readPlanSource } from './planSource';
+import type { PlanDraft, PlanRequest } from './planDraft';
 import { judge } from './planMessages';
 import { type UnsavedArguments, sameValue, unsavedArguments } from './unsavedArguments';
 import { isOurTrainer, workspaceRootOf } from './trainerScript';
@@ -19,25 +20,6 @@ import { combinations } from './values';
 /** Steps that `extend` adds unless told otherwise, as resume_training.sh does. */
 export const DEFAULT_ADDITIONAL_STEPS = 15000;
 export const DEFAULT_SCRIPT = 'scripts/train_multi_layer_npt.py';
-
-export interface PlanRequest {
-  readonly kind: PlanKind;
-  /** A checkpoint's folder, or a run's (its newest complete checkpoint). */
-  readonly checkpoint: string;
-  /** New values as typed, by argument. */
-  readonly changes?: Readonly<Record<string, string>>;
-  /** How far beyond the checkpoint's step to train; for `extend` 15000 unless given. */
-  readonly additionalSteps?: number | undefined;
-  readonly launcher?: LauncherKind | undefined;
-  /** The Python that trains; `python3` from PATH unless given. */
-  readonly interpreter?: string | undefined;
-  /** The training workspace; found from the checkpoint's place unless given. */
-  readonly workspaceRoot?: string | undefined;
-  /** Relative to the workspace. */
-  readonly script?: string | undefined;
-  /** Folder name of the new run, for a branch. */
-  readonly outputName?: string | undefined;
-}
 
 /** Never rejects for what is on disk or what was typed: that is in the plan's `errors`. */
 export function makePlan(request: PlanRequest): Promise<Plan> {
@@ -57,20 +39,6 @@ export async function makePlans(
     plans.push(plan);
   }
   return plans;
-}
-
-/** What is settled before messages are made: the inputs of judge(). */
-export interface PlanDraft {
-  readonly request: PlanRequest;
-  readonly kind: PlanKind;
-  readonly source: PlanSource;
-  readonly arguments: readonly PlannedArgument[];
-  readonly curriculum: Curriculum | null;
-  readonly run: string;
-  readonly cwd: string;
-  readonly script: string;
-  /** False when the workspace's script is another trainer's (contract section 7). */
-  readonly ourTrainer: boolean;
 }
 
 async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promise<Plan> {

@@ -5,7 +5,7 @@ import { sameFrom, stageAt } from '../curriculum';
 import { formatCount, formatValue } from '../format';
 import { liveness } from './runningProcess';
 import { readLayers, valueText } from './argumentValues';
-import type { PlanDraft } from './makePlan';
+import type { PlanDraft } from './planDraft';
 import type { PlanMessage } from './plan';
 import { unsavedArguments } from './unsavedArguments';
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { makePlan, makePlans, type PlanRequest } from '../../../src/core/training/makePlan';
+import { makePlan, makePlans } from '../../../src/core/training/makePlan';
+import type { PlanRequest } from '../../../src/core/training/planDraft';
 import type { Plan } from '../../../src/core/training/plan';
 import { scanWorkspace } from '../../../src/core/experiment/scan';
 import { procStat, thisHost } from '../../../src/core/training/runningProcess';
