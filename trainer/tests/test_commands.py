@@ -162,6 +162,31 @@ def test_a_missing_an_empty_and_a_cut_file(name: str, checkpoint: Path) -> None:
         assert all("\n" not in message for message in found.values())
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("[]", "manifest-unreadable"),
+        ('{"schema":1,"files":[]}', "manifest-unreadable"),
+        ('{"schema":1,"files":{"config.json":3}}', "manifest-unreadable"),
+        ('{"schema":1e999,"files":{}}', "manifest-unreadable"),
+        ("[" * 100000, "manifest-unreadable"),
+        ('{"schema":2,"files":{}}', "newer-schema"),
+        ('{"schema":1,"files":{},"sha256":"0"}', "manifest-changed"),
+    ],
+)
+def test_a_strange_manifest(text: str, code: str, checkpoint: Path) -> None:
+    (checkpoint / manifest.NAME).write_text(text)
+    assert list(errors(checkpoint)) == [code]
+
+
+def test_a_file_of_another_size_than_the_manifests(checkpoint: Path) -> None:
+    path = checkpoint / "config.json"
+    path.write_text(path.read_text() + "\n")
+    assert errors(checkpoint) == {
+        "manifest-size": f"config.json has {path.stat().st_size} bytes instead of {path.stat().st_size - 1}"
+    }
+
+
 def test_a_changed_byte_is_noticed_where_torch_notices_nothing(checkpoint: Path) -> None:
     path = checkpoint / "npt_weights.pt"
     weights = torch.load(path, weights_only=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from npt import SCHEMA
+from npt.checkpoint.finding import Finding, error
 from npt.storage.canonical_json import canonical, finite
 
 NAME = "manifest.json"
@@ -40,28 +41,38 @@ def problems(folder: Path) -> list[str]:
 
     A checkpoint without a manifest (another trainer's) only has to have weights and a training state.
     """
+    return [item.message for item in check(folder)]
+
+
+def check(folder: Path) -> list[Finding]:
+    """The same, with codes."""
     path = folder / NAME
     if not path.exists():
-        return [f"{name} is missing" for name in STATE_FILES[:2] if not (folder / name).exists()]
+        lacking = [name for name in STATE_FILES[:2] if not (folder / name).exists()]
+        return [error("missing-file", f"{name} is missing") for name in lacking]
     try:
         document = json.loads(path.read_bytes())
         listed: dict[str, dict[str, Any]] = document["files"]
         schema = int(document["schema"])
-    except (ValueError, KeyError, TypeError):
-        return [f"{NAME} cannot be read"]
+        if not isinstance(listed, dict) or not all(isinstance(facts, dict) for facts in listed.values()):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return [error("manifest-unreadable", f"{NAME} cannot be read")]
     if schema > SCHEMA:
-        return [f"{NAME} has schema {schema}; this trainer reads up to {SCHEMA}, a newer one is needed"]
+        message = f"{NAME} has schema {schema}; this trainer reads up to {SCHEMA}, a newer one is needed"
+        return [error("newer-schema", message)]
     if document.get("sha256") != own_hash(document):
-        return [f"{NAME} was changed: its own checksum does not match"]
-    found: list[str] = [f"{name} is not listed in {NAME}" for name in STATE_FILES if name not in listed]
+        return [error("manifest-changed", f"{NAME} was changed: its own checksum does not match")]
+    absent = [name for name in STATE_FILES if name not in listed]
+    found = [error("manifest-incomplete", f"{name} is not listed in {NAME}") for name in absent]
     for name, facts in listed.items():
         file = folder / name
         if not file.is_file():
-            found.append(f"{name} is missing")
+            found.append(error("missing-file", f"{name} is missing"))
             continue
         size, digest = file_hash(file)
         if size != facts.get("bytes"):
-            found.append(f"{name} has {size} bytes instead of {facts.get('bytes')}")
+            found.append(error("manifest-size", f"{name} has {size} bytes instead of {facts.get('bytes')}"))
         elif digest != facts.get("sha256"):
-            found.append(f"{name} is damaged: its checksum does not match")
+            found.append(error("sha256-mismatch", f"{name} is damaged: its checksum does not match"))
     return found

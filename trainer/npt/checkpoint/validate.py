@@ -63,7 +63,7 @@ def _look_into(report: Report) -> None:
     ours = (path / manifest.NAME).exists()
     facts: dict[str, Any] = {}
     if ours:
-        found += [error("sha256-mismatch", clause) for clause in manifest.problems(path)]
+        found += manifest.check(path)
         facts = _json(path / manifest.NAME, found) or {}
     config = _json(path / CONFIG, found)
     values = {name: _load(path / name, found) for name in manifest.STATE_FILES if (path / name).is_file()}
@@ -137,8 +137,9 @@ def _json(path: Path, found: list[Finding]) -> dict[str, Any] | None:
     except (ValueError, OSError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        code = "config-unreadable" if path.name == CONFIG else "manifest-unreadable"
-        found.append(error(code, f"{path.name} is no JSON object; copy a neighbouring checkpoint's"))
+        if path.name == CONFIG:
+            message = f"{CONFIG} is no JSON object; copy a neighbouring checkpoint's"
+            found.append(error("config-unreadable", message))
         return None
     return document
 
