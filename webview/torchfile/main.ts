@@ -69,14 +69,21 @@ class Page {
     h('section', { class: 'pane values', 'aria-label': 'Values' }, this.tree.rows.element),
     h('section', { class: 'pane tensors', 'aria-label': 'Tensors' }, this.tensors.rows.element, this.details.element),
   );
+  /** Other programs use the ending .pt too. */
+  private readonly elsewhere = h(
+    'p',
+    { class: 'reading dim' },
+    'To see it in another editor, choose Reopen Editor With… from the tab’s menu.',
+  );
   private readonly reading = h('p', { class: 'reading dim', role: 'status' }, 'Reading the file…');
 
   start(root: HTMLElement): void {
     this.problem.hidden = true;
+    this.elsewhere.hidden = true;
     this.toolbar.element.hidden = true;
     this.panes.hidden = true;
     this.header.element.hidden = true;
-    fill(root, this.header.element, this.reading, this.toolbar.element, this.problem, this.panes);
+    fill(root, this.header.element, this.elsewhere, this.reading, this.toolbar.element, this.problem, this.panes);
     document.addEventListener('keydown', (event) => {
       if (event.key !== 'f' || !(event.ctrlKey || event.metaKey)) return;
       event.preventDefault();
@@ -141,6 +148,7 @@ class Page {
     const empty = outline.nodes.length === 0;
     this.panes.hidden = empty;
     this.toolbar.element.hidden = empty;
+    this.elsewhere.hidden = !empty || outline.verdict !== 'unverifiable';
     this.panes.classList.toggle('no-tensors', outline.tensors.length === 0);
     this.tree.setOutline(outline);
     this.tensors.setTensors(outline.tensors);

@@ -80,8 +80,10 @@ export class StatisticsQueue {
         this.host.found(results);
       }
     } catch (error) {
-      if (!abort.signal.aborted) failure = error;
-      this.wanted = [];
+      if (!abort.signal.aborted) {
+        failure = error;
+        this.wanted = [];
+      }
     }
     this.abort = null;
     this.doneBytes = 0;

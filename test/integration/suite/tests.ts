@@ -4,4 +4,5 @@ import './model.test';
 import './validate.test';
 import './compare.test';
 import './probe.test';
+import './torchFile.test';
 import './tasks.test';
