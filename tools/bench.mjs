@@ -79,8 +79,8 @@ await runCommand(async () => {
   const scratch = mkdtempSync(path.join(os.tmpdir(), 'npt-bench-'));
   const cli = [process.execPath, path.join(root, 'dist/cli.js')];
   try {
-    console.log('making the data (about 900 MB in the temporary folder)');
-    for (const kind of ['runs', 'state', 'checkpoint', 'metrics']) {
+    console.log('making the data (about 1.5 GB in the temporary folder)');
+    for (const kind of ['runs', 'state', 'checkpoint', 'weights', 'metrics']) {
       if (run([python, path.join(here, 'make_data.py'), kind, path.join(scratch, kind)]).status !== 0) {
         throw new SetupError(`The data for '${kind}' could not be made: see the lines above.`);
       }
@@ -131,6 +131,14 @@ print(all(torch.isfinite(tensor).all() for tensor in tensors(state)))`;
     const done = run(['npx', 'tsx', warm, path.join(scratch, 'checkpoint/checkpoint-1000'), scratch], { cwd: root });
     if (done.status !== 0) throw new SetupError('The measurement in a warm process failed: see the lines above.');
     console.log(done.stdout);
+    const probe = run(
+      ['npx', 'tsx', path.join(here, 'probe_memory.ts'), path.join(scratch, 'weights/npt_weights.pt')],
+      {
+        cwd: root,
+      },
+    );
+    if (probe.status !== 0) throw new SetupError('The measurement of the probe failed: see the lines above.');
+    console.log(probe.stdout);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

@@ -1,10 +1,11 @@
 """Makes what the benchmarks read, in a folder of the benchmark's own.
 
-usage: make_data.py runs DIR | state DIR | checkpoint DIR | metrics DIR
+usage: make_data.py runs DIR | state DIR | checkpoint DIR | weights DIR | metrics DIR
 
 runs     200 runs of 50 checkpoints of 6 files under DIR/experiments (small files: a scan reads names and JSON only)
 state    DIR/training_state.pt of about 600 MB, as an optimizer of that size is saved
 checkpoint  DIR/checkpoint-1000 as a 1B model's would be: 16 layers of rank 64, hidden size 2048, MLP size 8192 (150 MB)
+weights  DIR/npt_weights.pt of about 600 MB: 16 layers of triple modulation, rank 256, of a 1B model
 metrics  DIR/metrics.jsonl with 200,000 rows of 12 metrics
 """
 
@@ -69,6 +70,18 @@ def make_checkpoint(folder: pathlib.Path) -> None:
     (target / "config.json").write_text(json.dumps({"model_name": "1b", "max_steps": 3000}))
 
 
+def make_weights(folder: pathlib.Path) -> None:
+    import torch
+
+    d, f, r = 2048, 8192, 256
+    weights = {}
+    for layer in range(16):
+        for suffix, into, out in (("_gate", d, f), ("_up", d, f), ("_down", f, d)):
+            for name, shape in (("W_down", (d, r)), ("W_a_up", (r, into)), ("W_b_up", (r, out))):
+                weights[f"layer_{layer}_np.{name}{suffix}"] = torch.randn(shape) * 0.02
+    torch.save(weights, folder / "npt_weights.pt")
+
+
 def make_metrics(folder: pathlib.Path) -> None:
     names = ["loss/total", "loss/fidelity", "training/grad_norm", "training/learning_rate"]
     names += [f"mlp_direct_loss/layer_{layer}" for layer in range(8)]
@@ -82,4 +95,4 @@ def make_metrics(folder: pathlib.Path) -> None:
 if __name__ == "__main__":
     kind, target = sys.argv[1], pathlib.Path(sys.argv[2])
     target.mkdir(parents=True, exist_ok=True)
-    {"runs": make_runs, "state": make_state, "checkpoint": make_checkpoint, "metrics": make_metrics}[kind](target)
+    {"runs": make_runs, "state": make_state, "checkpoint": make_checkpoint, "weights": make_weights, "metrics": make_metrics}[kind](target)

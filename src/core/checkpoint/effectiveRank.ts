@@ -10,8 +10,8 @@
 
 /** A pivot smaller than this share of the largest is the rounding of fp32 products, not a direction. */
 const PIVOT = 1e-6;
-/** Beyond it, n³ takes seconds. */
-const LARGEST = 1024;
+/** Beyond it, n³ takes seconds; at 512 it is half of one. */
+export const LARGEST_RANK = 512;
 const MOST_SWEEPS = 60;
 
 /** Row-major r × r Gram matrices. */
@@ -24,18 +24,32 @@ export interface Grams {
   readonly bUp: Float32Array;
 }
 
-/** In [1, r]; 0 for a modulation that is zero; null where a number is not finite, or r is too large to look at. */
-export function effectiveRank(grams: Grams): number | null {
+/**
+ * In [1, r]; 0 for a modulation that is zero; null where a number is not finite, or r is too large to look at.
+ *
+ * @param scratch 3 r² numbers to work in: a probe goes over many layers, faster than garbage is collected
+ */
+export function effectiveRank(
+  grams: Grams,
+  scratch: Float64Array = new Float64Array(3 * grams.down.length),
+): number | null {
   const n = Math.sqrt(grams.down.length);
-  if (!Number.isInteger(n) || n === 0 || n > LARGEST) return null;
+  if (!Number.isInteger(n) || n === 0 || n > LARGEST_RANK) return null;
   for (const gram of [grams.down, grams.aUp, grams.bUp]) {
     if (gram.length !== n * n || !gram.every(Number.isFinite)) return null;
   }
   // ΔW = W_b_upᵀ G W_a_up; with W_a_up W_a_upᵀ = K Kᵀ and W_b_up W_b_upᵀ = L Lᵀ it has the singular values of X = Lᵀ G K.
-  const k = cholesky(grams.aUp, n);
-  const l = cholesky(grams.bUp, n);
-  const x = product(transpose(l, n), product(Float64Array.from(grams.down), k, n), n);
-  const squares = symmetricEigenvalues(product(transpose(x, n), x, n), n);
+  const [one, two, three] = [0, 1, 2].map((part) => scratch.subarray(part * n * n, (part + 1) * n * n)) as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+  ];
+  cholesky(grams.aUp, n, one);
+  transposedProduct(grams.down, one, n, two);
+  cholesky(grams.bUp, n, three);
+  transposedProduct(three, two, n, one);
+  transposedProduct(one, one, n, two);
+  const squares = symmetricEigenvalues(two, n);
   return entropyRank(Array.from(squares, (square) => Math.sqrt(Math.max(0, square))));
 }
 
@@ -51,8 +65,8 @@ export function entropyRank(singularValues: readonly number[]): number {
 }
 
 /** Lower triangle L with L Lᵀ = a, for a positive semidefinite a: a direction without length gets a column of zeros. */
-function cholesky(a: Float32Array, n: number): Float64Array {
-  const l = new Float64Array(n * n);
+function cholesky(a: Float32Array, n: number, l: Float64Array): void {
+  l.fill(0);
   let largest = 0;
   for (let i = 0; i < n; i++) largest = Math.max(largest, a[i * n + i] as number);
   for (let j = 0; j < n; j++) {
@@ -67,25 +81,18 @@ function cholesky(a: Float32Array, n: number): Float64Array {
       }
     }
   }
-  return l;
 }
 
-function transpose(a: Float64Array, n: number): Float64Array {
-  const t = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) t[j * n + i] = a[i * n + j] as number;
-  return t;
-}
-
-function product(a: Float64Array, b: Float64Array, n: number): Float64Array {
-  const c = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) {
-    for (let k = 0; k < n; k++) {
-      const factor = a[i * n + k] as number;
+/** c = aᵀ b; a symmetric a is its own transpose. */
+function transposedProduct(a: Float32Array | Float64Array, b: Float64Array, n: number, c: Float64Array): void {
+  c.fill(0);
+  for (let k = 0; k < n; k++) {
+    for (let i = 0; i < n; i++) {
+      const factor = a[k * n + i] as number;
       if (factor === 0) continue;
       for (let j = 0; j < n; j++) c[i * n + j] = (c[i * n + j] as number) + factor * (b[k * n + j] as number);
     }
   }
-  return c;
 }
 
 /**

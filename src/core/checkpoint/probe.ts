@@ -11,7 +11,7 @@ import { numbersOf } from '../torchfile/statistics';
 import { readTensorBytes } from '../torchfile/tensorData';
 import { readTorchFile, type TorchFile } from '../torchfile/torchFile';
 import type { Tensor } from '../torchfile/values';
-import { effectiveRank } from './effectiveRank';
+import { effectiveRank, LARGEST_RANK } from './effectiveRank';
 import { encodeModel, type MatrixSource, type ModelMatrix, type ModelPart } from './onnxModel';
 import type { ProbedLayer } from './report';
 import { parseWeightName, readWeightsShape, type Projection, type WeightsShape } from './weightNames';
@@ -33,7 +33,7 @@ export interface PartOutputs {
 
 export interface ProbeOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Gets each layer's outputs before they are let go. */
+  /** Gets each layer's outputs, which the next layer's overwrite. */
   readonly onOutputs?: (layer: number, tokens: number, parts: readonly PartOutputs[]) => void;
 }
 
@@ -55,10 +55,11 @@ export async function probeWeights(
     const shape = readWeightsShape(file.tensors);
     const inputs =
       probePath === null ? new Map<number, Float32Array>() : await readProbe(probePath, shape.hiddenSize ?? 0);
+    const weights: OpenWeights = { path, source, file, shape, buffers: new Map(), scratch: new Map() };
     const layers: ProbedLayer[] = [];
     for (const layer of shape.layers) {
       options.signal?.throwIfAborted();
-      const probed = await probeLayer(ort, { path, source, file, shape }, layer, inputs.get(layer) ?? null, options);
+      const probed = await probeLayer(ort, weights, layer, inputs.get(layer) ?? null, options);
       if (probed) layers.push(probed);
     }
     return layers;
@@ -85,6 +86,10 @@ interface OpenWeights {
   readonly source: ByteSource;
   readonly file: TorchFile;
   readonly shape: WeightsShape;
+  /** Output tensors by name and shape: layers are alike, and new ones for each would be collected too late. */
+  readonly buffers: Map<string, Ort.Tensor>;
+  /** The effective rank's, by rank. */
+  readonly scratch: Map<number, Float64Array>;
 }
 
 interface LayerPart {
@@ -121,10 +126,28 @@ async function probeLayer(
   const input = probe ?? fixedInput(layer, hiddenSize);
   const tokens = input.length / hiddenSize;
   // The gate's first rank, as the trainer's own measurements (contract section 6).
-  const gate = usable.findIndex(({ projection, rank }) => rank === 0 && (projection === '' || projection === 'gate'));
+  // Gram matrices of a larger rank would take more memory than all else.
+  const gate = usable.findIndex(
+    ({ projection, rank, matrices }) =>
+      rank === 0 && (projection === '' || projection === 'gate') && (matrices.W_down?.shape[1] ?? 0) <= LARGEST_RANK,
+  );
   const { session, mapped } = await createSession(ort, weights, usable, hiddenSize, gate);
   try {
-    const outputs = await session.run({ a: new ort.Tensor('float32', input, [tokens, hiddenSize]) });
+    const fetches: Record<string, Ort.Tensor> = {};
+    const reserve = (name: string, rows: number, columns = 0): void => {
+      const key = `${name} ${rows} ${columns}`;
+      const buffer =
+        weights.buffers.get(key) ?? new ort.Tensor('float32', new Float32Array(rows * columns), [rows, columns]);
+      weights.buffers.set(key, buffer);
+      fetches[name] = buffer;
+    };
+    for (const [i, { matrices }] of usable.entries()) {
+      reserve(`v_a.${i}`, tokens, matrices.W_a_up?.shape[1]);
+      reserve(`v_b.${i}`, tokens, matrices.W_b_up?.shape[1]);
+    }
+    const rank = usable[gate]?.matrices.W_down?.shape[1];
+    if (rank !== undefined) for (const name of ['gram.down', 'gram.aUp', 'gram.bUp']) reserve(name, rank, rank);
+    const outputs = await session.run({ a: new ort.Tensor('float32', input, [tokens, hiddenSize]) }, fetches);
     const valuesOf = (name: string): Float32Array => outputs[name]?.data as Float32Array;
     const given = usable.map(({ projection, rank }, i): PartOutputs => ({
       projection,
@@ -138,14 +161,7 @@ async function probeLayer(
       input: probe ? 'probe.pt' : 'fixed',
       tokens,
       mapped,
-      effectiveRank:
-        gate < 0
-          ? null
-          : effectiveRank({
-              down: valuesOf('gram.down'),
-              aUp: valuesOf('gram.aUp'),
-              bUp: valuesOf('gram.bUp'),
-            }),
+      effectiveRank: rank === undefined ? null : rankOf(weights, rank, valuesOf),
       parts: given.map(({ projection, rank, vA, vB }) => {
         const a = meanLength(vA, tokens);
         const b = meanLength(vB, tokens);
@@ -164,6 +180,12 @@ async function probeLayer(
   }
 }
 
+function rankOf({ scratch }: OpenWeights, rank: number, valuesOf: (name: string) => Float32Array): number | null {
+  const space = scratch.get(rank) ?? new Float64Array(3 * rank * rank);
+  scratch.set(rank, space);
+  return effectiveRank({ down: valuesOf('gram.down'), aUp: valuesOf('gram.aUp'), bUp: valuesOf('gram.bUp') }, space);
+}
+
 /** Mapped where that works; a file system or name that ONNX Runtime refuses makes it carry the matrices along. */
 async function createSession(
   ort: typeof Ort,
@@ -178,6 +200,8 @@ async function createSession(
     interOpNumThreads: 1,
     graphOptimizationLevel: 'disabled',
     logSeverityLevel: 4,
+    // It would keep what the largest layer needed.
+    enableCpuMemArena: false,
     extra: {
       session: {
         model_external_initializers_file_folder_path: dirname(weights.path),
