@@ -117,6 +117,9 @@ def _child(argv: list[str], cwd: Path, log: Path, before: Callable[[], None] | N
         import npt.session
         import npt.signals
 
+        # The first call after a fork makes PyTorch's thread pool anew, without a lock: two threads of a model's loader
+        # that came first would now and then find none ("Invalid thread pool!").
+        torch.set_num_threads(1)
         stop = StopRequest()
         npt.signals.STOP = npt.session.STOP = stop
         stop.install()
