@@ -52,3 +52,10 @@ export function formatAge(time: number, now: number): string {
   if (seconds < 36 * 3600) return `${Math.round(seconds / 3600)} h ago`;
   return `${Math.round(seconds / 86400)} d ago`;
 }
+
+/** How far reading is: "120 MB of 600 MB", and the time left once a second of work tells it: "… · 3 s left". */
+export function formatProgress(done: number, total: number, seconds: number): string {
+  const share = `${formatBytes(done)} of ${formatBytes(total)}`;
+  if (done <= 0 || seconds < 1 || done >= total) return share;
+  return `${share} · ${formatDuration((seconds * (total - done)) / done)} left`;
+}

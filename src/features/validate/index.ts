@@ -2,11 +2,16 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { renderReport } from '../../core/checkpoint/renderReport';
+import { renderReports } from '../../core/checkpoint/renderReports';
 import type { ValidationReport } from '../../core/checkpoint/report';
-import { formatCount } from '../../core/format';
+import type { Checkpoint } from '../../core/experiment/model';
+import { formatCount, formatProgress } from '../../core/format';
 import { withCancellableProgress } from '../../platform/progress';
 import { pickCheckpoint } from '../pick';
 import { targetPath, type FeatureDeps } from '../deps';
+
+/** How long a result may outlive a change of its checkpoint. */
+const STALE_CHECK_MS = 5000;
 
 /** The checkpoints a command is about: the selection, every complete one of a run, or what the user picks. */
 async function chosenPaths(deps: FeatureDeps, argument: unknown, selection: unknown): Promise<string[]> {
@@ -50,30 +55,55 @@ function summary(deps: FeatureDeps, report: ValidationReport): string {
   }
 }
 
-/** Reports in the order of the paths; those that were done when the user cancelled. */
+/**
+ * Reports in the order of the paths; those that were done when the user cancelled. Of many, those that have not changed
+ * since their last validation are not read again; a single one always is, because somebody asked for it.
+ */
 async function validateAll(deps: FeatureDeps, paths: readonly string[]): Promise<ValidationReport[]> {
   const reports: ValidationReport[] = [];
   await withCancellableProgress(vscode.l10n.t('Validating'), async (signal, showShare, showMessage) => {
     for (const [index, checkpoint] of paths.entries()) {
-      const prefix = paths.length === 1 ? '' : `${index + 1}/${paths.length} `;
-      showMessage(prefix + path.basename(checkpoint));
-      const report = await deps.checkpoints.validate(checkpoint, {
-        signal,
-        onProgress: (done, total) => {
-          showShare(index + (total === 0 ? 0 : done / total), paths.length);
-        },
-      });
-      deps.log.info(`validate ${checkpoint}: ${report.verdict} in ${report.seconds.toFixed(2)} s`);
-      await deps.validations.set(checkpoint, report);
-      reports.push(report);
+      const label = `${paths.length === 1 ? '' : `${index + 1}/${paths.length} `}${path.basename(checkpoint)}`;
+      showMessage(label);
+      const known = paths.length > 1 ? await deps.validations.current(checkpoint) : undefined;
+      reports.push(
+        known ??
+          (await deps.validations.run(checkpoint, () => {
+            const began = performance.now();
+            return deps.checkpoints.validate(checkpoint, {
+              signal,
+              onProgress: (done, total) => {
+                showShare(index + (total === 0 ? 0 : done / total), paths.length);
+                showMessage(`${label} · ${formatProgress(done, total, (performance.now() - began) / 1000)}`);
+              },
+            });
+          })),
+      );
+      const report = reports.at(-1);
+      deps.log.info(`validate ${checkpoint}: ${report?.verdict ?? ''}${known === undefined ? '' : ' (unchanged)'}`);
     }
   });
   return reports;
 }
 
-async function showReport(deps: FeatureDeps, report: ValidationReport): Promise<void> {
-  const name = `${path.basename(path.dirname(path.dirname(report.path)))} ${path.basename(report.path)}`;
-  await deps.reports.show(name, report.path, renderReport(report));
+function nameOf(deps: FeatureDeps, report: ValidationReport): string {
+  const run = deps.workspaces.runAt(report.path)?.name ?? path.basename(path.dirname(path.dirname(report.path)));
+  return `${run} / ${path.basename(report.path)}`;
+}
+
+async function showReports(deps: FeatureDeps, reports: readonly ValidationReport[]): Promise<void> {
+  const [only] = reports;
+  if (reports.length === 1 && only !== undefined) {
+    await deps.reports.show(nameOf(deps, only).replace(' / ', ' '), only.path, renderReport(only));
+    return;
+  }
+  const named = reports.map((report) => ({ name: nameOf(deps, report), report }));
+  const subject = reports.map((report) => report.path).join('|');
+  await deps.reports.show(
+    vscode.l10n.t('Validation of {0} checkpoints', reports.length),
+    subject,
+    renderReports(named),
+  );
 }
 
 async function tell(deps: FeatureDeps, reports: readonly ValidationReport[]): Promise<void> {
@@ -91,25 +121,48 @@ async function tell(deps: FeatureDeps, reports: readonly ValidationReport[]): Pr
     bad.length === 0
       ? await vscode.window.showInformationMessage(message, show)
       : await vscode.window.showErrorMessage(message, show);
-  if (answer === show) await showReport(deps, first);
+  if (answer === show) await showReports(deps, reports);
+}
+
+function allCheckpoints(deps: FeatureDeps): Checkpoint[] {
+  return deps.workspaces.runs.flatMap((run) =>
+    run.final === null ? run.checkpoints : [...run.checkpoints, run.final],
+  );
 }
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
-  const validate = async (argument?: unknown, selection?: unknown): Promise<readonly ValidationReport[]> => {
-    const paths = await chosenPaths(deps, argument, selection);
+  const run = async (paths: readonly string[]): Promise<readonly ValidationReport[]> => {
     if (paths.length === 0) return [];
     const reports = await validateAll(deps, paths);
     // Not awaited: the notification stays as long as it likes, the command is done.
     void tell(deps, reports);
     return reports;
   };
+  // A file damaged in place is no event for anybody: a result is held to what is on disk now and then.
+  let looking = false;
+  const look = setInterval(() => {
+    if (looking) return;
+    looking = true;
+    void deps.validations.refresh(allCheckpoints(deps)).finally(() => {
+      looking = false;
+    });
+  }, STALE_CHECK_MS);
   context.subscriptions.push(
-    vscode.commands.registerCommand('npt.validate', validate),
-    deps.workspaces.onDidChange(() => {
-      const checkpoints = deps.workspaces.runs.flatMap((run) =>
-        run.final === null ? run.checkpoints : [...run.checkpoints, run.final],
-      );
-      void deps.validations.refresh(checkpoints);
+    {
+      dispose: () => {
+        clearInterval(look);
+      },
+    },
+    vscode.commands.registerCommand('npt.validate', async (argument?: unknown, selection?: unknown) =>
+      run(await chosenPaths(deps, argument, selection)),
+    ),
+    vscode.commands.registerCommand('npt.validateAll', async () => {
+      await deps.workspaces.ready();
+      const paths = allCheckpoints(deps).map((checkpoint) => checkpoint.path);
+      if (paths.length === 0) {
+        void vscode.window.showInformationMessage(vscode.l10n.t('There is no checkpoint in this workspace yet.'));
+      }
+      return run(paths);
     }),
   );
 }

@@ -1,15 +1,22 @@
 /** Validation results by checkpoint, for the tree's icons; a changed checkpoint forgets its result. */
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { Checkpoint } from '../../core/experiment/model';
 import type { ValidationReport } from '../../core/checkpoint/report';
 import { Disposable } from '../../platform/disposable';
 
-/** Identity of a checkpoint's content as far as the file system tells: names, sizes, modification times. */
-async function identityOf(checkpointPath: string, files: readonly string[]): Promise<string> {
+/** Identity of a checkpoint's content as far as the file system tells: names, sizes, modification times, inodes. */
+async function identityOf(checkpointPath: string): Promise<string> {
+  let names: string[];
+  try {
+    names = await readdir(checkpointPath);
+  } catch {
+    // Gone, or a single file: either way nothing here may be taken for unchanged.
+    return `gone at ${Date.now()}`;
+  }
   const parts = await Promise.all(
-    [...files].sort().map(async (name) => {
+    names.sort().map(async (name) => {
       try {
         const { size, mtimeMs, ino } = await stat(path.join(checkpointPath, name));
         return `${name}:${size}:${mtimeMs}:${ino}`;
@@ -37,13 +44,19 @@ export class ValidationResults extends Disposable {
     return this.results.get(checkpointPath)?.report;
   }
 
-  async set(checkpointPath: string, report: ValidationReport): Promise<void> {
-    const identity = await identityOf(
-      checkpointPath,
-      report.files.map((file) => file.name),
-    );
+  /** The result of an earlier validation, if the checkpoint has not changed since. */
+  async current(checkpointPath: string): Promise<ValidationReport | undefined> {
+    const result = this.results.get(checkpointPath);
+    return result !== undefined && result.identity === (await identityOf(checkpointPath)) ? result.report : undefined;
+  }
+
+  /** Validates and remembers. What changes while it is being read counts as changed afterwards. */
+  async run(checkpointPath: string, validate: () => Promise<ValidationReport>): Promise<ValidationReport> {
+    const identity = await identityOf(checkpointPath);
+    const report = await validate();
     this.results.set(checkpointPath, { report, identity });
     this.changed.fire([checkpointPath]);
+    return report;
   }
 
   /** Drops results of checkpoints that changed or went since they were validated. */
@@ -52,8 +65,7 @@ export class ValidationResults extends Disposable {
     const dropped: string[] = [];
     for (const [checkpointPath, result] of this.results) {
       const checkpoint = present.get(checkpointPath);
-      const names = result.report.files.map((file) => file.name);
-      if (checkpoint !== undefined && (await identityOf(checkpointPath, names)) === result.identity) continue;
+      if (checkpoint !== undefined && (await identityOf(checkpointPath)) === result.identity) continue;
       this.results.delete(checkpointPath);
       dropped.push(checkpointPath);
     }

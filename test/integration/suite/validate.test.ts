@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { ValidationReport } from '../../../src/core/checkpoint/report';
@@ -53,5 +53,21 @@ describe('NPT: Validate Checkpoint', () => {
     const report = await validate(copy);
     assert.equal(report.verdict, 'incomplete');
     assert.ok(report.findings.some((finding) => finding.file === 'training_state.pt'));
+  });
+
+  it('validates the whole workspace, and reads again only what changed', async () => {
+    const api = await activated();
+    await api.workspaces.rescan();
+    const validateAll = (): Thenable<readonly ValidationReport[]> => vscode.commands.executeCommand('npt.validateAll');
+    const first = await validateAll();
+    const paths = first.map((report) => report.path);
+    assert.ok(paths.includes(good()) && paths.includes(copy), paths.join('\n'));
+    assert.ok(first.every((report) => report.verdict === 'valid'));
+    truncateSync(path.join(copy, 'npt_weights.pt'), 100);
+    const second = await validateAll();
+    const of = (reports: readonly ValidationReport[], wanted: string): ValidationReport | undefined =>
+      reports.find((report) => report.path === wanted);
+    assert.equal(of(second, copy)?.verdict, 'invalid');
+    assert.equal(of(second, good()), of(first, good()), 'the very same report');
   });
 });

@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { formatAge, formatBytes, formatCount, formatDuration, formatValue } from '../../../src/core/format';
+import {
+  formatAge,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatProgress,
+  formatValue,
+} from '../../../src/core/format';
 
 describe('figures for people', () => {
   it('writes sizes in decimal units with three digits', () => {
@@ -42,5 +49,12 @@ describe('figures for people', () => {
     assert.equal(formatAge(0, 300), '5 min ago');
     assert.equal(formatAge(0, 3 * 86400), '3 d ago');
     assert.equal(formatAge(500, 100), 'just now');
+  });
+
+  it('tells the time left once there is something to tell it from', () => {
+    assert.equal(formatProgress(120e6, 600e6, 0.5), '120 MB of 600 MB');
+    assert.equal(formatProgress(120e6, 600e6, 2), '120 MB of 600 MB · 8 s left');
+    assert.equal(formatProgress(0, 600e6, 5), '0 B of 600 MB');
+    assert.equal(formatProgress(600e6, 600e6, 5), '600 MB of 600 MB');
   });
 });
