@@ -1,8 +1,9 @@
 // Builds the bundles: the extension host's, its worker's, the pages' and the CLI's.
 // node esbuild.mjs [--watch] [--production]
 import { context, build } from 'esbuild';
-import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { notices, packagesOf } from './tools/notices.mjs';
 
 const watch = process.argv.includes('--watch');
 const production = process.argv.includes('--production');
@@ -45,10 +46,7 @@ const bundles = [
     outdir: 'dist/webview',
     loader: { '.svg': 'text' },
   },
-].filter((bundle) => {
-  const entry = Array.isArray(bundle.entryPoints) ? bundle.entryPoints[0] : Object.values(bundle.entryPoints)[0];
-  return existsSync(entry);
-});
+];
 
 /** The icons' font: the page may load fonts only from the extension's own folder (its CSP says so). */
 mkdirSync('dist/webview', { recursive: true });
@@ -81,5 +79,13 @@ if (production) shipRuntime();
 if (watch) {
   for (const bundle of bundles) await (await context(bundle)).watch();
 } else {
-  await Promise.all(bundles.map((bundle) => build(bundle)));
+  const results = await Promise.all(bundles.map((bundle) => build({ ...bundle, metafile: true })));
+  if (production) {
+    const bundled = packagesOf(results.flatMap((result) => Object.keys(result.metafile.inputs)));
+    const copied = [
+      '@vscode/codicons',
+      ...(existsSync('dist/node_modules') ? ['onnxruntime-common', 'onnxruntime-node'] : []),
+    ];
+    writeFileSync('dist/THIRD_PARTY_NOTICES.txt', notices('node_modules', [...bundled, ...copied]));
+  }
 }
