@@ -17,6 +17,9 @@ describe('third-party notices', () => {
     const text = notices('node_modules', ['uplot', 'onnxruntime-node']);
     assert.match(text, /^uplot \d/m);
     assert.match(text, /Permission is hereby granted/);
-    assert.match(text, /onnxruntime-node [\d.]+ \(MIT\)\n\nThe package carries no licence text; its source is .*onnxruntime/);
+    assert.match(
+      text,
+      /onnxruntime-node [\d.]+ \(MIT\)\n\nThe package carries no licence text; its source is .*onnxruntime/,
+    );
   });
 });
