@@ -1,7 +1,8 @@
 /** `list`: the runs of a workspace and their checkpoints. */
 import fs from 'node:fs';
 import path from 'node:path';
-import type { Checkpoint, Run } from '../core/experiment/model';
+import { allCheckpoints } from '../core/experiment/checkpoints';
+import type { Run } from '../core/experiment/model';
 import { scanWorkspace } from '../core/experiment/scan';
 import { formatAge, formatBytes, formatCount } from '../core/format';
 import { type Command, UsageError } from './options';
@@ -36,8 +37,6 @@ export const listCommand: Command = {
   },
 };
 
-const allOf = (run: Run): Checkpoint[] => (run.final === null ? [...run.checkpoints] : [...run.checkpoints, run.final]);
-
 function runDocument(run: Run): object {
   return {
     name: run.name,
@@ -48,7 +47,7 @@ function runDocument(run: Run): object {
     maxSteps: run.maxSteps,
     stage: run.stage,
     parent: run.parent === null ? null : { id: run.parent.id, run: run.parent.run, step: run.parent.step },
-    checkpoints: allOf(run).map(({ name, path: at, step, state, stage, bytes, time, best, pinned }) => ({
+    checkpoints: allCheckpoints(run).map(({ name, path: at, step, state, stage, bytes, time, best, pinned }) => ({
       name,
       path: at,
       step,
@@ -67,7 +66,7 @@ function runText(run: Run): string {
   const facts = [run.state, `step ${formatCount(run.step)}${of}`, run.stage ?? ''].filter((fact) => fact !== '');
   const parent = run.parent === null ? '' : `, branched from ${run.parent.run} at ${formatCount(run.parent.step)}`;
   const now = Date.now() / 1000;
-  const rows = allOf(run).map((checkpoint) => [
+  const rows = allCheckpoints(run).map((checkpoint) => [
     `  ${checkpoint.name}`,
     formatCount(checkpoint.step),
     checkpoint.stage ?? '',

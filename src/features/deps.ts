@@ -17,11 +17,6 @@ export interface FeatureDeps {
   readonly reports: ReportDocuments;
 }
 
-/** A tree node, as commands receive it from a context menu. */
-export interface PathTarget {
-  readonly path: string;
-}
-
 /** The path that a command's argument names: a tree node, a path, a file URI; undefined when called without one. */
 export function targetPath(argument: unknown): string | undefined {
   if (typeof argument === 'string') return argument;

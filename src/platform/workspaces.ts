@@ -1,5 +1,7 @@
 /** The model of the opened training workspaces, kept true by a watcher for each folder. */
+import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { allCheckpoints } from '../core/experiment/checkpoints';
 import type { Checkpoint, Run, Workspace } from '../core/experiment/model';
 import { WorkspaceWatcher } from '../core/experiment/watch';
 import { Disposable } from './disposable';
@@ -75,6 +77,29 @@ export class Workspaces extends Disposable {
     await Promise.all([...this.watchers.values()].map((watcher) => watcher.rescan()));
   }
 
+  /** The training workspace that a run belongs to: its folder holds experiments/ and scripts/. */
+  rootOf(run: Run): string {
+    return this.workspaceOf(run.path)?.root ?? path.resolve(run.path, '..', '..');
+  }
+
+  /** Waits until the model has what `find` looks for; undefined after `withinMs` without it. */
+  async until<T>(find: () => T | undefined, withinMs = Infinity): Promise<T | undefined> {
+    const now = find();
+    if (now !== undefined) return now;
+    return new Promise((resolve) => {
+      const end = (found: T | undefined): void => {
+        clearTimeout(timer);
+        listener.dispose();
+        resolve(found);
+      };
+      const listener = this.onDidChange(() => {
+        const found = find();
+        if (found !== undefined) end(found);
+      });
+      const timer = Number.isFinite(withinMs) ? setTimeout(end, withinMs, undefined) : undefined;
+    });
+  }
+
   workspaceOf(path: string): Workspace | undefined {
     return this.all.find(
       (workspace) =>
@@ -92,8 +117,7 @@ export class Workspaces extends Disposable {
   checkpointAt(path: string): { run: Run; checkpoint: Checkpoint } | undefined {
     const run = this.runAt(path);
     if (run === undefined) return undefined;
-    const all = run.final === null ? run.checkpoints : [...run.checkpoints, run.final];
-    const checkpoint = all.find((candidate) => candidate.path === path);
+    const checkpoint = allCheckpoints(run).find((candidate) => candidate.path === path);
     return checkpoint === undefined ? undefined : { run, checkpoint };
   }
 

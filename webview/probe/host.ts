@@ -1,5 +1,6 @@
 /** The page's line to the extension host, and what it keeps over a reload: the run, and what its last probe found. */
 import type { ProbeHostMessage, ProbeMessage, ProbePageMessage } from '../../src/protocol';
+import { line, saveState, savedState } from '../page';
 
 /** `run` is also what the host finds the run by when VS Code restores the tab. */
 export interface Kept {
@@ -7,32 +8,14 @@ export interface Kept {
   readonly found: ProbeMessage;
 }
 
-interface VsCodeApi {
-  postMessage(message: ProbePageMessage): void;
-  getState(): Kept | undefined;
-  setState(state: Kept): void;
-}
-
-declare function acquireVsCodeApi(): VsCodeApi;
-
-const api = acquireVsCodeApi();
-
-export function send(message: ProbePageMessage): void {
-  api.postMessage(message);
-}
-
-/** Only the host can post to this window: VS Code gives every webview an origin of its own, and we open no frames. */
-export function onHostMessage(take: (message: ProbeHostMessage) => void): void {
-  window.addEventListener('message', (event: MessageEvent<ProbeHostMessage>) => {
-    take(event.data);
-  });
-}
+export const { send, onHostMessage } = line<ProbePageMessage, ProbeHostMessage>();
 
 /** Only this page writes it. */
 export function kept(): ProbeMessage | undefined {
-  return api.getState()?.found;
+  return (savedState() as Kept | undefined)?.found;
 }
 
 export function keep(found: ProbeMessage): void {
-  api.setState({ run: found.run, found });
+  const state: Kept = { run: found.run, found };
+  saveState(state);
 }

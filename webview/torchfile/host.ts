@@ -1,26 +1,8 @@
 /** The page's line to the extension host, and what it keeps over being hidden. */
 import type { TorchHostMessage, TorchPageMessage } from '../../src/torchFileProtocol';
+import * as page from '../page';
 
-interface VsCodeApi {
-  postMessage(message: TorchPageMessage): void;
-  getState(): unknown;
-  setState(state: unknown): void;
-}
-
-declare function acquireVsCodeApi(): VsCodeApi;
-
-const api = acquireVsCodeApi();
-
-export function send(message: TorchPageMessage): void {
-  api.postMessage(message);
-}
-
-/** Only the host can post to this window: VS Code gives every webview an origin of its own, and we open no frames. */
-export function onHostMessage(take: (message: TorchHostMessage) => void): void {
-  window.addEventListener('message', (event: MessageEvent<TorchHostMessage>) => {
-    take(event.data);
-  });
-}
+export const { send, onHostMessage } = page.line<TorchPageMessage, TorchHostMessage>();
 
 export interface PageState {
   readonly search: string;
@@ -36,7 +18,7 @@ export interface PageState {
 const MOST_TOGGLED = 500;
 
 export function savedState(): PageState {
-  const state = (api.getState() ?? {}) as Partial<Record<keyof PageState, unknown>>;
+  const state = (page.savedState() ?? {}) as Partial<Record<keyof PageState, unknown>>;
   return {
     search: typeof state.search === 'string' ? state.search : '',
     sort: typeof state.sort === 'string' ? state.sort : '',
@@ -49,5 +31,5 @@ export function savedState(): PageState {
 }
 
 export function saveState(state: PageState): void {
-  api.setState({ ...state, toggled: state.toggled.slice(0, MOST_TOGGLED) });
+  page.saveState({ ...state, toggled: state.toggled.slice(0, MOST_TOGGLED) });
 }

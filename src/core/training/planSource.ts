@@ -9,6 +9,7 @@ import {
   formatCurriculum,
   parseCurriculum,
 } from '../curriculum';
+import { allCheckpoints, newestComplete } from '../experiment/checkpoints';
 import { isAbsent, readFailure } from '../experiment/disk';
 import { FileContentError, type JsonObject, isObject, parseDocument } from '../experiment/json';
 import type { Checkpoint, Run } from '../experiment/model';
@@ -71,7 +72,7 @@ export async function readPlanSource(target: string): Promise<PlanSource> {
   if (asRun !== null) return fromRun(asRun);
 
   const run = inRun ? await scanRun(path.dirname(path.dirname(checkpointPath)), context) : null;
-  const known = run === null ? undefined : allOf(run).find((checkpoint) => checkpoint.path === checkpointPath);
+  const known = run === null ? undefined : allCheckpoints(run).find((checkpoint) => checkpoint.path === checkpointPath);
   if (known?.state === 'writing') throw unusable(known, run);
   if (!hasWeights) {
     throw new PlanSourceError('not-found', `NPT weights not found: ${checkpointPath} has no npt_weights.pt.`);
@@ -81,7 +82,7 @@ export async function readPlanSource(target: string): Promise<PlanSource> {
 }
 
 async function fromRun(run: Run): Promise<PlanSource> {
-  const newest = newestOf(run);
+  const newest = newestComplete(run) ?? null;
   if (newest !== null) return fromCheckpoint(newest.path, run, newest);
   const [broken] = run.checkpoints.slice(-1);
   const why = broken === undefined ? 'it has no checkpoint' : `${broken.name}: ${broken.stateReason ?? broken.state}`;
@@ -95,19 +96,13 @@ function unusable(checkpoint: Checkpoint, run: Run | null): PlanSourceError {
       `${checkpoint.name} is still being written: wait until it is complete.`,
     );
   }
-  const newest = run === null ? null : newestOf(run);
+  const newest = run === null ? null : (newestComplete(run) ?? null);
   const instead = newest === null ? 'The run has no complete checkpoint' : `The newest complete one is ${newest.name}`;
   return new PlanSourceError(
     'checkpoint-broken',
     `${checkpoint.name} is broken: ${checkpoint.stateReason ?? 'files are missing'}. ${instead}.`,
   );
 }
-
-const allOf = (run: Run): readonly Checkpoint[] =>
-  run.final === null ? run.checkpoints : [...run.checkpoints, run.final];
-
-const newestOf = (run: Run): Checkpoint | null =>
-  run.checkpoints.findLast((checkpoint) => checkpoint.state === 'complete') ?? null;
 
 async function fromCheckpoint(folder: string, run: Run | null, known: Checkpoint | undefined): Promise<PlanSource> {
   // Its files say more than a failed read of facts does: a document that is damaged is named.
@@ -126,7 +121,7 @@ async function fromCheckpoint(folder: string, run: Run | null, known: Checkpoint
     name: path.basename(folder),
     step,
     run,
-    newest: run === null ? null : newestOf(run),
+    newest: run === null ? null : (newestComplete(run) ?? null),
     arguments: stored,
     curriculum: scheduled ?? curriculumOf(stored, warnings),
     schedule: foreign ? null : readSchedule(facts.schedulerStateDict),

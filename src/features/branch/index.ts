@@ -13,7 +13,7 @@ import { reviewPlans } from '../training/review';
 import { chooseChanges, type Changes } from './chooseChanges';
 
 async function plansFor(deps: FeatureDeps, run: Run, checkpoint: Checkpoint, changes: Changes): Promise<Plan[]> {
-  const root = deps.workspaces.workspaceOf(run.path)?.root ?? path.resolve(run.path, '..', '..');
+  const root = deps.workspaces.rootOf(run);
   const scope = vscode.Uri.file(root);
   return makePlans(
     {

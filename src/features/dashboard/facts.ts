@@ -1,4 +1,5 @@
 /** The workspace's model as the page is told it. */
+import { allCheckpoints } from '../../core/experiment/checkpoints';
 import type { Checkpoint, Run } from '../../core/experiment/model';
 import type { MetricsLog } from '../../core/metrics/log';
 import { lowerBound, type Series } from '../../core/metrics/series';
@@ -99,7 +100,7 @@ function subtitleOf(run: Run): string {
 
 export function factsOf(run: Run, runs: readonly Run[], loss: Series | undefined): RunFacts {
   const stages = run.curriculum?.stages ?? null;
-  const checkpoints = run.final === null ? run.checkpoints : [...run.checkpoints, run.final];
+  const checkpoints = allCheckpoints(run);
   return {
     ...summaryOf(run, runs),
     subtitle: subtitleOf(run),

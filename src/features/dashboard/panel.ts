@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import type { Run } from '../../core/experiment/model';
 import { Disposable } from '../../platform/disposable';
-import { pageHtml } from '../../platform/pageHtml';
+import { showPage } from '../../platform/webviewPage';
 import type { RunCommand, SaveMessage } from '../../protocol';
 import type { FeatureDeps } from '../deps';
 import { DashboardSession } from './session';
@@ -28,11 +28,8 @@ export class DashboardPanel extends Disposable {
     runPath: string,
   ) {
     super();
-    const files = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
     const { webview } = panel;
     panel.iconPath = vscode.Uri.joinPath(context.extensionUri, 'media', 'icon.png');
-    webview.options = { enableScripts: true, localResourceRoots: [files] };
-    const uri = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(files, name)).toString();
 
     let scanning = true;
     void deps.workspaces.ready().then(() => {
@@ -77,13 +74,7 @@ export class DashboardPanel extends Disposable {
       }),
     );
     this.entitle(deps.workspaces.runAt(runPath));
-    webview.html = pageHtml({
-      title: vscode.l10n.t('NPT Dashboard'),
-      source: webview.cspSource,
-      script: uri('dashboard.js'),
-      styles: [uri('codicon.css'), uri('dashboard.css')],
-      language: vscode.env.language,
-    });
+    showPage(webview, context.extensionUri, 'dashboard', vscode.l10n.t('NPT Dashboard'));
   }
 
   reveal(): void {

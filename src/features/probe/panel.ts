@@ -1,7 +1,7 @@
 /** The probe's page in an editor tab: shows what the last probe of a run found. */
 import * as vscode from 'vscode';
 import { Disposable } from '../../platform/disposable';
-import { pageHtml } from '../../platform/pageHtml';
+import { showPage } from '../../platform/webviewPage';
 import { parseProbePageMessage, type ProbeHostMessage, type ProbeMessage } from '../../protocol';
 import type { FeatureDeps } from '../deps';
 import { checkpointsToProbe } from './facts';
@@ -25,11 +25,8 @@ export class ProbePanel extends Disposable {
     again: () => void,
   ) {
     super();
-    const files = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
     const { webview } = panel;
     panel.iconPath = vscode.Uri.joinPath(context.extensionUri, 'media', 'icon.png');
-    webview.options = { enableScripts: true, localResourceRoots: [files] };
-    const uri = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(files, name)).toString();
     this._register(
       webview.onDidReceiveMessage((raw: unknown) => {
         const message = parseProbePageMessage(raw);
@@ -55,13 +52,7 @@ export class ProbePanel extends Disposable {
         this.tellNews();
       }),
     );
-    webview.html = pageHtml({
-      title: vscode.l10n.t('NPT Probe'),
-      source: webview.cspSource,
-      script: uri('probe.js'),
-      styles: [uri('codicon.css'), uri('probe.css')],
-      language: vscode.env.language,
-    });
+    showPage(webview, context.extensionUri, 'probe', vscode.l10n.t('NPT Probe'));
   }
 
   show(found: ProbeMessage): void {

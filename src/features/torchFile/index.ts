@@ -2,7 +2,7 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { CheckpointWorker } from '../../core/checkpoint/workerClient';
-import { pageHtml } from '../../platform/pageHtml';
+import { showPage } from '../../platform/webviewPage';
 import type { FeatureDeps } from '../deps';
 import { TorchFileSession } from './session';
 
@@ -11,11 +11,9 @@ export const VIEW_TYPE = 'npt.torchFile';
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
   // A thread of its own: an opened file must not wait behind a validation of gigabytes. It starts with the first file.
   const reader = new CheckpointWorker(path.join(context.extensionPath, 'dist', 'checkpoint-worker.js'));
-  const files = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
 
   const show = (document: vscode.CustomDocument, panel: vscode.WebviewPanel): void => {
     const { webview } = panel;
-    webview.options = { enableScripts: true, localResourceRoots: [files] };
     const session = new TorchFileSession(document.uri.fsPath, {
       reader,
       post: (message) => void webview.postMessage(message),
@@ -35,14 +33,7 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
       for (const listener of listeners) listener.dispose();
       session.dispose();
     });
-    const uri = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(files, name)).toString();
-    webview.html = pageHtml({
-      title: path.basename(document.uri.fsPath),
-      source: webview.cspSource,
-      script: uri('torchfile.js'),
-      styles: [uri('codicon.css'), uri('torchfile.css')],
-      language: vscode.env.language,
-    });
+    showPage(webview, context.extensionUri, 'torchfile', path.basename(document.uri.fsPath));
   };
 
   const provider: vscode.CustomReadonlyEditorProvider = {

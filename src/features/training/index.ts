@@ -2,6 +2,7 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { formatCount } from '../../core/format';
+import { newestComplete } from '../../core/experiment/checkpoints';
 import type { Checkpoint, Run } from '../../core/experiment/model';
 import { StopError, stopRun } from '../../core/training/runningProcess';
 import { PythonNotFound } from '../../platform/python';
@@ -38,7 +39,7 @@ export class TrainingCommands {
     if (chosen === undefined) return;
     const definition = this.definition('resume', chosen);
     await saying(async () => {
-      const plan = await planFor(definition, this.rootOf(chosen.run));
+      const plan = await planFor(definition, this.deps.workspaces.rootOf(chosen.run));
       if (plan.errors.some((error) => error.code === 'training-complete')) {
         const extend = vscode.l10n.t('Extend Training…');
         const message = plan.errors[0]?.message ?? '';
@@ -68,7 +69,7 @@ export class TrainingCommands {
       additionalSteps: Number(steps.trim()),
     };
     await saying(async () => {
-      const plan = await planFor(definition, this.rootOf(chosen.run));
+      const plan = await planFor(definition, this.deps.workspaces.rootOf(chosen.run));
       if (plan.errors.length > 0 || (await this.review('extend', [plan], chosen)))
         await this.launcher.launch(plan, definition);
     });
@@ -104,14 +105,11 @@ export class TrainingCommands {
   }
 
   /** Resolves when a run's process has ended, however long its last step and its save take. */
-  private ended(runPath: string): Promise<void> {
-    return new Promise((resolve) => {
-      const listener = this.deps.workspaces.onDidChange(() => {
-        const run = this.deps.workspaces.runs.find((each) => each.path === runPath);
-        if (run !== undefined && run.process !== null) return;
-        listener.dispose();
-        resolve();
-      });
+  private async ended(runPath: string): Promise<void> {
+    const { workspaces } = this.deps;
+    await workspaces.until(() => {
+      const run = workspaces.runs.find((each) => each.path === runPath);
+      return run === undefined || run.process === null ? true : undefined;
     });
   }
 
@@ -126,11 +124,11 @@ export class TrainingCommands {
   }
 
   private definition(kind: NptTaskDefinition['kind'], chosen: Chosen): NptTaskDefinition {
-    return { type: 'npt', kind, checkpoint: path.relative(this.rootOf(chosen.run), chosen.checkpoint.path) };
-  }
-
-  private rootOf(run: Run): string {
-    return this.deps.workspaces.workspaceOf(run.path)?.root ?? path.resolve(run.path, '..', '..');
+    return {
+      type: 'npt',
+      kind,
+      checkpoint: path.relative(this.deps.workspaces.rootOf(chosen.run), chosen.checkpoint.path),
+    };
   }
 
   /** The checkpoint meant: a checkpoint's node, a run's newest complete one, or a pick. */
@@ -140,7 +138,7 @@ export class TrainingCommands {
     const found = this.deps.workspaces.checkpointAt(target);
     if (found !== undefined) return found;
     const run = this.deps.workspaces.runAt(target);
-    const newest = run?.checkpoints.findLast((candidate) => candidate.state === 'complete');
+    const newest = run === undefined ? undefined : newestComplete(run);
     if (run !== undefined && newest !== undefined) return { run, checkpoint: newest };
     void vscode.window.showErrorMessage(
       vscode.l10n.t('{0} has no complete checkpoint to go on from.', path.basename(target)),

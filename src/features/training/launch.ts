@@ -1,7 +1,6 @@
 /** Launching plans: the checks that need this machine, the task, the dashboard. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import type { Run } from '../../core/experiment/model';
 import type { Plan } from '../../core/training/plan';
 import { missingModules } from '../../platform/python';
 import { settings } from '../../platform/settings';
@@ -80,21 +79,8 @@ export class Launcher {
 
   /** A branch's folder appears only when its trainer starts; the dashboard opens then. */
   private async showWhenItTrains(plan: Plan): Promise<void> {
-    const find = (): Run | undefined => this.deps.workspaces.runs.find((run) => run.path === plan.run);
-    if (find() === undefined) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, APPEARS_WITHIN_MS);
-        const listener = this.deps.workspaces.onDidChange(() => {
-          if (find() === undefined) return;
-          clearTimeout(timer);
-          listener.dispose();
-          resolve();
-        });
-        setTimeout(() => {
-          listener.dispose();
-        }, APPEARS_WITHIN_MS);
-      });
-    }
-    if (find() !== undefined) await vscode.commands.executeCommand('npt.openDashboard', plan.run);
+    const { workspaces } = this.deps;
+    const run = await workspaces.until(() => workspaces.runs.find((each) => each.path === plan.run), APPEARS_WITHIN_MS);
+    if (run !== undefined) await vscode.commands.executeCommand('npt.openDashboard', plan.run);
   }
 }

@@ -1,6 +1,7 @@
 /** Training as VS Code tasks of type `npt`: what tasks.json may hold, and how a plan becomes a task. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { newestComplete } from '../../core/experiment/checkpoints';
 import { makePlan } from '../../core/training/makePlan';
 import type { Plan, PlanKind } from '../../core/training/plan';
 import { findPython } from '../../platform/python';
@@ -103,7 +104,7 @@ export class TrainingTasks implements vscode.TaskProvider {
     const tasks: vscode.Task[] = [];
     for (const workspace of this.deps.workspaces.all) {
       for (const run of workspace.runs) {
-        const newest = run.checkpoints.findLast((checkpoint) => checkpoint.state === 'complete');
+        const newest = newestComplete(run);
         if (newest === undefined || (run.state !== 'stopped' && run.state !== 'interrupted')) continue;
         const definition: NptTaskDefinition = {
           type: 'npt',

@@ -1,5 +1,6 @@
 /** The Experiments view: registration, refresh of what changed, badge, messages. */
 import * as vscode from 'vscode';
+import { allCheckpoints } from '../../core/experiment/checkpoints';
 import type { Run } from '../../core/experiment/model';
 import { Disposable } from '../../platform/disposable';
 import type { FeatureDeps } from '../deps';
@@ -145,7 +146,7 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
 
   /** What a person reacts to: everything of a run but its running figures. */
   private outline(run: Run): string {
-    const checkpoints = [...run.checkpoints, ...(run.final === null ? [] : [run.final])];
+    const checkpoints = allCheckpoints(run);
     return JSON.stringify([
       run.state,
       run.stage,
@@ -170,8 +171,6 @@ function updateView(view: vscode.TreeView<TreeNode>, deps: FeatureDeps): void {
     problems[0] === undefined ? null : `${problems[0].path}: ${problems[0].message}`,
   ];
   view.message = messages.find((message) => message !== null) ?? undefined;
-  void vscode.commands.executeCommand('setContext', 'npt.scanned', true);
-  void vscode.commands.executeCommand('setContext', 'npt.hasRuns', runs.length > 0);
 }
 
 /**
@@ -223,7 +222,20 @@ class BranchReveal extends Disposable {
   }
 }
 
+/** What `when` clauses ask; told only when it changes, since the model changes every second while a run trains. */
+function keepContext(deps: FeatureDeps): () => void {
+  let told: boolean | undefined;
+  return () => {
+    const hasRuns = deps.workspaces.runs.length > 0;
+    if (hasRuns === told) return;
+    told = hasRuns;
+    void vscode.commands.executeCommand('setContext', 'npt.scanned', true);
+    void vscode.commands.executeCommand('setContext', 'npt.hasRuns', hasRuns);
+  };
+}
+
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
+  const updateContext = keepContext(deps);
   const tree = new ExperimentsTree(deps);
   const view = vscode.window.createTreeView('npt.experiments', {
     treeDataProvider: tree,
@@ -236,6 +248,7 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
     new BranchReveal(view, deps),
     deps.workspaces.onDidChange(() => {
       updateView(view, deps);
+      updateContext();
     }),
     vscode.commands.registerCommand('npt.refresh', () => deps.workspaces.rescan()),
   );

@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { renderReport } from '../../core/checkpoint/renderReport';
 import { renderReports } from '../../core/checkpoint/renderReports';
 import type { ValidationReport } from '../../core/checkpoint/report';
-import type { Checkpoint } from '../../core/experiment/model';
+import { allCheckpoints } from '../../core/experiment/checkpoints';
 import { formatCount, formatProgress } from '../../core/format';
 import { withCancellableProgress } from '../../platform/progress';
 import { pickCheckpoint } from '../pick';
@@ -124,12 +124,6 @@ async function tell(deps: FeatureDeps, reports: readonly ValidationReport[]): Pr
   if (answer === show) await showReports(deps, reports);
 }
 
-function allCheckpoints(deps: FeatureDeps): Checkpoint[] {
-  return deps.workspaces.runs.flatMap((run) =>
-    run.final === null ? run.checkpoints : [...run.checkpoints, run.final],
-  );
-}
-
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
   const run = async (paths: readonly string[]): Promise<readonly ValidationReport[]> => {
     if (paths.length === 0) return [];
@@ -143,7 +137,7 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
   const look = setInterval(() => {
     if (looking) return;
     looking = true;
-    void deps.validations.refresh(allCheckpoints(deps)).finally(() => {
+    void deps.validations.refresh(deps.workspaces.runs.flatMap(allCheckpoints)).finally(() => {
       looking = false;
     });
   }, STALE_CHECK_MS);
@@ -158,7 +152,7 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
     ),
     vscode.commands.registerCommand('npt.validateAll', async () => {
       await deps.workspaces.ready();
-      const paths = allCheckpoints(deps).map((checkpoint) => checkpoint.path);
+      const paths = deps.workspaces.runs.flatMap(allCheckpoints).map((checkpoint) => checkpoint.path);
       if (paths.length === 0) {
         void vscode.window.showInformationMessage(vscode.l10n.t('There is no checkpoint in this workspace yet.'));
       }
