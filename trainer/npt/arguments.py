@@ -206,7 +206,13 @@ def build_parser() -> argparse.ArgumentParser:
     add(data, "max_length", "tokens in a sample", type=_whole(2))
     add(data, "stride", "tokens between the starts of neighbouring samples", type=_whole(1))
     add(data, "batch_size", "samples in a micro-batch", type=_whole(1))
-    add(data, "num_workers", "accepted and stored; data is read in the training process, in one order", type=_whole(0))
+    add(
+        data,
+        "num_workers",
+        "processes that download and tokenise a dataset ahead, in the same order; 0: the training process does it; "
+        "files of --train_file are tokenised at the start and need none",
+        type=_whole(0),
+    )
     add(data, "num_eval_samples", "samples in the held-out set", type=_whole(1))
 
     training = parser.add_argument_group("training")

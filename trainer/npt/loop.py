@@ -16,7 +16,7 @@ from npt import SCHEMA, rng
 from npt.checkpoint import manifest, retention, save
 from npt.checkpoint.background import BackgroundSaver
 from npt.data.tokenizers import Tokenizer
-from npt.errors import TrainingError
+from npt.errors import TrainingError, UsageError
 from npt.evaluation import evaluate, generate
 from npt.run.folder import RunFolder
 from npt.run.metrics_log import MetricsLog
@@ -248,6 +248,6 @@ def describe_failure(error: BaseException) -> str:
         return "the GPU is out of memory; lower --batch_size or --max_length, or add --mixed_precision"
     if isinstance(error, OSError) and atomic.is_full(error):
         return f"the disk is full: {error.filename or ''} {error.strerror}"
-    if isinstance(error, TrainingError):
+    if isinstance(error, (TrainingError, UsageError)):
         return str(error)
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"

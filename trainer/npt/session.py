@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import Any
@@ -145,12 +146,19 @@ def run_segment(start: Start, group: Group) -> int:
         torch.use_deterministic_algorithms(True)
     rng.seed_all(a.seed)
     trainer, layers, texts = build(start, device, group)
+    with contextlib.closing(texts):
+        return _train(start, trainer, layers, texts, group)
+
+
+def _train(start: Start, trainer: MultiLayerNPTTrainer, layers: list[int], texts: Texts, group: Group) -> int:
+    """Restores a resume's state and trains; in a process other than rank 0 without writing anything."""
+    a = start.arguments
     if "train_layers" in start.changed:
         # Typed as text; only the model says which layers that are, perhaps the same as before.
         before = start.changed.pop("train_layers")[0]
         if before != layers:
             start.changed["train_layers"] = [before, layers]
-    facts = environment(device, group.world_size)
+    facts = environment(trainer.device, group.world_size)
     notes = restore(start, trainer) + inexact(start, facts)
     if not group.main:
         follow(trainer, STOP)

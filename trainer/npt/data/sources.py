@@ -31,6 +31,11 @@ class Texts:
     held_out: Tensor
     tokenizer: Tokenizer
 
+    def close(self) -> None:
+        """Ends what reads ahead."""
+        if isinstance(self.train, StreamedText):
+            self.train.close()
+
 
 def _held_out(tokens: Tensor, a: Arguments) -> Tensor:
     return held_out_windows(tokens, a.max_length, a.num_eval_samples)
@@ -49,7 +54,7 @@ def _from_files(a: Arguments, tokenizer: Tokenizer) -> Texts:
 
 def _from_preset(a: Arguments, tokenizer: Tokenizer) -> Texts:
     sources = [(f"{d.path}/{d.name}", partial(stream, d)) for d in PRESETS[a.dataset_preset]]
-    train = StreamedText(list(sources), tokenizer, a.max_length, a.stride, HELD_OUT_DOCUMENTS)
+    train = StreamedText(list(sources), tokenizer, a.max_length, a.stride, HELD_OUT_DOCUMENTS, a.num_workers)
     if a.validation_file:
         return Texts(train, _held_out(tokens_of([Path(a.validation_file).expanduser()], tokenizer), a), tokenizer)
     return Texts(train, _held_out(torch.tensor(train.held_out(), dtype=torch.int32), a), tokenizer)

@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from npt.data.documents import Reading, Source, Tokens, tokenized
+from npt.data.prefetch import DataWorkers
 from npt.data.tokenizers import Tokenizer
-from npt.errors import UsageError
-
-# A source: its name, and its documents from a given number on.
-Source = tuple[str, Callable[[int], Iterator[str]]]
 
 
 class StreamedText:
     """Windows of ``max_length`` tokens, their starts ``stride`` apart, over documents taken from the sources in turn.
 
     Documents are taken round robin, so the order depends on nothing but the sources. A source that ends starts again.
-    The first ``held_out_documents`` of every source are never trained on; they are the held-out set.
+    The first ``held_out_documents`` of every source are never trained on; they are the held-out set. ``workers``
+    processes read and tokenise ahead (0: it is done here, when it is needed); what they have ready is not part of the
+    position. With workers, sources and tokenizer must be picklable.
     """
 
     def __init__(
-        self, sources: list[Source], tokenizer: Tokenizer, max_length: int, stride: int, held_out_documents: int
+        self,
+        sources: list[Source],
+        tokenizer: Tokenizer,
+        max_length: int,
+        stride: int,
+        held_out_documents: int,
+        workers: int = 0,
     ) -> None:
-        self.sources, self.tokenizer = sources, tokenizer
+        self.sources, self.tokenizer, self.workers = sources, tokenizer, workers
         self.max_length, self.stride, self.held_out_documents = max_length, stride, held_out_documents
         self.samples = 0
         self.taken = {name: 0 for name, _ in sources}
         self.restarts = {name: 0 for name, _ in sources}
         self.turn = 0
         self.remainder: list[int] = []
-        self._open: dict[str, Iterator[str]] = {}
+        self._documents: Iterator[Tokens] | None = None
+        self._prefetch: DataWorkers | None = None
 
     def held_out(self) -> list[int]:
         """The tokens of the held-out documents of all sources."""
@@ -42,30 +49,41 @@ class StreamedText:
                 ids += self.tokenizer.encode(text) + self.tokenizer.end
         return ids
 
-    def _next_document(self) -> str:
-        name, documents = self.sources[self.turn % len(self.sources)]
-        for _ in range(2):
-            if name not in self._open:
-                self._open[name] = documents(self.held_out_documents + self.taken[name])
-            text = next(self._open[name], None)
-            if text is not None:
-                self.taken[name] += 1
-                self.turn += 1
-                return text
-            del self._open[name]
-            self.taken[name] = 0
-            self.restarts[name] += 1
-        raise UsageError(f"the data source {name} has no document to train on")
+    def _from_here(self) -> Iterator[Tokens]:
+        """The documents from the present position on."""
+        reading = Reading(self.sources, self.held_out_documents, self.taken, self.restarts, self.turn)
+        if self.workers == 0:
+            for document in reading.documents():
+                yield tokenized(document, self.tokenizer)
+        self._prefetch = DataWorkers(self.workers, reading, self.tokenizer)
+        while True:
+            yield from self._prefetch.next_documents()
 
     def _next_sample(self) -> list[int]:
         while len(self.remainder) < self.max_length:
-            self.remainder += self.tokenizer.encode(self._next_document()) + self.tokenizer.end
+            if self._documents is None:
+                self._documents = self._from_here()
+            document = next(self._documents)
+            # Only now, not when a worker read it: a checkpoint's position is what was trained on.
+            self.taken[document.source] = document.taken
+            self.restarts[document.source] = document.restarts
+            self.turn += 1
+            self.remainder += document.ids
         sample = self.remainder[: self.max_length]
         del self.remainder[: self.stride]
         return sample
 
+    def close(self) -> None:
+        """Ends the workers; a next batch would start others."""
+        self._documents = None
+        if self._prefetch is not None:
+            self._prefetch.close()
+            self._prefetch = None
+
     def next_batch(self, size: int, rank: int = 0, world_size: int = 1) -> Tensor:
         """The next ``size`` samples of this rank as (size, max_length); all ranks together take size × world_size."""
+        if self._prefetch is not None:
+            self._prefetch.check()
         samples = [self._next_sample() for _ in range(size * world_size)]
         self.samples += len(samples)
         return torch.tensor(samples[rank * size : (rank + 1) * size], dtype=torch.long)
@@ -85,7 +103,7 @@ class StreamedText:
         """Goes to a stored position; returns a line for what makes the samples differ from then."""
         self.samples = int(state.get("samples", 0))
         known: dict[str, dict[str, int]] = state.get("sources", {})
-        self._open.clear()
+        self.close()
         notes: list[str] = []
         for name in self.taken:
             if name in known and "documents" in known[name]:

@@ -7,19 +7,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from npt.data.byte_tokenizer import ByteTokenizer
+from npt.data.documents import Encoder
 from npt.errors import UsageError
-from npt.model.llama import DEMO_NAME
 
 
-class Tokenizer(Protocol):
+class Tokenizer(Encoder, Protocol):
     """What the data and the generated samples need."""
-
-    @property
-    def end(self) -> list[int]:
-        """What separates two documents."""
-
-    def encode(self, text: str) -> list[int]:
-        """The token ids of a text."""
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids."""
@@ -48,6 +41,9 @@ def load_tokenizer(model_name: str, vocabulary: int) -> Tokenizer:
     The demo's model and models of 256 tokens without a tokenizer of their own speak bytes, and so do randomly
     initialised presets, whose vocabulary means nothing.
     """
+    # Not above: data workers take the classes of this module, and need no PyTorch.
+    from npt.model.llama import DEMO_NAME
+
     if model_name == DEMO_NAME or model_name.startswith("random-"):
         return ByteTokenizer()
     folder = Path(model_name)
