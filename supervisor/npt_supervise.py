@@ -250,7 +250,9 @@ class Supervisor:
         try:
             self.trainer = subprocess.Popen(
                 self.argv,
-                stdin=subprocess.DEVNULL,
+                # torchrun closes every descriptor of its own but the standard ones in the processes that it starts. The
+                # lock's file is empty, so whoever reads from it finds the end, as in /dev/null.
+                stdin=self.lock if self.launcher == "torchrun" else subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=environment,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
+import signal
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -24,6 +28,8 @@ class Group:
     @staticmethod
     def join() -> Group:
         """The group that torchrun's variables describe; without them, this process alone."""
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            _stop_with_parent()
         world_size = int(os.environ.get("WORLD_SIZE", "1"))
         if world_size <= 1 or "MASTER_ADDR" not in os.environ:
             return Group(0, 1)
@@ -70,6 +76,12 @@ class Group:
         dist.gather_object(value, found, dst=0)
         return found or []
 
+    def is_loss(self, error: BaseException) -> bool:
+        """Whether an exchange failed because another process of the group is gone, whose own message says why."""
+        if self.world_size == 1 or not isinstance(error, RuntimeError):
+            return False
+        return isinstance(error, dist.DistError) or "gloo/transport" in str(error)
+
     def finish(self) -> None:
         """Waits until all processes are done: one that leaves early breaks exchanges that are still under way."""
         if self.world_size > 1:
@@ -79,3 +91,10 @@ class Group:
         """Ends the group."""
         if self.world_size > 1 and dist.is_initialized():
             dist.destroy_process_group()
+
+
+def _stop_with_parent() -> None:
+    """Where torchrun's agent is killed, its processes save and stop instead of training on unseen (Linux, prctl(2))."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(1, int(signal.SIGTERM))  # PR_SET_PDEATHSIG

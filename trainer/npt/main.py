@@ -40,6 +40,12 @@ def _start(typed: dict[str, Any]) -> int:
         code = run_segment(start, group)
         group.finish()
         return code
+    except RuntimeError as error:
+        if group.main or not group.is_loss(error):
+            raise
+        # Not an error of this process: the line with the reason is to stay the last one that says "error:".
+        print(f"process {group.rank} of the run ends: another one is gone", file=sys.stderr)
+        return 1
     finally:
         group.leave()
 

@@ -189,7 +189,8 @@ def _run_main(
         )
         why = segment.train()
     except Exception as error:
-        line = describe_failure(error)
+        lost = "another process of the run ended; its own message, if it had time for one, says why"
+        line = lost if trainer.group.is_loss(error) else describe_failure(error)
         run.end_segment("failed", trainer.global_step, None, line)
         if tracker is not None:
             tracker.finish(1)

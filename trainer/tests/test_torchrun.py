@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import signal
 import socket
@@ -13,14 +15,18 @@ from pathlib import Path
 
 import torch
 
+from npt.checkpoint import manifest
 from tests.conftest import SMALL, TRAINER, Process, events, same, series, weights
 
 
-def torchrun(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+def torchrun(processes: int, run: Path, *arguments: str, cwd: Path) -> subprocess.Popen[str]:
+    """torchrun as the extension starts it: under the supervisor, which holds the run's lock."""
     command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2",
+        sys.executable, str(TRAINER.parent / "supervisor" / "npt_supervise.py"), "run", "--run-dir", str(run),
+        "--launcher", "torchrun", "--",
+        sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}",
         "--signals-to-handle=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1",
-        str(TRAINER / "scripts" / "train_multi_layer_npt.py"), *arguments,
+        str(TRAINER / "scripts" / "train_multi_layer_npt.py"), *arguments, "--output_dir", str(run),
     ]  # fmt: skip
     return subprocess.Popen(
         command, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -28,31 +34,52 @@ def torchrun(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+def rank(number: int, port: str) -> Callable[[], None]:
+    """In a trainer: one of two processes, with the variables that torchrun sets."""
+    return lambda: os.environ.update(
+        RANK=str(number), LOCAL_RANK=str(number), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=port
+    )
+
+
 def pair(launch: Callable[..., Process], *arguments: str) -> None:
-    """Runs two processes to their end with the variables that torchrun sets, without its agent."""
+    """Runs two processes to their end without torchrun's agent."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
 
-    def rank(number: int) -> Callable[[], None]:
-        return lambda: os.environ.update(
-            RANK=str(number), LOCAL_RANK=str(number), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=port
-        )
-
-    both = [launch(*arguments, before=rank(number)) for number in range(2)]
+    both = [launch(*arguments, before=rank(number, port)) for number in range(2)]
     for process in both:
         assert process.wait(120) == 0, process.output
     assert both[0].output.count("done: step") == 1 and "done: step" not in both[1].output
 
 
+def agent_of(run: Path) -> int:
+    """The process that process.json names: torchrun's agent."""
+    return int(json.loads((run / "process.json").read_bytes())["pid"])
+
+
+def is_locked(run: Path) -> bool:
+    with open(run / "run.lock") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < until, "it never came true"
+        time.sleep(0.005)
+
+
 def test_two_processes(tmp_path: Path, launch: Callable[..., Process]) -> None:
     whole, part = tmp_path / "whole", tmp_path / "part"
     pair(launch, *SMALL, "--output_dir", str(whole))
-    second = torchrun(*SMALL, "--output_dir", str(part), cwd=tmp_path)
-    until = time.monotonic() + 60
-    while not (part / "checkpoints" / "checkpoint-5").exists() and time.monotonic() < until:
-        time.sleep(0.005)
-    second.send_signal(signal.SIGUSR1)
+    second = torchrun(2, part, *SMALL, cwd=tmp_path)
+    wait_until((part / "checkpoints" / "checkpoint-5").exists)
+    os.kill(agent_of(part), signal.SIGUSR1)
     output, _ = second.communicate(timeout=120)
     end = [e for e in events(part) if e["event"] == "end"][-1]
     assert end["why"] in ("preempted", "done"), output
@@ -62,3 +89,38 @@ def test_two_processes(tmp_path: Path, launch: Callable[..., Process]) -> None:
         pair(launch, "--resume_from", str(part))
     assert same(weights(part), weights(whole))
     assert series(part) == series(whole)
+
+
+def test_the_lock_is_held_to_the_end_even_without_an_agent(tmp_path: Path, launch: Callable[..., Process]) -> None:
+    run = tmp_path / "run"
+    follower = torchrun(1, run, *SMALL, "--max_steps", "100000", "--save_steps", "100000", cwd=tmp_path)
+    wait_until(lambda: (run / "train.log").exists() and "step 5/" in (run / "train.log").read_text())
+    refused = launch(*SMALL, "--output_dir", str(run))
+    assert refused.wait() == 2
+    assert f"another trainer is already running in {run} (process {agent_of(run)} on" in refused.output
+    os.kill(agent_of(run), signal.SIGKILL)
+    follower.communicate(timeout=60)
+    # The trainer that lost its agent saves and stops; until then, nobody else gets in.
+    wait_until(lambda: events(run)[-1]["event"] == "end" or not is_locked(run))
+    wait_until(lambda: not is_locked(run))
+    end = events(run)[-1]
+    assert end["event"] == "end" and end["why"] == "stopped", "the lock was let go of before the end"
+    assert manifest.problems(run / "checkpoints" / f"checkpoint-{end['step']}") == []
+
+
+def test_a_process_that_dies_is_one_line(tmp_path: Path, launch: Callable[..., Process]) -> None:
+    run = tmp_path / "run"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    both = [
+        launch(*SMALL, "--max_steps", "100000", "--output_dir", str(run), before=rank(number, port))
+        for number in range(2)
+    ]
+    both[0].wait_for(lambda: "step 6/" in both[0].output)
+    both[1].send(signal.SIGKILL)
+    assert both[0].wait() == 1, both[0].output
+    errors = [line for line in both[0].output.splitlines() if line.startswith("error: ")]
+    assert errors == ["error: another process of the run ended; its own message, if it had time for one, says why"]
+    assert "Traceback" not in both[0].output
+    assert manifest.problems(run / "checkpoints" / "checkpoint-5") == []

@@ -25,8 +25,11 @@ class RunLock:
         """Takes the lock of a run. Raises ``UsageError`` naming the holder where another process has it."""
         path = run / "run.lock"
         number = os.environ.get(INHERITED, "")
-        if number.isdigit() and _is_same_file(int(number), path):
-            return RunLock(int(number), inherited=True)
+        if number.isdigit():
+            if _is_same_file(int(number), path):
+                return RunLock(int(number), inherited=True)
+            if _is_same_file(0, path):
+                return RunLock(_taken_from_standard_input(), inherited=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -41,6 +44,15 @@ class RunLock:
         """Lets go of a lock taken here; an inherited one belongs to the supervisor."""
         if not self.inherited:
             os.close(self.descriptor)
+
+
+def _taken_from_standard_input() -> int:
+    """The lock where torchrun, which closes other descriptors, passed it on; programs started later do not get it."""
+    descriptor = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return descriptor
 
 
 def _is_same_file(descriptor: int, path: Path) -> bool:
