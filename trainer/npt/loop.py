@@ -16,7 +16,6 @@ from npt import SCHEMA, rng
 from npt.checkpoint import manifest, retention, save
 from npt.checkpoint.background import BackgroundSaver
 from npt.data.tokenizers import Tokenizer
-from npt.errors import TrainingError, UsageError
 from npt.evaluation import evaluate, generate
 from npt.run.folder import RunFolder
 from npt.run.metrics_log import MetricsLog
@@ -240,14 +239,3 @@ def follow(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> None:
             trainer.group.gather(rng.capture())
     if trainer.global_step < a.max_steps:
         trainer.group.gather(rng.capture())
-
-
-def describe_failure(error: BaseException) -> str:
-    """One line for exit.json and the console."""
-    if isinstance(error, torch.cuda.OutOfMemoryError):
-        return "the GPU is out of memory; lower --batch_size or --max_length, or add --mixed_precision"
-    if isinstance(error, OSError) and atomic.is_full(error):
-        return f"the disk is full: {error.filename or ''} {error.strerror}"
-    if isinstance(error, (TrainingError, UsageError)):
-        return str(error)
-    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"

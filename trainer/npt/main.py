@@ -9,7 +9,7 @@ from typing import Any
 
 from npt import program
 from npt.arguments import parse_typed
-from npt.errors import UsageError
+from npt.errors import TrainingError, UsageError
 from npt.program import say
 from npt.run import console
 
@@ -40,7 +40,12 @@ def _start(typed: dict[str, Any]) -> int:
         code = run_segment(start, group)
         group.finish()
         return code
-    except RuntimeError as error:
+    except Exception as error:
+        from npt.failure import out_of_memory
+
+        memory = out_of_memory(error)
+        if memory is not None:
+            raise TrainingError(memory) from error
         if group.main or not group.is_loss(error):
             raise
         # Not an error of this process: the line with the reason is to stay the last one that says "error:".

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from npt import SCHEMA, TRAINER, curriculum, layer_selection, rng
+from npt import SCHEMA, TRAINER, curriculum, failure, layer_selection, rng
 from npt.arguments import Arguments
 from npt.data.sources import Texts, load_texts
 from npt.distributed import Group
 from npt.errors import TrainingError, UsageError
-from npt.loop import Segment, describe_failure, follow
+from npt.loop import Segment, follow
 from npt.model import llama
 from npt.precision_plan import PrecisionPlan
 from npt.run import console, wandb_log
@@ -190,7 +190,7 @@ def _run_main(
         why = segment.train()
     except Exception as error:
         lost = "another process of the run ended; its own message, if it had time for one, says why"
-        line = lost if trainer.group.is_loss(error) else describe_failure(error)
+        line = lost if trainer.group.is_loss(error) else failure.describe(error)
         run.end_segment("failed", trainer.global_step, None, line)
         if tracker is not None:
             tracker.finish(1)

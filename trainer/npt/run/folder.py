@@ -70,7 +70,9 @@ class RunFolder:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             self._lock = RunLock.acquire(self.path)
         except OSError as error:
-            raise UsageError(f"the run folder {self.path} cannot be written: {error.strerror or error}") from None
+            raise UsageError(
+                f"the run folder {self.path} cannot be written: {error.strerror or error}; choose another --output_dir"
+            ) from None
 
     def birth(self, argv: list[str], parent: dict[str, Any] | None, changed: dict[str, list[Any]]) -> None:
         """Writes ``run.json``, unless the run already has one."""
