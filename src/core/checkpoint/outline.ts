@@ -5,7 +5,7 @@ import { readRecord } from '../torchfile/chunks';
 import type { OutlineNode, OutlineTensor, SummaryResult } from '../torchfile/outlineTypes';
 import { quoted } from '../torchfile/problems';
 import { openFile, readBytes, type ByteSource } from '../torchfile/source';
-import { summarize, summaryWork } from '../torchfile/summary';
+import { summarize, SummaryWorkplace, summaryWork } from '../torchfile/summary';
 import { TensorDataError } from '../torchfile/tensorData';
 import { readTorchFile, type TorchFile } from '../torchfile/torchFile';
 import { callText, plainText, riskOf, treeOf } from '../torchfile/tree';
@@ -73,6 +73,7 @@ export async function summarizeTensors(
     const progress = new Progress(options);
     const wanted = indices.map((index) => ({ index, tensor: file.tensors[index]?.tensor }));
     for (const { tensor } of wanted) if (tensor) progress.expect(summaryWork(tensor));
+    const workplace = new SummaryWorkplace();
     const results: SummaryResult[] = [];
     for (const { index, tensor } of wanted) {
       progress.add(0);
@@ -81,7 +82,7 @@ export async function summarizeTensors(
         continue;
       }
       try {
-        const summary = await summarize(source, file, tensor, (bytes) => {
+        const summary = await summarize(source, file, tensor, workplace, (bytes) => {
           progress.add(bytes);
         });
         results.push({ tensor: index, summary });

@@ -3,24 +3,28 @@
  * distributed. Two passes over its bytes in pieces, so that memory does not grow with it.
  */
 import type { TensorSummary } from './outlineTypes';
-import { CHUNK_BYTES, sourceChunks } from './chunks';
+import { CHUNK_BYTES, extentPieces } from './chunks';
+import { Histogram, Moments, type Numbers } from './distribution';
 import type { DType } from './dtypes';
 import type { ByteSource } from './source';
 import { isFloating, numbersOf } from './statistics';
+import { SummaryKernel } from './summaryKernel';
 import { readTensorBytes, swapBytes, swapWidth, TensorDataError } from './tensorData';
 import type { TorchFile } from './torchFile';
-import type { Tensor } from './values';
+import { Tensor } from './values';
 
-export const HISTOGRAM_BINS = 64;
-
-/** Views with gaps and compressed records have to be gathered in memory first. */
+/** Compressed records, which torch does not write, are unpacked in memory; so much of one tensor may be there twice. */
 const GATHERED_BYTES = 128 * 1024 * 1024;
-
-type Numbers = Float32Array | Float64Array;
 
 /** Bytes that `summarize` goes over: its progress counts up to this. */
 export function summaryWork(tensor: Tensor): number {
   return 2 * tensor.numel * tensor.dtype.bytes;
+}
+
+/** What summaries are made with, one after the other: a kernel, or plain memory where there is none. */
+export class SummaryWorkplace {
+  readonly kernel = SummaryKernel.create(CHUNK_BYTES);
+  readonly space = this.kernel?.space ?? new Uint8Array(CHUNK_BYTES);
 }
 
 /**
@@ -31,27 +35,42 @@ export async function summarize(
   source: ByteSource,
   file: TorchFile,
   tensor: Tensor,
+  { kernel, space }: SummaryWorkplace = new SummaryWorkplace(),
   onBytes: (bytes: number) => void = () => undefined,
 ): Promise<TensorSummary> {
   const { dtype } = tensor;
   if (!isFloating(dtype) && !isInteger(dtype))
     throw new TensorDataError(`There are no statistics for elements of type ${dtype.name}.`);
-  const moments = new Moments();
-  for await (const values of numberChunks(source, file, tensor, onBytes)) moments.add(values);
+  const moments = new Moments(kernel);
+  let pieces = 0;
+  let last: Numbers | null = null;
+  for await (const values of numberChunks(source, file, tensor, space, onBytes)) {
+    moments.add(values);
+    pieces++;
+    last = values;
+  }
   if (moments.count !== tensor.numel) throw new TensorDataError('The file ends inside the tensor.');
-  const histogram = moments.finite === 0 ? null : new Histogram(moments.min, moments.max, isInteger(dtype));
-  if (histogram) for await (const values of numberChunks(source, file, tensor, onBytes)) histogram.add(values);
+  let counts: readonly number[] = [];
+  if (moments.finite > 0) {
+    const allFinite = moments.finite === moments.count;
+    const histogram = new Histogram(moments.min, moments.max, isInteger(dtype), allFinite, kernel);
+    // What came in one piece is still there.
+    if (pieces === 1 && last) histogram.add(last);
+    else for await (const values of numberChunks(source, file, tensor, space, onBytes)) histogram.add(values);
+    ({ counts } = histogram);
+  }
+  if (pieces <= 1 || moments.finite === 0) onBytes(tensor.numel * dtype.bytes);
   return {
     of: dtype.kind === 'complex' ? 'magnitudes' : 'values',
     count: moments.count,
     min: moments.finite === 0 ? null : moments.min,
     max: moments.finite === 0 ? null : moments.max,
-    mean: finiteOrNull(moments.finite === 0 ? NaN : moments.mean),
+    mean: finiteOrNull(moments.mean),
     std: finiteOrNull(Math.sqrt(moments.squares / moments.finite)),
     zeros: moments.zeros,
     nan: moments.nan,
     infinite: moments.count - moments.finite - moments.nan,
-    histogram: histogram?.counts ?? [],
+    histogram: counts,
   };
 }
 
@@ -63,33 +82,70 @@ function isInteger(dtype: DType): boolean {
   return dtype.kind === 'int' || dtype.kind === 'uint' || dtype.kind === 'bool';
 }
 
-/** The elements in an order of no meaning. */
+/** The elements in an order of no meaning; each piece is good until the next one. */
 async function* numberChunks(
   source: ByteSource,
   file: TorchFile,
   tensor: Tensor,
+  space: Uint8Array,
   onBytes: (bytes: number) => void,
 ): AsyncGenerator<Numbers> {
-  const width = tensor.dtype.bytes;
-  const place = file.storages.get(tensor.storage.key);
+  const { dtype, storage } = tensor;
+  const width = dtype.bytes;
+  const place = file.storages.get(storage.key);
   if (!place) throw new TensorDataError('The tensor has no data in the file.');
   if (tensor.numel === 0) return;
-  if (!isDense(tensor) || (place.record !== null && place.record.method !== 0)) {
+  if (place.record !== null && place.record.method !== 0) {
     const bytes = await readTensorBytes(source, file, tensor, GATHERED_BYTES);
     for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
       const chunk = bytes.subarray(at, at + CHUNK_BYTES);
-      yield numbers(tensor.dtype, chunk);
+      yield numbers(dtype, chunk);
       onBytes(chunk.length);
     }
     return;
   }
   if (place.position < 0) throw new TensorDataError('The record of the tensor cannot be read.');
-  const first = tensor.storage.viewOffset * tensor.storage.dtype.bytes + tensor.offset * width;
-  for await (const chunk of sourceChunks(source, place.position + first, tensor.numel * width)) {
-    if (!file.littleEndian) swapBytes(chunk, swapWidth(tensor));
-    yield numbers(tensor.dtype, chunk);
-    onBytes(chunk.length);
+  if (!isDense(tensor)) {
+    // Whoever repeats one number a billion times would have it looked at a billion times.
+    if (extentOf(tensor) < tensor.numel && tensor.numel * width > GATHERED_BYTES)
+      throw new TensorDataError(`The tensor shows its ${extentOf(tensor)} elements ${tensor.numel} times.`);
+    for (const part of partsOf(tensor, CHUNK_BYTES / width)) {
+      const bytes = await readTensorBytes(source, file, part, CHUNK_BYTES);
+      yield numbers(dtype, bytes);
+      onBytes(bytes.length);
+    }
+    return;
   }
+  const position = place.position + storage.viewOffset * storage.dtype.bytes + tensor.offset * width;
+  for await (const { bytes } of extentPieces(source, [{ position, length: tensor.numel * width }], space)) {
+    if (!file.littleEndian) swapBytes(bytes, swapWidth(tensor));
+    yield numbers(dtype, bytes);
+    onBytes(bytes.length);
+  }
+}
+
+/** From the first element to the last in memory, in elements. */
+function extentOf({ shape, stride }: Tensor): number {
+  return shape.reduce((last, size, axis) => last + (size - 1) * (stride[axis] as number), 0) + 1;
+}
+
+/** The tensor cut, along the axis that reaches farthest, into parts that neither have nor reach over more than `most` elements. */
+function* partsOf(tensor: Tensor, most: number): Generator<Tensor> {
+  const { storage, dtype, offset, shape, stride } = tensor;
+  const reach = shape.map((size, axis) => (size - 1) * (stride[axis] as number));
+  // Where all lies close together but repeats itself, the longest axis.
+  const lengths = extentOf(tensor) > most ? reach : shape;
+  const axis = lengths.indexOf(Math.max(...lengths));
+  const size = shape[axis] ?? 1;
+  if ((extentOf(tensor) <= most && tensor.numel <= most) || size < 2) {
+    yield tensor;
+    return;
+  }
+  const half = size >> 1;
+  const part = (from: number, count: number): Tensor =>
+    new Tensor(storage, dtype, offset + from * (stride[axis] as number), shape.with(axis, count), stride);
+  yield* partsOf(part(0, half), most);
+  yield* partsOf(part(half, size - half), most);
 }
 
 /** No gaps and no element twice: its elements are one stretch of the storage, in whatever order. */
@@ -116,89 +172,30 @@ function numbers(dtype: DType, bytes: Uint8Array): Numbers {
   return numbersOf(dtype, bytes) ?? integersOf(dtype, bytes);
 }
 
-/** 64-bit integers beyond 2^53 are rounded to doubles. */
-function integersOf(dtype: DType, bytes: Uint8Array): Float64Array {
+/** As fp32 where it holds them all, as doubles otherwise; 64-bit integers beyond 2^53 are rounded. */
+function integersOf(dtype: DType, bytes: Uint8Array): Numbers {
   const count = Math.floor(bytes.length / dtype.bytes);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const wide = new Float64Array(count);
-  const read = integerReader(dtype);
-  for (let i = 0; i < count; i++) wide[i] = read(view, i * dtype.bytes);
-  return wide;
-}
-
-function integerReader(dtype: DType): (view: DataView, at: number) => number {
+  const whole = bytes.byteOffset % dtype.bytes === 0 ? bytes : bytes.slice();
+  const at = [whole.buffer as ArrayBuffer, whole.byteOffset] as const;
   const signed = dtype.kind === 'int';
   switch (dtype.bytes) {
     case 8:
-      return signed
-        ? (view, at) => Number(view.getBigInt64(at, true))
-        : (view, at) => Number(view.getBigUint64(at, true));
+      return longsOf(new Uint32Array(...at, 2 * count), signed);
     case 4:
-      return signed ? (view, at) => view.getInt32(at, true) : (view, at) => view.getUint32(at, true);
+      return new Float64Array(signed ? new Int32Array(...at, count) : new Uint32Array(...at, count));
     case 2:
-      return signed ? (view, at) => view.getInt16(at, true) : (view, at) => view.getUint16(at, true);
+      return new Float32Array(signed ? new Int16Array(...at, count) : new Uint16Array(...at, count));
     default:
-      return signed ? (view, at) => view.getInt8(at) : (view, at) => view.getUint8(at);
+      return new Float32Array(signed ? new Int8Array(...at, count) : whole);
   }
 }
 
-class Moments {
-  count = 0;
-  finite = 0;
-  nan = 0;
-  zeros = 0;
-  min = Infinity;
-  max = -Infinity;
-  mean = 0;
-  /** Sum of squared distances from the mean. */
-  squares = 0;
-
-  /** Means and squares of the pieces are joined as Chan, Golub and LeVeque do (1979): a large mean costs no digits. */
-  add(values: Numbers): void {
-    let sum = 0;
-    let finite = 0;
-    for (const value of values) {
-      if (value - value === 0) {
-        finite++;
-        sum += value;
-        if (value < this.min) this.min = value;
-        if (value > this.max) this.max = value;
-        if (value === 0) this.zeros++;
-      } else if (Number.isNaN(value)) this.nan++;
-    }
-    this.count += values.length;
-    if (finite === 0) return;
-    const mean = sum / finite;
-    let squares = 0;
-    for (const value of values) if (value - value === 0) squares += (value - mean) * (value - mean);
-    const total = this.finite + finite;
-    const apart = mean - this.mean;
-    this.mean += (apart * finite) / total;
-    this.squares += squares + (apart * apart * this.finite * finite) / total;
-    this.finite = total;
+/** From little-endian halves: much faster than BigInts, and rounded once, as they are. */
+function longsOf(halves: Uint32Array, signed: boolean): Float64Array {
+  const wide = new Float64Array(halves.length / 2);
+  for (let i = 0; i < wide.length; i++) {
+    const high = halves[2 * i + 1] as number;
+    wide[i] = (signed ? high | 0 : high) * 2 ** 32 + (halves[2 * i] as number);
   }
-}
-
-class Histogram {
-  readonly counts: number[];
-  private readonly low: number;
-  /** Bins per unit; halves of the limits, because their difference may be more than a double holds. */
-  private readonly scale: number;
-
-  constructor(min: number, max: number, integers: boolean) {
-    const bins = min === max ? 1 : integers && max - min < HISTOGRAM_BINS ? max - min + 1 : HISTOGRAM_BINS;
-    const half = integers && bins < HISTOGRAM_BINS ? bins / 2 : max / 2 - min / 2;
-    this.counts = Array.from({ length: bins }, () => 0);
-    this.low = min / 2;
-    this.scale = half > 0 ? bins / half : 0;
-  }
-
-  add(values: Numbers): void {
-    const last = this.counts.length - 1;
-    for (const value of values) {
-      if (value - value !== 0) continue;
-      const bin = Math.min(last, Math.floor((value / 2 - this.low) * this.scale)) || 0;
-      this.counts[bin] = (this.counts[bin] ?? 0) + 1;
-    }
-  }
+  return wide;
 }

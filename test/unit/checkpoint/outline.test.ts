@@ -189,6 +189,44 @@ describe('the outline of a torch file', () => {
     assert.deepEqual([repeated.count, repeated.min, repeated.max, repeated.zeros], [10, 0, 1, 5]);
   });
 
+  it('goes over views with gaps that are larger than what it holds in memory', async () => {
+    const [rows, columns] = [400_000, 3];
+    const all = Float32Array.from({ length: rows * columns }, (_, i) =>
+      i % columns === 1 ? NaN : Math.floor(i / columns),
+    );
+    const data = new Uint8Array(all.buffer);
+    const expected = [2 * rows, 0, rows - 1, (rows - 1) / 2, 2, 0];
+    const seen = (summary: TensorSummary): unknown => [
+      summary.count,
+      summary.min,
+      summary.max,
+      summary.mean,
+      summary.zeros,
+      summary.nan,
+    ];
+    const wide = await summaryOf(tensorFile('FloatStorage', data, all.length, `I${rows}\nI2\n`, `I${columns}\nI2\n`));
+    const turned = await summaryOf(tensorFile('FloatStorage', data, all.length, `I2\nI${rows}\n`, `I2\nI${columns}\n`));
+    const repeated = await summaryOf(
+      tensorFile('FloatStorage', data, all.length, `I2\nI${rows}\n`, `I0\nI${columns}\n`),
+    );
+    for (const summary of [wide, turned, repeated]) {
+      assert.deepEqual(seen(summary), expected);
+      assert.equal(
+        summary.histogram.reduce((sum, count) => sum + count, 0),
+        2 * rows,
+      );
+    }
+  });
+
+  it('does not look at one number a billion times', async () => {
+    const path = bench.file(
+      'vast.pt',
+      tensorFile('FloatStorage', new Uint8Array(16), 4, 'I1000000000\nI4\n', 'I0\nI1\n'),
+    );
+    const [result] = await summarizeTensors(path, (await outlineFile(path)).identity, [0]);
+    assert.deepEqual(result, { tensor: 0, problem: 'The tensor shows its 4 elements 4000000000 times.' });
+  });
+
   it('keeps its digits beside a large mean, over many pieces', async () => {
     const values = Float64Array.from({ length: 300_000 }, (_, i) => 1e9 + (i % 3) - 1);
     const summary = await summaryOf(
@@ -211,6 +249,27 @@ describe('the outline of a torch file', () => {
       const float = results[outline.tensors.findIndex((tensor) => tensor.name === 'float32')];
       assert.ok(float && 'summary' in float);
       assert.deepEqual([float.summary.min, float.summary.max], [0, 20]);
+    }
+  });
+
+  it('summarises integers of every width by their values', async () => {
+    const cases: [string, ArrayBufferView, number, number, number][] = [
+      ['ByteStorage', Uint8Array.of(0, 255, 7), 0, 255, 262 / 3],
+      ['CharStorage', Int8Array.of(-128, 127, 7), -128, 127, 2],
+      ['ShortStorage', Int16Array.of(-32768, 32767, 1), -32768, 32767, 0],
+      ['IntStorage', Int32Array.of(-(2 ** 31), 2 ** 31 - 1, 1), -(2 ** 31), 2 ** 31 - 1, 0],
+      [
+        'LongStorage',
+        BigInt64Array.of(-(2n ** 63n), 2n ** 53n, -1n),
+        -(2 ** 63),
+        2 ** 53,
+        (-(2 ** 63) + 2 ** 53 - 1) / 3,
+      ],
+    ];
+    for (const [storage, { buffer }, min, max, mean] of cases) {
+      const summary = await summaryOf(tensorFile(storage, new Uint8Array(buffer as ArrayBuffer), 3, 'I3\n', 'I1\n'));
+      assert.deepEqual([summary.min, summary.max], [min, max], storage);
+      assert.ok(Math.abs((summary.mean ?? NaN) - mean) <= 1e-15 * Math.max(1, max - min), storage);
     }
   });
 
