@@ -78,26 +78,30 @@ class Process:
         """Sends a signal."""
         os.kill(self.pid, number)
 
-    def wait(self, seconds: float = 60.0) -> int:
-        """The exit code; -n after a fatal signal n. Kills the process when it takes too long."""
-        until = time.monotonic() + seconds
-        while self.code is None:
+    def poll(self) -> int | None:
+        """The exit code, or None while it runs; -n after a fatal signal n."""
+        if self.code is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self.code = os.waitstatus_to_exitcode(status)
-            elif time.monotonic() > until:
+        return self.code
+
+    def wait(self, seconds: float = 60.0) -> int:
+        """The exit code, once it has ended. Kills the process when it takes too long."""
+        until = time.monotonic() + seconds
+        while (code := self.poll()) is None:
+            if time.monotonic() > until:
                 self.send(signal.SIGKILL)
                 os.waitpid(self.pid, 0)
                 pytest.fail(f"the trainer did not end within {seconds} s:\n{self.output}")
-            else:
-                time.sleep(0.005)
-        return self.code
+            time.sleep(0.005)
+        return code
 
     def wait_for(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
         """Waits until something is true of its files or output."""
         until = time.monotonic() + seconds
         while not condition():
-            if os.waitpid(self.pid, os.WNOHANG)[0] or time.monotonic() > until:
+            if self.poll() is not None or time.monotonic() > until:
                 pytest.fail(f"it never came true:\n{self.output}")
             time.sleep(0.002)
 

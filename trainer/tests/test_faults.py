@@ -1,15 +1,11 @@
-"""Kill -9 and a full disk at any instant of a save leave the previous checkpoint usable."""
+"""Full disks, folders that may only be read, no memory left: one line, and the last checkpoint stays usable."""
 
 from __future__ import annotations
 
 import ctypes
 import json
-import os
-import random
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,43 +29,6 @@ def content(step: int, size: int = 50_000) -> Content:
         step, 1, "teacher", weights, {"global_step": step, "optimizer_state_dict": {"state": moments}},
         {"layers_to_train": [2]}, {"schema": 1}, {"loss/total": 1.0}, {"name": "m", "fingerprint": "f"},
     )  # fmt: skip
-
-
-def test_killed_inside_saves(tmp_path: Path) -> None:
-    """A child saves without pause and is killed at a random instant; whatever is visible must be whole."""
-    draw = random.Random(0)
-    folder = tmp_path / "run" / "checkpoints"
-    newest = 0
-    inside = 0
-    for _ in range(60):
-        reader, writer = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.write(writer, b"x")
-            step = newest
-            while True:
-                step += 1
-                save(folder, content(step))
-        os.read(reader, 1)
-        time.sleep(draw.uniform(0.0, 0.03))
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        os.close(reader)
-        os.close(writer)
-        inside += bool(list(folder.glob(".tmp-*")))
-        for checkpoint in find.list_checkpoints(tmp_path / "run"):
-            step = find.step_of(checkpoint.name)
-            assert manifest.problems(checkpoint) == []
-            assert torch.load(checkpoint / "training_state.pt", weights_only=True)["global_step"] == step
-        found = find.list_checkpoints(tmp_path / "run")
-        latest = find.step_of(found[-1].name) if found else 0
-        assert latest is not None and latest >= newest, "the newest checkpoint went back"
-        newest = latest
-        atomic.sweep(folder)
-        assert not list(folder.glob(".*"))
-        for old in found[:-2]:
-            atomic.remove_tree(old)
-    assert inside >= 10, "too few kills hit a save for this test to mean anything"
 
 
 def test_a_sweep_leaves_the_living_and_other_hosts_alone(tmp_path: Path) -> None:
@@ -274,22 +233,3 @@ def test_a_gpu_without_room(when: str, launch: Train, tmp_path: Path) -> None:
         assert manifest.problems(run / "checkpoints" / "checkpoint-5") == []
     else:
         assert not run.exists()
-
-
-def test_killed_during_a_runs_saves_and_latest_never_goes_back(launch: Train, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    often = [*SMALL, "--save_steps", "1", "--max_steps", "100000", "--output_dir", str(run)]
-    draw = random.Random(1)
-    newest = -1
-    for attempt in range(8):
-        arguments: list[Any] = often if attempt == 0 else ["--resume_from", str(run)]
-        process = launch(*arguments)
-        process.wait_for(lambda p=process: "saved" in p.output)  # type: ignore[misc]
-        time.sleep(draw.uniform(0, 0.2))
-        process.send(signal.SIGKILL)
-        process.wait()
-        latest, passed = find.newest_valid(run)
-        assert latest is not None and passed == []
-        step = find.step_of(latest.name)
-        assert step is not None and step > newest
-        newest = step
