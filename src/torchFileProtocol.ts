@@ -5,7 +5,7 @@
 import type { TorchOutline } from './core/checkpoint/outlineTypes';
 import type { SummaryResult } from './core/torchfile/outlineTypes';
 
-export type { TorchOutline };
+export type { SummaryResult, TorchOutline };
 
 /** The two things that read the file's data, one after the other. */
 export type ReadingTask = 'statistics' | 'checksums';
@@ -18,10 +18,11 @@ export interface OutlineMessage {
   readonly json: ArrayBuffer;
 }
 
+/** Statistics of some tensors, as SummaryResult[] in JSON of its own: the host passes it on unread. */
 export interface SummariesMessage {
   readonly type: 'summaries';
   readonly generation: number;
-  readonly results: readonly SummaryResult[];
+  readonly json: ArrayBuffer;
 }
 
 /** In bytes read. */

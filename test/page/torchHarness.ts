@@ -100,9 +100,7 @@ export class TorchHarness {
       reader: this.worker,
       post: (message) => {
         const packed =
-          message.type === 'outline'
-            ? { ...message, json: Buffer.from(message.json).toString('base64') }
-            : (message as unknown);
+          'json' in message ? { ...message, json: Buffer.from(message.json).toString('base64') } : (message as unknown);
         page
           .evaluate((data) => {
             const sent = data as { type: string; json?: string };

@@ -1,6 +1,6 @@
 /** The page of an opened torch file: header, values as a tree, tensors as a table, the chosen tensor in detail. */
 import './style.css';
-import type { TorchHostMessage, TorchOutline } from '../../src/torchFileProtocol';
+import type { SummaryResult, TorchHostMessage, TorchOutline } from '../../src/torchFileProtocol';
 import { formatCount } from '../../src/core/format';
 import { fill, h, setText } from '../dashboard/ui/dom';
 import { Details } from './details';
@@ -9,6 +9,10 @@ import { onHostMessage, savedState, saveState, send, type PageState } from './ho
 import { Tensors } from './tensors';
 import { Toolbar } from './toolbar';
 import { Tree } from './tree';
+
+function unpacked(json: ArrayBuffer): unknown {
+  return JSON.parse(new TextDecoder().decode(json));
+}
 
 class Page {
   private state: PageState = savedState();
@@ -99,14 +103,10 @@ class Page {
   private receive(message: TorchHostMessage): void {
     switch (message.type) {
       case 'outline':
-        this.setOutline(message.generation, JSON.parse(new TextDecoder().decode(message.json)) as TorchOutline);
+        this.setOutline(message.generation, unpacked(message.json) as TorchOutline);
         break;
       case 'summaries':
-        if (message.generation !== this.generation) return;
-        for (const result of message.results) this.asked.delete(result.tensor);
-        this.tensors.add(message.results);
-        this.showDetails();
-        this.showWanted();
+        if (message.generation === this.generation) this.addResults(unpacked(message.json) as SummaryResult[]);
         break;
       case 'progress':
         this.toolbar.setProgress(message.task, message);
@@ -132,6 +132,13 @@ class Page {
         if (message.state === 'failed') this.reading.hidden = true;
         break;
     }
+  }
+
+  private addResults(results: readonly SummaryResult[]): void {
+    for (const result of results) this.asked.delete(result.tensor);
+    this.tensors.add(results);
+    this.showDetails();
+    this.showWanted();
   }
 
   private setOutline(generation: number, outline: TorchOutline): void {

@@ -69,7 +69,7 @@ export async function summarizeTensors(
   const { source } = opened;
   try {
     if (!sameFile(opened.identity, identity)) throw new CheckpointPathError(`${path} has changed since it was read.`);
-    const file = await readTorchFile(source);
+    const file = await structureOf(path, identity, source);
     const progress = new Progress(options);
     const wanted = indices.map((index) => ({ index, tensor: file.tensors[index]?.tensor }));
     for (const { tensor } of wanted) if (tensor) progress.expect(summaryWork(tensor));
@@ -96,6 +96,17 @@ export async function summarizeTensors(
   } finally {
     await source.close();
   }
+}
+
+/** The structure that was read last: the batches of one file's statistics need it again and again. */
+let lastRead: { path: string; identity: FileIdentity; file: WeakRef<TorchFile> } | null = null;
+
+async function structureOf(path: string, identity: FileIdentity, source: ByteSource): Promise<TorchFile> {
+  const last = lastRead?.path === path && sameFile(lastRead.identity, identity) ? lastRead.file.deref() : undefined;
+  if (last) return last;
+  const file = await readTorchFile(source);
+  lastRead = { path, identity, file: new WeakRef(file) };
+  return file;
 }
 
 export function sameFile(a: FileIdentity, b: FileIdentity): boolean {

@@ -5,7 +5,7 @@ import { probeRun } from './probeRun';
 import { outlineFile, summarizeTensors } from './outline';
 import type { ValidationOptions } from './report';
 import { CheckpointPathError, validateCheckpoint } from './validate';
-import type { PackedOutline, Work, WorkerReply, WorkerRequest, WorkResults } from './workerMessages';
+import type { PackedOutline, PackedSummaries, Work, WorkerReply, WorkerRequest, WorkResults } from './workerMessages';
 
 const port = parentPort;
 if (!port) throw new Error('checkpoint-worker runs as a worker thread only');
@@ -29,15 +29,26 @@ function perform(work: Work, options: WorkOptions): Promise<WorkResults[keyof Wo
     case 'outline':
       return packedOutline(work.path);
     case 'summarize':
-      return summarizeTensors(work.path, work.identity, work.tensors, options);
+      return packedSummaries(work, options);
   }
+}
+
+function packed(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
+async function packedSummaries(
+  { path, identity, tensors }: Extract<Work, { kind: 'summarize' }>,
+  options: WorkOptions,
+): Promise<PackedSummaries> {
+  return { json: packed(await summarizeTensors(path, identity, tensors, options)) };
 }
 
 async function packedOutline(path: string): Promise<PackedOutline> {
   const outline = await outlineFile(path);
   return {
     identity: outline.identity,
-    json: new TextEncoder().encode(JSON.stringify(outline)),
+    json: packed(outline),
     sizes: Float64Array.from(outline.tensors, (tensor) => tensor.bytes),
   };
 }

@@ -1,12 +1,11 @@
 /** The extension host's side of the checkpoint worker. Starts the thread with the first request, replaces one that died. */
 import { Worker } from 'node:worker_threads';
-import type { SummaryResult } from '../torchfile/outlineTypes';
 import type { Comparison } from './compare';
 import type { FileIdentity } from './outlineTypes';
 import type { RunProbe } from './probeRun';
 import type { ValidationOptions, ValidationReport } from './report';
 import { CheckpointPathError } from './validate';
-import type { PackedOutline, Work, WorkerReply, WorkerRequest, WorkResults } from './workerMessages';
+import type { PackedOutline, PackedSummaries, Work, WorkerReply, WorkerRequest, WorkResults } from './workerMessages';
 
 /** Cancelling, and progress (in bytes where nothing else is said). */
 type WorkOptions = Pick<ValidationOptions, 'signal' | 'onProgress'>;
@@ -57,7 +56,7 @@ export class CheckpointWorker {
     identity: FileIdentity,
     tensors: readonly number[],
     options: WorkOptions = {},
-  ): Promise<readonly SummaryResult[]> {
+  ): Promise<PackedSummaries> {
     return this.request<'summarize'>({ kind: 'summarize', path, identity, tensors }, options);
   }
 

@@ -1,5 +1,4 @@
 /** What the extension host and the checkpoint worker say to each other. */
-import type { SummaryResult } from '../torchfile/outlineTypes';
 import type { Comparison } from './compare';
 import type { FileIdentity } from './outlineTypes';
 import type { RunProbe } from './probeRun';
@@ -14,12 +13,17 @@ export interface PackedOutline {
   readonly sizes: Float64Array;
 }
 
+/** Statistics on their way to the page, which the host passes on unread: SummaryResult[] as JSON, one for each tensor asked for. */
+export interface PackedSummaries {
+  readonly json: Uint8Array;
+}
+
 /** What the worker does, and what each kind of work gives. */
 export interface WorkResults {
   readonly validate: ValidationReport;
   readonly compare: Comparison;
   readonly outline: PackedOutline;
-  readonly summarize: readonly SummaryResult[];
+  readonly summarize: PackedSummaries;
   readonly probe: RunProbe;
 }
 

@@ -6,7 +6,6 @@ import { stat } from 'node:fs/promises';
 import type { FileIdentity } from '../../core/checkpoint/outlineTypes';
 import type { CheckpointWorker } from '../../core/checkpoint/workerClient';
 import type { PackedOutline } from '../../core/checkpoint/workerMessages';
-import type { SummaryResult } from '../../core/torchfile/outlineTypes';
 import { Disposable } from '../../platform/disposable';
 import { parseTorchPageMessage, type DiskMessage, type TorchHostMessage } from '../../torchFileProtocol';
 import { StatisticsQueue } from './statisticsQueue';
@@ -27,7 +26,10 @@ export class TorchFileSession extends Disposable {
   private outline: PackedOutline | null = null;
   private generation = 0;
   private queue: StatisticsQueue | null = null;
-  private readonly known = new Map<number, SummaryResult>();
+  /** Tensors whose statistics are in `summaries`. */
+  private readonly known = new Set<number>();
+  /** As the worker packed them, in the order in which they came. */
+  private summaries: Uint8Array[] = [];
   private checksums: readonly string[] | null = null;
   private verifying: AbortController | null = null;
   private disk: DiskMessage = { type: 'disk', state: 'same' };
@@ -96,18 +98,22 @@ export class TorchFileSession extends Disposable {
 
   private sendAll(): void {
     if (this.outline) {
-      const { json } = this.outline;
-      // A buffer of its own: a view would ship what is behind it.
-      this.post({
-        type: 'outline',
-        generation: this.generation,
-        json: json.buffer.slice(json.byteOffset, json.byteOffset + json.byteLength) as ArrayBuffer,
-      });
-      if (this.known.size > 0)
-        this.post({ type: 'summaries', generation: this.generation, results: [...this.known.values()] });
+      this.post({ type: 'outline', generation: this.generation, json: bufferOf(this.outline.json) });
+      void this.sendSummaries();
       if (this.checksums) this.post({ type: 'checksums', generation: this.generation, problems: this.checksums });
     }
     this.post(this.disk);
+  }
+
+  /** One after the other, and the thread is let go in between: a file may have a hundred thousand. */
+  private async sendSummaries(): Promise<void> {
+    const { generation, summaries } = this;
+    // Those that come meanwhile are sent when they come.
+    for (const json of [...summaries]) {
+      if (generation !== this.generation || !this.listening) return;
+      this.post({ type: 'summaries', generation, json: bufferOf(json) });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   private setDisk(disk: DiskMessage): void {
@@ -124,6 +130,7 @@ export class TorchFileSession extends Disposable {
       this.outline = outline;
       this.generation++;
       this.known.clear();
+      this.summaries = [];
       this.checksums = null;
       this.queue = this.queueFor(outline, this.generation);
       this.disk = { type: 'disk', state: again ? 'reloaded' : 'same' };
@@ -146,10 +153,11 @@ export class TorchFileSession extends Disposable {
     return new StatisticsQueue(sizes, {
       summarize: (tensors, signal, onProgress) =>
         this.host.reader.summarize(this.path, identity, tensors, { signal, onProgress }),
-      found: (results) => {
+      found: (tensors, { json }) => {
         if (!current()) return;
-        for (const result of results) this.known.set(result.tensor, result);
-        this.post({ type: 'summaries', generation, results });
+        for (const tensor of tensors) this.known.add(tensor);
+        this.summaries.push(json);
+        this.post({ type: 'summaries', generation, json: bufferOf(json) });
       },
       progress: (done, total) => {
         if (current()) this.post({ type: 'progress', task: 'statistics', done, total });
@@ -230,6 +238,11 @@ export class TorchFileSession extends Disposable {
 
 function same(a: FileIdentity, b: FileIdentity): boolean {
   return a.bytes === b.bytes && a.modified === b.modified && a.inode === b.inode;
+}
+
+/** A buffer of its own: a view would ship what is behind it. */
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): ArrayBuffer {
+  return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
 }
 
 function messageOf(error: unknown): string {

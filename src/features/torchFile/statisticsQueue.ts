@@ -1,5 +1,5 @@
 /** The tensors whose statistics are wanted, read in batches: what was asked last comes first, and results come as they are. */
-import type { SummaryResult } from '../../core/torchfile/outlineTypes';
+import type { PackedSummaries } from '../../core/checkpoint/workerMessages';
 
 /** A batch ends after this: soon enough to show results and let a new wish go first, rare enough to reopen the file for. */
 const BATCH_BYTES = 128 * 1024 * 1024;
@@ -10,8 +10,8 @@ export interface QueueHost {
     tensors: readonly number[],
     signal: AbortSignal,
     onProgress: (done: number, total: number) => void,
-  ): Promise<readonly SummaryResult[]>;
-  found(results: readonly SummaryResult[]): void;
+  ): Promise<PackedSummaries>;
+  found(tensors: readonly number[], results: PackedSummaries): void;
   progress(done: number, total: number): void;
   /** Nothing is wanted any more; `error` is what ended it, null when it was done or cancelled. */
   idle(error: unknown): void;
@@ -77,7 +77,7 @@ export class StatisticsQueue {
         });
         this.doneBytes += bytes;
         if (abort.signal.aborted) break;
-        this.host.found(results);
+        this.host.found(batch, results);
       }
     } catch (error) {
       if (!abort.signal.aborted) {
