@@ -78,6 +78,12 @@ export const SUITES = [
   },
   { name: 'unit', needs: [], run: (context) => runMocha('unit', 'test/unit/**/*.test.ts', context, 10) },
   {
+    // What needs a real torch beside our own reading of its files.
+    name: 'torch',
+    needs: ['python'],
+    run: (context) => runMocha('torch', 'test/torch/**/*.test.ts', context, 10),
+  },
+  {
     name: 'page',
     needs: ['build', 'chromium'],
     run: (context) => runMocha('page', 'test/page/**/*.test.ts', context, 10),

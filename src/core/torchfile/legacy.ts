@@ -1,10 +1,14 @@
-/** torch's format before 1.6 (torch/serialization.py, _legacy_save): consecutive pickles, then each storage's raw bytes. */
+/**
+ * torch's format before 1.6 (torch/serialization.py, _legacy_save): consecutive pickles, then each storage's raw bytes.
+ * Numbers are little-endian whatever machine wrote them (writeFileRaw in torch/csrc turns them round); what the third
+ * pickle says of that machine is, as in torch, of no consequence.
+ */
 import { readPickle } from './pickle';
 import { DEFAULT_LIMITS, type PickleResult } from './pickleTypes';
 import type { FileProblem } from './problems';
 import { readBytes, type ByteSource } from './source';
 import { TorchInterpreter } from './torchValues';
-import { asInteger, PyDict, sequenceItems, StorageRef, type PyValue } from './values';
+import { asInteger, sequenceItems, StorageRef, type PyValue } from './values';
 
 export const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
 const LEGACY_PROTOCOL = 1001;
@@ -26,7 +30,6 @@ export interface PickleFile {
   readonly interpreter: TorchInterpreter;
   readonly results: readonly PickleResult[];
   readonly storages: ReadonlyMap<string, StorageLocation>;
-  readonly littleEndian: boolean;
   readonly problems: readonly FileProblem[];
 }
 
@@ -75,16 +78,15 @@ export async function readPickleFile(source: ByteSource): Promise<PickleFile> {
     values.push(result.value);
     if (result.error) break;
   }
-  const [protocol = null, system = null, value = null, keys = null] = values;
-  const littleEndian = !(system instanceof PyDict && system.get('little_endian') === false);
+  const [protocol = null, , value = null, keys = null] = values;
   const storages = new Map<string, StorageLocation>();
   if (results.every((result) => result.error === null)) {
     if (protocol !== LEGACY_PROTOCOL) {
       problems.push({ code: 'pickle-malformed', message: 'The legacy file names a protocol other than 1001.' });
     }
-    await locateStorages(source, stream.position, keys, interpreter, littleEndian, storages, problems);
+    await locateStorages(source, stream.position, keys, interpreter, storages, problems);
   }
-  return { format: 'torch legacy', value, interpreter, results, storages, littleEndian, problems };
+  return { format: 'torch legacy', value, interpreter, results, storages, problems };
 }
 
 /** Python programs write pickles one after the other; what follows the last must be nothing. */
@@ -114,7 +116,6 @@ async function plainPickles(
     interpreter,
     results,
     storages: new Map(),
-    littleEndian: true,
     problems,
   };
 }
@@ -124,7 +125,6 @@ async function locateStorages(
   start: number,
   keys: PyValue,
   interpreter: TorchInterpreter,
-  littleEndian: boolean,
   storages: Map<string, StorageLocation>,
   problems: FileProblem[],
 ): Promise<void> {
@@ -144,7 +144,7 @@ async function locateStorages(
       });
       return;
     }
-    const numel = asInteger(Number(new DataView(header.buffer, header.byteOffset).getBigInt64(0, littleEndian)));
+    const numel = asInteger(Number(new DataView(header.buffer, header.byteOffset).getBigInt64(0, true)));
     if (!(storage instanceof StorageRef) || numel === null || numel < 0) {
       problems.push({
         code: 'pickle-malformed',

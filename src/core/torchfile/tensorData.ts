@@ -38,7 +38,19 @@ export async function readTensorBytes(
   if (span.length !== extent) throw new TensorDataError('The file ends inside the tensor.');
   gather(tensor, span, result);
   if (!file.littleEndian) swapBytes(result, swapWidth(tensor));
+  turnSigns(tensor, result);
   return result;
+}
+
+/** Carries out, on little-endian elements and in place, the changes of sign that torch had put off when it saved. */
+function turnSigns({ dtype, lazySigns: { conjugated, negated } }: Tensor, bytes: Uint8Array): void {
+  if (!conjugated && !negated) return;
+  const parts = dtype.kind === 'complex' ? 2 : 1;
+  const width = dtype.bytes / parts;
+  for (let part = 0, at = width - 1; at < bytes.length; part++, at += width) {
+    const imaginary = part % parts === 1;
+    if (negated !== (conjugated && imaginary)) (bytes[at] as number) ^= 0x80;
+  }
 }
 
 function gather(tensor: Tensor, span: Uint8Array, result: Uint8Array): void {

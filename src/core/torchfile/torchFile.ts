@@ -117,7 +117,7 @@ async function openPickle(source: ByteSource, options: OpenOptions, depth: numbe
     storages,
     records: [],
     hasChecksums: false,
-    littleEndian: file.littleEndian,
+    littleEndian: true,
     problems,
   };
 }

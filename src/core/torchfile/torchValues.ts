@@ -14,6 +14,7 @@ import {
   StorageRef,
   Tensor,
   Tuple,
+  type LazySigns,
   type PyValue,
 } from './values';
 
@@ -74,7 +75,15 @@ export class TorchInterpreter implements PickleInterpreter {
       case '_rebuild_parameter_with_state': {
         const data = args[0];
         if (!(data instanceof Tensor)) return undefined;
-        const parameter = new Tensor(data.storage, data.dtype, data.offset, data.shape, data.stride, true);
+        const parameter = new Tensor(
+          data.storage,
+          data.dtype,
+          data.offset,
+          data.shape,
+          data.stride,
+          true,
+          data.lazySigns,
+        );
         this.tensors.push(parameter);
         return parameter;
       }
@@ -140,7 +149,8 @@ export class TorchInterpreter implements PickleInterpreter {
         `a tensor of shape (${shape.join(', ')}) reaches outside its storage ${storage.key.slice(0, 40)} of ${storage.bytes} bytes`,
       );
     }
-    const tensor = new Tensor(storage, type, offset, shape, stride);
+    const signs = lazySigns(args[dtype === null ? 6 : 7]);
+    const tensor = new Tensor(storage, type, offset, shape, stride, false, signs);
     this.tensors.push(tensor);
     return tensor;
   }
@@ -169,6 +179,12 @@ function sizes(value: PyValue | undefined): number[] | null {
     result.push(size);
   }
   return result;
+}
+
+/** What torch adds behind a tensor's other arguments (torch/_utils.py, get_tensor_metadata), where there is any. */
+function lazySigns(metadata: PyValue | undefined): LazySigns | undefined {
+  if (!(metadata instanceof PyDict)) return undefined;
+  return { conjugated: metadata.get('conj') === true, negated: metadata.get('neg') === true };
 }
 
 function dtypeOfTorchGlobal(global: Global): DType | null {

@@ -98,6 +98,15 @@ export class StorageRef {
   }
 }
 
+export interface LazySigns {
+  /** The imaginary parts mean their opposites. */
+  readonly conjugated: boolean;
+  /** Every number means its opposite. */
+  readonly negated: boolean;
+}
+
+const AS_STORED: LazySigns = { conjugated: false, negated: false };
+
 /** A strided view of a storage. Sizes, strides and offset are counted in elements of `dtype`. */
 export class Tensor {
   constructor(
@@ -107,6 +116,8 @@ export class Tensor {
     readonly shape: readonly number[],
     readonly stride: readonly number[],
     readonly isParameter: boolean = false,
+    /** Signs that torch left unchanged in memory (`x.conj()`, `x.conj().imag`) and stores a mark for. */
+    readonly lazySigns: LazySigns = AS_STORED,
   ) {}
 
   get numel(): number {
