@@ -1,12 +1,17 @@
 /** `compare`: what differs between two checkpoints. */
 import path from 'node:path';
 import { compareCheckpoints, type Comparison } from '../core/checkpoint/compare';
+import type { ComparedMoments } from '../core/checkpoint/optimizerComparison';
 import {
   argumentTexts,
   changeText,
   cosineText,
   isSame,
   layerDifferences,
+  momentNames,
+  momentText,
+  noteText,
+  settingRows,
   stageText,
   summarizeComparison,
 } from '../core/checkpoint/renderComparison';
@@ -19,9 +24,10 @@ import { printable, table } from './table';
 export const compareCommand: Command = {
   name: 'compare',
   usage: 'compare <a> <b>',
-  summary: 'Which tensors, arguments and stages differ between two checkpoints.',
+  summary: 'Which tensors, arguments, stages and optimizer states differ between two checkpoints.',
   details: [
-    'Exits with 0 when tensors, arguments and curriculum are the same, 1 when they differ, 2 when one cannot be read.',
+    'Exits with 0 when tensors, arguments, curriculum and optimizer state are the same, so that training goes on alike from',
+    'either; 1 when they differ, or when a part cannot be read; 2 when one has no readable weights.',
     'Tensors whose checksums agree are not read. The relative change of a layer is the length of B - A over the length of A.',
     '--json also tells every tensor. Nothing in the files is executed.',
   ],
@@ -40,7 +46,7 @@ export const compareCommand: Command = {
 };
 
 function comparisonText(comparison: Comparison): string {
-  const { a, b, arguments: changed, curriculum, onlyInA, onlyInB } = comparison;
+  const { a, b, notes, arguments: changed, curriculum, onlyInA, onlyInB, optimizer } = comparison;
   const side = (name: string, { path: folder, step }: Comparison['a']): string =>
     printable(`  ${name}: ${folder}${step === null ? '' : `, step ${formatCount(step)}`}`);
   const differences = layerDifferences(comparison);
@@ -59,14 +65,33 @@ function comparisonText(comparison: Comparison): string {
     `${isSame(comparison) ? 'same' : 'different'}: ${summarizeComparison(comparison)}`,
     side('A', a),
     side('B', b),
+    ...notes.map((note) => printable(`  ${noteText(note)}`)),
     table(layers),
     ...changed.map((each) => printable(`  ${each.name}: ${argumentTexts(each).join(' → ')}`)),
     ...curriculum
       .filter((stage) => !stage.same)
       .map((stage) => printable(`  stage ${stage.index + 1}: ${stageText(stage.a)} → ${stageText(stage.b)}`)),
+    ...settingRows(optimizer)
+      .filter(({ same }) => !same)
+      .map((row) => printable(`  optimizer ${row.name}: ${row.a} → ${row.b}`)),
+    table(optimizer.same === true ? [] : momentRows(optimizer.layers)),
     ...untold(onlyInA).map((name) => printable(`  only in A: ${name}`)),
     ...untold(onlyInB).map((name) => printable(`  only in B: ${name}`)),
   ]
     .filter((line) => line !== '')
     .join('\n');
+}
+
+function momentRows(layers: readonly ComparedMoments[]): string[][] {
+  const names = momentNames(layers);
+  return layers.map(({ layer, moments }) => [
+    `  optimizer ${layer === null ? 'by position' : `layer ${layer}`}`,
+    ...names.map((name) => {
+      const own = moments.find((each) => each.name === name);
+      if (!own) return '';
+      return own.same || own.relativeChange === null
+        ? `${name} ${momentText(own)}`
+        : `${name} changed by ${momentText(own)}`;
+    }),
+  ]);
 }

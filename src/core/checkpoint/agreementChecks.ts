@@ -4,6 +4,7 @@ import type { CheckpointDialect } from './facts';
 import { finding } from './findings';
 import type { JsonObject, Manifest } from './jsonFiles';
 import { CONFIG, MANIFEST, MULTI_LAYER_STATE, TRAINING_STATE, WEIGHTS } from './layout';
+import { assignParameters, type Misfit } from './optimizerAssignment';
 import type { Finding } from './report';
 import type { WeightsShape } from './weightNames';
 
@@ -160,84 +161,65 @@ function checkLayers({ weights, multiLayer }: CheckpointParts): Finding[] {
   return findings;
 }
 
-/** Optimizers keep moments of a parameter's own shape under these names; other entries may have any. */
-const MOMENTS = new Set(['exp_avg', 'exp_avg_sq', 'max_exp_avg_sq', 'momentum_buffer']);
-
 function checkOptimizer({ dialect, weights, training }: CheckpointParts): Finding[] {
   const optimizer = training?.optimizer;
   if (!weights || weights.weights.length === 0 || !optimizer) return [];
+  const assignment = assignParameters(dialect, training, optimizer, weights.weights);
+  const mismatch = (text: string): Finding[] => [finding('optimizer-mismatch', TRAINING_STATE, text)];
+  switch (assignment.kind) {
+    case 'merged':
+      return [
+        finding(
+          'merged-checkpoint',
+          TRAINING_STATE,
+          'The checkpoint was merged from several runs: its optimizer state does not belong to its weights.',
+        ),
+      ];
+    case 'count':
+      return mismatch(
+        `The optimizer state is of ${assignment.parameters} parameters, but ${WEIGHTS} has ${weights.weights.length} NP tensors.`,
+      );
+    case 'stray':
+      return mismatch(
+        `The optimizer state holds moments of parameter ${assignment.index}, which no parameter group has.`,
+      );
+    case 'shapes': {
+      const text = misfitText(assignment.misfits);
+      return assignment.reordered && dialect !== 'ours'
+        ? [
+            finding(
+              'optimizer-order',
+              TRAINING_STATE,
+              `The optimizer state is in another order than ${WEIGHTS}: ${text}.`,
+            ),
+          ]
+        : mismatch(`The optimizer state does not fit ${WEIGHTS}: ${text}.`);
+    }
+    case 'fits':
+      break;
+  }
   if (training.merged) {
     return [
       finding(
         'merged-checkpoint',
         TRAINING_STATE,
-        'The checkpoint was merged from several runs: its optimizer state does not belong to its weights.',
+        'The checkpoint was merged from several runs; each layer’s optimizer state came along with it.',
       ),
     ];
   }
-  const indices = optimizer.groups.flatMap((group) => group.params ?? []);
-  if (indices.length !== weights.weights.length || new Set(indices).size !== indices.length) {
-    return [
-      finding(
-        'optimizer-mismatch',
-        TRAINING_STATE,
-        `The optimizer state is of ${indices.length} parameters, but ${WEIGHTS} has ${weights.weights.length} NP tensors.`,
-      ),
-    ];
-  }
-  if (optimizer.state.size === 0) {
-    const step = training.globalStep ?? 0;
-    return step > 0
-      ? [finding('optimizer-empty', TRAINING_STATE, `The optimizer state is empty at step ${step}.`)]
-      : [];
-  }
-  const stray = [...optimizer.state.keys()].find((index) => !indices.includes(index));
-  if (stray !== undefined) {
-    return [
-      finding(
-        'optimizer-mismatch',
-        TRAINING_STATE,
-        `The optimizer state holds moments of parameter ${stray}, which no parameter group has.`,
-      ),
-    ];
-  }
-  return checkMoments(dialect, weights, indices, optimizer.state);
+  const step = training.globalStep ?? 0;
+  return optimizer.state.size === 0 && step > 0
+    ? [finding('optimizer-empty', TRAINING_STATE, `The optimizer state is empty at step ${step}.`)]
+    : [];
 }
 
-function checkMoments(
-  dialect: CheckpointDialect,
-  weights: WeightsShape,
-  indices: readonly number[],
-  state: NonNullable<TrainingState['optimizer']>['state'],
-): Finding[] {
-  const wrong: string[] = [];
-  for (const [position, index] of indices.entries()) {
-    const weight = weights.weights[position];
-    for (const { name, tensor } of state.get(index) ?? []) {
-      if (!weight || !MOMENTS.has(name) || sameShape(tensor.shape, weight.shape)) continue;
-      wrong.push(
-        `${name} of parameter ${index} is (${tensor.shape.join(', ')}) where ${weight.key} is (${weight.shape.join(', ')})`,
-      );
-    }
-  }
-  if (wrong.length === 0) return [];
-  const text = `${wrong[0] ?? ''}${wrong.length > 1 ? ` (and ${wrong.length - 1} more)` : ''}`;
-  // Another trainer may have numbered its parameters in another order: then all shapes are there, elsewhere.
-  const stored = [...state.values()].map((own) => own.find(({ name }) => MOMENTS.has(name))?.tensor.shape.join() ?? '');
-  const sameSet =
-    stored.length === weights.weights.length &&
-    stored.sort().join(';') ===
-      weights.weights
-        .map((weight) => weight.shape.join())
-        .sort()
-        .join(';');
-  return sameSet && dialect !== 'ours'
-    ? [finding('optimizer-order', TRAINING_STATE, `The optimizer state is in another order than ${WEIGHTS}: ${text}.`)]
-    : [finding('optimizer-mismatch', TRAINING_STATE, `The optimizer state does not fit ${WEIGHTS}: ${text}.`)];
-}
-
-function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((size, i) => size === b[i]);
+function misfitText(misfits: readonly Misfit[]): string {
+  const [first] = misfits;
+  if (!first) return '';
+  const { index, name, shape, weight } = first;
+  return `${name} of parameter ${index} is (${shape.join(', ')}) where ${weight.key} is (${weight.shape.join(', ')})${
+    misfits.length > 1 ? ` (and ${misfits.length - 1} more)` : ''
+  }`;
 }
 
 /** Only our trainer's config.json can be held to its word: others write a rank of 64 whatever was used. */

@@ -1,22 +1,19 @@
 /**
- * What differs between two checkpoints. Tensors whose records have the same CRC are the same, and are not read: frozen
- * layers cost nothing. The rest is read once, in pieces, so that memory does not grow with the tensors.
+ * What differs between two checkpoints: tensors (read only where checksums differ, so that frozen layers cost nothing),
+ * arguments, curriculum and optimizer.
  */
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { recordChunks, sourceChunks } from '../torchfile/chunks';
-import { openFile, type ByteSource } from '../torchfile/source';
-import { isFloating, numbersOf } from '../torchfile/statistics';
-import { readTensorBytes } from '../torchfile/tensorData';
-import { readTorchFile, type TorchFile } from '../torchfile/torchFile';
+import { isDeepStrictEqual } from 'node:util';
 import type { Tensor } from '../torchfile/values';
 import type { ScheduleEntry } from './contents';
 import { readCheckpointFacts, type CheckpointFacts } from './facts';
-import { WEIGHTS } from './layout';
+import { CONFIG, MULTI_LAYER_STATE, TRAINING_STATE, WEIGHTS } from './layout';
+import { OptimizerComparison, OptimizerSide, type ComparedOptimizer } from './optimizerComparison';
 import { Progress } from './progress';
 import type { ValidationOptions } from './report';
+import { Difference, FileComparison, OpenTorchFile, type Measured } from './tensorComparison';
 import { CheckpointPathError, type ReadingOptions } from './validate';
-import { parseWeightName } from './weightNames';
+import { ourWeightName, parseWeightName, readWeightsShape } from './weightNames';
 
 export interface ArgumentDifference {
   readonly name: string;
@@ -40,27 +37,20 @@ export interface StageRange {
   readonly mlpMixingRatio: number | null;
 }
 
-export interface ComparedTensor {
+export interface ComparedTensor extends Measured {
   /** In our trainer's spelling, whichever dialect it came from. */
   readonly name: string;
-  readonly same: boolean;
-  /** ‖b − a‖ / ‖a‖; null where shapes or types differ, or a is zero. */
-  readonly relativeChange: number | null;
-  /** Null like relativeChange, and where b is zero. */
-  readonly cosine: number | null;
 }
 
-export interface ComparedLayer {
+/** `same`: every tensor is; the layer was frozen, or not trained in between. */
+export interface ComparedLayer extends Measured {
   readonly layer: number;
-  /** Every tensor is the same: the layer was frozen, or not trained in between. */
-  readonly same: boolean;
-  readonly relativeChange: number | null;
-  readonly cosine: number | null;
 }
 
 export interface Comparison {
   readonly a: { readonly path: string; readonly step: number | null };
   readonly b: { readonly path: string; readonly step: number | null };
+  readonly notes: readonly ComparisonNote[];
   /** Arguments that differ, by name. */
   readonly arguments: readonly ArgumentDifference[];
   readonly curriculum: readonly ComparedStage[];
@@ -68,216 +58,148 @@ export interface Comparison {
   readonly tensors: readonly ComparedTensor[];
   readonly onlyInA: readonly string[];
   readonly onlyInB: readonly string[];
+  readonly optimizer: ComparedOptimizer;
 }
 
-/** Longest tensor with gaps or unusual strides that is gathered in memory. */
-const GATHER_BYTES = 256 * 1024 * 1024;
+/** Something that keeps a part of the two from being compared. */
+export interface ComparisonNote {
+  readonly side: 'a' | 'b';
+  /**
+   * unreadable: the file is there and cannot be read. missing: it is not there. unassigned: the optimizer's state cannot
+   * be told apart by layers.
+   */
+  readonly kind: 'unreadable' | 'missing' | 'unassigned';
+  readonly file: string;
+  /** One clause that begins with the file. */
+  readonly message: string;
+}
 
 /**
  * Compares two checkpoint folders. Throws CheckpointPathError in one line when one of them has no readable weights, and
- * the signal's reason when cancelled.
+ * the signal's reason when cancelled; what else cannot be read is in the notes.
  */
 export async function compareCheckpoints(
   a: string,
   b: string,
   options: Pick<ValidationOptions, 'signal' | 'onProgress'> & ReadingOptions = {},
 ): Promise<Comparison> {
-  const weightsA = await Weights.open(a, options);
+  const sides: Side[] = [];
   try {
-    const weightsB = await Weights.open(b, options);
-    try {
-      const [factsA, factsB] = await Promise.all([readCheckpointFacts(a), readCheckpointFacts(b)]);
-      return await compare(weightsA, weightsB, factsA, factsB, new Progress(options));
-    } finally {
-      await weightsB.source.close();
-    }
+    sides.push(await Side.open(a, options));
+    sides.push(await Side.open(b, options));
+    const [left, right] = sides as [Side, Side];
+    return await compare(left, right, new Progress(options));
   } finally {
-    await weightsA.source.close();
+    for (const side of sides) await side.close();
   }
 }
 
-class Weights {
+/** What is left out where a file cannot be read: a list of everything that the other has would say nothing. */
+const CONSEQUENCES: Readonly<Record<string, string>> = {
+  [CONFIG]: ': arguments are not compared',
+  [MULTI_LAYER_STATE]: ': the curriculum is not compared',
+  [TRAINING_STATE]: ': the optimizer is not compared',
+};
+
+/** A checkpoint with its weights and its training state open. */
+class Side {
   readonly tensors: ReadonlyMap<string, Tensor>;
 
   private constructor(
-    readonly source: ByteSource,
-    readonly file: TorchFile,
+    readonly facts: CheckpointFacts,
+    readonly weights: OpenTorchFile,
+    readonly optimizer: OptimizerSide,
   ) {
-    this.tensors = new Map(file.tensors.map(({ name, tensor }) => [ourName(name), tensor]));
+    this.tensors = new Map(weights.file.tensors.map(({ name, tensor }) => [ourName(name), tensor]));
   }
 
-  static async open(checkpoint: string, options: ReadingOptions): Promise<Weights> {
+  static async open(checkpoint: string, options: ReadingOptions): Promise<Side> {
     const path = join(checkpoint, WEIGHTS);
-    let source: ByteSource;
+    const weights = await OpenTorchFile.open(path, `NPT weights not found: ${path} does not exist.`, options);
     try {
-      if (!(await stat(path)).isFile()) throw new CheckpointPathError(`${path} is not a file.`);
-      source = await openFile(path, options.blocking);
+      const { tensors } = weights.file;
+      if (tensors.length === 0) throw new CheckpointPathError(`${path} cannot be compared: it holds no tensors.`);
+      const facts = await readCheckpointFacts(checkpoint);
+      const named = readWeightsShape(tensors).weights;
+      return new Side(facts, weights, await OptimizerSide.open(checkpoint, facts.dialect, named, options));
     } catch (error) {
-      if (error instanceof CheckpointPathError) throw error;
-      const { code } = error as NodeJS.ErrnoException;
-      throw new CheckpointPathError(
-        code === 'ENOENT'
-          ? `NPT weights not found: ${path} does not exist.`
-          : `${path} cannot be read (${code ?? 'unknown error'}).`,
-      );
+      await weights.close();
+      throw error;
     }
-    const file = await readTorchFile(source);
-    if (file.value === null || file.tensors.length === 0) {
-      await source.close();
-      throw new CheckpointPathError(
-        `${path} cannot be compared: ${file.problems[0]?.message ?? 'it holds no tensors.'}`,
-      );
-    }
-    return new Weights(source, file);
+  }
+
+  notes(side: 'a' | 'b'): ComparisonNote[] {
+    const { facts, optimizer } = this;
+    const notes: ComparisonNote[] = facts.unreadable.map(({ file, reason }) => ({
+      side,
+      kind: 'unreadable',
+      file,
+      message: `${file} ${reason}${CONSEQUENCES[file] ?? ''}`,
+    }));
+    const add = (kind: ComparisonNote['kind'], message: string): void => {
+      notes.push({ side, kind, file: TRAINING_STATE, message: `${TRAINING_STATE} ${message}` });
+    };
+    if (optimizer.facts === null && notes.every(({ file }) => file !== TRAINING_STATE))
+      add('missing', optimizer.file ? 'holds no optimizer state' : 'is missing, and with it the optimizer');
+    if (optimizer.obstacle !== null) add('unassigned', `gives no moments by layer: ${optimizer.obstacle}`);
+    return notes;
+  }
+
+  async close(): Promise<void> {
+    await this.weights.close();
+    await this.optimizer.close();
   }
 }
 
 function ourName(key: string): string {
   const name = parseWeightName(key);
-  if (!name) return key;
-  const { layer, matrix, projection, rank } = name;
-  return `layer_${layer}_np.${matrix}${projection && `_${projection}`}${rank === null ? '' : `.${rank}`}`;
+  return name ? ourWeightName(name) : key;
 }
 
-/** What a pair of tensors adds up to. */
-interface Sums {
-  difference: number;
-  a: number;
-  b: number;
-  product: number;
-}
-
-async function compare(
-  a: Weights,
-  b: Weights,
-  factsA: CheckpointFacts,
-  factsB: CheckpointFacts,
-  progress: Progress,
-): Promise<Comparison> {
-  const tensors: ComparedTensor[] = [];
-  const byLayer = new Map<number, { same: boolean; known: boolean; sums: Sums }>();
+async function compare(a: Side, b: Side, progress: Progress): Promise<Comparison> {
   const shared = [...a.tensors].flatMap(([name, tensorA]) => {
     const tensorB = b.tensors.get(name);
-    return tensorB ? [{ name, tensorA, tensorB, identical: identicalByChecksum(a, tensorA, b, tensorB) }] : [];
+    return tensorB ? [{ name, a: tensorA, b: tensorB }] : [];
   });
-  for (const { tensorA, identical } of shared) if (!identical) progress.expect(2 * tensorA.numel * tensorA.dtype.bytes);
-  for (const { name, tensorA, tensorB, identical } of shared) {
-    progress.add(0);
-    const sums = identical ? null : await sumsOf(a, tensorA, b, tensorB, progress);
-    const same = identical || (sums !== null && sums.difference === 0);
-    tensors.push({ name, same, ...(same ? { relativeChange: 0, cosine: 1 } : ratios(sums)) });
-    const layer = parseWeightName(name)?.layer;
+  const weights = new FileComparison(a.weights, b.weights, progress);
+  for (const pair of shared) weights.expect(pair);
+  const optimizer = new OptimizerComparison(
+    a.optimizer,
+    b.optimizer,
+    new Set(shared.map(({ name }) => name)),
+    progress,
+  );
+  const tensors: ComparedTensor[] = [];
+  const byLayer = new Map<number, Difference>();
+  for (const pair of shared) {
+    const sums = await weights.measure(pair);
+    const own = new Difference();
+    own.add(sums);
+    tensors.push({ name: pair.name, ...own.measured() });
+    const layer = parseWeightName(pair.name)?.layer;
     if (layer === undefined) continue;
-    const own = byLayer.get(layer) ?? { same: true, known: true, sums: { difference: 0, a: 0, b: 0, product: 0 } };
-    byLayer.set(layer, own);
-    own.same &&= same;
-    if (sums) for (const key of ['difference', 'a', 'b', 'product'] as const) own.sums[key] += sums[key];
-    // A layer is measured by the tensors that were read; one that could not be leaves it unmeasured.
-    else if (!identical) own.known = false;
+    const whole = byLayer.get(layer) ?? new Difference();
+    byLayer.set(layer, whole);
+    whole.add(sums);
   }
+  const comparedOptimizer = await optimizer.measure();
   progress.finish();
+  const unreadable = (name: string): boolean =>
+    [...a.facts.unreadable, ...b.facts.unreadable].some(({ file }) => file === name);
   return {
-    a: { path: factsA.path, step: factsA.step },
-    b: { path: factsB.path, step: factsB.step },
-    arguments: differences(factsA, factsB),
-    curriculum: compareCurricula(factsA.curriculumSchedule ?? [], factsB.curriculumSchedule ?? []),
-    layers: [...byLayer]
-      .sort(([x], [y]) => x - y)
-      .map(([layer, own]) => ({
-        layer,
-        same: own.same,
-        ...(own.same ? { relativeChange: 0, cosine: 1 } : ratios(own.known ? own.sums : null)),
-      })),
+    a: { path: a.facts.path, step: a.facts.step },
+    b: { path: b.facts.path, step: b.facts.step },
+    notes: [...a.notes('a'), ...b.notes('b')],
+    arguments: unreadable(CONFIG) ? [] : differences(a.facts, b.facts),
+    curriculum: unreadable(MULTI_LAYER_STATE)
+      ? []
+      : compareCurricula(a.facts.curriculumSchedule ?? [], b.facts.curriculumSchedule ?? []),
+    layers: [...byLayer].sort(([x], [y]) => x - y).map(([layer, difference]) => ({ layer, ...difference.measured() })),
     tensors,
     onlyInA: [...a.tensors.keys()].filter((name) => !b.tensors.has(name)),
     onlyInB: [...b.tensors.keys()].filter((name) => !a.tensors.has(name)),
+    optimizer: comparedOptimizer,
   };
-}
-
-function ratios(sums: Sums | null): { relativeChange: number | null; cosine: number | null } {
-  if (!sums) return { relativeChange: null, cosine: null };
-  const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
-  return {
-    relativeChange: sums.a > 0 ? finite(Math.sqrt(sums.difference / sums.a)) : null,
-    cosine:
-      sums.a > 0 && sums.b > 0 ? finite(Math.max(-1, Math.min(1, sums.product / Math.sqrt(sums.a * sums.b)))) : null,
-  };
-}
-
-function sameForm(a: Tensor, b: Tensor): boolean {
-  return a.dtype === b.dtype && a.shape.join() === b.shape.join();
-}
-
-/** A tensor that is its whole record, in row-major order. */
-function isWholeStorage(tensor: Tensor): boolean {
-  let expected = 1;
-  for (let axis = tensor.shape.length - 1; axis >= 0; axis--) {
-    const size = tensor.shape[axis] as number;
-    if (size !== 1 && tensor.stride[axis] !== expected) return false;
-    expected *= size;
-  }
-  return (
-    tensor.offset === 0 && tensor.storage.viewOffset === 0 && tensor.numel * tensor.dtype.bytes === tensor.storage.bytes
-  );
-}
-
-function identicalByChecksum(a: Weights, tensorA: Tensor, b: Weights, tensorB: Tensor): boolean {
-  if (!a.file.hasChecksums || !b.file.hasChecksums || a.file.littleEndian !== b.file.littleEndian) return false;
-  if (!sameForm(tensorA, tensorB) || !isWholeStorage(tensorA) || !isWholeStorage(tensorB)) return false;
-  const recordA = a.file.storages.get(tensorA.storage.key)?.record;
-  const recordB = b.file.storages.get(tensorB.storage.key)?.record;
-  return recordA && recordB ? recordA.crc === recordB.crc && recordA.bytes === recordB.bytes : false;
-}
-
-async function sumsOf(
-  a: Weights,
-  tensorA: Tensor,
-  b: Weights,
-  tensorB: Tensor,
-  progress: Progress,
-): Promise<Sums | null> {
-  if (!sameForm(tensorA, tensorB) || !isFloating(tensorA.dtype)) return null;
-  const sums: Sums = { difference: 0, a: 0, b: 0, product: 0 };
-  const piecesB = pieces(b, tensorB);
-  for await (const bytesA of pieces(a, tensorA)) {
-    const next = await piecesB.next();
-    if (next.done === true || next.value.length !== bytesA.length) return null; // the file ends inside: validation says so
-    addSums(sums, numbersOf(tensorA.dtype, bytesA) ?? [], numbersOf(tensorB.dtype, next.value) ?? []);
-    progress.add(2 * bytesA.length);
-  }
-  return sums;
-}
-
-/** A tensor's bytes, row-major and little endian: in pieces where it lies so in the file, gathered otherwise. */
-async function* pieces(weights: Weights, tensor: Tensor): AsyncGenerator<Uint8Array, void> {
-  const place = weights.file.storages.get(tensor.storage.key);
-  if (place && isWholeStorage(tensor) && weights.file.littleEndian && place.position >= 0) {
-    yield* place.record
-      ? recordChunks(weights.source, place.record)
-      : sourceChunks(weights.source, place.position, place.bytes);
-  } else if (place && tensor.numel * tensor.dtype.bytes <= GATHER_BYTES) {
-    yield await readTensorBytes(weights.source, weights.file, tensor, GATHER_BYTES);
-  }
-}
-
-function addSums(sums: Sums, a: ArrayLike<number>, b: ArrayLike<number>): void {
-  let difference = 0;
-  let squaresA = 0;
-  let squaresB = 0;
-  let product = 0;
-  for (let i = 0; i < a.length; i++) {
-    const x = a[i] as number;
-    const y = b[i] as number;
-    const d = y - x;
-    difference += d * d;
-    squaresA += x * x;
-    squaresB += y * y;
-    product += x * y;
-  }
-  sums.difference += difference;
-  sums.a += squaresA;
-  sums.b += squaresB;
-  sums.product += product;
 }
 
 /** Arguments from config.json (older checkpoints: from the training state), without what is no argument. */
@@ -287,14 +209,14 @@ function differences(a: CheckpointFacts, b: CheckpointFacts): ArgumentDifference
   const names = [...new Set([...Object.keys(left), ...Object.keys(right)])].filter((name) => name !== 'schema').sort();
   return names.flatMap((name) => {
     const [x, y] = [left[name] ?? null, right[name] ?? null];
-    return JSON.stringify(x) === JSON.stringify(y) ? [] : [{ name, a: x, b: y }];
+    return isDeepStrictEqual(x, y) ? [] : [{ name, a: x, b: y }];
   });
 }
 
 function compareCurricula(a: readonly ScheduleEntry[], b: readonly ScheduleEntry[]): ComparedStage[] {
   return Array.from({ length: Math.max(a.length, b.length) }, (_, index) => {
     const [left, right] = [stageRange(a, index), stageRange(b, index)];
-    return { index, same: JSON.stringify(left) === JSON.stringify(right), a: left, b: right };
+    return { index, same: isDeepStrictEqual(left, right), a: left, b: right };
   });
 }
 

@@ -34,12 +34,16 @@ export function readMultiLayerState(value: PyValue): MultiLayerState | null {
 export interface OptimizerGroup {
   readonly params: readonly number[] | null;
   readonly learningRate: number | null;
+  /** Everything else that the group has: betas, eps, weight_decay and so on; plain copies. */
+  readonly settings: Readonly<Record<string, unknown>>;
 }
 
 export interface OptimizerState {
   readonly groups: readonly OptimizerGroup[];
   /** Each parameter's state by its index: name and shape of every tensor in it. */
   readonly state: ReadonlyMap<number, readonly { readonly name: string; readonly tensor: Tensor }[]>;
+  /** Steps by a parameter's index where they are plain numbers; PyTorch keeps them in 0-dim tensors since 1.12. */
+  readonly plainSteps: ReadonlyMap<number, number>;
 }
 
 export interface TrainingState {
@@ -51,7 +55,8 @@ export interface TrainingState {
   readonly optimizer: OptimizerState | null;
   /** Plain copy; null when absent or not a dict. */
   readonly scheduler: Readonly<Record<string, unknown>> | null;
-  readonly hasScaler: boolean;
+  /** Plain copy; null without a scaler. */
+  readonly scaler: Readonly<Record<string, unknown>> | null;
   /** Older checkpoints keep their arguments here. */
   readonly config: Readonly<Record<string, unknown>> | null;
   /** The checkpoint was merged from several runs: its optimizer state belongs to none of them. */
@@ -60,7 +65,6 @@ export interface TrainingState {
 
 export function readTrainingState(value: PyValue): TrainingState | null {
   if (!(value instanceof PyDict)) return null;
-  const scaler = value.get('scaler_state_dict');
   return {
     keys: keysOf(value),
     schema: asInteger(value.get('schema')),
@@ -68,7 +72,7 @@ export function readTrainingState(value: PyValue): TrainingState | null {
     batchCount: asInteger(value.get('batch_count')),
     optimizer: optimizer(value.get('optimizer_state_dict')),
     scheduler: plainDict(value.get('scheduler_state_dict')),
-    hasScaler: scaler !== undefined && scaler !== null,
+    scaler: plainDict(value.get('scaler_state_dict')),
     config: plainDict(value.get('config')),
     merged: value.has('merge_info'),
   };
@@ -142,20 +146,29 @@ function optimizer(value: PyValue | undefined): OptimizerState | null {
   const groupItems = sequenceItems(value.get('param_groups'));
   const stateDict = value.get('state');
   if (!groupItems || !(stateDict instanceof PyDict)) return null;
-  const groups = groupItems.map((group) =>
-    group instanceof PyDict
-      ? { params: integers(group.get('params')), learningRate: number(group.get('lr')) }
-      : { params: null, learningRate: null },
-  );
+  const budget = { left: 20_000 };
   const state = new Map<number, { name: string; tensor: Tensor }[]>();
+  const plainSteps = new Map<number, number>();
   for (const [key, own] of stateDict.entries()) {
     const index = asInteger(key);
     if (index === null || !(own instanceof PyDict)) return null;
     const tensors: { name: string; tensor: Tensor }[] = [];
     for (const [name, item] of own.entries()) {
       if (typeof name === 'string' && item instanceof Tensor) tensors.push({ name, tensor: item });
+      else if (name === 'step' && typeof item === 'number') plainSteps.set(index, item);
     }
     state.set(index, tensors);
   }
-  return { groups, state };
+  return { groups: groupItems.map((group) => optimizerGroup(group, budget)), state, plainSteps };
+}
+
+/** `budget` bounds the settings of all groups together: a file may have millions of them. */
+function optimizerGroup(group: PyValue, budget: { left: number }): OptimizerGroup {
+  if (!(group instanceof PyDict)) return { params: null, learningRate: null, settings: {} };
+  const settings = Object.create(null) as Record<string, unknown>;
+  for (const [name, value] of group.entries()) {
+    if (budget.left > 0 && typeof name === 'string' && name !== 'params' && name !== 'lr')
+      settings[name] = toPlain(value, 4, budget);
+  }
+  return { params: integers(group.get('params')), learningRate: number(group.get('lr')), settings };
 }

@@ -5,7 +5,14 @@ import { openFile } from '../torchfile/source';
 import { readTorchFile } from '../torchfile/torchFile';
 import type { NamedTensor, PyValue } from '../torchfile/values';
 import { readMultiLayerState, readTrainingState, type ScheduleEntry } from './contents';
-import { readJsonObject, readManifest, type JsonObject, type Manifest } from './jsonFiles';
+import {
+  describeFailure,
+  readJsonObject,
+  readManifest,
+  type JsonObject,
+  type JsonResult,
+  type Manifest,
+} from './jsonFiles';
 import { CONFIG, MANIFEST, MULTI_LAYER_STATE, stepOfFolder, TRAINING_STATE, WEIGHTS } from './layout';
 import type { Modulation } from './report';
 import { readWeightsShape } from './weightNames';
@@ -50,6 +57,14 @@ export interface CheckpointFacts {
   readonly savedArguments: JsonObject | null;
   /** Merged from several runs: the optimizer state does not fit the weights. */
   readonly merged: boolean;
+  /** Files that are there and give nothing, each with a clause that says why. Missing ones are not among them. */
+  readonly unreadable: readonly UnreadableFile[];
+}
+
+export interface UnreadableFile {
+  readonly file: string;
+  /** Such as "is not JSON": to be put behind the file's name. */
+  readonly reason: string;
 }
 
 /**
@@ -64,9 +79,9 @@ export async function readCheckpointFacts(path: string): Promise<CheckpointFacts
     readJsonObject(join(path, CONFIG)),
     readJsonObject(join(path, MANIFEST)),
   ]);
-  const training = trainingFile && readTrainingState(trainingFile.value);
-  const multiLayer = multiLayerFile && readMultiLayerState(multiLayerFile.value);
-  const shape = weightsFile && weightsFile.tensors.length > 0 ? readWeightsShape(weightsFile.tensors) : null;
+  const training = readTrainingState(trainingFile.value);
+  const multiLayer = readMultiLayerState(multiLayerFile.value);
+  const shape = weightsFile.tensors.length > 0 ? readWeightsShape(weightsFile.tensors) : null;
   const manifest = manifestJson.object ? readManifest(manifestJson.object) : null;
   const folderStep = stepOfFolder(path);
   return {
@@ -74,7 +89,7 @@ export async function readCheckpointFacts(path: string): Promise<CheckpointFacts
     dialect: dialectOf(
       manifestJson.failure !== 'missing',
       training?.schema ?? null,
-      multiLayerFile !== null,
+      multiLayerFile.opened,
       training?.config ?? null,
     ),
     step: training?.globalStep ?? manifest?.step ?? folderStep,
@@ -98,6 +113,16 @@ export async function readCheckpointFacts(path: string): Promise<CheckpointFacts
     optimizerLearningRate: training?.optimizer?.groups[0]?.learningRate ?? null,
     savedArguments: training?.config ?? null,
     merged: training?.merged ?? false,
+    unreadable: [
+      unreadable(WEIGHTS, weightsFile.failure),
+      unreadable(TRAINING_STATE, trainingFile.failure ?? (trainingFile.opened && !training ? 'holds no dict' : null)),
+      unreadable(
+        MULTI_LAYER_STATE,
+        multiLayerFile.failure ?? (multiLayerFile.opened && !multiLayer ? 'holds no dict' : null),
+      ),
+      unreadable(CONFIG, jsonFailure(config)),
+      unreadable(MANIFEST, jsonFailure(manifestJson)),
+    ].filter((each) => each !== null),
   };
 }
 
@@ -112,18 +137,44 @@ export function dialectOf(
   return !hasMultiLayerState && savedArguments !== null ? 'field-old' : 'field';
 }
 
-async function readValues(path: string): Promise<{ value: PyValue; tensors: readonly NamedTensor[] } | null> {
+function unreadable(file: string, reason: string | null): UnreadableFile | null {
+  return reason === null ? null : { file, reason };
+}
+
+function jsonFailure({ failure }: JsonResult): string | null {
+  return failure === null || failure === 'missing' ? null : describeFailure(failure);
+}
+
+/** A sentence as a part of another: without its full stop. */
+function clause(sentence: string): string {
+  return sentence.replace(/\.$/, '');
+}
+
+interface ReadFile {
+  /** There is such a file, and the system let us read it. */
+  readonly opened: boolean;
+  readonly value: PyValue;
+  readonly tensors: readonly NamedTensor[];
+  /** Why a file that is there has no value. */
+  readonly failure: string | null;
+}
+
+async function readValues(path: string): Promise<ReadFile> {
+  const nothing = { opened: false, value: null, tensors: [] };
   try {
-    if (!(await stat(path)).isFile()) return null;
+    if (!(await stat(path)).isFile()) return { ...nothing, failure: 'is not a file' };
     const source = await openFile(path);
     try {
-      const { value, tensors } = await readTorchFile(source, { valuesOnly: true });
-      return { value, tensors };
+      const { value, tensors, problems } = await readTorchFile(source, { valuesOnly: true });
+      const failure =
+        value === null ? `cannot be read (${clause(problems[0]?.message ?? 'it holds no values')})` : null;
+      return { opened: true, value, tensors, failure };
     } finally {
       await source.close();
     }
-  } catch {
-    // Missing, unreadable or gone while reading: the fact is not known, and validation says why.
-    return null;
+  } catch (error) {
+    // Missing, unreadable or gone while reading: the fact is not known.
+    const { code } = error as NodeJS.ErrnoException;
+    return { ...nothing, failure: code === 'ENOENT' ? null : `cannot be read (${code ?? 'unknown error'})` };
   }
 }

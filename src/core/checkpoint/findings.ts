@@ -201,7 +201,11 @@ const CHECKPOINT_FINDINGS = {
     verdict: 'valid',
     advice: 'A resume starts the optimizer afresh, and the loss may jump.',
   },
-  'merged-checkpoint': { severity: 'info', verdict: 'valid', advice: 'Resume it with a fresh optimizer.' },
+  'merged-checkpoint': {
+    severity: 'info',
+    verdict: 'valid',
+    advice: 'Where the optimizer state does not fit the weights, a resume starts it afresh.',
+  },
   'config-mismatch': { severity: 'warning', verdict: 'valid', advice: 'A resume takes these from the tensors.' },
   'other-trainer': { severity: 'info', verdict: 'valid' },
   // checksums

@@ -2,8 +2,18 @@
 import { basename } from 'node:path';
 import { formatCount, formatValue } from '../format';
 import { valueText } from '../training/argumentValues';
-import type { ArgumentDifference, ComparedStage, ComparedTensor, Comparison, StageRange } from './compare';
+import type {
+  ArgumentDifference,
+  ComparedStage,
+  ComparedTensor,
+  Comparison,
+  ComparisonNote,
+  StageRange,
+} from './compare';
+import { CONFIG, TRAINING_STATE } from './layout';
+import type { ComparedMoments, ComparedOptimizer } from './optimizerComparison';
 import { escapeMarkdown } from './renderReport';
+import type { Measured } from './tensorComparison';
 import { parseWeightName } from './weightNames';
 
 /** Values longer than this are cut: an argument may hold anything. */
@@ -11,9 +21,14 @@ const VALUE_LENGTH = 200;
 /** Another shape or type, numbers that are not finite, or nothing but zeros before. */
 const UNMEASURED = 'differs, cannot be measured';
 
-/** The same tensors, arguments and curriculum, whatever the steps and the paths. */
+/**
+ * Whether training goes on alike from either: the same tensors, arguments, curriculum and optimizer state (its moments, step
+ * counts, settings and schedule), whatever the folders are called. What cannot be read cannot be said to be the same.
+ */
 export function isSame(comparison: Comparison): boolean {
   return (
+    comparison.optimizer.same !== false &&
+    comparison.notes.every(({ kind }) => kind !== 'unreadable') &&
     comparison.arguments.length === 0 &&
     comparison.curriculum.every((stage) => stage.same) &&
     comparison.tensors.every((tensor) => tensor.same) &&
@@ -83,24 +98,42 @@ export function layerDifferences(comparison: Comparison): LayerDifference[] {
     });
 }
 
-/** One sentence: how many tensors, layers and arguments differ. */
+/** One sentence: how many tensors, layers and arguments differ, and what could not be compared. */
 export function summarizeComparison(comparison: Comparison): string {
-  if (isSame(comparison)) return 'The same tensors, arguments and curriculum.';
+  if (isSame(comparison))
+    return comparison.optimizer.same === null
+      ? 'The same tensors, arguments and curriculum; neither has an optimizer.'
+      : 'The same tensors, arguments, curriculum and optimizer.';
   const { tensors, onlyInA, onlyInB } = comparison;
   const all = tensors.length + onlyInA.length + onlyInB.length;
   const different = all - tensors.filter((tensor) => tensor.same).length;
   const frozen = layerDifferences(comparison).filter(({ state }) => state === 'identical');
   const stages = comparison.curriculum.filter((stage) => !stage.same).length;
   const count = comparison.arguments.length;
+  const unreadable = comparison.notes.flatMap(({ kind, file }) => (kind === 'unreadable' ? [file] : []));
   return [
     different === 0 ? 'All tensors are the same' : `${different} of ${all} tensors differ`,
     different > 0 && frozen.length > 0
       ? ` (${frozen.length === 1 ? 'layer' : 'layers'} ${frozen.map(({ layer }) => layer).join(', ')} identical)`
       : '',
-    count === 0 ? ', no argument does' : count === 1 ? ', 1 argument differs' : `, ${count} arguments differ`,
+    count === 0
+      ? unreadable.includes(CONFIG)
+        ? ''
+        : ', no argument does'
+      : count === 1
+        ? ', 1 argument differs'
+        : `, ${count} arguments differ`,
     stages === 0 ? '' : ', another curriculum',
+    optimizerSummary(comparison),
+    unreadable.length === 0 ? '' : `; not compared: ${[...new Set(unreadable)].join(', ')}`,
     '.',
   ].join('');
+}
+
+function optimizerSummary({ optimizer: { a, b, same }, notes }: Comparison): string {
+  if (same !== false || notes.some(({ kind, file }) => kind === 'unreadable' && file === TRAINING_STATE)) return '';
+  if (a === null) return ', no optimizer in A';
+  return b === null ? ', no optimizer in B' : ', another optimizer state';
 }
 
 /** `0.0123`, `identical`, or why there is no figure. */
@@ -137,8 +170,42 @@ export function stageText(stage: StageRange | null): string {
   return `${stage.name} ${stage.from}–${stage.until}${ratios.length === 0 ? '' : ` (${ratios.join(', ')})`}`;
 }
 
+/** `0.0123`, or `identical`, or that there is no figure. */
+export function momentText({ same, relativeChange }: Measured): string {
+  if (same) return 'identical';
+  return relativeChange === null ? UNMEASURED : formatValue(relativeChange);
+}
+
+/** Settings that are told even where they are the same; of the others only differences are. */
+const ALWAYS_TOLD = /^(?:group \d+ )?(?:lr|betas|eps|weight_decay)$|^(?:kind|parameters|steps|scheduler .*|scaler)$/;
+
+const SETTING_NAMES: Readonly<Record<string, string>> = { parameters: 'tensors with state', scaler: 'loss scaler' };
+
+/** Names and values of the settings worth telling, with both values as text. */
+export function settingRows({ settings }: ComparedOptimizer): { name: string; same: boolean; a: string; b: string }[] {
+  return settings
+    .filter(({ name, same, a }) => !same || (ALWAYS_TOLD.test(name) && a !== null))
+    .map(({ name, same, a, b }) => {
+      const rounded = [settingText(a), settingText(b)] as const;
+      // Rates that differ in the tenth digit do differ: then every digit is told.
+      const texts = same || rounded[0] !== rounded[1] ? rounded : argumentTexts({ a, b });
+      return { name: SETTING_NAMES[name] ?? name, same, a: texts[0], b: texts[1] };
+    });
+}
+
+/** Six digits of a rate are enough to know it by; counts are told whole. */
+function settingText(value: unknown): string {
+  if (typeof value !== 'number' || !Number.isFinite(value)) return cut(typedText(value));
+  return Number.isSafeInteger(value) ? formatCount(value) : typedText(Number(value.toPrecision(6)));
+}
+
+/** `B: config.json is not JSON: arguments are not compared`. */
+export function noteText({ side, message }: ComparisonNote): string {
+  return `${side.toUpperCase()}: ${message}`;
+}
+
 /** The two values of an argument as one types them; – where a side does not have it. */
-export function argumentTexts({ a, b }: ArgumentDifference): [string, string] {
+export function argumentTexts({ a, b }: Pick<ArgumentDifference, 'a' | 'b'>): [string, string] {
   const [left, right] = [typedText(a), typedText(b)];
   // "5" and 5 are typed alike, and differ.
   return left === right ? [cut(JSON.stringify(a)), cut(JSON.stringify(b))] : [cut(left), cut(right)];
@@ -169,9 +236,12 @@ export function renderComparison(comparison: Comparison): string {
         `| ${i === 0 ? 'A' : 'B'} | ${step === null ? '–' : formatCount(step)} | ${escapeMarkdown(path)} |`,
     ),
     '',
+    ...comparison.notes.map((note) => `- ${escapeMarkdown(noteText(note))}.`),
+    ...(comparison.notes.length === 0 ? [] : ['']),
     ...layerSection(comparison),
     ...argumentSection(comparison),
     ...curriculumSection(comparison.curriculum),
+    ...optimizerSection(comparison.optimizer),
     ...tensorSection(comparison),
     ...onlyIn('A', comparison.onlyInA),
     ...onlyIn('B', comparison.onlyInB),
@@ -202,6 +272,7 @@ function layerSection(comparison: Comparison): string[] {
 }
 
 function argumentSection(comparison: Comparison): string[] {
+  if (comparison.notes.some(({ kind, file }) => kind === 'unreadable' && file === CONFIG)) return [];
   if (comparison.arguments.length === 0) return ['## Arguments', '', 'No argument differs.', ''];
   return [
     '## Arguments',
@@ -228,6 +299,47 @@ function curriculumSection(stages: readonly ComparedStage[]): string[] {
     ),
     '',
   ];
+}
+
+function optimizerSection(optimizer: ComparedOptimizer): string[] {
+  const rows = settingRows(optimizer);
+  if (optimizer.same === null || rows.length === 0) return [];
+  return [
+    '## Optimizer',
+    '',
+    ...(optimizer.same ? ['The same settings, step counts and moments.', ''] : []),
+    '| Setting | A | B |',
+    '|---|---|---|',
+    ...rows.map(
+      ({ name, same, a, b }) =>
+        `| ${escapeMarkdown(name)} | ${escapeMarkdown(a)} | ${same ? 'the same' : escapeMarkdown(b)} |`,
+    ),
+    '',
+    ...momentTable(optimizer.layers),
+  ];
+}
+
+/** Relative change of each kind of moment, a layer a row. */
+function momentTable(layers: readonly ComparedMoments[]): string[] {
+  const names = momentNames(layers);
+  if (names.length === 0) return [];
+  return [
+    `| Layer | ${names.map((name) => `Change of ${escapeMarkdown(name)}`).join(' | ')} |`,
+    `|---:|${names.map(() => '---:|').join('')}`,
+    ...layers.map(({ layer, moments }) => {
+      const cells = names.map((name) => {
+        const own = moments.find((each) => each.name === name);
+        return own ? (own.same ? '**identical**' : momentText(own)) : '–';
+      });
+      return `| ${layer ?? 'all, by position'} | ${cells.join(' | ')} |`;
+    }),
+    '',
+  ];
+}
+
+/** In the order of their first layer. Of a file with many the first few: PyTorch's optimizers keep at most three. */
+export function momentNames(layers: readonly ComparedMoments[]): string[] {
+  return [...new Set(layers.flatMap(({ moments }) => moments.map(({ name }) => name)))].slice(0, 6);
 }
 
 /** Tensor by tensor what is in a changed layer; wholly identical layers were told above. */

@@ -58,6 +58,31 @@ export interface ProbedLayer {
   readonly parts: readonly ProbedPart[];
 }
 
+/** Where the learning rate's schedule stands. All in optimizer steps. */
+export interface SchedulerFacts {
+  readonly position: number | null;
+  readonly baseRate: number | null;
+  /** Null where the file does not tell: other trainers' schedules are functions that are not stored. */
+  readonly warmUpUntil: number | null;
+  readonly end: number | null;
+}
+
+export interface OptimizerFacts {
+  /** Such as AdamW; null when its state does not tell. */
+  readonly kind: string | null;
+  /** Tensors that have state. */
+  readonly parameters: number;
+  /** Steps that the parameters have made; fewer in layers that joined later. Null before the first. */
+  readonly steps: { readonly least: number; readonly most: number } | null;
+  /** As stored with the first group: the one that the last step used, or the next will. */
+  readonly learningRate: number | null;
+  /** `settings`: lr, betas, eps, weight_decay and whatever else the group has. */
+  readonly groups: readonly { readonly parameters: number; readonly settings: Readonly<Record<string, unknown>> }[];
+  readonly scheduler: SchedulerFacts | null;
+  /** The loss scaler's state; null without one. */
+  readonly scaler: Readonly<Record<string, unknown>> | null;
+}
+
 export interface ValidationReport {
   readonly path: string;
   readonly level: Level;
@@ -74,6 +99,8 @@ export interface ValidationReport {
   readonly findings: readonly Finding[];
   /** Level forward: what each layer's NP component gave. Absent below that level, and where nothing was run. */
   readonly probe?: readonly ProbedLayer[];
+  /** Absent below level structure, and where no training state with an optimizer was read. */
+  readonly optimizer?: OptimizerFacts;
   readonly seconds: number;
 }
 

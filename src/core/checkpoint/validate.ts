@@ -10,7 +10,7 @@ import type { TensorNumbers } from './dataParts';
 import { dialectOf, type CheckpointDialect } from './facts';
 import { checkAgainstEarlier, readEarlier } from './earlierChecks';
 import { finding, fromProblem, sorted, verdictOf } from './findings';
-import { readJsonObject, readManifest, SCHEMA, type JsonFailure, type JsonObject, type Manifest } from './jsonFiles';
+import { describeFailure, readJsonObject, readManifest, SCHEMA, type JsonObject, type Manifest } from './jsonFiles';
 import {
   CHECKPOINT_FILES,
   CONFIG,
@@ -469,9 +469,7 @@ class Validation {
       const after = await fileState(join(this.path, name));
       const changed =
         after?.bytes !== before.bytes || after.modified !== before.modified || after.inode !== before.inode;
-      const short = this.findings.some(
-        (item) => item.file === name && (item.code === 'truncated' || item.code === 'empty-file'),
-      );
+      const short = this.findings.some((item) => item.file === name && FINDINGS_OF_HALF_A_FILE.has(item.code));
       if (changed || (short && !states.has(MANIFEST) && Date.now() - before.modified < WRITING_MS)) growing.add(name);
     }
     if (growing.size === 0) return;
@@ -515,6 +513,9 @@ class Validation {
 /** What stays true of a file that is still being written. */
 const FINDINGS_THAT_STAY: ReadonlySet<string> = new Set(['dangerous-global', 'nested-pickle', 'unknown-call']);
 
+/** What the first part of a file looks like, be it a torch file or a configuration. */
+const FINDINGS_OF_HALF_A_FILE: ReadonlySet<string> = new Set(['truncated', 'empty-file', 'config-unreadable']);
+
 async function fileState(path: string): Promise<FileState | null> {
   try {
     const link = await lstat(path);
@@ -536,23 +537,6 @@ function fileRank(name: string): number {
 
 function recent(states: ReadonlyMap<string, FileState>): boolean {
   return [...states.values()].some((state) => Date.now() - state.modified < WRITING_MS);
-}
-
-function describeFailure(failure: JsonFailure): string {
-  switch (failure) {
-    case 'missing':
-      return 'is missing';
-    case 'empty':
-      return 'is empty';
-    case 'too-large':
-      return 'is larger than any configuration';
-    case 'not-json':
-      return 'is not JSON';
-    case 'not-object':
-      return 'is not a JSON object';
-    case 'unreadable':
-      return 'cannot be read';
-  }
 }
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {

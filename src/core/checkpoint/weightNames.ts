@@ -29,6 +29,11 @@ export function parseWeightName(name: string): WeightName | null {
   };
 }
 
+/** The name in our trainer's spelling. */
+export function ourWeightName({ layer, matrix, projection, rank }: WeightName): string {
+  return `layer_${layer}_np.${matrix}${projection && `_${projection}`}${rank === null ? '' : `.${rank}`}`;
+}
+
 export interface NamedWeight {
   readonly key: string;
   readonly name: WeightName;

@@ -121,7 +121,7 @@ const training: TrainingState = {
   batchCount: 60,
   optimizer: null,
   scheduler: null,
-  hasScaler: false,
+  scaler: null,
   config: null,
   merged: false,
 };
@@ -141,7 +141,7 @@ const multiLayer: MultiLayerState = {
 
 describe('checkTrainingState', () => {
   it('wants the keys of its dialect and sane values', () => {
-    const optimizer = { groups: [], state: new Map() };
+    const optimizer = { groups: [], state: new Map(), plainSteps: new Map() };
     assert.deepEqual(checkTrainingState({ ...training, optimizer }, 'ours'), []);
     assert.deepEqual(codes(checkTrainingState(null, 'ours')), ['bad-value']);
     assert.deepEqual(codes(checkTrainingState({ ...training, optimizer, keys: training.keys.slice(0, 5) }, 'ours')), [
@@ -153,7 +153,11 @@ describe('checkTrainingState', () => {
       'bad-value',
     ]);
     assert.deepEqual(codes(checkTrainingState({ ...training, schema: 7 }, 'ours')), ['newer-schema']);
-    const diverged = { groups: [{ params: [], learningRate: NaN }], state: new Map() };
+    const diverged = {
+      groups: [{ params: [], learningRate: NaN, settings: {} }],
+      state: new Map(),
+      plainSteps: new Map(),
+    };
     assert.deepEqual(codes(checkTrainingState({ ...training, optimizer: diverged }, 'ours')), ['non-finite']);
   });
 });
@@ -195,7 +199,8 @@ describe('checkMultiLayerState', () => {
 describe('checkAgreement', () => {
   const weights = readWeightsShape([...layer(1), ...layer(2)]);
   const moments = (shapes: number[][]): TrainingState['optimizer'] => ({
-    groups: [{ params: shapes.map((_, i) => i), learningRate: 1e-3 }],
+    groups: [{ params: shapes.map((_, i) => i), learningRate: 1e-3, settings: {} }],
+    plainSteps: new Map(),
     state: new Map(
       shapes.map((shape, i) => [
         i,
@@ -288,7 +293,12 @@ describe('checkAgreement', () => {
       }),
       [],
     );
-    assert.deepEqual(said({ training: state({ merged: true, optimizer: moments([]) }) }), ['merged-checkpoint info']);
+    assert.deepEqual(said({ dialect: 'field', training: state({ merged: true, optimizer: moments([]) }) }), [
+      'merged-checkpoint info',
+    ]);
+    // Our own merge takes the moments along, and is held to it.
+    assert.deepEqual(said({ training: state({ merged: true }) }), ['merged-checkpoint info']);
+    assert.deepEqual(said({ training: state({ merged: true, optimizer: moments([]) }) }), ['optimizer-mismatch error']);
     const stray = moments(shapes)!;
     assert.deepEqual(
       said({ training: state({ optimizer: { ...stray, state: new Map([...stray.state, [99, []]]) } }) }),

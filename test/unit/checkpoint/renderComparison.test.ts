@@ -1,5 +1,6 @@
 /** What a person reads of a comparison. */
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import type { Comparison } from '../../../src/core/checkpoint/compare';
 import {
   argumentTexts,
@@ -9,6 +10,7 @@ import {
   renderComparison,
   summarizeComparison,
 } from '../../../src/core/checkpoint/renderComparison';
+import type { OptimizerFacts } from '../../../src/core/checkpoint/report';
 
 const NAMES = ['W_down', 'W_a_up', 'W_b_up'] as const;
 const same = { same: true, relativeChange: 0, cosine: 1 };
@@ -18,6 +20,23 @@ const stage = (name: string, from: number, until: number, mixingRatio: number | 
   until,
   mixingRatio,
   mlpMixingRatio: null,
+});
+
+const facts = (step: number): OptimizerFacts => ({
+  kind: 'AdamW',
+  parameters: 6,
+  steps: { least: step, most: step },
+  learningRate: 1e-4,
+  groups: [],
+  scheduler: null,
+  scaler: null,
+});
+const setting = (name: string, a: unknown, b: unknown) => ({ name, same: isDeepStrictEqual(a, b), a, b });
+const moment = (name: string, relativeChange: number | null) => ({
+  name,
+  same: relativeChange === 0,
+  relativeChange,
+  cosine: relativeChange === 0 ? 1 : null,
 });
 
 /** Layer 3 is frozen; of layer 5 one tensor changed. */
@@ -42,6 +61,25 @@ function comparison(more: Partial<Comparison> = {}): Comparison {
     ],
     onlyInA: [],
     onlyInB: [],
+    notes: [],
+    optimizer: {
+      a: facts(2000),
+      b: facts(4000),
+      same: false,
+      settings: [
+        setting('kind', 'AdamW', 'AdamW'),
+        setting('steps', 2000, 4000),
+        setting('lr', 0.0034567085809, 5e-5),
+        setting('betas', [0.9, 0.999], [0.9, 0.999]),
+        setting('foreach', null, null),
+        setting('scheduler base rate', 0.1, 0.1 + 1e-12),
+        setting('scaler', null, 'stored'),
+      ],
+      layers: [
+        { layer: 3, moments: [moment('exp_avg', 0), moment('exp_avg_sq', 0)] },
+        { layer: 5, moments: [moment('exp_avg', 1.25), moment('exp_avg_sq', null)] },
+      ],
+    },
     ...more,
   };
 }
@@ -52,14 +90,22 @@ const identical = (): Comparison =>
     curriculum: comparison().curriculum.slice(0, 1),
     layers: comparison().layers.slice(0, 1),
     tensors: comparison().tensors.slice(0, 3),
+    optimizer: {
+      ...comparison().optimizer,
+      b: facts(2000),
+      same: true,
+      settings: [setting('kind', 'AdamW', 'AdamW')],
+      layers: comparison().optimizer.layers.slice(0, 1),
+    },
   });
+const none = { a: null, b: null, same: null, settings: [], layers: [] };
 
 describe('renderComparison', () => {
   it('tells layers, arguments and curriculum, then each tensor of the layers that changed', () => {
     const markdown = renderComparison(comparison());
     const order = [
       '# checkpoint-2000 and checkpoint-4000',
-      '**2 of 6 tensors differ (layer 3 identical), 1 argument differs, another curriculum.**',
+      '**2 of 6 tensors differ (layer 3 identical), 1 argument differs, another curriculum, another optimizer state.**',
       '| A | 2,000 | /data/experiments/main/checkpoints/checkpoint-2000 |',
       '| B | 4,000 |',
       'Frozen, or not trained in between: 3.',
@@ -68,6 +114,16 @@ describe('renderComparison', () => {
       '| learning\\_rate | 5e-5 | 1e-4 |',
       '| 1 | teacher 0–3000 | the same |',
       '| 2 | mixed 3000–9000 \\(ratio 0.5\\) | – |',
+      '## Optimizer',
+      '| kind | AdamW | the same |',
+      '| steps | 2,000 | 4,000 |',
+      '| lr | 0.00345671 | 5e-5 |',
+      '| betas | 0.9,0.999 | the same |',
+      '| scheduler base rate | 0.1 | 0.10000000000100001 |',
+      '| loss scaler | – | stored |',
+      '| Layer | Change of exp\\_avg | Change of exp\\_avg\\_sq |\n|---:|---:|---:|',
+      '| 3 | **identical** | **identical** |',
+      '| 5 | 1.25 | differs, cannot be measured |',
       '4 of 6 are identical.',
       '| layer\\_5\\_np.W\\_down | 0.25 | 0.97 |',
       '| layer\\_5\\_np.W\\_a\\_up | **identical** | |',
@@ -81,14 +137,38 @@ describe('renderComparison', () => {
     }
     assert.doesNotMatch(markdown, /layer\\_3\\_np/, 'a frozen layer is told once');
     assert.doesNotMatch(markdown, /Only in/);
+    assert.doesNotMatch(markdown, /foreach/, 'a setting of little interest is told where it differs');
+  });
+
+  it('says what could not be compared, first of all', () => {
+    const broken: Comparison = {
+      ...identical(),
+      notes: [{ side: 'b', kind: 'unreadable', file: 'config.json', message: 'config.json is not JSON: no_arguments' }],
+    };
+    const markdown = renderComparison(broken);
+    assert.match(markdown, /\*\*All tensors are the same; not compared: config\.json\.\*\*/);
+    assert.match(markdown, /\n- B: config\.json is not JSON: no\\_arguments\.\n[^]*## Layers/);
+    assert.doesNotMatch(markdown, /No argument differs/);
+    assert.equal(isSame(broken), false);
+  });
+
+  it('tells moments that belong to no layer by position', () => {
+    const markdown = renderComparison(
+      comparison({
+        optimizer: { ...comparison().optimizer, layers: [{ layer: null, moments: [moment('exp_avg', 2)] }] },
+      }),
+    );
+    assert.match(markdown, /\| all, by position \| 2 \|/);
   });
 
   it('says that nothing differs', () => {
     const markdown = renderComparison(identical());
-    assert.match(markdown, /\*\*The same tensors, arguments and curriculum\.\*\*/);
+    assert.match(markdown, /\*\*The same tensors, arguments, curriculum and optimizer\.\*\*/);
     assert.match(markdown, /No argument differs\./);
     assert.match(markdown, /The same: teacher 0–3000\./);
     assert.match(markdown, /All 3 tensors that both have are identical\./);
+    assert.match(markdown, /The same settings, step counts and moments\./);
+    assert.doesNotMatch(renderComparison({ ...identical(), optimizer: none }), /## Optimizer/);
   });
 
   it('lists what only one side has', () => {
@@ -110,6 +190,12 @@ describe('renderComparison', () => {
         tensors: [{ name: nasty, same: false, relativeChange: 1, cosine: 0 }],
         onlyInA: [nasty],
         onlyInB: [nasty],
+        notes: [{ side: 'a', kind: 'unreadable', file: 'training_state.pt', message: nasty }],
+        optimizer: {
+          ...comparison().optimizer,
+          settings: [setting(nasty, nasty, null)],
+          layers: [{ layer: 1, moments: [moment(nasty, 1)] }],
+        },
       }),
     );
     assert.doesNotMatch(markdown, /</);
@@ -119,7 +205,7 @@ describe('renderComparison', () => {
     assert.doesNotMatch(markdown, /\n# heading/);
     assert.match(markdown, /&lt;img/);
     // A bar that were alive would make a cell more than the table has.
-    for (const row of markdown.split('\n').filter((line) => line.includes('heading') && line.startsWith('|')))
+    for (const row of markdown.split('\n').filter((line) => line.includes('heading') && /^\| (?!Layer)/.test(line)))
       assert.equal(row.replace(/\\\|/g, '').split('|').length, 5, row);
   });
 });
@@ -141,17 +227,23 @@ describe('layerDifferences', () => {
 });
 
 describe('isSame', () => {
-  it('is about tensors, arguments and curriculum, not about steps and paths', () => {
+  it('is about tensors, arguments, curriculum and optimizer, not about names and paths', () => {
     assert.equal(isSame(identical()), true);
     const { arguments: changed, curriculum, tensors } = comparison();
     for (const difference of [
       { arguments: changed },
       { curriculum },
       { tensors },
+      { optimizer: { ...identical().optimizer, same: false } },
       { onlyInA: ['layer_7_np.W_down'] },
       { onlyInB: ['layer_7_np.W_down'] },
     ])
       assert.equal(isSame({ ...identical(), ...difference }), false, JSON.stringify(difference));
+    assert.equal(isSame({ ...identical(), optimizer: none }), true, 'weights alone, as they are published');
+    assert.equal(
+      isSame({ ...identical(), notes: [{ side: 'a', kind: 'missing', file: 'training_state.pt', message: 'x' }] }),
+      true,
+    );
   });
 });
 
@@ -165,6 +257,16 @@ describe('the words of a comparison', () => {
       summarizeComparison({ ...identical(), onlyInB: ['layer_7_np.W_down'] }),
       '1 of 4 tensors differ (layer 3 identical), no argument does.',
     );
+    const { optimizer } = comparison();
+    assert.match(
+      summarizeComparison({ ...identical(), optimizer }),
+      /same, no argument does, another optimizer state\.$/,
+    );
+    assert.match(
+      summarizeComparison({ ...identical(), optimizer: { ...optimizer, b: null } }),
+      /, no optimizer in B\.$/,
+    );
+    assert.match(summarizeComparison({ ...identical(), optimizer: none }), /; neither has an optimizer\.$/);
   });
 
   it('tell a cosine near 1 by its distance', () => {
@@ -180,9 +282,9 @@ describe('the words of a comparison', () => {
   });
 
   it('tell values apart that are typed alike, and cut long ones', () => {
-    assert.deepEqual(argumentTexts({ name: 'seed', a: 5, b: '5' }), ['5', '"5"']);
-    assert.deepEqual(argumentTexts({ name: 'wandb_name', a: null, b: '' }), ['–', '""']);
-    assert.deepEqual(argumentTexts({ name: 'wandb_tags', a: [], b: ['x', 'y'] }), ['[]', 'x,y']);
-    assert.equal(argumentTexts({ name: 'x', a: 'y'.repeat(5000), b: 1 })[0].length, 201);
+    assert.deepEqual(argumentTexts({ a: 5, b: '5' }), ['5', '"5"']);
+    assert.deepEqual(argumentTexts({ a: null, b: '' }), ['–', '""']);
+    assert.deepEqual(argumentTexts({ a: [], b: ['x', 'y'] }), ['[]', 'x,y']);
+    assert.equal(argumentTexts({ a: 'y'.repeat(5000), b: 1 })[0].length, 201);
   });
 });
