@@ -27,7 +27,7 @@ warnings.filterwarnings("ignore")
 
 ZIP, BIG, LEGACY, LEGACY_BIG = "zip", "zip of a big-endian machine", "legacy", "legacy of a big-endian machine"
 FORMATS = (ZIP, BIG, LEGACY, LEGACY_BIG)
-NUMPY_TYPES = ["float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8"]
+NUMPY_TYPES = ("float64", "float32", "float16", "int64", "int32", "int8", "uint64", "uint32", "uint16", "uint8")
 
 
 def save(value: Any, file: Any, kind: str, protocol: int = 2) -> None:
