@@ -76,4 +76,55 @@ describe('effective rank', () => {
       { numRuns: 300 },
     );
   });
+
+  /** (n, m) numbers of few bits, so that their products' sums are exact in fp32. */
+  function weights(n: number, m: number, seed: number): number[][] {
+    let state = seed;
+    return Array.from({ length: n }, () =>
+      Array.from({ length: m }, () => {
+        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+        return (((state >>> 16) % 256) - 128) / 128;
+      }),
+    );
+  }
+
+  /** W Wᵀ for the rows of W. */
+  function gramOf(rows: readonly (readonly number[])[]): Float32Array {
+    return Float32Array.from(
+      rows.flatMap((row) => rows.map((other) => row.reduce((sum, x, k) => sum + x * other[k]!, 0))),
+    );
+  }
+
+  it('equals what the singular values of the whole ΔW give, to 1e-10', () => {
+    // numpy 2: svd(b.T @ (down @ down.T) @ a)[:n] of these weights (rows of `down` are W_downᵀ's), as p = s / sum(s),
+    // exp(-sum(p log p)).
+    const known: [number, number, number][] = [
+      [33, 50, 20.480638230705676],
+      [256, 320, 136.82676665416548],
+    ];
+    for (const [n, m, expected] of known) {
+      const found = effectiveRank({
+        down: gramOf(weights(n, m, 1)),
+        aUp: gramOf(weights(n, m, 2)),
+        bUp: gramOf(weights(n, m, 3)),
+      });
+      close(found, expected, 1e-10);
+    }
+  });
+
+  it('needs no full rank: directions that repeat others weigh nothing', () => {
+    const [down, aUp, bUp] = [weights(7, 20, 4), weights(7, 20, 5), weights(7, 20, 6)];
+    const whole = effectiveRank({ down: gramOf(down), aUp: gramOf(aUp), bUp: gramOf(bUp) });
+    assert.ok(whole !== null && whole > 3 && whole <= 7);
+    const nothing = Array.from({ length: 20 }, () => 0);
+    const padded = {
+      down: gramOf([...down, down[0]!]),
+      aUp: gramOf([...aUp, nothing]),
+      bUp: gramOf([...bUp, nothing]),
+    };
+    close(effectiveRank(padded), whole, 1e-10);
+    const repeated = aUp.map((_, i) => aUp[i % 3]!);
+    const three = effectiveRank({ down: gramOf(down), aUp: gramOf(repeated), bUp: gramOf(bUp) });
+    assert.ok(three !== null && three > 1 && three <= 3 + 1e-6, String(three));
+  });
 });
