@@ -6,6 +6,7 @@ import pty
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -72,6 +73,25 @@ def test_gives_the_trainer_the_lock_and_names_it_in_process_json(bench: Bench) -
     supervisor = parent_of(process["pid"])
     assert parent_of(supervisor) not in [follower.pid for follower in bench.started]
     assert os.getsid(process["pid"]) != os.getsid(0)
+
+
+def test_what_torchrun_starts_holds_the_lock_when_torchrun_is_gone(bench: Bench) -> None:
+    # As torchrun starts a process: with no descriptors of its own but the standard ones, in a session of its own.
+    body = """
+        import subprocess
+        child = "import os, time\\nprint('up', flush=True)\\nwhile not os.path.exists('done'): time.sleep(0.02)"
+        subprocess.Popen([sys.executable, "-c", child], start_new_session=True, cwd=run)
+        time.sleep(60)
+    """
+    bench.start(bench.trainer(body), "--launcher", "torchrun")
+    bench.wait(lambda: "up" in bench.log())
+    agent = bench.process()["pid"]
+    assert bench.supervised([sys.executable, "-c", ""]).returncode == 2
+    os.kill(agent, signal.SIGKILL)
+    bench.wait(lambda: bench.json("exit.json") is not None)
+    assert bench.supervised([sys.executable, "-c", ""]).returncode == 2, "the child has the lock, and still trains"
+    (bench.run / "done").touch()
+    bench.wait(lambda: bench.supervised([sys.executable, "-c", ""]).returncode == 0)
 
 
 def test_a_second_start_is_refused_in_one_line(bench: Bench) -> None:
