@@ -39,3 +39,26 @@ export function savedState(): unknown {
 export function saveState(state: unknown): void {
   api.setState(state);
 }
+
+/** The host's log is the only place where a user's window can tell of what went wrong in its page. */
+const LONGEST_REPORT = 4000;
+
+/** Tells the host of every error that nobody caught, in one line. */
+export function reportErrors(report: (message: string) => void): void {
+  const tell = (message: string): void => {
+    report(message.slice(0, LONGEST_REPORT));
+  };
+  window.addEventListener('error', ({ message, filename, lineno }) => {
+    tell(`${message} (${filename.split('/').at(-1) ?? ''}:${lineno})`);
+  });
+  window.addEventListener('unhandledrejection', (event) => {
+    tell(String(event.reason));
+  });
+}
+
+/** Where the page is drawn. Throws where the host's HTML has no such element. */
+export function pageRoot(): HTMLElement {
+  const root = document.getElementById('root');
+  if (root === null) throw new Error('The page has no #root to be drawn in.');
+  return root;
+}

@@ -1,7 +1,8 @@
 /** The dashboard's page: puts its parts together, and passes on what the host says and the user does. */
 import 'uplot/dist/uPlot.min.css';
 import './style.css';
-import type { AlertFacts, HostMessage, PageMessage } from '../../src/protocol';
+import type { AlertFacts, HostMessage } from '../../src/protocol';
+import { pageRoot, reportErrors } from '../page';
 import { domainOf, fullDomain, placeOf, type App, type Part } from './app';
 import { Band } from './band';
 import type { Window } from './chart/gestures';
@@ -255,19 +256,8 @@ function notice(title: string, detail: string, busy: boolean): HTMLElement {
   );
 }
 
-function report(message: string): void {
-  const report: PageMessage = { type: 'report', message: message.slice(0, 4000) };
-  send(report);
-}
-
-window.addEventListener('error', (event) => {
-  report(`${event.message} (${event.filename.split('/').at(-1) ?? ''}:${event.lineno})`);
+reportErrors((message) => {
+  send({ type: 'report', message });
 });
-window.addEventListener('unhandledrejection', (event) => {
-  report(String(event.reason));
-});
-
-const root = document.getElementById('root');
-if (root === null) throw new Error('The page has no #root to be drawn in.');
 startControls();
-new Dashboard(root).start();
+new Dashboard(pageRoot()).start();

@@ -7,6 +7,7 @@ import type { ProbeHostMessage, ProbeMessage } from '../../src/protocol';
 import { onThemeChange, readTheme } from '../dashboard/theme';
 import { button, startControls, type ButtonControl } from '../dashboard/ui/controls';
 import { fill, h, icon, setText } from '../dashboard/ui/dom';
+import { pageRoot, reportErrors } from '../page';
 import { MeasureChart, type Measure } from './chart';
 import { keep, kept, onHostMessage, send } from './host';
 import { probeTable } from './table';
@@ -207,18 +208,8 @@ function problemsOf(found: ProbeMessage): string[] {
   ]);
 }
 
-function report(message: string): void {
-  send({ type: 'report', message: message.slice(0, 4000) });
-}
-
-window.addEventListener('error', (event) => {
-  report(`${event.message} (${event.filename.split('/').at(-1) ?? ''}:${event.lineno})`);
+reportErrors((message) => {
+  send({ type: 'report', message });
 });
-window.addEventListener('unhandledrejection', (event) => {
-  report(String(event.reason));
-});
-
-const root = document.getElementById('root');
-if (root === null) throw new Error('The page has no #root to be drawn in.');
 startControls();
-new ProbePage(root).start();
+new ProbePage(pageRoot()).start();

@@ -3,6 +3,7 @@ import './style.css';
 import type { SummaryResult, TorchHostMessage, TorchOutline } from '../../src/torchFileProtocol';
 import { formatCount } from '../../src/core/format';
 import { fill, h, setText } from '../dashboard/ui/dom';
+import { pageRoot, reportErrors } from '../page';
 import { Details } from './details';
 import { Header } from './header';
 import { onHostMessage, savedState, saveState, send, type PageState } from './host';
@@ -223,8 +224,7 @@ class Page {
   }
 }
 
-window.addEventListener('error', (event) => {
-  send({ type: 'report', message: event.message });
+reportErrors((message) => {
+  send({ type: 'report', message });
 });
-const root = document.getElementById('root');
-if (root) new Page().start(root);
+new Page().start(pageRoot());

@@ -77,6 +77,11 @@ export class DashboardPanel extends Disposable {
     showPage(webview, context.extensionUri, 'dashboard', vscode.l10n.t('NPT Dashboard'));
   }
 
+  /** The page may have been told to look at another run than it was opened for. */
+  get runPath(): string {
+    return this.session.runPath;
+  }
+
   reveal(): void {
     this.panel.reveal();
   }

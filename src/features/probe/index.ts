@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import type { Run } from '../../core/experiment/model';
 import { withCancellableProgress } from '../../platform/progress';
+import { RunPanels } from '../../platform/runPanels';
 import type { ProbeMessage } from '../../protocol';
 import { targetPath, type FeatureDeps } from '../deps';
 import { pickRun } from '../pick';
@@ -54,51 +55,24 @@ async function probe(deps: FeatureDeps, run: Run): Promise<ProbeMessage | undefi
   return probeMessage(run, checkpoints, found, Date.now() / 1000);
 }
 
-/** A run's path in what the page kept with setState. */
-function savedRun(state: unknown): string | undefined {
-  if (typeof state !== 'object' || state === null || !('run' in state)) return undefined;
-  return typeof state.run === 'string' ? state.run : undefined;
-}
-
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
-  const panels = new Map<string, ProbePanel>();
-
-  const adopt = (panel: vscode.WebviewPanel, runPath: string): ProbePanel => {
-    const page = new ProbePanel(panel, context, deps, runPath, () => {
-      void vscode.commands.executeCommand('npt.probeRun', runPath);
-    });
-    panels.set(runPath, page);
-    panel.onDidDispose(() => {
-      page.dispose();
-      if (panels.get(runPath) === page) panels.delete(runPath);
-    });
-    return page;
-  };
+  const panels = new RunPanels(
+    VIEW_TYPE,
+    (panel, runPath) =>
+      new ProbePanel(panel, context, deps, runPath, () => {
+        void vscode.commands.executeCommand('npt.probeRun', runPath);
+      }),
+  );
 
   context.subscriptions.push(
+    panels,
     vscode.commands.registerCommand('npt.probeRun', async (argument?: unknown): Promise<ProbeMessage | undefined> => {
       const run = await chooseRun(deps, argument);
       if (run === undefined) return undefined;
       const found = await probe(deps, run);
       if (found === undefined) return undefined;
-      const open = panels.get(run.path);
-      const page =
-        open ?? adopt(vscode.window.createWebviewPanel(VIEW_TYPE, run.name, vscode.ViewColumn.Active), run.path);
-      page.show(found);
+      (panels.of(run.path) ?? panels.open(run.name, run.path)).show(found);
       return found;
     }),
-    vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, {
-      deserializeWebviewPanel: (panel, state: unknown) => {
-        const path = savedRun(state);
-        if (path === undefined) panel.dispose();
-        else adopt(panel, path);
-        return Promise.resolve();
-      },
-    }),
-    {
-      dispose: () => {
-        for (const page of panels.values()) page.dispose();
-      },
-    },
   );
 }
