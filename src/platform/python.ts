@@ -76,6 +76,23 @@ export async function findPython(workspaceRoot: string): Promise<string> {
   throw new PythonNotFound(vscode.l10n.t('No Python was found. Install Python 3.10 or newer, or set npt.pythonPath.'));
 }
 
+/** Runs what needs an interpreter. Where none is found the user is told in one line, with the setting a click away. */
+export async function needingPython<T>(action: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof PythonNotFound)) throw error;
+    const open = vscode.l10n.t('Open Setting');
+    if ((await vscode.window.showErrorMessage(error.message, open)) === open) await openPythonSetting();
+    return undefined;
+  }
+}
+
+/** Where an interpreter is chosen by hand. */
+export async function openPythonSetting(): Promise<void> {
+  await vscode.commands.executeCommand('workbench.action.openSettings', 'npt.pythonPath');
+}
+
 /** Modules the trainer needs that this interpreter lacks; asks the import system without importing (0.1 s, not 2 s). */
 export async function missingModules(python: string, modules: readonly string[]): Promise<string[]> {
   const script = 'import importlib.util,sys;print(*[m for m in sys.argv[1:] if importlib.util.find_spec(m) is None])';

@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { makePlans } from '../../core/training/makePlan';
 import type { Plan } from '../../core/training/plan';
 import type { Checkpoint, Run } from '../../core/experiment/model';
-import { findPython, PythonNotFound } from '../../platform/python';
+import { findPython, needingPython } from '../../platform/python';
 import { settings } from '../../platform/settings';
 import { targetPath, type FeatureDeps } from '../deps';
 import { pickCheckpoint } from '../pick';
@@ -70,13 +70,8 @@ async function branch(deps: FeatureDeps, launcher: Launcher, argument: unknown):
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps, launcher: Launcher): void {
   context.subscriptions.push(
-    vscode.commands.registerCommand('npt.branch', async (argument?: unknown) => {
-      try {
-        await branch(deps, launcher, argument);
-      } catch (error) {
-        if (!(error instanceof PythonNotFound)) throw error;
-        void vscode.window.showErrorMessage(error.message);
-      }
-    }),
+    vscode.commands.registerCommand('npt.branch', (argument?: unknown) =>
+      needingPython(() => branch(deps, launcher, argument)),
+    ),
   );
 }

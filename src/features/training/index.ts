@@ -5,27 +5,13 @@ import { formatCount } from '../../core/format';
 import { newestComplete } from '../../core/experiment/checkpoints';
 import type { Checkpoint, Run } from '../../core/experiment/model';
 import { StopError, stopRun } from '../../core/training/runningProcess';
-import { PythonNotFound } from '../../platform/python';
+import { needingPython } from '../../platform/python';
 import { settings } from '../../platform/settings';
 import { targetPath, type FeatureDeps } from '../deps';
 import { pickCheckpoint, pickRun } from '../pick';
 import type { Launcher } from './launch';
 import { reviewPlans } from './review';
 import { planFor, TrainingTasks, type NptTaskDefinition } from './tasks';
-
-/** Runs an action of a command; what is expected to go wrong becomes one line for the user. */
-async function saying<T>(action: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await action();
-  } catch (error) {
-    if (!(error instanceof PythonNotFound)) throw error;
-    const open = vscode.l10n.t('Open Setting');
-    if ((await vscode.window.showErrorMessage(error.message, open)) === open) {
-      await vscode.commands.executeCommand('workbench.action.openSettings', 'npt.pythonPath');
-    }
-    return undefined;
-  }
-}
 
 export class TrainingCommands {
   constructor(
@@ -38,7 +24,7 @@ export class TrainingCommands {
     const chosen = await this.checkpoint(argument, vscode.l10n.t('Resume'));
     if (chosen === undefined) return;
     const definition = this.definition('resume', chosen);
-    await saying(async () => {
+    await needingPython(async () => {
       const plan = await planFor(definition, this.deps.workspaces.rootOf(chosen.run));
       if (plan.errors.some((error) => error.code === 'training-complete')) {
         const extend = vscode.l10n.t('Extend Training…');
@@ -68,7 +54,7 @@ export class TrainingCommands {
       ...this.definition('extend', chosen),
       additionalSteps: Number(steps.trim()),
     };
-    await saying(async () => {
+    await needingPython(async () => {
       const plan = await planFor(definition, this.deps.workspaces.rootOf(chosen.run));
       if (plan.errors.length > 0 || (await this.review('extend', [plan], chosen)))
         await this.launcher.launch(plan, definition);

@@ -2,7 +2,7 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { Plan } from '../../core/training/plan';
-import { missingModules } from '../../platform/python';
+import { missingModules, openPythonSetting } from '../../platform/python';
 import { settings } from '../../platform/settings';
 import type { FeatureDeps } from '../deps';
 import { trainingTask, type NptTaskDefinition } from './tasks';
@@ -56,7 +56,7 @@ export class Launcher {
       choose,
     );
     if (answer === install) await this.installRequirements(python, plan.cwd, missing);
-    else if (answer === choose) await vscode.commands.executeCommand('workbench.action.openSettings', 'npt.pythonPath');
+    else if (answer === choose) await openPythonSetting();
     return false;
   }
 

@@ -4,5 +4,6 @@ import './model.test';
 import './validate.test';
 import './compare.test';
 import './probe.test';
+import './python.test';
 import './torchFile.test';
 import './tasks.test';
