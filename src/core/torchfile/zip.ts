@@ -121,11 +121,11 @@ async function findDirectory(source: ByteSource, reader: Reader): Promise<Direct
   let bytes = u32(tail, at + 12);
   let count = u16(tail, at + 10);
   let endsAt = endAt;
-  if (u16(tail, at + 4) !== 0 || u16(tail, at + 6) !== 0) {
-    reader.problem('zip-central-directory', 'The zip archive claims to be one of several volumes.');
-  }
+  let volumes = u16(tail, at + 4) !== 0 || u16(tail, at + 6) !== 0;
+  let countHere = u16(tail, at + 8);
   const locatorAt = at - 20;
   if (locatorAt >= 0 && u32(tail, locatorAt) === 0x07064b50) {
+    volumes ||= u32(tail, locatorAt + 4) !== 0 || u32(tail, locatorAt + 16) !== 1;
     const zip64At = u64(tail, locatorAt + 8);
     const zip64 = zip64At + 56 <= endAt ? await readBytes(source, zip64At, 56) : null;
     if (zip64?.length === 56 && u32(zip64, 0) === 0x06064b50) {
@@ -136,6 +136,8 @@ async function findDirectory(source: ByteSource, reader: Reader): Promise<Direct
         (start !== 0xffffffff && start !== wide.start);
       if (disagrees)
         reader.problem('zip-central-directory', 'The two end records of the zip archive name different directories.');
+      volumes ||= u32(zip64, 16) !== 0 || u32(zip64, 20) !== 0;
+      countHere = u64(zip64, 24);
       ({ count, bytes, start } = wide);
       endsAt = zip64At;
     } else {
@@ -144,6 +146,9 @@ async function findDirectory(source: ByteSource, reader: Reader): Promise<Direct
   } else if (count === 0xffff || bytes === 0xffffffff || start === 0xffffffff) {
     reader.problem('zip-central-directory', 'The zip archive needs zip64 records and has none.');
   }
+  // One flipped bit in any of these fields is enough for torch to refuse the file.
+  if (volumes || countHere !== count)
+    reader.problem('zip-central-directory', 'The zip archive claims to be one of several volumes.');
   if (start + bytes > endsAt) {
     reader.problem('zip-central-directory', 'The zip directory lies outside the file.');
     return null;
@@ -180,6 +185,9 @@ async function readDirectory(source: ByteSource, directory: Directory, reader: R
     if (next > bytes.length) {
       reader.problem('zip-central-directory', `Entry ${records.length} of the zip directory is cut off.`);
       break;
+    }
+    if (u16(bytes, at + 34) !== 0) {
+      reader.problem('zip-central-directory', `Entry ${records.length} of the zip directory names another volume.`);
     }
     const extra = bytes.subarray(at + 46 + nameBytes, at + 46 + nameBytes + extraBytes);
     const sizes = wideSizes(extra, u32(bytes, at + 24), u32(bytes, at + 20), u32(bytes, at + 42));
