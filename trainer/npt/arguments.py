@@ -59,6 +59,8 @@ class Arguments:
     wandb_tags: list[str] = field(default_factory=list)
     wandb_mode: str = "online"
     mixed_precision: bool = False
+    matmul_precision: str = "auto"
+    compile: bool = False
     num_workers: int = 4
     seed: int = 42
     demo_mode: bool = False
@@ -229,6 +231,14 @@ def build_parser() -> argparse.ArgumentParser:
         type=_number(0.0, above=True),
     )
     add(training, "mixed_precision", "autocast: bf16 where supported, else fp16", action=flag)
+    add(
+        training,
+        "matmul_precision",
+        "fp32 products: highest, or medium (16-bit factors on CPUs that have them, TF32 on GPUs); auto tries medium on "
+        "CPUs and takes it where it is faster and accurate",
+        choices=["auto", "highest", "medium"],
+    )
+    add(training, "compile", "compile the layers with torch.compile (GPUs)", action=flag)
     add(training, "device", "auto, cpu, cuda, cuda:N or mps", type=_device)
     add(training, "deterministic", "deterministic kernels, needed for bit-identical resumes on CUDA", action=flag)
     add(training, "seed", "seed of weights and data order", type=_whole(0))

@@ -68,6 +68,14 @@ class Group:
         dist.all_reduce(shared, op=dist.ReduceOp.MAX)
         return int(shared)
 
+    def share(self, value: Any) -> Any:
+        """Rank 0's value, on every process."""
+        if self.world_size == 1:
+            return value
+        held = [value]
+        dist.broadcast_object_list(held, src=0)
+        return held[0]
+
     def gather(self, value: Any) -> list[Any]:
         """Every process's value, by rank, on rank 0; an empty list on the others."""
         if self.world_size == 1:

@@ -9,8 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from npt.model.functions import quadratic_form
 from npt.model.npt_layer import NPTDecoderLayer
 from npt.model.precision import at_least_fp32
+from npt.model.products import full_precision
 from npt.model.scaffold import Pass
 
 
@@ -54,7 +56,8 @@ class LossFunction:
     def fidelity(self, student: Tensor, teacher: Tensor) -> Tensor:
         """MSE between the logits of two final normed states, each (batch, tokens, d)."""
         delta = (at_least_fp32(student) - at_least_fp32(teacher)).flatten(0, -2)
-        return ((delta @ self._gram.to(delta.dtype)) * delta).sum() / (delta.shape[0] * self._vocabulary)
+        with full_precision():
+            return quadratic_form(delta, self._gram.to(delta.dtype)) / (delta.shape[0] * self._vocabulary)
 
     def __call__(self, result: Pass, layers: dict[int, NPTDecoderLayer]) -> Losses:
         """The losses of one pass; ``layers`` are the model's NPT layers."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from npt import SCHEMA, TRAINER, curriculum, failure, layer_selection, rng
+from npt import SCHEMA, TRAINER, curriculum, failure, gemm_probe, layer_selection, rng
 from npt.arguments import Arguments
 from npt.data.sources import Texts, load_texts
 from npt.distributed import Group
@@ -71,6 +71,23 @@ def configuration(arguments: Arguments, layers: list[int], environment: dict[str
     }
 
 
+def choose_gemm(
+    start: Start, base: Any, precision: PrecisionPlan, device: torch.device, group: Group
+) -> gemm_probe.GemmPlan:
+    """How matrices are multiplied; rank 0 chooses for all, so that every process rounds alike."""
+    a = start.arguments
+    before = (start.stored.config.get("environment") if start.stored else None) or {}
+    plan: gemm_probe.GemmPlan | None = None
+    if group.main:
+        facts = environment(device, group.world_size)
+        rows = a.batch_size * a.max_length
+        plan = gemm_probe.choose(a.matmul_precision, rows, base, precision.dtype, device, before, facts)
+        if plan.measured:
+            print(f"matrix products: {plan.measured}")
+    shared: gemm_probe.GemmPlan = group.share(plan)
+    return shared
+
+
 def build(start: Start, device: torch.device, group: Group) -> tuple[MultiLayerNPTTrainer, list[int], Texts]:
     """The model with its NPT layers, on its device, as a trainer at step 0; its layers as typed; its texts."""
     a = start.arguments
@@ -80,6 +97,9 @@ def build(start: Start, device: torch.device, group: Group) -> tuple[MultiLayerN
     weights = layer_selection.parse_weights(a.layer_weights, layers)
     texts = load_texts(a, base.vocab_size)
     model.to(device)
+    precision = PrecisionPlan.choose(a.mixed_precision, device)
+    gemm = choose_gemm(start, base, precision, device, group)
+    gemm.apply()
     trainer = MultiLayerNPTTrainer(
         model,
         a,
@@ -88,8 +108,9 @@ def build(start: Start, device: torch.device, group: Group) -> tuple[MultiLayerN
         layers,
         curriculum.parse(a.curriculum_stages),
         weights,
-        PrecisionPlan.choose(a.mixed_precision, device),
+        precision,
         group,
+        gemm,
     )
     return trainer, layers, texts
 
@@ -140,6 +161,8 @@ def run_segment(start: Start, group: Group) -> int:
     device = choose_device(a.device, group.local_rank)
     if device.type == "cuda":
         torch.cuda.set_device(device)
+    elif a.compile:
+        raise UsageError(f"--compile is for GPUs, and training is on {device}; leave it out")
     choose_threads(a)
     if a.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

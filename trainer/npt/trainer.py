@@ -19,10 +19,12 @@ from npt.checkpoint.save import Content
 from npt.curriculum import Curriculum, Stage
 from npt.distributed import Group
 from npt.errors import TrainingError, UsageError
+from npt.gemm_probe import GemmPlan
 from npt.losses import LossFunction
 from npt.model import llama
 from npt.model.np_component import NPComponent, NPShape
 from npt.model.npt_layer import NPTDecoderLayer
+from npt.model.products import full_precision
 from npt.model.scaffold import Scaffold
 from npt.precision_plan import PrecisionPlan
 from npt.schedule import Schedule
@@ -69,6 +71,7 @@ class MultiLayerNPTTrainer:
         layer_weights: Mapping[int, float] | None = None,
         precision: PrecisionPlan | None = None,
         group: Group | None = None,
+        gemm: GemmPlan | None = None,
         **_: Any,
     ) -> None:
         self.arguments = as_arguments(config)
@@ -76,6 +79,7 @@ class MultiLayerNPTTrainer:
         self.train_loader = train_loader
         self.val_loader = val_loader
         self.group = group or Group(0, 1)
+        self.gemm = gemm or GemmPlan()
         self.layers_to_train = sorted(int(layer) for layer in layers_to_train)
         self.layer_weights = dict(layer_weights or dict.fromkeys(self.layers_to_train, 1.0))
         self.curriculum = _curriculum(curriculum_schedule)
@@ -107,7 +111,8 @@ class MultiLayerNPTTrainer:
             layer.np_component.to(self.device)
         a, module = self.arguments, self.model
         head: Any = module.lm_head
-        self.scaffold = Scaffold(module, self.precision.autocast)
+        compiled = torch.compile if a.compile else None
+        self.scaffold = Scaffold(module, self.precision.autocast, self.gemm.products, compiled)
         self.losses = LossFunction(
             head,
             self.layer_weights,
@@ -148,6 +153,8 @@ class MultiLayerNPTTrainer:
             if measure:
                 self._add_measurements(sums, result, losses)
             self._watch(losses.total.detach(), step)
+            # The next pass must not find this one's tensors still in memory.
+            del result, losses, loss
         self.group.average([p.grad for p in self.parameters if p.grad is not None])
         self.group.average(list(sums.values()))
         if self.scaler is not None:
@@ -207,6 +214,7 @@ class MultiLayerNPTTrainer:
             )
 
     @torch.no_grad()
+    @full_precision()
     def _add_measurements(self, sums: dict[str, Tensor], result: Any, losses: Any) -> None:
         def add(name: str, value: Tensor) -> None:
             sums[name] = sums[name] + value.detach().double() if name in sums else value.detach().double()
@@ -224,6 +232,7 @@ class MultiLayerNPTTrainer:
             add(f"v_b_norm/layer_{index}", v_b)
 
     @torch.no_grad()
+    @full_precision()
     def probe_similarity(self, probe: Mapping[str, Tensor]) -> dict[str, float]:
         """``probe/v_a_attention_similarity/layer_N`` on a run's probe.pt."""
         values: dict[str, float] = {}

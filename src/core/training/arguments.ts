@@ -104,6 +104,13 @@ export const TRAINER_ARGUMENTS: readonly TrainerArgument[] = [
   argument('save_total_limit', whole(1), null, 'Checkpoints to keep; best, pinned and branch origins always stay.'),
   argument('async_save', flag, true, 'Write checkpoints in the background.'),
   argument('mixed_precision', flag, false, 'Autocast: bf16 where supported, else fp16.'),
+  argument(
+    'matmul_precision',
+    choice('auto', 'highest', 'medium'),
+    'auto',
+    'Products in fp32: highest, medium (16-bit factors, TF32), or what a short trial at the start finds best.',
+  ),
+  argument('compile', flag, false, 'Compile the layers with torch.compile (GPUs).'),
   argument('device', { type: 'device' }, 'auto', 'auto, cpu, cuda, cuda:N or mps.'),
   argument('deterministic', flag, false, 'Deterministic kernels, needed for bit-identical resumes on CUDA.'),
   argument('wandb_mode', choice('online', 'offline', 'disabled'), 'online', 'How Weights & Biases logs.'),

@@ -202,7 +202,15 @@ function warnOfCurriculum(draft: PlanDraft, warn: Say): void {
 }
 
 /** Changes that make the continuation another computation than an uninterrupted run's. */
-const NOT_IDENTICAL = ['batch_size', 'gradient_accumulation_steps', 'mixed_precision', 'device', 'deterministic'];
+const NOT_IDENTICAL = [
+  'batch_size',
+  'gradient_accumulation_steps',
+  'mixed_precision',
+  'matmul_precision',
+  'compile',
+  'device',
+  'deterministic',
+];
 const OTHER_DATA = ['dataset_preset', 'train_file', 'max_length', 'stride'];
 
 function warnOfChanges(draft: PlanDraft, warn: Say): void {

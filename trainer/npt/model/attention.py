@@ -2,51 +2,95 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# On CPUs the plain product-softmax-product is faster than the fused kernel up to about this many tokens
-# (measured on 2 cores with 4 heads of 32 and with 12 heads of 64).
-EAGER_BELOW = 384
+from npt.model.functions import rotate_
+from npt.model.products import Products
+
+# In 16-bit types on CPUs the fused kernel's backward pass is slow: product-softmax-product with gradients takes 5 ms
+# where it takes 12 at 256 tokens, and loses only above about this many. Everywhere else the fused kernel is as fast or
+# faster at every length from 32 tokens (torch 2.13, 2 cores with AMX, 12 heads of 64, 1,024 tokens in a batch).
+EAGER_BELOW = 1024
 
 
-def rotary(model: nn.Module, hidden: Tensor) -> tuple[Tensor, Tensor]:
-    """cos and sin of the rotary embedding for positions 0… of hidden (batch, tokens, d)."""
-    decoder: Any = model.model
-    positions = torch.arange(hidden.shape[1], device=hidden.device).unsqueeze(0)
-    cos, sin = decoder.rotary_emb(hidden, positions)
-    return cos, sin
+@dataclass
+class Positions:
+    """What depends on positions alone: the rotary cos and sin (1, tokens, 1, size / 2), and the mask once needed."""
+
+    cos: Tensor
+    sin: Tensor
+    _mask: Tensor | None = None
+
+    @staticmethod
+    def of(model: nn.Module, hidden: Tensor) -> Positions:
+        """Those of positions 0… of hidden (batch, tokens, d)."""
+        decoder: Any = model.model
+        positions = torch.arange(hidden.shape[1], device=hidden.device).unsqueeze(0)
+        cos, sin = decoder.rotary_emb(hidden, positions)
+        # Both halves of the last dimension are the same angles.
+        half = cos.shape[-1] // 2
+        return Positions(cos[..., :half].unsqueeze(2), sin[..., :half].unsqueeze(2))
+
+    def mask(self, dtype: torch.dtype) -> Tensor:
+        """0 where a token may look and -inf where it may not, (tokens, tokens)."""
+        if self._mask is None or self._mask.dtype != dtype:
+            tokens = self.cos.shape[1]
+            blocked = torch.full((tokens, tokens), float("-inf"), dtype=dtype, device=self.cos.device)
+            self._mask = blocked.triu_(1)
+        return self._mask
 
 
-def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    half = x.shape[-1] // 2
-    turned = torch.cat((-x[..., half:], x[..., :half]), dim=-1)
-    return x * cos + turned * sin
+class Projections:
+    """The query, key and value projections of a ``LlamaAttention`` as one matrix.
+
+    The module's own weights become views of it, so nothing is kept twice and the module works as before.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        layer: Any = module
+        parts = [layer.q_proj, layer.k_proj, layer.v_proj]
+        self.weight = torch.cat([part.weight.data for part in parts])
+        at = 0
+        for part in parts:
+            rows = part.weight.shape[0]
+            part.weight.data = self.weight[at : at + rows]
+            at += rows
+        biases = [part.bias.data for part in parts if part.bias is not None]
+        self.bias = torch.cat(biases) if biases else None
+        self.head_dim: int = layer.head_dim
+        self.scaling: float = layer.scaling
+        self.queries = parts[0].weight.shape[0] // self.head_dim
+        self.keys = parts[1].weight.shape[0] // self.head_dim
+        self.output: Any = layer.o_proj
 
 
-def attention(module: nn.Module, x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
+def attention(projections: Projections, x: Tensor, positions: Positions, products: Products) -> Tensor:
     """The attention output, as ``LlamaAttention`` gives it, for normed inputs x; both are (batch, tokens, d)."""
-    layer: Any = module
+    p = projections
     batch, tokens, _ = x.shape
-    shape = (batch, tokens, -1, layer.head_dim)
-    cos, sin = (part.unsqueeze(1) for part in rope)
-    query = _rotate(layer.q_proj(x).view(shape).transpose(1, 2), cos, sin)
-    key = _rotate(layer.k_proj(x).view(shape).transpose(1, 2), cos, sin)
-    value = layer.v_proj(x).view(shape).transpose(1, 2)
-    query, key = query.to(value.dtype), key.to(value.dtype)
-    groups = query.shape[1] // key.shape[1]
+    together = products.linear(x, p.weight, p.bias).view(batch, tokens, -1, p.head_dim)
+    together = rotate_(together, positions.cos, positions.sin, p.queries + p.keys).transpose(1, 2)
+    query, key, value = torch.split(together, [p.queries, p.keys, p.keys], dim=1)
+    groups = p.queries // p.keys
     if groups > 1:
         key = key.repeat_interleave(groups, dim=1)
         value = value.repeat_interleave(groups, dim=1)
-    if x.device.type == "cpu" and tokens < EAGER_BELOW:
-        scores = (query * layer.scaling) @ key.transpose(2, 3)
-        future = torch.ones(tokens, tokens, dtype=torch.bool, device=x.device).triu_(1)
-        weights = scores.masked_fill(future, float("-inf")).softmax(dim=-1)
-        mixed = weights.to(value.dtype) @ value
+    sixteen_bits = value.dtype in (torch.bfloat16, torch.float16)
+    if x.device.type == "cpu" and sixteen_bits and tokens < EAGER_BELOW and query.requires_grad:
+        mixed = _eager(query, key, value, positions.mask(value.dtype), p.scaling)
     else:
-        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=layer.scaling)
-    out: Tensor = layer.o_proj(mixed.transpose(1, 2).reshape(batch, tokens, -1))
-    return out
+        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=p.scaling)
+    return products.linear(mixed.transpose(1, 2).reshape(batch, tokens, -1), p.output.weight, p.output.bias)
+
+
+def _eager(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scaling: float) -> Tensor:
+    """Product, softmax and product over (batch, heads, tokens, size)."""
+    shape, tokens = query.shape, query.shape[2]
+    query, key, value = (part.reshape(-1, tokens, shape[3]) for part in (query, key, value))
+    scores = torch.baddbmm(mask.expand(query.shape[0], tokens, tokens), query, key.transpose(1, 2), alpha=scaling)
+    return torch.bmm(scores.softmax(-1).to(value.dtype), value).view(shape)

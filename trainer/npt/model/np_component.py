@@ -85,12 +85,15 @@ class Modulation(nn.Module):
         """(…, k·r) as (…, k, r)."""
         return z.view(*z.shape[:-1], self.num_ranks, self.rank)
 
-    def apply_code(self, z: Tensor, x: Tensor) -> Tensor:
-        """Σ_j v_b_j (v_a_j · x), of shape (…, out), for codes z (…, k·r) and inputs x (…, in)."""
+    def modulate_(self, projected: Tensor, z: Tensor, x: Tensor) -> Tensor:
+        """projected += Σ_j v_b_j (v_a_j · x), for projected (tokens, out), codes z (tokens, k·r), inputs (tokens, in).
+
+        In place, by one product that also sums over ranks: the update never exists by itself.
+        """
         u = x @ self.W_a_up.t()
         s = self._by_rank(at_least_fp32(z) * at_least_fp32(u)).sum(-1, keepdim=True)
-        update: Tensor = (s * self._by_rank(z)).flatten(-2) @ self.W_b_up
-        return update
+        scaled = (s * self._by_rank(z)).flatten(-2)
+        return projected.addmm_(scaled.to(projected.dtype), self.W_b_up.to(projected.dtype))
 
     def _grams(self, weight: Tensor) -> Tensor:
         ranks = weight.view(self.num_ranks, self.rank, -1)

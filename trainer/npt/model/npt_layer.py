@@ -7,7 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from npt.model.functions import gated_up
 from npt.model.np_component import NPComponent, NPShape
+from npt.model.products import PLAIN, Products
 
 
 class NPTDecoderLayer(nn.Module):
@@ -26,19 +28,20 @@ class NPTDecoderLayer(nn.Module):
         self.np_component = NPComponent(shape)
         self.npt_mode = True
 
-    def modulated_mlp(self, x: Tensor, codes: dict[str, Tensor]) -> Tensor:
+    def modulated_mlp(self, x: Tensor, codes: dict[str, Tensor], products: Products) -> Tensor:
         """The MLP at x (…, d) under the updates that ``codes`` stand for; returns (…, d)."""
         mlp: Any = self.mlp
         component = self.np_component
-        gate = mlp.gate_proj(x) + component.modulation("_gate").apply_code(codes["_gate"], x)
-        up = mlp.up_proj(x)
-        if "_up" in codes:
-            up = up + component.modulation("_up").apply_code(codes["_up"], x)
-        hidden = mlp.act_fn(gate) * up
-        out: Tensor = mlp.down_proj(hidden)
-        if "_down" in codes:
-            out = out + component.modulation("_down").apply_code(codes["_down"], hidden)
-        return out
+        # Flattened and cast once: every product below would do it by itself.
+        tokens = x.flatten(0, -2).to(mlp.gate_proj.weight.dtype)
+        flat = {suffix: z.flatten(0, -2) for suffix, z in codes.items()}
+
+        def project(module: Any, suffix: str, inputs: Tensor) -> Tensor:
+            out = products.linear(inputs, module.weight, module.bias)
+            return component.modulation(suffix).modulate_(out, flat[suffix], inputs) if suffix in flat else out
+
+        hidden = gated_up(project(mlp.gate_proj, "_gate", tokens), project(mlp.up_proj, "_up", tokens))
+        return project(mlp.down_proj, "_down", hidden).view(x.shape)
 
     def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """The layer as Hugging Face calls it (with masks and caches), for inference; (batch, tokens, d) → the same."""
@@ -47,4 +50,4 @@ class NPTDecoderLayer(nn.Module):
             hidden_states = hidden_states + attention
             return hidden_states + torch.as_tensor(self.mlp(self.post_attention_layernorm(hidden_states)))
         x = self.post_attention_layernorm(hidden_states)
-        return hidden_states + self.modulated_mlp(x, self.np_component.codes(attention))
+        return hidden_states + self.modulated_mlp(x, self.np_component.codes(attention), PLAIN)

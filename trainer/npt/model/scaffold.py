@@ -15,10 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from npt.curriculum import Stage
-from npt.model.attention import attention, rotary
+from npt.model.attention import Positions, Projections, attention
+from npt.model.functions import gated_up, rms_norm
 from npt.model.llama import npt_layers
 from npt.model.npt_layer import NPTDecoderLayer
 from npt.model.precision import at_least_fp32
+from npt.model.products import PLAIN, Products
 
 STUDENT = Stage("student", 0, 1.0)
 
@@ -48,21 +50,41 @@ class Scaffold:
     """Runs a model that has NPT layers as student and as teacher.
 
     ``autocast`` makes the context for the matrix products; the residual stream and the final norm stay fp32.
+    ``compiled`` is ``torch.compile`` or the like; a layer at a time, so that equal layers are compiled once.
     """
 
-    def __init__(self, model: nn.Module, autocast: Callable[[], AbstractContextManager[Any]] = nullcontext) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        products: Products = PLAIN,
+        compiled: Callable[[Any], Any] | None = None,
+    ) -> None:
         self.model = model
         self.autocast = autocast
+        self.products = products
         decoder: Any = model.model
         self._decoder = decoder
         self._npt = npt_layers(model)
         self._first = min(self._npt)
+        self._projections = {layer: Projections(layer.self_attn) for layer in decoder.layers}
+        self._run_block = compiled(self._block) if compiled else self._block
+        self._run_npt_layer = compiled(self._npt_layer) if compiled else self._npt_layer
 
-    def _block(self, layer: Any, hidden: Tensor, rope: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def _attention(self, layer: Any, hidden: Tensor, positions: Positions) -> Tensor:
+        x = rms_norm(layer.input_layernorm, hidden)
+        return attention(self._projections[layer], x, positions, self.products)
+
+    def _block(self, layer: Any, hidden: Tensor, positions: Positions) -> tuple[Tensor, Tensor, Tensor]:
         """The original layer: its output, its attention output and its MLP output."""
-        a = attention(layer.self_attn, layer.input_layernorm(hidden), rope)
+        a = self._attention(layer, hidden, positions)
         middle = hidden + a
-        m = layer.mlp(layer.post_attention_layernorm(middle))
+        mlp, linear = layer.mlp, self.products.linear
+        x = rms_norm(layer.post_attention_layernorm, middle).to(mlp.gate_proj.weight.dtype)
+        inner = gated_up(
+            linear(x, mlp.gate_proj.weight, mlp.gate_proj.bias), linear(x, mlp.up_proj.weight, mlp.up_proj.bias)
+        )
+        m = linear(inner, mlp.down_proj.weight, mlp.down_proj.bias)
         return middle + m, a, m
 
     def _npt_layer(
@@ -72,22 +94,21 @@ class Scaffold:
         teacher: Tensor,
         teacher_attention: Tensor,
         stage: Stage,
-        rope: tuple[Tensor, Tensor],
+        positions: Positions,
     ) -> tuple[Tensor, Tensor, dict[str, Tensor], bool]:
         same = student is teacher
         ratio = stage.mixing_ratio
         if same or ratio == 0.0:
             a = teacher_attention
         else:
-            fed = student if ratio == 1.0 else torch.lerp(teacher, student, ratio)
-            a = attention(layer.self_attn, layer.input_layernorm(fed), rope)
+            a = self._attention(layer, student if ratio == 1.0 else torch.lerp(teacher, student, ratio), positions)
         mlp_ratio = stage.mlp_mixing_ratio
         if mlp_ratio is None or mlp_ratio == 1.0 or same:
             m = student
         else:
             m = teacher if mlp_ratio == 0.0 else torch.lerp(teacher, student, mlp_ratio)
         codes = layer.np_component.codes(a)
-        out = layer.modulated_mlp(layer.post_attention_layernorm(m), codes)
+        out = layer.modulated_mlp(rms_norm(layer.post_attention_layernorm, m), codes, self.products)
         return a, out, codes, same or ratio == 0.0
 
     def run(self, input_ids: Tensor, stage: Stage) -> Pass:
@@ -95,26 +116,26 @@ class Scaffold:
         with self.autocast():
             with torch.no_grad():
                 hidden = at_least_fp32(self._decoder.embed_tokens(input_ids))
-                rope = rotary(self.model, hidden)
+                positions = Positions.of(self.model, hidden)
                 for layer in self._decoder.layers[: self._first]:
-                    hidden = self._block(layer, hidden, rope)[0]
+                    hidden = self._run_block(layer, hidden, positions)[0]
             student = teacher = hidden
             result = Pass(student, teacher)
             for index, layer in enumerate(self._decoder.layers[self._first :], start=self._first):
                 with torch.no_grad():
-                    teacher_next, a, m = self._block(layer, teacher, rope)
+                    teacher_next, a, m = self._run_block(layer, teacher, positions)
                 if isinstance(layer, NPTDecoderLayer):
-                    used, out, codes, reused = self._npt_layer(layer, student, teacher, a, stage, rope)
+                    used, out, codes, reused = self._run_npt_layer(layer, student, teacher, a, stage, positions)
                     result.layers[index] = LayerPass(used, codes, out, at_least_fp32(a) + at_least_fp32(m))
                     result.teacher_results_reused += reused
                     result.teacher_results_computed += 1
                     student = student + out
                 else:
-                    student = self._block(layer, student, rope)[0]
+                    student = self._run_block(layer, student, positions)[0]
                 teacher = teacher_next
         with torch.no_grad():
-            result.teacher = self._decoder.norm(teacher)
-        result.student = self._decoder.norm(student)
+            result.teacher = rms_norm(self._decoder.norm, teacher)
+        result.student = rms_norm(self._decoder.norm, student)
         return result
 
     @torch.no_grad()
@@ -123,9 +144,9 @@ class Scaffold:
         found: dict[int, Tensor] = {}
         with self.autocast():
             hidden = at_least_fp32(self._decoder.embed_tokens(input_ids))
-            rope = rotary(self.model, hidden)
+            positions = Positions.of(self.model, hidden)
             for index, layer in enumerate(self._decoder.layers):
-                hidden, a, _ = self._block(layer, hidden, rope)
+                hidden, a, _ = self._run_block(layer, hidden, positions)
                 if index in self._npt:
                     found[index] = at_least_fp32(a)
         return found
@@ -135,9 +156,9 @@ class Scaffold:
         """The teacher's logits (batch, tokens, vocabulary)."""
         with self.autocast():
             hidden = at_least_fp32(self._decoder.embed_tokens(input_ids))
-            rope = rotary(self.model, hidden)
+            positions = Positions.of(self.model, hidden)
             for layer in self._decoder.layers:
-                hidden = self._block(layer, hidden, rope)[0]
+                hidden = self._run_block(layer, hidden, positions)[0]
         head: Any = self.model.lm_head
-        logits: Tensor = head(self._decoder.norm(hidden))
+        logits: Tensor = head(rms_norm(self._decoder.norm, hidden))
         return logits
