@@ -178,10 +178,10 @@ class Segment:
     def _save(self, rng_states: list[Any]) -> None:
         """Copies the present state and has it written; the logs hear of it when it is on disk."""
         trainer = self.trainer
+        started = time.perf_counter()
         self._saver.join()
         trainer.check_finite()
         step = trainer.global_step
-        started = time.perf_counter()
         probed = trainer.probe_similarity(self.probe)
         if probed:
             self.log.metrics(step, probed)
@@ -191,12 +191,14 @@ class Segment:
         stall = time.perf_counter() - started
 
         def write() -> None:
+            trainer.snapshot.copy()
             path = save.save(self.run.checkpoints, content)
             seconds = time.perf_counter() - started
             if best is not None:
                 atomic.replace_json(self.run.checkpoints / "best.json", {"schema": SCHEMA, **best})
             in_background = trainer.arguments.async_save
-            self.log.checkpoint(step, f"checkpoints/{path.name}", seconds, stall if in_background else seconds)
+            stood = stall + trainer.snapshot.waited if in_background else seconds
+            self.log.checkpoint(step, f"checkpoints/{path.name}", seconds, stood)
             print(f"saved {path.name} in {seconds:.2f} s")
             limit = trainer.arguments.save_total_limit
             for name in retention.prune(self.run.path, limit) if limit is not None else []:

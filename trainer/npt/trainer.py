@@ -16,6 +16,7 @@ from npt import SCHEMA, rng
 from npt.arguments import Arguments
 from npt.checkpoint import dialect, load, tensors
 from npt.checkpoint.save import Content
+from npt.checkpoint.snapshot import Snapshot
 from npt.curriculum import Curriculum, Stage
 from npt.distributed import Group
 from npt.errors import TrainingError, UsageError
@@ -88,6 +89,7 @@ class MultiLayerNPTTrainer:
         self.teacher_cache_hits = 0
         self.teacher_cache_misses = 0
         self.best: dict[str, Any] | None = None
+        self.snapshot = Snapshot()
         self.schedule = Schedule.fresh(
             self.arguments.learning_rate, self.arguments.warmup_steps, self.arguments.max_steps
         )
@@ -165,6 +167,7 @@ class MultiLayerNPTTrainer:
             self._watch(norm, step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        self.snapshot.wait()
         if self.scaler is None:
             self.optimizer.step()
         else:
@@ -247,19 +250,21 @@ class MultiLayerNPTTrainer:
     def content(
         self, segment: int, config: dict[str, Any], metrics: dict[str, float], rng_states: list[Any]
     ) -> Content:
-        """Everything that a checkpoint holds, copied, so that training can go on while it is written.
+        """Everything that a checkpoint holds; its large tensors are there once ``snapshot.copy`` has run.
 
-        ``rng_states`` are those of every process, by rank.
+        ``rng_states`` are those of every process, by rank. Training may go on: ``train_step`` waits for the copy before
+        it changes anything.
         """
+        self.snapshot.begin()
         return Content(
             step=self.global_step,
             segment=segment,
             stage=self.current_stage.name,
-            weights=tensors.weights(self.layers),
+            weights=tensors.weights(self.layers, self.snapshot.add),
             training_state={
                 "global_step": self.global_step,
                 "batch_count": self.batch_count,
-                "optimizer_state_dict": tensors.optimizer_state(self.optimizer, self.layers),
+                "optimizer_state_dict": tensors.optimizer_state(self.optimizer, self.layers, self.snapshot.add),
                 "scheduler_state_dict": self.schedule.state_dict(),
                 "scaler_state_dict": None if self.scaler is None else self.scaler.state_dict(),
                 "schema": SCHEMA,

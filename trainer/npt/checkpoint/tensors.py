@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -32,13 +32,13 @@ def parameters(layers: dict[int, NPTDecoderLayer]) -> list[nn.Parameter]:
     return list(seen.values())
 
 
-def _snapshot(tensor: Tensor) -> Tensor:
-    return tensor.detach().to("cpu", torch.float32, copy=True).contiguous()
+# Makes room for a tensor under a name and returns where its copy will be.
+Keep = Callable[[str, Tensor], Tensor]
 
 
-def weights(layers: dict[int, NPTDecoderLayer]) -> dict[str, Tensor]:
-    """The content of ``npt_weights.pt``: copies in fp32 on the CPU."""
-    return {key: _snapshot(cut(stacked)) for key, stacked, cut in named_pieces(layers)}
+def weights(layers: dict[int, NPTDecoderLayer], keep: Keep) -> dict[str, Tensor]:
+    """The content of ``npt_weights.pt``, each matrix as ``keep`` returns it."""
+    return {key: keep(key, cut(stacked)) for key, stacked, cut in named_pieces(layers)}
 
 
 @torch.no_grad()
@@ -49,18 +49,23 @@ def load_weights(layers: dict[int, NPTDecoderLayer], stored: dict[str, Tensor]) 
             cut(stacked).copy_(stored[key])
 
 
-def optimizer_state(optimizer: torch.optim.Optimizer, layers: dict[int, NPTDecoderLayer]) -> dict[str, Any]:
-    """The optimizer's ``state_dict`` as if every named matrix were a parameter, numbered in the weights' order."""
+def optimizer_state(optimizer: torch.optim.Optimizer, layers: dict[int, NPTDecoderLayer], keep: Keep) -> dict[str, Any]:
+    """The optimizer's ``state_dict`` as if every named matrix were a parameter, numbered in the weights' order.
+
+    The moments are as ``keep`` returns them; numbers are copied at once.
+    """
     state: dict[int, dict[str, Any]] = {}
     count = 0
-    for number, (_, stacked, cut) in enumerate(named_pieces(layers)):
+    for number, (key, stacked, cut) in enumerate(named_pieces(layers)):
         count += 1
         own = optimizer.state.get(stacked)
         if own:
             state[number] = {
-                name: _snapshot(cut(value) if value.shape == stacked.shape else value)
-                if isinstance(value, Tensor)
-                else value
+                name: value
+                if not isinstance(value, Tensor)
+                else keep(f"{key}.{name}", cut(value))
+                if value.shape == stacked.shape
+                else value.detach().to("cpu", torch.float32, copy=True)
                 for name, value in own.items()
             }
     group = {k: v for k, v in optimizer.param_groups[0].items() if k != "params"}
