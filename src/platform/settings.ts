@@ -1,5 +1,6 @@
 /** The extension's settings (package.json, `contributes.configuration`), read in one place. */
 import * as vscode from 'vscode';
+import type { Level } from '../core/checkpoint/report';
 import type { LauncherKind } from '../core/training/plan';
 
 const SECTION = 'npt';
@@ -20,6 +21,8 @@ export const settings = {
   /** Steps that Extend and the resume script add unless told otherwise. */
   additionalSteps: (scope?: vscode.ConfigurationScope): number => read('additionalSteps', scope, 15000),
   openDashboardOnResume: (): boolean => read('openDashboardOnResume', undefined, true),
+  /** How deep a validation looks that was asked for in the window. */
+  validationLevel: (): Level => read('validationLevel', undefined, 'numbers'),
   /** True when a change of configuration touches the setting. */
   affects: (event: vscode.ConfigurationChangeEvent, name: string): boolean =>
     event.affectsConfiguration(`${SECTION}.${name}`),

@@ -7,6 +7,7 @@ import type { ValidationReport } from '../../core/checkpoint/report';
 import { allCheckpoints } from '../../core/experiment/checkpoints';
 import { formatCount, formatProgress } from '../../core/format';
 import { withCancellableProgress } from '../../platform/progress';
+import { settings } from '../../platform/settings';
 import { pickCheckpoint } from '../pick';
 import { targetPath, type FeatureDeps } from '../deps';
 
@@ -61,16 +62,18 @@ function summary(deps: FeatureDeps, report: ValidationReport): string {
  */
 async function validateAll(deps: FeatureDeps, paths: readonly string[]): Promise<ValidationReport[]> {
   const reports: ValidationReport[] = [];
+  const level = settings.validationLevel();
   await withCancellableProgress(vscode.l10n.t('Validating'), async (signal, showShare, showMessage) => {
     for (const [index, checkpoint] of paths.entries()) {
       const label = `${paths.length === 1 ? '' : `${index + 1}/${paths.length} `}${path.basename(checkpoint)}`;
       showMessage(label);
-      const known = paths.length > 1 ? await deps.validations.current(checkpoint) : undefined;
+      const known = paths.length > 1 ? await deps.validations.current(checkpoint, level) : undefined;
       reports.push(
         known ??
           (await deps.validations.run(checkpoint, () => {
             const began = performance.now();
             return deps.checkpoints.validate(checkpoint, {
+              level,
               signal,
               onProgress: (done, total) => {
                 showShare(index + (total === 0 ? 0 : done / total), paths.length);

@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { Checkpoint } from '../../core/experiment/model';
-import type { ValidationReport } from '../../core/checkpoint/report';
+import type { Level, ValidationReport } from '../../core/checkpoint/report';
 import { Disposable } from '../../platform/disposable';
 
 /** Identity of a checkpoint's content as far as the file system tells: names, sizes, modification times, inodes. */
@@ -44,10 +44,12 @@ export class ValidationResults extends Disposable {
     return this.results.get(checkpointPath)?.report;
   }
 
-  /** The result of an earlier validation, if the checkpoint has not changed since. */
-  async current(checkpointPath: string): Promise<ValidationReport | undefined> {
+  /** The result of an earlier validation to that level, if the checkpoint has not changed since. */
+  async current(checkpointPath: string, level: Level): Promise<ValidationReport | undefined> {
     const result = this.results.get(checkpointPath);
-    return result !== undefined && result.identity === (await identityOf(checkpointPath)) ? result.report : undefined;
+    return result?.report.level === level && result.identity === (await identityOf(checkpointPath))
+      ? result.report
+      : undefined;
   }
 
   /** Validates and remembers. What changes while it is being read counts as changed afterwards. */

@@ -1,6 +1,7 @@
 /** The demo from the first look to the last: what the ui suite proves and the headless demo shows. */
 import { branchWithLearningRate, stopAndValidate } from './branch';
 import { lookAround } from './look';
+import { probeAndRunForward, workWithoutTheModule } from './probe';
 import { resumeToTheEnd } from './resume';
 import type { JourneySession } from './session';
 import { validateGoodAndDamaged } from './validate';
@@ -24,6 +25,16 @@ export const JOURNEY: readonly JourneyPart[] = [
     title: 'validates a good checkpoint and names what is wrong with a damaged one',
     limit: 120_000,
     run: validateGoodAndDamaged,
+  },
+  {
+    title: 'probes the run and validates to the level forward, with the packaged ONNX Runtime',
+    limit: 180_000,
+    run: probeAndRunForward,
+  },
+  {
+    title: 'says why the probe is off without its module, and does everything else',
+    limit: 180_000,
+    run: workWithoutTheModule,
   },
   {
     title: 'branches an early checkpoint with another learning rate',

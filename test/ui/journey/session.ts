@@ -1,5 +1,5 @@
 /** A window on the demo's workspace with the packaged extension installed, and its pictures. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { DEMO_SETTINGS, interpreterSettings } from '../../../tools/demo/settings.mjs';
@@ -33,8 +33,10 @@ export interface JourneySession {
   branch: string | undefined;
   readonly window: WorkbenchPage;
   readonly tree: TreePage;
-  /** Leaves `<number>-<name>-<theme>.png` for each theme; the window is dark afterwards. */
-  readonly shot: (name: string) => Promise<void>;
+  /** Where the packaged extension is installed. */
+  readonly extension: string;
+  /** Leaves `<number>-<name>-<theme>.png` for each theme (light and dark unless said); the window is dark afterwards. */
+  readonly shot: (name: string, themes?: readonly ThemeName[]) => Promise<void>;
   /** Leaves one picture of the window as it is, for a failure. */
   failureShot(): Promise<void>;
   close(): Promise<void>;
@@ -65,6 +67,13 @@ export async function openSession(input: JourneyInput): Promise<JourneySession> 
   }
 }
 
+function installedExtension(data: string): string {
+  const extensions = path.join(data, 'extensions');
+  const folder = readdirSync(extensions).find((name) => name.startsWith('npt-checkpoints.'));
+  if (folder === undefined) throw new Error(`The extension is not in ${extensions}.`);
+  return path.join(extensions, folder);
+}
+
 async function openWindow(
   input: JourneyInput,
   run: string,
@@ -74,7 +83,13 @@ async function openWindow(
   const host = await ensureVscodeHost();
   installExtension(host, data, input.vsix);
   const workbench = await startWorkbench(host, data, {
-    settings: { ...DEMO_SETTINGS, ...THEME_SETTINGS, 'workbench.reduceMotion': 'on' },
+    settings: {
+      ...DEMO_SETTINGS,
+      ...THEME_SETTINGS,
+      'workbench.reduceMotion': 'on',
+      // The deepest: it needs what is packaged for this platform alone.
+      'npt.validationLevel': 'forward',
+    },
     machineSettings: interpreterSettings(input.python),
     env: SHARED_CPU,
     args: ['--disable-workspace-trust'],
@@ -91,16 +106,18 @@ async function openWindow(
     input,
     run,
     branch: undefined,
+    extension: installedExtension(data),
     window,
     tree: new TreePage(page, 'Experiments'),
-    async shot(name) {
+    async shot(name, themes = SHOT_THEMES) {
       number += 1;
-      for (const theme of SHOT_THEMES) {
+      for (const theme of themes) {
         await switchTheme(page, theme);
         await page.waitForTimeout(FADE_MS);
         const file = `${String(number).padStart(2, '0')}-${name}-${theme}.png`;
         await page.screenshot({ path: path.join(input.screenshots, file) });
       }
+      await switchTheme(page, 'dark');
     },
     async failureShot() {
       number += 1;
