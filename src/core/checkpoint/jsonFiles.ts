@@ -1,12 +1,11 @@
 /** config.json and manifest.json, read with bounds. */
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
+import { JsonDepthError, MAX_JSON_DEPTH, parseJsonText } from '../jsonText';
 
 /** The newest schema that this version reads. */
 export const SCHEMA = 1;
 const MAX_BYTES = 8 * 1024 * 1024;
-/** Whatever walks through a value later does so by recursion, and a configuration is a few levels deep. */
-const MAX_DEPTH = 64;
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -33,9 +32,12 @@ export async function readJsonObject(path: string): Promise<JsonResult> {
     return { object: null, failure: (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'missing' : 'unreadable' };
   }
   if (text.trim() === '') return { object: null, failure: 'empty' };
-  if (isDeeperThan(text, MAX_DEPTH)) return { object: null, failure: 'too-deep' };
-  const parsed = parseJson(text);
-  if (parsed === undefined) return { object: null, failure: 'not-json' };
+  let parsed: unknown;
+  try {
+    parsed = parseJsonText(text);
+  } catch (error) {
+    return { object: null, failure: error instanceof JsonDepthError ? 'too-deep' : 'not-json' };
+  }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     return { object: null, failure: 'not-object' };
   return { object: parsed as JsonObject, failure: null };
@@ -51,7 +53,7 @@ export function describeFailure(failure: JsonFailure): string {
     case 'too-large':
       return 'is larger than any configuration';
     case 'too-deep':
-      return `is nested more than ${MAX_DEPTH} levels deep`;
+      return `is nested more than ${MAX_JSON_DEPTH} levels deep`;
     case 'not-json':
       return 'is not JSON';
     case 'not-object':
@@ -59,53 +61,6 @@ export function describeFailure(failure: JsonFailure): string {
     case 'unreadable':
       return 'cannot be read';
   }
-}
-
-/** Whether brackets outside of strings open more than `limit` deep; looked at before anything is parsed. */
-export function isDeeperThan(text: string, limit: number): boolean {
-  let depth = 0;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) at = endOfString(text, at);
-    else if (code === 0x5b || code === 0x7b) {
-      if (++depth > limit) return true;
-    } else if (code === 0x5d || code === 0x7d) depth--;
-  }
-  return false;
-}
-
-const QUOTE = 0x22;
-
-/** Where the string that begins at `from` ends: its closing quote, or the text's end. */
-function endOfString(text: string, from: number): number {
-  for (let at = from + 1; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === 0x5c) at++;
-    else if (code === QUOTE) return at;
-  }
-  return text.length;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    // Not JSON for JavaScript; Python's json writes three more words, outside of strings.
-    const widened = quoteBareNumbers(text);
-    if (widened === text) return undefined;
-    try {
-      return JSON.parse(widened) as unknown;
-    } catch {
-      return undefined;
-    }
-  }
-}
-
-/** NaN and Infinity outside of strings, in quotes. */
-function quoteBareNumbers(text: string): string {
-  return text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, (token) =>
-    token.startsWith('"') ? token : `"${token}"`,
-  );
 }
 
 export interface ManifestFile {

@@ -1,5 +1,7 @@
 /** Reading the contract's small JSON files: unknown keys are ignored, anything unexpected is said in one line. */
 
+import { JsonDepthError, parseJsonText } from '../jsonText';
+
 /** The schema number that this version writes and reads (contract, beginning). */
 const READABLE_SCHEMA = 1;
 
@@ -9,8 +11,9 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 export function parseDocument(text: string): JsonObject {
   let value: unknown;
   try {
-    value = JSON.parse(quoteNonFinite(text));
-  } catch {
+    value = parseJsonText(text);
+  } catch (error) {
+    if (error instanceof JsonDepthError) throw new FileContentError(error.message);
     throw new FileContentError(text.trim() === '' ? 'is empty' : 'is not valid JSON');
   }
   if (!isObject(value)) throw new FileContentError('does not hold a JSON object');
@@ -27,17 +30,6 @@ export class FileContentError extends Error {
     super(message);
     this.name = 'FileContentError';
   }
-}
-
-/**
- * Python's json module writes bare NaN and Infinity, which JSON does not have (contract section 7). They become the strings
- * that the contract uses for them. Only tried where the words occur; text inside quotes is left alone.
- */
-export function quoteNonFinite(text: string): string {
-  if (!/NaN|Infinity/.test(text)) return text;
-  return text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (token) =>
-    token.startsWith('"') ? token : `"${token}"`,
-  );
 }
 
 export function isObject(value: unknown): value is JsonObject {

@@ -1,5 +1,7 @@
 /** One line of metrics.jsonl (contract section 6), or of the dialect's training_log.jsonl (section 7), as an event. */
 
+import { parseJsonOfAnyDepth } from '../jsonText';
+
 export type MetricsEvent =
   | { readonly kind: 'start'; readonly segment: number | null; readonly resumeStep: number }
   | {
@@ -25,18 +27,11 @@ export type MetricsEvent =
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Python's json writes these bare; JSON.parse takes them only in quotes. Strings are matched first so that they stay as they are. */
-const BARE_OR_STRING = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g;
-
 function parseLoosely(line: string): unknown {
   try {
-    return JSON.parse(line);
+    return parseJsonOfAnyDepth(line);
   } catch {
-    // A torn line fails again; a line with bare non-finite numbers does not.
-  }
-  try {
-    return JSON.parse(line.replace(BARE_OR_STRING, (token) => (token.startsWith('"') ? token : `"${token}"`)));
-  } catch {
+    // A torn line, or nothing that a trainer writes.
     return undefined;
   }
 }

@@ -311,7 +311,7 @@ describe('validateCheckpoint', () => {
     });
 
     it('sees unreadable configurations', async () => {
-      for (const text of ['{"a": ', '[1]', 'null', '']) {
+      for (const text of ['{"a": ', '[1]', 'null', '', `{"a":${'['.repeat(1e5)}${']'.repeat(1e5)}}`]) {
         const folder = bench.copy(CHECKPOINTS.field);
         bench.edit(folder, 'config.json', () => text);
         assert.deepEqual(codes(await structure(folder)), ['config-unreadable']);
