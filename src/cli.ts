@@ -1,23 +1,28 @@
 /** The core from a shell (contract section 8): for login nodes, CI and scripts. */
-import { compareCommand } from './cli/compare';
-import { listCommand } from './cli/list';
-import { metricsCommand } from './cli/metrics';
 import { type Command, UsageError, helpOf, parseCommandLine } from './cli/options';
-import { planCommand } from './cli/plan';
-import { validateCommand } from './cli/validate';
 import { version } from '../package.json';
 
-const COMMANDS: readonly Command[] = [listCommand, validateCommand, compareCommand, planCommand, metricsCommand];
+/** Each in a bundle of its own (esbuild.mjs): a command starts sooner when the others' code stays on the disk. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ['list', async () => (await import('./cli/list')).listCommand],
+  ['validate', async () => (await import('./cli/validate')).validateCommand],
+  ['compare', async () => (await import('./cli/compare')).compareCommand],
+  ['plan', async () => (await import('./cli/plan')).planCommand],
+  ['metrics', async () => (await import('./cli/metrics')).metricsCommand],
+]);
 const PROGRAM = 'npt-checkpoints';
 
-const OVERVIEW = [
-  `Usage: ${PROGRAM} <command> [options]`,
-  '',
-  ...COMMANDS.map((command) => `  ${command.usage.padEnd(48)} ${command.summary}`),
-  '',
-  `${PROGRAM} <command> --help tells more. --json prints one JSON document. --version prints the version.`,
-  'Exit codes: 0 yes, 1 no, 2 wrong usage.',
-].join('\n');
+async function overview(): Promise<string> {
+  const commands = await Promise.all([...COMMANDS.values()].map((load) => load()));
+  return [
+    `Usage: ${PROGRAM} <command> [options]`,
+    '',
+    ...commands.map((command) => `  ${command.usage.padEnd(48)} ${command.summary}`),
+    '',
+    `${PROGRAM} <command> --help tells more. --json prints one JSON document. --version prints the version.`,
+    'Exit codes: 0 yes, 1 no, 2 wrong usage.',
+  ].join('\n');
+}
 
 async function main(words: readonly string[]): Promise<number> {
   const [name, ...rest] = words;
@@ -26,14 +31,15 @@ async function main(words: readonly string[]): Promise<number> {
     return 0;
   }
   if (name === '--help' || name === '-h' || name === 'help') {
-    print(OVERVIEW);
+    print(await overview());
     return 0;
   }
-  const command = COMMANDS.find((candidate) => candidate.name === name);
-  if (command === undefined) {
+  const load = COMMANDS.get(name ?? '');
+  if (load === undefined) {
     const wrong = name === undefined ? 'Name a command' : `There is no command "${name}"`;
-    throw new UsageError(`${wrong}: ${COMMANDS.map((known) => known.name).join(', ')} (--help tells more).`);
+    throw new UsageError(`${wrong}: ${[...COMMANDS.keys()].join(', ')} (--help tells more).`);
   }
+  const command = await load();
   if (rest.includes('--help') || rest.includes('-h')) {
     print(helpOf(PROGRAM, command));
     return 0;
