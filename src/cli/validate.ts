@@ -1,6 +1,7 @@
 /** `validate`: what is wrong with a checkpoint or a file. */
 import path from 'node:path';
 import { LEVELS, type ValidationReport } from '../core/checkpoint/report';
+import { optimizerRows } from '../core/checkpoint/renderReport';
 import { CheckpointPathError, validateCheckpoint } from '../core/checkpoint/validate';
 import { formatBytes, formatCount } from '../core/format';
 import { type Command, UsageError, oneOf } from './options';
@@ -52,8 +53,9 @@ function reportText(report: ValidationReport): string {
   });
   return [
     printable(`${report.verdict}: ${report.path}`),
-    ...(facts.length === 0 ? [] : [`  ${facts.join(' · ')}`]),
     ...findings,
+    ...(facts.length === 0 ? [] : [`  ${facts.join(' · ')}`]),
+    table(optimizerRows(report.optimizer).map(([name, value]) => [`  ${name.toLowerCase()}`, value])),
     table(report.files.map((file) => [`  ${file.name}`, formatBytes(file.bytes), file.format])),
   ]
     .filter((line) => line !== '')

@@ -1,7 +1,15 @@
 /** The report as Markdown for a person: the verdict, what was found and what to do, then the facts. */
 import { basename } from 'node:path';
 import { formatBytes, formatCount, formatValue } from '../format';
-import type { Finding, ProbedLayer, Severity, ValidationReport, Verdict } from './report';
+import type {
+  Finding,
+  OptimizerFacts,
+  ProbedLayer,
+  SchedulerFacts,
+  Severity,
+  ValidationReport,
+  Verdict,
+} from './report';
 
 const VERDICTS: Readonly<Record<Verdict, string>> = {
   valid: 'Valid: a resume from here works.',
@@ -122,6 +130,42 @@ function facts(report: ValidationReport): [string, string][] {
   add('Rank', report.npRank);
   add('Ranks per component', report.numRanks);
   add('NP parameters', report.parameters === null ? null : formatCount(report.parameters));
+  for (const [name, value] of optimizerRows(report.optimizer)) add(name, value);
   add('Files', `${report.files.length} (${formatBytes(report.files.reduce((sum, file) => sum + file.bytes, 0))})`);
   return rows;
+}
+
+/** Also what the CLI prints of it. */
+export function optimizerRows(optimizer: OptimizerFacts | undefined): [string, string][] {
+  if (!optimizer) return [];
+  const { kind, parameters, steps, learningRate, scheduler, scaler } = optimizer;
+  const made =
+    steps === null
+      ? ''
+      : steps.least === steps.most
+        ? `, step ${formatCount(steps.most)}`
+        : `, steps ${formatCount(steps.least)}–${formatCount(steps.most)}`;
+  const rows: [string, string][] = [
+    ['Optimizer', `${kind ?? 'of an unknown kind'}, state of ${formatCount(parameters)} tensors${made}`],
+  ];
+  if (learningRate !== null) rows.push(['Learning rate', formatValue(learningRate)]);
+  const schedule = scheduler === null ? '' : scheduleText(scheduler);
+  if (schedule !== '') rows.push(['Schedule', schedule]);
+  if (scaler !== null) {
+    const scale = scaler['scale'];
+    rows.push(['Loss scaler', typeof scale === 'number' ? `scale ${formatCount(scale)}` : 'stored']);
+  }
+  return rows;
+}
+
+/** `at step 30 of 90, warm-up until 5, base rate 0.001`; whatever of it is known. */
+function scheduleText({ position, end, warmUpUntil, baseRate }: SchedulerFacts): string {
+  const at = position === null ? '' : `at step ${formatCount(position)}`;
+  return [
+    end === null ? at : `${at}${at === '' ? 'to' : ' of'} ${formatCount(end)}`,
+    warmUpUntil === null ? '' : `warm-up until ${formatCount(warmUpUntil)}`,
+    baseRate === null ? '' : `base rate ${formatValue(baseRate)}`,
+  ]
+    .filter((part) => part !== '')
+    .join(', ');
 }

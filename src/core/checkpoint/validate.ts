@@ -25,11 +25,13 @@ import {
 import { checkForward, forwardUnavailable, reasonOf } from './forwardChecks';
 import { probePathOf, probeWeights } from './probe';
 import { checkNumbers, type NumberRole } from './numberChecks';
+import { optimizerFacts } from './optimizerFacts';
 import { Progress } from './progress';
 import {
   LEVELS,
   type Finding,
   type Level,
+  type OptimizerFacts,
   type ProbedLayer,
   type ReportedFile,
   type ValidationOptions,
@@ -98,6 +100,7 @@ class Validation {
   private weights: WeightsShape | null = null;
   private manifestRead: Manifest | null = null;
   private probe: readonly ProbedLayer[] | null = null;
+  private optimizer: OptimizerFacts | null = null;
   private layers: readonly number[] = [];
   private weightNumbers: readonly TensorNumbers[] = [];
 
@@ -126,6 +129,7 @@ class Validation {
       files: [...this.files].sort((a, b) => fileRank(a.name) - fileRank(b.name)),
       findings: sorted(this.findings),
       ...(this.probe ? { probe: this.probe } : {}),
+      ...(this.optimizer ? { optimizer: this.optimizer } : {}),
       seconds,
     };
   }
@@ -153,8 +157,9 @@ class Validation {
       return;
     }
     if (this.reaches('checksums')) this.progress.expect(before.bytes);
-    await this.torchFile(name, this.path, before, (file) => {
+    await this.torchFile(name, this.path, before, async (file, source) => {
       const training = readTrainingState(file.value);
+      if (training) this.optimizer = await optimizerFacts(training, source, file);
       this.step = training?.globalStep ?? null;
       const checked = checkWeights(file.value, file.tensors, name);
       if (checked.shape.weights.length > 0) {
@@ -162,10 +167,10 @@ class Validation {
         this.layers = checked.shape.layers;
         this.findings.push(...checked.findings);
       }
-      return Promise.resolve({
+      return {
         role: checked.shape.weights.length > 0 ? 'weights' : training?.optimizer ? 'state' : 'other',
         sha256: null,
-      });
+      };
     });
     await this.forward(this.path, null);
   }
@@ -253,19 +258,22 @@ class Validation {
         this.files.push({ name, bytes: state.bytes, format: 'not read' });
         continue;
       }
-      const tensors = await this.torchFile(name, join(this.path, name), state, (file) => {
+      const tensors = await this.torchFile(name, join(this.path, name), state, async (file, source) => {
         if (file.value !== null) readable.add(name);
-        if (name === TRAINING_STATE) training = readTrainingState(file.value);
-        else if (name === MULTI_LAYER_STATE) multiLayer = readMultiLayerState(file.value);
+        if (name === TRAINING_STATE) {
+          const read = readTrainingState(file.value);
+          training = read;
+          if (read && this.reaches('structure')) this.optimizer = await optimizerFacts(read, source, file);
+        } else if (name === MULTI_LAYER_STATE) multiLayer = readMultiLayerState(file.value);
         else if (file.value !== null) {
           const checked = checkWeights(file.value, file.tensors);
           this.findings.push(...checked.findings);
           this.weights = checked.shape;
         }
-        return Promise.resolve({
+        return {
           role: name === WEIGHTS ? 'weights' : 'state',
           sha256: manifest?.files.get(name)?.sha256 ?? null,
-        });
+        };
       });
       if (tensors) numbers.push({ name, ...tensors });
     }
@@ -346,13 +354,7 @@ class Validation {
     }
     const manifest = readManifest(json.object);
     if (manifest.schema !== null && manifest.schema > SCHEMA) {
-      this.findings.push(
-        finding(
-          'newer-schema',
-          MANIFEST,
-          `${MANIFEST} has schema ${manifest.schema}; this version reads up to ${SCHEMA}.`,
-        ),
-      );
+      this.findings.push(newerSchema(MANIFEST, manifest.schema));
       return null;
     }
     if (manifest.intact === false) {
@@ -385,6 +387,11 @@ class Validation {
       this.findings.push(finding('config-unreadable', CONFIG, `${CONFIG} ${describeFailure(json.failure)}.`));
     const sha256 = manifest?.files.get(CONFIG)?.sha256;
     if (typeof sha256 === 'string' && this.reaches('checksums')) await this.compareConfig(sha256);
+    const schema = json.object?.['schema'];
+    if (typeof schema === 'number' && schema > SCHEMA) {
+      this.findings.push(newerSchema(CONFIG, schema));
+      return null;
+    }
     return json.object;
   }
 
@@ -419,7 +426,7 @@ class Validation {
     name: string,
     path: string,
     state: FileState,
-    look: (file: TorchFile) => Promise<{ role: NumberRole; sha256: string | null }>,
+    look: (file: TorchFile, source: ByteSource) => Promise<{ role: NumberRole; sha256: string | null }>,
   ): Promise<{ role: NumberRole; tensors: readonly TensorNumbers[] } | null> {
     let source: ByteSource;
     try {
@@ -439,7 +446,7 @@ class Validation {
       this.progress.add(0);
       this.files.push({ name, bytes: state.bytes, format: file.format });
       if (this.reaches('structure')) this.findings.push(...file.problems.map((problem) => fromProblem(name, problem)));
-      const { role, sha256 } = await look(file);
+      const { role, sha256 } = await look(file, source);
       if (!this.reaches('checksums')) return null;
       const data = await checkData(source, file, name, levels, this.progress, second);
       this.findings.push(...data.findings);
@@ -525,6 +532,10 @@ async function fileState(path: string): Promise<FileState | null> {
     // Missing or not allowed: the caller says which file it is.
     return null;
   }
+}
+
+function newerSchema(file: string, schema: number): Finding {
+  return finding('newer-schema', file, `${file} has schema ${schema}; this version reads up to ${SCHEMA}.`);
 }
 
 function sha256Message(name: string): string {

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FINDINGS, verdictOf, type FindingCode } from '../../../src/core/checkpoint/findings';
-import { escapeMarkdown, renderReport } from '../../../src/core/checkpoint/renderReport';
-import type { Finding, ValidationReport } from '../../../src/core/checkpoint/report';
+import { escapeMarkdown, optimizerRows, renderReport } from '../../../src/core/checkpoint/renderReport';
+import type { Finding, Level, ValidationReport } from '../../../src/core/checkpoint/report';
 import { validateCheckpoint } from '../../../src/core/checkpoint/validate';
 import { ATTACKS } from './attacks';
 import { CHECKPOINTS, pickle, text, torchZip, Workbench } from './fixtures';
@@ -33,6 +33,9 @@ describe('renderReport', () => {
       '| Layers | 1, 2 |',
       '| Modulation | dual |',
       '| Rank | 4 |',
+      '| Optimizer | AdamW, state of 12 tensors, step 30 |',
+      '| Learning rate | 5e-4 |',
+      '| Schedule | at step 30 of 90, warm-up until 5, base rate 0.001 |',
       '## Files',
       'training\\_state.pt',
     ];
@@ -42,6 +45,35 @@ describe('renderReport', () => {
       assert.ok(next > at, `${part} is missing or out of place in\n${markdown}`);
       at = next;
     }
+  });
+
+  it('tells of the optimizer what its file tells, in every dialect', async () => {
+    const rows = async (fixture: string, level: Level = 'structure'): Promise<[string, string][]> =>
+      optimizerRows((await validateCheckpoint(bench.copy(fixture), { level })).optimizer);
+    assert.deepEqual(await rows(CHECKPOINTS.field), [
+      ['Optimizer', 'AdamW, state of 9 tensors, step 24,000'],
+      ['Learning rate', '4.2e-5'],
+      ['Schedule', 'at step 24,000, base rate 5e-5'],
+      ['Loss scaler', 'scale 65,536'],
+    ]);
+    assert.deepEqual((await rows(CHECKPOINTS.fieldOld))[2], ['Schedule', 'at step 1,500']);
+    assert.deepEqual(await rows(CHECKPOINTS.field, 'files'), []);
+    const alone = await validateCheckpoint(join(bench.copy(CHECKPOINTS.oursTriple), 'training_state.pt'));
+    assert.deepEqual(alone.optimizer?.steps, { least: 60, most: 60 });
+    const facts = {
+      ...alone.optimizer,
+      kind: null,
+      parameters: 1000,
+      steps: { least: 5, most: 6000 },
+      learningRate: null,
+      scaler: null,
+      scheduler: { position: null, baseRate: null, warmUpUntil: null, end: 10 },
+      groups: [],
+    };
+    assert.deepEqual(optimizerRows(facts), [
+      ['Optimizer', 'of an unknown kind, state of 1,000 tensors, steps 5–6,000'],
+      ['Schedule', 'to 10'],
+    ]);
   });
 
   it('leaves nothing that comes from a file alive', async () => {
