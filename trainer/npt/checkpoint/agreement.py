@@ -12,7 +12,7 @@ from torch import Tensor
 
 from npt import SCHEMA
 from npt.checkpoint import dialect, load
-from npt.checkpoint.finding import Finding, error, warning
+from npt.checkpoint.finding import Finding, error, info, warning
 from npt.curriculum import STAGE_NAMES, Curriculum
 from npt.errors import UsageError
 from npt.model.np_component import MODULATIONS, NPShape
@@ -207,7 +207,10 @@ def check_stage(step: int, multi: dict[str, Any], facts: dict[str, Any], ours: b
     found: list[Finding] = []
     # Other trainers store the stage that ends at a boundary; a resume computes the stage anew in any case.
     at_boundary = stored == index - 1 and curriculum.stages[stored].until_step == step
-    if stored != index and (ours or not at_boundary):
+    if at_boundary and not ours:
+        message = f"step {step} is where {name} begins; {MULTI} still names the stage before it, as other trainers do"
+        found.append(info("stage-boundary", message))
+    elif stored != index:
         message = f"{MULTI} names stage {stored}, but step {step} is in stage {index} ({name})"
         found.append(error("stage-mismatch", message) if ours else warning("stage-mismatch", message))
     if isinstance(facts.get("stage"), str) and facts["stage"] != name:
@@ -232,8 +235,11 @@ def check_layers(weights: dict[str, Tensor], multi: dict[str, Any]) -> list[Find
 def check_optimizer(weights: dict[str, Tensor], training: dict[str, Any], ours: bool) -> list[Finding]:
     """The optimizer state against the weights: as many parameters, and moments of their shapes."""
     state = _optimizer(training)
-    if state is None or "merge_info" in training:
+    if state is None:
         return []
+    if "merge_info" in training:
+        message = f"{TRAINING}: merged from several runs, so that its optimizer state does not belong to its weights"
+        return [info("merged-checkpoint", message)]
     numbers = [number for group in state["param_groups"] for number in dialect.plain(group.get("params") or [])]
     if len(numbers) != len(weights) or len(set(numbers)) != len(numbers):
         message = (

@@ -6,6 +6,7 @@ silently), so this is done here, record by record, in memory that does not grow 
 
 from __future__ import annotations
 
+import io
 import pickletools
 import re
 import struct
@@ -14,7 +15,8 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
-from npt.checkpoint.finding import Finding, error, warning
+from npt.checkpoint import pickled
+from npt.checkpoint.finding import Finding, error, info, warning
 
 END = struct.Struct("<4s4H2LH")
 END64 = struct.Struct("<4sQ2H2L4Q")
@@ -32,7 +34,7 @@ OTHER_RECORDS = ("data.pkl", "version", "byteorder", ".format_version", ".storag
 def check(path: Path, tensors: list[str]) -> list[Finding]:
     """What is wrong with the container of one file; ``tensors`` names the tensor whose data is record ``data/<n>``.
 
-    The legacy format is no container; torch's own reading is all that can be said of it.
+    The legacy format carries no checksums; its storages have to fill it to its end.
     """
     with open(path, "rb") as file:
         head = file.read(4096)
@@ -42,7 +44,8 @@ def check(path: Path, tensors: list[str]) -> list[Finding]:
         if not any(head):
             return [error("zeroed-file", f"{path.name} begins with nothing but zeros: it was never written")]
         if head[:4] != b"PK\x03\x04" and not zipfile.is_zipfile(file):
-            return [] if head[:1] == b"\x80" else [error("not-torch", f"{path.name} is no torch file")]
+            file.seek(0)
+            return _legacy(file, size, path.name)
         try:
             return _archive(file, size, path.name, tensors)
         except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError) as damage:
@@ -61,6 +64,7 @@ def _archive(file: BinaryIO, size: int, name: str, tensors: list[str]) -> list[F
         if not layout:
             found += _checksums(archive, name, tensors)
             found += _pickle_end(archive, name)
+            found += _storages(archive, name)
     return found
 
 
@@ -162,7 +166,7 @@ def _checksums(archive: zipfile.ZipFile, name: str, tensors: list[str]) -> list[
     records = archive.infolist()
     if all(record.CRC == 0 for record in records if record.file_size > 0):
         # Written with torch.serialization.set_crc32_options(False): there is nothing to compare with.
-        return []
+        return [info("no-checksums", f"{name} carries no checksums (every CRC is zero)")]
     found: list[Finding] = []
     for record in records:
         try:
@@ -177,6 +181,65 @@ def _checksums(archive: zipfile.ZipFile, name: str, tensors: list[str]) -> list[
             message = f"{name} is damaged: the checksum of record {record.orig_filename}{of} {what}"
             found.append(error("checksum-mismatch", message))
     return found
+
+
+def _storages(archive: zipfile.ZipFile, name: str) -> list[Finding]:
+    """The storages that the pickle names against the records: each has to have one, of its size."""
+    sizes = {record.orig_filename.partition("/")[2]: record.file_size for record in archive.infolist()}
+    record = next((item for item in archive.infolist() if item.orig_filename.endswith("/data.pkl")), None)
+    if record is None:
+        return []
+    try:
+        storages = pickled.read(io.BytesIO(archive.read(record)))[1]
+    except (pickled.Malformed, zipfile.BadZipFile):
+        return []  # said by the checksum, or by the pickle's own reading
+    found: list[Finding] = []
+    for key, storage in storages.items():
+        size = sizes.get(f"data/{key}")
+        if size is None:
+            found.append(error("missing-record", f"{name}: the tensor data of record data/{key} is missing"))
+        elif size != storage.bytes:
+            message = f"{name}: record data/{key} has {size} bytes where its tensors need {storage.bytes}"
+            found.append(error("storage-size", message))
+    unused = [item for item in sizes if item.startswith("data/") and item[5:] not in storages]
+    if unused:
+        found.append(
+            warning("unused-record", f"{name}: {len(unused)} data records are used by no tensor ({unused[0]})")
+        )
+    return found
+
+
+def _legacy(file: BinaryIO, size: int, name: str) -> list[Finding]:
+    """A file of before torch 1.6: five pickles, then for each storage its number of elements and its bytes."""
+    try:
+        magic = pickled.read(file)[0]
+        if magic != pickled.LEGACY_MAGIC:
+            return [error("not-torch", f"{name} is no torch file")]
+        for _ in ("protocol", "system"):
+            pickled.read(file)
+        _, storages = pickled.read(file)
+        keys, _ = pickled.read(file)
+    except pickled.Malformed as damage:
+        if file.tell() >= size:
+            return [error("pickle-truncated", f"{name}: its pickle breaks off")]
+        return [error("pickle-malformed" if file.tell() > 2 else "not-torch", f"{name}: no torch file ({damage})")]
+    if not isinstance(keys, list):
+        return [error("pickle-malformed", f"{name}: its list of storages is none")]
+    for number, key in enumerate(keys, 1):
+        head, storage = file.read(8), storages.get(key)
+        if len(head) < 8:
+            return [error("truncated", f"{name} is cut off before storage {number} of {len(keys)}")]
+        if storage is None:
+            return [error("pickle-malformed", f"{name}: storage {number} belongs to no tensor")]
+        # Little-endian whatever machine wrote it.
+        numel = int.from_bytes(head, "little", signed=True)
+        if numel != storage.numel:
+            return [error("storage-size", f"{name}: a storage of {storage.numel} elements has {numel} in the file")]
+        if file.seek(storage.bytes, io.SEEK_CUR) > size:
+            return [error("truncated", f"{name} is cut off inside storage {number} of {len(keys)}")]
+    rest = size - file.tell()
+    found = [error("trailing-data", f"{name} has {rest} bytes after its last storage")] if rest else []
+    return found + ([info("no-checksums", f"{name} carries no checksums")] if keys else [])
 
 
 def _pickle_end(archive: zipfile.ZipFile, name: str) -> list[Finding]:

@@ -7,18 +7,40 @@ scalars, which other trainers' checkpoints have and which are harmless.
 from __future__ import annotations
 
 import json
+import os
+import re
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from npt import SCHEMA
 from npt.checkpoint import agreement, container, dialect, find, load, manifest
-from npt.checkpoint.finding import ERROR, Finding, error
+from npt.checkpoint.finding import ERROR, Finding, error, info, verdict_of
 from npt.errors import UsageError
 from npt.storage.atomic import DELETED, TEMPORARY
 
 WEIGHTS, TRAINING, MULTI = manifest.STATE_FILES
 CONFIG = "config.json"
+
+# Other trainers write under the final name; a file younger than this may still be growing.
+WRITING_SECONDS = 120.0
+# What the first part of a file looks like.
+HALF_WRITTEN = ("truncated", "pickle-truncated", "empty-file", "config-unreadable")
+# What stays true of a file that is still being written.
+STAYING = ("dangerous-global", "unknown-call")
+# After these a file's values still are what it says they are, and can be compared with the other files'.
+OUTER = ("manifest-size", "sha256-mismatch", "checksum-mismatch", "missing-file", "trailing-data", "unused-record")
+# Modules in which a pickle that names one of their functions means no good; torch refuses to load any of them.
+DANGEROUS_MODULES = frozenset({
+    "os", "posix", "nt", "sys", "subprocess", "builtins", "__builtin__", "shutil", "socket", "runpy", "importlib",
+    "pickle", "_pickle", "marshal", "ctypes", "pty", "code", "pdb", "webbrowser", "urllib", "requests", "pip", "timeit",
+    "commands", "operator", "_operator", "functools",
+})  # fmt: skip
+# How ``load.read_file`` words what a refused pickle would have imported.
+REFUSED = re.compile(r"would import and may run ([\w.]+)")
 
 
 @dataclass
@@ -29,6 +51,11 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     step: int | None = None
     layers: list[int] | None = None
+
+    @property
+    def verdict(self) -> str:
+        """``valid``, ``incomplete``, ``invalid``, ``dangerous`` or ``unverifiable``, as the extension says it."""
+        return verdict_of(self.findings)
 
     @property
     def valid(self) -> bool:
@@ -54,8 +81,51 @@ def examine(checkpoint: str | PathLike[str]) -> Report:
             raise UsageError(f"{path} is a run: name one of the checkpoints in it")
         report.findings.append(error("missing-file", f"{path.name} holds none of a checkpoint's files"))
         return report
+    before = _states(path)
+    if CONFIG not in before and manifest.NAME not in before and _recent(before.values()):
+        message = f"{path.name} is being written: its {CONFIG} is not there yet"
+        report.findings.append(error("being-written", message))
+        return report
     _look_into(report)
+    _notice_changes(report, before)
     return report
+
+
+State = tuple[int, int, int]
+
+
+def _states(path: Path) -> dict[str, State]:
+    """Size, time of the last change (nanoseconds) and inode of each of a checkpoint's files."""
+    states: dict[str, State] = {}
+    for name in (*manifest.STATE_FILES, CONFIG, manifest.NAME):
+        try:
+            found = os.stat(path / name)
+        except OSError:
+            continue
+        states[name] = (found.st_size, found.st_mtime_ns, found.st_ino)
+    return states
+
+
+def _recent(states: Iterable[State]) -> bool:
+    return any(time.time() - changed / 1e9 < WRITING_SECONDS for _, changed, _ in states)
+
+
+def _notice_changes(report: Report, before: dict[str, State]) -> None:
+    """A file that changed while it was read was being written, and what was found in it says nothing.
+
+    The same where another trainer, which writes in place, has left the first part of a file behind moments ago.
+    """
+    after = _states(report.path)
+    growing = [name for name, state in before.items() if after.get(name) != state]
+    if manifest.NAME not in before:
+        half = {
+            name for name in before for item in report.findings if item.code in HALF_WRITTEN and name in item.message
+        }
+        growing += [name for name in half if name not in growing and _recent([before[name]])]
+    if growing:
+        report.findings = [item for item in report.findings if item.code in STAYING]
+        message = f"{report.path.name} is being written: {', '.join(growing)} changed moments ago"
+        report.findings.append(error("being-written", message))
 
 
 def _look_into(report: Report) -> None:
@@ -85,6 +155,8 @@ def _look_into(report: Report) -> None:
     if multi is not None:
         found += agreement.check_multi(multi)
     _compare(report, values, facts, config, ours)
+    if not ours and report.valid:
+        found.append(info("other-trainer", "another NPT trainer wrote this checkpoint, without a manifest"))
     for name, value in values.items():
         found += agreement.check_numbers(name, value, report.step)
 
@@ -94,7 +166,8 @@ def _compare(
 ) -> None:
     """The checks of files against each other, of those that are sound by themselves."""
     found = report.findings
-    unsound = {item.message.partition(":")[0].partition(" ")[0] for item in found if item.severity == ERROR}
+    wrong = [item for item in found if item.severity == ERROR and item.code not in OUTER]
+    unsound = {item.message.partition(":")[0].partition(" ")[0] for item in wrong}
     training = values.get(TRAINING) if TRAINING not in unsound else None
     multi = values.get(MULTI) if MULTI not in unsound else None
     weights = values.get(WEIGHTS) if WEIGHTS not in unsound else None
@@ -122,8 +195,14 @@ def _load(path: Path, found: list[Finding]) -> Any:
         value = load.read_file(path)
     except UsageError as refused:
         own = container.check(path, [])
-        # The container's damage is the better explanation of why torch could not load it.
-        found += own if any(item.severity == ERROR for item in own) else [error("unreadable-file", str(refused))]
+        named = REFUSED.search(str(refused))
+        if named:
+            code = "dangerous-global" if named[1].partition(".")[0] in DANGEROUS_MODULES else "unknown-call"
+            found.append(error(code, f"{path.name}: {str(refused).partition('loaded: ')[2]}"))
+            found += own
+        else:
+            # The container's damage is the better explanation of why torch could not load it.
+            found += own if any(item.severity == ERROR for item in own) else [error("unreadable-file", str(refused))]
         return None
     found += container.check(path, load.storage_names(value))
     return value
@@ -140,6 +219,10 @@ def _json(path: Path, found: list[Finding]) -> dict[str, Any] | None:
         if path.name == CONFIG:
             message = f"{CONFIG} is no JSON object; copy a neighbouring checkpoint's"
             found.append(error("config-unreadable", message))
+        return None
+    schema = document.get("schema", 1)
+    if path.name == CONFIG and isinstance(schema, int) and schema > SCHEMA:
+        found.append(error("newer-schema", f"{CONFIG} has schema {schema}; this trainer reads up to {SCHEMA}"))
         return None
     return document
 
