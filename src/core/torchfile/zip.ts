@@ -34,6 +34,8 @@ const MAX_COMMENT = 0xffff;
 /** A checkpoint of an 8B model has a few thousand records. */
 const MAX_RECORDS = 200_000;
 const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
+/** Of the external attributes, as MS-DOS had them and whatever system wrote the entry (miniz, which torch reads with). */
+const DIRECTORY_ATTRIBUTE = 0x10;
 
 const ENCRYPTION_FLAGS = 0x0001 | 0x0040 | 0x2000;
 /** Data descriptor, UTF-8 names and the two deflate level bits: what ordinary writers set. */
@@ -189,10 +191,14 @@ async function readDirectory(source: ByteSource, directory: Directory, reader: R
     if (u16(bytes, at + 34) !== 0) {
       reader.problem('zip-central-directory', `Entry ${records.length} of the zip directory names another volume.`);
     }
+    const name = Buffer.from(bytes.buffer, bytes.byteOffset + at + 46, nameBytes).toString('utf8');
+    // torch takes a directory's content for empty, and a tensor there is whatever was in memory before.
+    if (u32(bytes, at + 38) & DIRECTORY_ATTRIBUTE)
+      reader.problem('zip-flags', `Record ${quoted(name)} is marked as a directory, whose data readers pass over.`);
     const extra = bytes.subarray(at + 46 + nameBytes, at + 46 + nameBytes + extraBytes);
     const sizes = wideSizes(extra, u32(bytes, at + 24), u32(bytes, at + 20), u32(bytes, at + 42));
     records.push({
-      name: Buffer.from(bytes.buffer, bytes.byteOffset + at + 46, nameBytes).toString('utf8'),
+      name,
       offset: sizes.offset,
       storedBytes: sizes.stored,
       bytes: sizes.size,

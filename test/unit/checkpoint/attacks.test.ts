@@ -16,6 +16,8 @@ const SAID: Readonly<Record<string, string>> = {
   'another name in the local header (CVE-2025-1944)': 'zip-name-mismatch',
   'the encryption flag on plain data (CVE-2025-1945)': 'encrypted',
   'the encryption flag in one header only': 'zip-flags',
+  'a tensor marked as a directory': 'zip-flags',
+  'an evil pickle marked as a directory': 'zip-flags',
   'a wrong CRC (CVE-2025-10156)': 'checksum-mismatch',
   'a deflated evil pickle': 'zip-compressed',
   'a bomb that lies about its size': 'unreadable-data',

@@ -4,7 +4,7 @@
  */
 import { deflateRawSync } from 'node:zlib';
 import type { Verdict } from '../../../src/core/checkpoint/report';
-import { bytes, pickle, text, torchEntries, torchZip, zip } from './fixtures';
+import { bytes, pickle, recordsOf, text, torchEntries, torchZip, zip } from './fixtures';
 
 export interface Attack {
   readonly name: string;
@@ -349,6 +349,16 @@ export const ATTACKS: readonly Attack[] = [
     verdict: 'invalid',
   },
   {
+    name: 'a tensor marked as a directory',
+    data: markedAsDirectory(torchZip(tensorPickle(), { 0: floats }), 'archive/data/0'),
+    verdict: 'invalid',
+  },
+  {
+    name: 'an evil pickle marked as a directory',
+    data: markedAsDirectory(torchZip(evil), 'archive/data.pkl'),
+    verdict: 'dangerous',
+  },
+  {
     name: 'strong encryption flag',
     data: zip([{ name: 'archive/data.pkl', flags: 0x848, data: innocent }]),
     verdict: 'unverifiable',
@@ -507,4 +517,10 @@ function u64(value: number): Buffer {
   const buffer = Buffer.alloc(8);
   buffer.writeBigUInt64LE(BigInt(value));
   return buffer;
+}
+
+/** The archive with MS-DOS's directory attribute on one of its records: torch does not read that one's data. */
+function markedAsDirectory(archive: Buffer, record: string): Buffer {
+  archive.writeUInt32LE(0x10, (recordsOf(archive).get(record)?.directoryAt ?? NaN) + 38);
+  return archive;
 }

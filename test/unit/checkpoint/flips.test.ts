@@ -105,4 +105,12 @@ describe('one flipped bit', () => {
     ])
       assert.match((await said(flipped(data, at, 3))).join(' '), /volume/, `byte ${at}`);
   });
+
+  it('that marks a record as a directory, whose data torch does not read, is noticed', async () => {
+    for (const name of FILES) {
+      const data = readFileSync(join(FIXTURES, name));
+      for (const [record, { directoryAt }] of recordsOf(data))
+        assert.match((await said(flipped(data, directoryAt + 38, 4))).join(' '), /directory/, `${name} ${record}`);
+    }
+  });
 });
