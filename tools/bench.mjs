@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: our commands beside what a user would type instead, each in fresh processes, in turn, as ratios.
  * Figures worth keeping go to docs/benchmarks.md with their date and machine kind. Nothing here is asserted.
- * `npm run bench -- --runs 9` for more pairs.
+ * `npm run bench -- --runs 9` for more pairs, `--part extension` or `--part trainer` for one half.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -62,19 +62,39 @@ function pair(python, scratch, runs, ours, theirs) {
   );
 }
 
-function runsWanted(args) {
-  if (args.length === 0) return 5;
-  const runs = Number(args[1]);
-  if (args[0] !== '--runs' || args.length !== 2 || !Number.isInteger(runs) || runs < 1) {
-    throw new SetupError('Usage: npm run bench -- [--runs N]');
+const PARTS = ['extension', 'trainer'];
+
+/** What to measure, and how many pairs or rounds. */
+function wanted(args) {
+  const usage = new SetupError('Usage: npm run bench -- [--runs N] [--part extension|trainer]');
+  const found = { runs: undefined, parts: PARTS };
+  for (let at = 0; at < args.length; at += 2) {
+    const value = args[at + 1];
+    if (args[at] === '--runs' && Number.isInteger(Number(value)) && Number(value) >= 1) found.runs = Number(value);
+    else if (args[at] === '--part' && PARTS.includes(value)) found.parts = [value];
+    else throw usage;
   }
-  return runs;
+  return found;
+}
+
+/** Runs a script of the trainer's benchmark, its output passed on. */
+function runTrainerBench(python, script, ...args) {
+  const done = run([python, path.join(here, 'trainer', script), ...args.map(String)], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (done.status !== 0) throw new SetupError(`The trainer's benchmark ${script} failed: see the lines above.`);
 }
 
 await runCommand(async () => {
-  const runs = runsWanted(process.argv.slice(2));
+  const { runs: asked, parts } = wanted(process.argv.slice(2));
   await ensureNodeModules(root);
   const python = await ensurePythonVenv(root);
+  if (parts.includes('trainer')) {
+    runTrainerBench(python, 'steps.py', asked ?? 10);
+    runTrainerBench(python, 'saving.py');
+  }
+  if (!parts.includes('extension')) return;
+  const runs = asked ?? 5;
   run([process.execPath, 'esbuild.mjs', '--production'], { cwd: root });
   const scratch = mkdtempSync(path.join(os.tmpdir(), 'npt-bench-'));
   const cli = [process.execPath, path.join(root, 'dist/cli.js')];

@@ -1,4 +1,4 @@
-"""Writes checkpoints as other NPT trainers do (contract section 7): four files, one after the other, under their final names.
+"""Writes checkpoints as other NPT trainers do (contract section 7): four files in turn, under their final names.
 
 usage: python write_in_place.py CHECKPOINTS
 Goes on until it is ended; keeps the newest four. Writing is slowed down, so that a reader meets every state of it.

@@ -20,16 +20,27 @@ def make_runs(folder: pathlib.Path) -> None:
     for run_number in range(200):
         run = folder / "experiments" / f"run_{run_number:03d}"
         run.mkdir(parents=True)
-        config = json.dumps({"schema": 1, "max_steps": 10_000, "curriculum_stages": "teacher:4000,mixed:3000:0.5,student:3000"})
+        config = json.dumps(
+            {"schema": 1, "max_steps": 10_000, "curriculum_stages": "teacher:4000,mixed:3000:0.5,student:3000"}
+        )
         (run / "config.json").write_text(config)
-        (run / "run.json").write_text(json.dumps({"schema": 1, "id": f"id-{run_number}", "created": 1.7e9 + run_number}))
+        (run / "run.json").write_text(
+            json.dumps({"schema": 1, "id": f"id-{run_number}", "created": 1.7e9 + run_number})
+        )
         for number in range(1, 51):
             checkpoint = run / "checkpoints" / f"checkpoint-{number * 200}"
             checkpoint.mkdir(parents=True)
             for name in FILES:
                 (checkpoint / name).write_text("{}")
             files = {name: {"bytes": 2, "sha256": ""} for name in FILES}
-            manifest = {"schema": 1, "step": number * 200, "stage": "mixed", "time": 1.7e9, "metrics": {"loss/total": 2.0}, "files": files}
+            manifest = {
+                "schema": 1,
+                "step": number * 200,
+                "stage": "mixed",
+                "time": 1.7e9,
+                "metrics": {"loss/total": 2.0},
+                "files": files,
+            }
             (checkpoint / "manifest.json").write_text(json.dumps(manifest))
             (checkpoint / "notes.md").write_text("")
 
@@ -58,12 +69,16 @@ def make_checkpoint(folder: pathlib.Path) -> None:
         for index, value in enumerate(weights.values())
     }
     groups = [{"lr": 1e-4, "params": list(range(len(weights)))}]
-    state = {"global_step": 1000, "batch_count": 4000, "optimizer_state_dict": {"state": moments, "param_groups": groups}}
+    state = {
+        "global_step": 1000,
+        "batch_count": 4000,
+        "optimizer_state_dict": {"state": moments, "param_groups": groups},
+    }
     state |= {"scheduler_state_dict": {"last_epoch": 1000, "base_lrs": [1e-4]}, "scaler_state_dict": None}
     stages = [("teacher", 400, 0.0), ("mixed", 2000, 0.5), ("student", 3000, 0.0)]
     curriculum = [{"name": n, "until_step": u, "mixing_ratio": m, "mlp_mixing_ratio": 0.0} for n, u, m in stages]
     layers = {"layers_to_train": list(range(16)), "curriculum_schedule": curriculum, "current_stage_index": 1}
-    layers |= {"layer_weights": {layer: 1.0 for layer in range(16)}, "teacher_cache_hits": 0, "teacher_cache_misses": 0}
+    layers |= {"layer_weights": dict.fromkeys(range(16), 1.0), "teacher_cache_hits": 0, "teacher_cache_misses": 0}
     torch.save(weights, target / "npt_weights.pt")
     torch.save(state, target / "training_state.pt")
     torch.save(layers, target / "multi_layer_state.pt")
@@ -89,10 +104,19 @@ def make_metrics(folder: pathlib.Path) -> None:
         log.write(json.dumps({"event": "start", "segment": 1, "resume_step": 0, "changed": {}, "time": 1.7e9}) + "\n")
         for step in range(1, 200_001):
             metrics = {name: (step % 977) / 977 + index for index, name in enumerate(names)}
-            log.write(json.dumps({"event": "metrics", "segment": 1, "step": step, "time": 1.7e9 + step, "metrics": metrics}) + "\n")
+            log.write(
+                json.dumps({"event": "metrics", "segment": 1, "step": step, "time": 1.7e9 + step, "metrics": metrics})
+                + "\n"
+            )
 
 
 if __name__ == "__main__":
     kind, target = sys.argv[1], pathlib.Path(sys.argv[2])
     target.mkdir(parents=True, exist_ok=True)
-    {"runs": make_runs, "state": make_state, "checkpoint": make_checkpoint, "weights": make_weights, "metrics": make_metrics}[kind](target)
+    {
+        "runs": make_runs,
+        "state": make_state,
+        "checkpoint": make_checkpoint,
+        "weights": make_weights,
+        "metrics": make_metrics,
+    }[kind](target)

@@ -69,10 +69,19 @@ export const SUITES = [
     needs: ['python'],
     run: (context) =>
       runChecks(
-        ['trainer', 'supervisor'].flatMap((cwd) => [
-          { title: `ruff (${cwd})`, command: [context.python, '-m', 'ruff', 'check', '--no-cache', '.'], cwd },
-          { title: `mypy (${cwd})`, command: [context.python, '-m', 'mypy'], cwd },
-        ]),
+        [
+          ...['trainer', 'supervisor'].flatMap((cwd) => [
+            { title: `ruff (${cwd})`, command: [context.python, '-m', 'ruff', 'check', '--no-cache', '.'], cwd },
+            { title: `mypy (${cwd})`, command: [context.python, '-m', 'mypy'], cwd },
+          ]),
+          {
+            title: 'ruff (test/torch, tools/bench)',
+            command: [
+              ...[context.python, '-m', 'ruff', 'check', '--no-cache', '--config', 'trainer/pyproject.toml'],
+              ...['test/torch', 'tools/bench'],
+            ],
+          },
+        ],
         context,
       ),
   },

@@ -1,4 +1,4 @@
-"""Copies that are made while training goes on: what is saved is the state at the save, and the optimizer waits for it."""
+"""Copies made while training goes on: what is saved is the state at the save, and the optimizer waits for it."""
 
 from __future__ import annotations
 
