@@ -59,7 +59,7 @@ export interface TrainingState {
   readonly scaler: Readonly<Record<string, unknown>> | null;
   /** Older checkpoints keep their arguments here. */
   readonly config: Readonly<Record<string, unknown>> | null;
-  /** The checkpoint was merged from several runs: its optimizer state belongs to none of them. */
+  /** The checkpoint was merged from several runs. */
   readonly merged: boolean;
 }
 

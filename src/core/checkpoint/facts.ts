@@ -55,7 +55,7 @@ export interface CheckpointFacts {
   readonly optimizerLearningRate: number | null;
   /** Arguments that older checkpoints keep inside training_state.pt. */
   readonly savedArguments: JsonObject | null;
-  /** Merged from several runs: the optimizer state does not fit the weights. */
+  /** Merged from several runs; the optimizer state fits the weights only where the merge is ours. */
   readonly merged: boolean;
   /** Files that are there and give nothing, each with a clause that says why. Missing ones are not among them. */
   readonly unreadable: readonly UnreadableFile[];

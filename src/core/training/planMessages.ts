@@ -263,7 +263,8 @@ function layerChange(previous: unknown, next: unknown): string {
 /** Contract section 7: what the two trainers do differently. */
 function warnOfForeign(draft: PlanDraft, warn: Say): void {
   const { source, ourTrainer, kind } = draft;
-  if (source.merged) {
+  // Our own merge takes each layer's optimizer state along (trainer/npt/checkpoint/merge.py).
+  if (source.merged && source.foreign) {
     warn('merged', `${source.name} was merged from several runs: its optimizer state does not fit its weights.`);
   }
   if (ourTrainer) {

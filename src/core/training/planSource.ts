@@ -37,7 +37,7 @@ export interface PlanSource {
   readonly schedule: { readonly endStep: number; readonly baseRate: number } | null;
   /** Another trainer wrote it (contract section 7). */
   readonly foreign: boolean;
-  /** Put together from several runs: its optimizer state does not fit its weights. */
+  /** Put together from several runs; where the merge is another trainer's, its optimizer state does not fit its weights. */
   readonly merged: boolean;
   /** What can be resumed, but not as one would expect. */
   readonly warnings: readonly PlanMessage[];

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { makePlan, makePlans } from '../../../src/core/training/makePlan';
 import type { PlanRequest } from '../../../src/core/training/planDraft';
 import type { Plan } from '../../../src/core/training/plan';
+import { readPlanSource } from '../../../src/core/training/planSource';
 import { scanWorkspace } from '../../../src/core/experiment/scan';
 import { procStat, thisHost } from '../../../src/core/training/runningProcess';
 import { FixtureWorkspace } from '../experiment/fixtureWorkspace';
@@ -84,6 +85,15 @@ describe('plans', () => {
     assert.deepEqual(codes(made.warnings), ['becomes-branch']);
     fs.mkdirSync(made.run);
     assert.equal(path.basename((await plan({ checkpoint: older })).run), 'demo-from-50-2');
+  });
+
+  it('our own merge takes the optimizer state along, so that there is nothing to warn of', async () => {
+    const config = path.join(ws.experiments, 'demo', 'config.json');
+    const document = JSON.parse(fs.readFileSync(config, 'utf8')) as object;
+    fs.writeFileSync(config, JSON.stringify({ ...document, merge_info: { sources: ['a', 'b'], steps: [50, 150] } }));
+    const merged = ws.checkpoint('demo', 160);
+    assert.equal((await readPlanSource(merged)).merged, true);
+    assert.deepEqual(codes((await plan({ checkpoint: merged })).warnings), []);
   });
 
   it('extend: max_steps is the step plus what was asked, 15000 by itself', async () => {
