@@ -5,11 +5,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkData } from '../../../src/core/checkpoint/dataChecks';
 import { Progress } from '../../../src/core/checkpoint/progress';
+import { validateCheckpoint } from '../../../src/core/checkpoint/validate';
 import { MemorySource } from '../../../src/core/torchfile/source';
 import { readTensorBytes } from '../../../src/core/torchfile/tensorData';
 import { readTorchFile } from '../../../src/core/torchfile/torchFile';
 import { toPlain } from '../../../src/core/torchfile/values';
-import { CHECKPOINTS, FIXTURES, recordsOf } from './fixtures';
+import { CHECKPOINTS, FIXTURES, recordsOf, Workbench } from './fixtures';
 
 /** Every message about a file's structure and its checksums, as validation would say it. */
 async function said(data: Buffer): Promise<string[]> {
@@ -42,6 +43,11 @@ const FILES = Object.values(CHECKPOINTS).flatMap((folder) =>
 );
 
 describe('one flipped bit', () => {
+  const bench = new Workbench();
+  after(() => {
+    bench.dispose();
+  });
+
   it('in any tensor record of any fixture is noticed, and the message names a tensor that uses the record', async () => {
     let records = 0;
     for (const name of FILES) {
@@ -112,5 +118,18 @@ describe('one flipped bit', () => {
       for (const [record, { directoryAt }] of recordsOf(data))
         assert.match((await said(flipped(data, directoryAt + 38, 4))).join(' '), /directory/, `${name} ${record}`);
     }
+  });
+
+  it('in the name of a manifest’s key sha256, its own or a file’s, is noticed by validation', async () => {
+    const folder = bench.copy(CHECKPOINTS.oursDual);
+    const manifest = readFileSync(join(folder, 'manifest.json'));
+    let keys = 0;
+    for (let at = manifest.indexOf('"sha256"'); at >= 0; at = manifest.indexOf('"sha256"', at + 1)) {
+      bench.edit(folder, 'manifest.json', () => flipped(manifest, at + 6, 0));
+      const { findings, verdict } = await validateCheckpoint(folder);
+      assert.deepEqual([verdict, findings.map((item) => item.code)], ['invalid', ['manifest-changed']], `byte ${at}`);
+      keys++;
+    }
+    assert.ok(keys >= 5, `${keys} keys`);
   });
 });
