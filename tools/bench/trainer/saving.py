@@ -64,7 +64,7 @@ def main() -> None:
             SMALL, np_rank=896, max_steps=3 * count, save_steps=3, logging_steps=1, async_save=background,
             save_total_limit=2,
         )  # fmt: skip
-        gemm = probe("auto", SMALL.batch * SMALL.tokens, SMALL.base_model().config, precision.dtype, device)
+        gemm = probe("auto", SMALL.batch * SMALL.tokens, SMALL.config(), precision.dtype, device)
         with tempfile.TemporaryDirectory() as folder:
             run = Path(folder) / "run"
             events = saves(run, setting.trainer(SMALL, a, precision, gemm))

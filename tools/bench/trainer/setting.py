@@ -40,18 +40,22 @@ class Shape:
         """The upper half."""
         return list(range(self.layers // 2, self.layers))
 
-    def base_model(self, device: str = "cpu") -> nn.Module:
-        """A frozen Llama of this shape with tied embeddings; the same random weights every time."""
+    def config(self) -> Any:
+        """Hugging Face's configuration of this shape, with tied embeddings."""
         from transformers.models.llama.configuration_llama import LlamaConfig
-        from transformers.models.llama.modeling_llama import LlamaForCausalLM
 
-        torch.manual_seed(0)
-        config = LlamaConfig(
+        return LlamaConfig(
             vocab_size=self.vocabulary, hidden_size=self.hidden, intermediate_size=self.mlp,
             num_hidden_layers=self.layers, num_attention_heads=self.heads, num_key_value_heads=self.key_heads,
             max_position_embeddings=self.tokens, tie_word_embeddings=True, attn_implementation="eager",
         )  # fmt: skip
-        model: nn.Module = LlamaForCausalLM(config).eval().requires_grad_(False)
+
+    def base_model(self, device: str = "cpu") -> nn.Module:
+        """A frozen Llama of this shape; the same random weights every time."""
+        from transformers.models.llama.modeling_llama import LlamaForCausalLM
+
+        torch.manual_seed(0)
+        model: nn.Module = LlamaForCausalLM(self.config()).eval().requires_grad_(False)
         return model.to(device)
 
 

@@ -35,7 +35,7 @@ class Ours:
         device = torch.device("cpu")
         precision = PrecisionPlan.choose(kind == "bf16", device)
         wanted = "highest" if kind == "fp32" else "auto"
-        gemm = probe(wanted, SMALL.batch * SMALL.tokens, SMALL.base_model().config, precision.dtype, device)
+        gemm = probe(wanted, SMALL.batch * SMALL.tokens, SMALL.config(), precision.dtype, device)
         self.said = gemm.measured
         self.trainer = setting.trainer(SMALL, setting.arguments(SMALL), precision, gemm)
 
