@@ -2,7 +2,6 @@
  * A checkpoint's weights beside those of the run's checkpoint before it: a matrix that died or exploded in between. Reads
  * the other's npt_weights.pt and nothing else of it.
  */
-import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { quoted } from '../torchfile/problems';
 import { openFile } from '../torchfile/source';
@@ -10,6 +9,7 @@ import { readTorchFile } from '../torchfile/torchFile';
 import { checkData } from './dataChecks';
 import type { TensorNumbers } from './dataParts';
 import { finding } from './findings';
+import { fileState, namesIn } from './fileState';
 import { CONFIG, MANIFEST, stepOfFolder, WEIGHTS } from './layout';
 import { Progress } from './progress';
 import type { Finding, ValidationOptions } from './report';
@@ -41,7 +41,7 @@ export async function readEarlier(
   step: number,
   options: Pick<ValidationOptions, 'signal'> & { readonly blocking?: boolean },
 ): Promise<EarlierWeights | null> {
-  for (const folder of (await earlierFolders(checkpoint, step)).slice(0, CANDIDATES)) {
+  for (const folder of (await earlierFolders(checkpoint, step, options.blocking)).slice(0, CANDIDATES)) {
     options.signal?.throwIfAborted();
     try {
       const rms = await readRms(join(folder, WEIGHTS), options);
@@ -55,11 +55,11 @@ export async function readEarlier(
 }
 
 /** Newest first. `final/` and `best/` lie beside `checkpoints/`. */
-async function earlierFolders(checkpoint: string, step: number): Promise<string[]> {
+async function earlierFolders(checkpoint: string, step: number, blocking = false): Promise<string[]> {
   const parent = dirname(checkpoint);
   const found: { step: number; folder: string }[] = [];
   for (const place of [parent, join(parent, 'checkpoints')]) {
-    for (const name of await readdir(place).catch(() => [])) {
+    for (const name of await namesIn(place, blocking)) {
       const other = stepOfFolder(name);
       if (other !== null && other < step) found.push({ step: other, folder: join(place, name) });
     }
@@ -68,17 +68,11 @@ async function earlierFolders(checkpoint: string, step: number): Promise<string[
   const complete: string[] = [];
   for (const { folder } of found) {
     if (complete.length === CANDIDATES) break;
-    if ((await exists(join(folder, MANIFEST))) || (await exists(join(folder, CONFIG)))) complete.push(folder);
+    const mark =
+      (await fileState(join(folder, MANIFEST), blocking)) ?? (await fileState(join(folder, CONFIG), blocking));
+    if (mark) complete.push(folder);
   }
   return complete;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isFile();
-  } catch {
-    return false;
-  }
 }
 
 async function readRms(

@@ -1,5 +1,6 @@
 /** config.json and manifest.json, read with bounds. */
 import { createHash } from 'node:crypto';
+import { readFileSync, statSync, type Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { JsonDepthError, MAX_JSON_DEPTH, parseJsonText } from '../jsonText';
 
@@ -15,18 +16,26 @@ export type JsonFailure = 'missing' | 'empty' | 'too-large' | 'too-deep' | 'not-
 export type JsonResult =
   { readonly object: JsonObject; readonly failure: null } | { readonly object: null; readonly failure: JsonFailure };
 
-/** Reads a JSON object. Python's bare NaN and Infinity are read as the strings that the contract writes for them. */
-export async function readJsonObject(path: string): Promise<JsonResult> {
+/**
+ * Reads a JSON object. Python's bare NaN and Infinity are read as the strings that the contract writes for them. `blocking`
+ * only where the thread may wait.
+ */
+export async function readJsonObject(path: string, blocking = false): Promise<JsonResult> {
   let text: string;
   try {
-    const handle = await open(path, 'r');
-    try {
-      const stat = await handle.stat();
-      if (!stat.isFile()) return { object: null, failure: 'unreadable' };
-      if (stat.size > MAX_BYTES) return { object: null, failure: 'too-large' };
-      text = await handle.readFile('utf8');
-    } finally {
-      await handle.close();
+    if (blocking) {
+      const failure = failureOf(statSync(path));
+      if (failure) return { object: null, failure };
+      text = readFileSync(path, 'utf8');
+    } else {
+      const handle = await open(path, 'r');
+      try {
+        const failure = failureOf(await handle.stat());
+        if (failure) return { object: null, failure };
+        text = await handle.readFile('utf8');
+      } finally {
+        await handle.close();
+      }
     }
   } catch (error) {
     return { object: null, failure: (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'missing' : 'unreadable' };
@@ -41,6 +50,11 @@ export async function readJsonObject(path: string): Promise<JsonResult> {
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     return { object: null, failure: 'not-object' };
   return { object: parsed as JsonObject, failure: null };
+}
+
+/** What keeps it from being read, as far as its size and kind say. */
+function failureOf(stats: Stats): JsonFailure | null {
+  return !stats.isFile() ? 'unreadable' : stats.size > MAX_BYTES ? 'too-large' : null;
 }
 
 /** A clause to put behind the file's name. */

@@ -1,5 +1,4 @@
 /** Validation of a checkpoint folder or a single file in the levels of contract section 8. Runs nothing that a file holds. */
-import { lstat, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { openFile, type ByteSource } from '../torchfile/source';
 import { readTorchFile, type TorchFile } from '../torchfile/torchFile';
@@ -9,6 +8,7 @@ import { checkData, sha256Of } from './dataChecks';
 import type { TensorNumbers } from './dataParts';
 import { dialectOf, type CheckpointDialect } from './facts';
 import { checkAgainstEarlier, readEarlier } from './earlierChecks';
+import { fileState, namesIn, statsOf, type FileState } from './fileState';
 import { finding, fromProblem, sorted, verdictOf } from './findings';
 import { describeFailure, readJsonObject, readManifest, SCHEMA, type JsonObject, type Manifest } from './jsonFiles';
 import {
@@ -68,7 +68,7 @@ export async function validateCheckpoint(
   options.signal?.throwIfAborted();
   let folder: boolean;
   try {
-    const found = await stat(path);
+    const found = await statsOf(path, options.blocking);
     folder = found.isDirectory();
     if (!folder && !found.isFile()) throw new CheckpointPathError(`${path} is neither a folder nor a file.`);
   } catch (error) {
@@ -82,12 +82,6 @@ export async function validateCheckpoint(
   if (folder) await validation.folder();
   else await validation.singleFile();
   return validation.report((performance.now() - started) / 1000);
-}
-
-interface FileState {
-  readonly bytes: number;
-  readonly modified: number;
-  readonly inode: number;
 }
 
 class Validation {
@@ -142,7 +136,7 @@ class Validation {
 
   async singleFile(): Promise<void> {
     const name = basename(this.path);
-    const before = await fileState(this.path);
+    const before = await fileState(this.path, this.options.blocking);
     if (!before) {
       this.findings.push(finding('unreadable-file', name, `${name} cannot be read.`));
       return;
@@ -180,7 +174,7 @@ class Validation {
   async folder(): Promise<void> {
     const states = new Map<string, FileState>();
     for (const name of CHECKPOINT_FILES) {
-      const state = await fileState(join(this.path, name));
+      const state = await fileState(join(this.path, name), this.options.blocking);
       if (state) states.set(name, state);
     }
     this.step = stepOfFolder(this.path);
@@ -220,7 +214,7 @@ class Validation {
 
   private async notACheckpoint(states: ReadonlyMap<string, FileState>): Promise<void> {
     this.listUnread(states);
-    const entries = await readdir(this.path).catch(() => [] as string[]);
+    const entries = await namesIn(this.path, this.options.blocking);
     const run = entries.includes('checkpoints');
     this.findings.push(
       entries.length === 0
@@ -347,7 +341,7 @@ class Validation {
     const state = states.get(MANIFEST);
     if (!state) return null;
     this.files.push({ name: MANIFEST, bytes: state.bytes, format: 'json' });
-    const json = await readJsonObject(join(this.path, MANIFEST));
+    const json = await readJsonObject(join(this.path, MANIFEST), this.options.blocking);
     if (!json.object) {
       this.findings.push(finding('manifest-unreadable', MANIFEST, `${MANIFEST} ${describeFailure(json.failure)}.`));
       return null;
@@ -384,7 +378,7 @@ class Validation {
       if (state.bytes === 0) this.findings.push(finding('empty-file', CONFIG, `${CONFIG} is empty.`));
       return null;
     }
-    const json = await readJsonObject(join(this.path, CONFIG));
+    const json = await readJsonObject(join(this.path, CONFIG), this.options.blocking);
     if (!json.object)
       this.findings.push(finding('config-unreadable', CONFIG, `${CONFIG} ${describeFailure(json.failure)}.`));
     const sha256 = manifest?.files.get(CONFIG)?.sha256;
@@ -475,7 +469,7 @@ class Validation {
   private async noticeChanges(states: ReadonlyMap<string, FileState>): Promise<void> {
     const growing = new Set<string>();
     for (const [name, before] of states) {
-      const after = await fileState(join(this.path, name));
+      const after = await fileState(join(this.path, name), this.options.blocking);
       const changed =
         after?.bytes !== before.bytes || after.modified !== before.modified || after.inode !== before.inode;
       const short = this.findings.some((item) => item.file === name && FINDINGS_OF_HALF_A_FILE.has(item.code));
@@ -524,17 +518,6 @@ const FINDINGS_THAT_STAY: ReadonlySet<string> = new Set(['dangerous-global', 'ne
 
 /** What the first part of a file looks like, be it a torch file or a configuration. */
 const FINDINGS_OF_HALF_A_FILE: ReadonlySet<string> = new Set(['truncated', 'empty-file', 'config-unreadable']);
-
-async function fileState(path: string): Promise<FileState | null> {
-  try {
-    const link = await lstat(path);
-    const found = link.isSymbolicLink() ? await stat(path) : link;
-    return found.isFile() ? { bytes: found.size, modified: found.mtimeMs, inode: found.ino } : null;
-  } catch {
-    // Missing or not allowed: the caller says which file it is.
-    return null;
-  }
-}
 
 function newerSchema(file: string, schema: number): Finding {
   return finding('newer-schema', file, `${file} has schema ${schema}; this version reads up to ${SCHEMA}.`);
