@@ -6,7 +6,7 @@ import { stat } from 'node:fs/promises';
 import { recordChunks, sourceChunks } from '../torchfile/chunks';
 import { openFile, type ByteSource } from '../torchfile/source';
 import { isFloating, numbersOf } from '../torchfile/statistics';
-import { readTensorBytes, TensorDataError } from '../torchfile/tensorData';
+import { readTensorBytes, TensorDataError, turnSigns } from '../torchfile/tensorData';
 import { readTorchFile, type TorchFile } from '../torchfile/torchFile';
 import type { Tensor } from '../torchfile/values';
 import type { Progress } from './progress';
@@ -124,6 +124,7 @@ export class FileComparison {
     const { a, b } = this;
     if (!a.file.hasChecksums || !b.file.hasChecksums || a.file.littleEndian !== b.file.littleEndian) return false;
     if (!sameForm(tensorA, tensorB) || !isWholeStorage(tensorA) || !isWholeStorage(tensorB)) return false;
+    if (!sameSigns(tensorA, tensorB)) return false;
     const recordA = a.file.storages.get(tensorA.storage.key)?.record;
     const recordB = b.file.storages.get(tensorB.storage.key)?.record;
     return recordA && recordB ? recordA.crc === recordB.crc && recordA.bytes === recordB.bytes : false;
@@ -161,6 +162,11 @@ function sameForm(a: Tensor, b: Tensor): boolean {
   return a.dtype === b.dtype && a.shape.join() === b.shape.join();
 }
 
+/** The same bytes mean the same numbers: torch had put off the same changes of sign when it saved them. */
+function sameSigns({ lazySigns: a }: Tensor, { lazySigns: b }: Tensor): boolean {
+  return a.conjugated === b.conjugated && a.negated === b.negated;
+}
+
 /** A tensor that is its whole record, in row-major order. */
 function isWholeStorage(tensor: Tensor): boolean {
   let expected = 1;
@@ -178,7 +184,13 @@ function isWholeStorage(tensor: Tensor): boolean {
 async function* pieces({ file, source }: OpenTorchFile, tensor: Tensor): AsyncGenerator<Uint8Array, void, void> {
   const place = file.storages.get(tensor.storage.key);
   if (place && isWholeStorage(tensor) && file.littleEndian && place.position >= 0) {
-    yield* place.record ? recordChunks(source, place.record) : sourceChunks(source, place.position, place.bytes);
+    const chunks = place.record
+      ? recordChunks(source, place.record)
+      : sourceChunks(source, place.position, place.bytes);
+    for await (const bytes of chunks) {
+      turnSigns(tensor, bytes);
+      yield bytes;
+    }
   } else if (place && tensor.numel * tensor.dtype.bytes <= GATHER_BYTES) {
     yield await readTensorBytes(source, file, tensor, GATHER_BYTES);
   }

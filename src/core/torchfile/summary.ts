@@ -9,7 +9,7 @@ import type { DType } from './dtypes';
 import type { ByteSource } from './source';
 import { isFloating, numbersOf } from './statistics';
 import { SummaryKernel } from './summaryKernel';
-import { readTensorBytes, swapBytes, swapWidth, TensorDataError } from './tensorData';
+import { readTensorBytes, swapBytes, swapWidth, TensorDataError, turnSigns } from './tensorData';
 import type { TorchFile } from './torchFile';
 import { Tensor } from './values';
 
@@ -119,6 +119,7 @@ async function* numberChunks(
   const position = place.position + storage.viewOffset * storage.dtype.bytes + tensor.offset * width;
   for await (const { bytes } of extentPieces(source, [{ position, length: tensor.numel * width }], space)) {
     if (!file.littleEndian) swapBytes(bytes, swapWidth(tensor));
+    turnSigns(tensor, bytes);
     yield numbers(dtype, bytes);
     onBytes(bytes.length);
   }
@@ -131,7 +132,7 @@ function extentOf({ shape, stride }: Tensor): number {
 
 /** The tensor cut, along the axis that reaches farthest, into parts that neither have nor reach over more than `most` elements. */
 function* partsOf(tensor: Tensor, most: number): Generator<Tensor> {
-  const { storage, dtype, offset, shape, stride } = tensor;
+  const { storage, dtype, offset, shape, stride, isParameter, lazySigns } = tensor;
   const reach = shape.map((size, axis) => (size - 1) * (stride[axis] as number));
   // Where all lies close together but repeats itself, the longest axis.
   const lengths = extentOf(tensor) > most ? reach : shape;
@@ -143,7 +144,15 @@ function* partsOf(tensor: Tensor, most: number): Generator<Tensor> {
   }
   const half = size >> 1;
   const part = (from: number, count: number): Tensor =>
-    new Tensor(storage, dtype, offset + from * (stride[axis] as number), shape.with(axis, count), stride);
+    new Tensor(
+      storage,
+      dtype,
+      offset + from * (stride[axis] as number),
+      shape.with(axis, count),
+      stride,
+      isParameter,
+      lazySigns,
+    );
   yield* partsOf(part(0, half), most);
   yield* partsOf(part(half, size - half), most);
 }

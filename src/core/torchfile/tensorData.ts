@@ -42,14 +42,36 @@ export async function readTensorBytes(
   return result;
 }
 
-/** Carries out, on little-endian elements and in place, the changes of sign that torch had put off when it saved. */
-function turnSigns({ dtype, lazySigns: { conjugated, negated } }: Tensor, bytes: Uint8Array): void {
-  if (!conjugated && !negated) return;
+/** The bytes mean what they say: no change of sign was put off when they were saved. */
+function isAsStored({ dtype, lazySigns: { conjugated, negated } }: Tensor): boolean {
+  return !negated && !(conjugated && dtype.kind === 'complex');
+}
+
+/** Carries out, on whole little-endian elements and in place, the changes of sign that torch had put off when it saved. */
+export function turnSigns(tensor: Tensor, bytes: Uint8Array): void {
+  if (isAsStored(tensor)) return;
+  const { dtype, lazySigns } = tensor;
+  if (dtype.kind === 'int' || dtype.kind === 'uint') {
+    turnIntegers(bytes, dtype.bytes);
+    return;
+  }
   const parts = dtype.kind === 'complex' ? 2 : 1;
   const width = dtype.bytes / parts;
   for (let part = 0, at = width - 1; at < bytes.length; part++, at += width) {
     const imaginary = part % parts === 1;
-    if (negated !== (conjugated && imaginary)) (bytes[at] as number) ^= 0x80;
+    if (lazySigns.negated !== (lazySigns.conjugated && imaginary)) (bytes[at] as number) ^= 0x80;
+  }
+}
+
+/** Two's complement. */
+function turnIntegers(bytes: Uint8Array, width: number): void {
+  for (let start = 0; start < bytes.length; start += width) {
+    let carry = 1;
+    for (let at = start; at < start + width; at++) {
+      const turned = (~(bytes[at] as number) & 0xff) + carry;
+      bytes[at] = turned;
+      carry = turned >> 8;
+    }
   }
 }
 
