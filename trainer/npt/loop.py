@@ -17,6 +17,7 @@ from npt.checkpoint import manifest, retention, save
 from npt.checkpoint.background import BackgroundSaver
 from npt.data.tokenizers import Tokenizer
 from npt.evaluation import evaluate, generate
+from npt.measurements import probe_similarity
 from npt.run.folder import RunFolder
 from npt.run.metrics_log import MetricsLog
 from npt.signals import StopRequest
@@ -182,7 +183,7 @@ class Segment:
         self._saver.join()
         trainer.check_finite()
         step = trainer.global_step
-        probed = trainer.probe_similarity(self.probe)
+        probed = probe_similarity(trainer.layers, self.probe)
         if probed:
             self.log.metrics(step, probed)
             self.last_metrics.update(probed)

@@ -22,10 +22,10 @@ from npt.distributed import Group
 from npt.errors import TrainingError, UsageError
 from npt.gemm_probe import GemmPlan
 from npt.losses import LossFunction
+from npt.measurements import Measurements
 from npt.model import llama
 from npt.model.np_component import NPComponent, NPShape
 from npt.model.npt_layer import NPTDecoderLayer
-from npt.model.products import full_precision
 from npt.model.scaffold import Scaffold
 from npt.precision_plan import PrecisionPlan
 from npt.schedule import Schedule
@@ -139,7 +139,7 @@ class MultiLayerNPTTrainer:
         a, stage = self.arguments, self.current_stage
         step = self.global_step + 1
         rate = self.schedule.rate(step)
-        sums: dict[str, Tensor] = {}
+        measured = Measurements()
         started = time.perf_counter()
         tokens = 0
         for _ in range(a.gradient_accumulation_steps):
@@ -153,12 +153,12 @@ class MultiLayerNPTTrainer:
             self.teacher_cache_hits += result.teacher_results_reused
             self.teacher_cache_misses += result.teacher_results_computed
             if measure:
-                self._add_measurements(sums, result, losses)
+                measured.add(result, losses, self.layers)
             self._watch(losses.total.detach(), step)
             # The next pass must not find this one's tensors still in memory.
             del result, losses, loss
         self.group.average([p.grad for p in self.parameters if p.grad is not None])
-        self.group.average(list(sums.values()))
+        self.group.average(list(measured.sums.values()))
         if self.scaler is not None:
             self.scaler.unscale_(self.optimizer)
         norm = self._clip(a.gradient_scale_factor, a.gradient_clip)
@@ -177,7 +177,7 @@ class MultiLayerNPTTrainer:
         self.global_step = step
         if not measure:
             return {}
-        values = {name: value.item() / a.gradient_accumulation_steps for name, value in sums.items()}
+        values = measured.means(a.gradient_accumulation_steps)
         seconds = time.perf_counter() - started
         values |= {
             "curriculum/stage_index": self.curriculum.index_at(step - 1),
@@ -215,37 +215,6 @@ class MultiLayerNPTTrainer:
                 f"the loss is not a number since step {step}; resume from the last checkpoint with a lower "
                 "--learning_rate, or a lower --gradient_scale_factor"
             )
-
-    @torch.no_grad()
-    @full_precision()
-    def _add_measurements(self, sums: dict[str, Tensor], result: Any, losses: Any) -> None:
-        def add(name: str, value: Tensor) -> None:
-            sums[name] = sums[name] + value.detach().double() if name in sums else value.detach().double()
-
-        add("loss/total", losses.total)
-        add("loss/fidelity", losses.fidelity)
-        for index, part in result.layers.items():
-            gate = self.layers[index].np_component.modulation("_gate")
-            z, a = part.codes["_gate"].flatten(0, -2).float(), part.attention.flatten(0, -2).float()
-            v_a, v_b = gate.norms(z)
-            add(f"mlp_direct_loss/layer_{index}", losses.direct_mlp[index])
-            add(f"regularization/layer_{index}", losses.reg[index])
-            add(f"v_a_attention_similarity/layer_{index}", gate.similarity(z, a))
-            add(f"v_a_norm/layer_{index}", v_a)
-            add(f"v_b_norm/layer_{index}", v_b)
-
-    @torch.no_grad()
-    @full_precision()
-    def probe_similarity(self, probe: Mapping[str, Tensor]) -> dict[str, float]:
-        """``probe/v_a_attention_similarity/layer_N`` on a run's probe.pt."""
-        values: dict[str, float] = {}
-        for index, layer in self.layers.items():
-            a = probe.get(f"layer_{index}")
-            if a is not None:
-                gate = layer.np_component.modulation("_gate")
-                a = a.to(self.device)
-                values[f"probe/v_a_attention_similarity/layer_{index}"] = gate.similarity(gate.code(a), a).item()
-        return values
 
     def content(
         self, segment: int, config: dict[str, Any], metrics: dict[str, float], rng_states: list[Any]
