@@ -9,8 +9,9 @@ export interface ByteSource {
   close(): Promise<void>;
 }
 
-/** Reads exactly `length` bytes; fewer when the source ends before. */
+/** Reads exactly `length` bytes, not to be written to; fewer when the source ends before. */
 export async function readBytes(source: ByteSource, position: number, length: number): Promise<Uint8Array> {
+  if (source instanceof MemorySource) return source.view(position, length);
   const bytes = new Uint8Array(Math.max(0, Math.min(length, source.size - position)));
   const count = await source.read(bytes, position);
   return count === bytes.length ? bytes : bytes.subarray(0, count);
@@ -38,22 +39,26 @@ class AsyncFile implements ByteSource {
   }
 }
 
+/** Fewer than `target` holds only at the file's end. */
+function readFully(descriptor: number, target: Uint8Array, position: number): number {
+  let done = 0;
+  while (done < target.length) {
+    const count = readSync(descriptor, target, done, target.length - done, position + done);
+    if (count === 0) break;
+    done += count;
+  }
+  return done;
+}
+
 /** For workers and the command line: a blocking read of a few kilobytes is ten times faster than a trip to a thread pool. */
 class BlockingFile implements ByteSource {
-  readonly size: number;
-
-  constructor(private readonly descriptor: number) {
-    this.size = fstatSync(descriptor).size;
-  }
+  constructor(
+    private readonly descriptor: number,
+    readonly size: number,
+  ) {}
 
   read(target: Uint8Array, position: number): Promise<number> {
-    let done = 0;
-    while (done < target.length) {
-      const count = readSync(this.descriptor, target, done, target.length - done, position + done);
-      if (count === 0) break;
-      done += count;
-    }
-    return Promise.resolve(done);
+    return Promise.resolve(readFully(this.descriptor, target, position));
   }
 
   close(): Promise<void> {
@@ -62,9 +67,31 @@ class BlockingFile implements ByteSource {
   }
 }
 
+/**
+ * Files up to this are read whole where reads block: hardly more than the end that a zip's directory is looked for in, and
+ * one system call in place of a hundred (a header before each record).
+ */
+const WHOLE_BYTES = 128 * 1024;
+
+function openBlocking(path: string): ByteSource {
+  const descriptor = openSync(path, 'r');
+  let keep = false;
+  try {
+    const { size } = fstatSync(descriptor);
+    if (size > WHOLE_BYTES) {
+      keep = true;
+      return new BlockingFile(descriptor, size);
+    }
+    const bytes = new Uint8Array(size);
+    return new MemorySource(bytes.subarray(0, readFully(descriptor, bytes, 0)));
+  } finally {
+    if (!keep) closeSync(descriptor);
+  }
+}
+
 /** Opens a file; `blocking` only where the thread may wait (workers, the command line). Rejects with Node's own errors. */
 export async function openFile(path: string, blocking = false): Promise<ByteSource> {
-  if (blocking) return new BlockingFile(openSync(path, 'r'));
+  if (blocking) return openBlocking(path);
   const handle = await open(path, 'r');
   try {
     return new AsyncFile(handle, (await handle.stat()).size);
@@ -81,8 +108,13 @@ export class MemorySource implements ByteSource {
     return this.bytes.length;
   }
 
+  /** The bytes themselves, not a copy; none outside. */
+  view(position: number, length: number): Uint8Array {
+    return position < 0 ? new Uint8Array(0) : this.bytes.subarray(position, position + Math.max(0, length));
+  }
+
   read(target: Uint8Array, position: number): Promise<number> {
-    const part = this.bytes.subarray(position, position + target.length);
+    const part = this.view(position, target.length);
     target.set(part);
     return Promise.resolve(part.length);
   }

@@ -27,6 +27,7 @@ export async function readTensorBytes(
   if (extent > limit) throw new TensorDataError(`The tensor is spread over ${extent} bytes, more than ${limit}.`);
   const place = file.storages.get(tensor.storage.key);
   if (!place) throw new TensorDataError('The tensor has no data in the file.');
+  if (place.position < 0) throw new TensorDataError('The record of the tensor cannot be read.');
   let span: Uint8Array;
   if (place.record === null || place.record.method === 0)
     span = await readBytes(source, place.position + first, extent);
@@ -43,7 +44,7 @@ export async function readTensorBytes(
 }
 
 /** The bytes mean what they say: no change of sign was put off when they were saved. */
-function isAsStored({ dtype, lazySigns: { conjugated, negated } }: Tensor): boolean {
+export function isAsStored({ dtype, lazySigns: { conjugated, negated } }: Tensor): boolean {
   return !negated && !(conjugated && dtype.kind === 'complex');
 }
 
