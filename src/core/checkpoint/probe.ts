@@ -8,7 +8,7 @@ import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { openFile, type ByteSource } from '../torchfile/source';
 import { numbersOf } from '../torchfile/statistics';
-import { readTensorBytes } from '../torchfile/tensorData';
+import { isAsStored, readTensorBytes } from '../torchfile/tensorData';
 import { readTorchFile, type TorchFile } from '../torchfile/torchFile';
 import type { Tensor } from '../torchfile/values';
 import { effectiveRank, LARGEST_RANK } from './effectiveRank';
@@ -242,6 +242,7 @@ function mappedSource({ path, file }: OpenWeights, tensor: Tensor): MatrixSource
   const rowMajor = tensor.stride[1] === 1 && tensor.stride[0] === tensor.shape[1];
   const stored = place !== undefined && place.position >= 0 && (place.record === null || place.record.method === 0);
   if (!stored || !rowMajor || !file.littleEndian || tensor.dtype.name !== 'float32') return null;
+  if (!isAsStored(tensor)) return null;
   const offset = place.position + (tensor.storage.viewOffset + tensor.offset) * 4;
   return { kind: 'external', location: basename(path), offset, bytes: tensor.numel * 4 };
 }
