@@ -96,6 +96,14 @@ describe('the probe’s page', function () {
         .evaluateAll((all) => all.map((each) => each.getAttribute('title'))),
       ['layer 11', 'layer 12', 'layer 13'],
     );
+    // A line of its own each, in colour and dashes: known without colour, and under forced colours.
+    const lines = await page
+      .locator('.card')
+      .first()
+      .locator('.layers line')
+      .evaluateAll((all) => all.map((each) => [each.getAttribute('stroke'), each.getAttribute('stroke-dasharray')]));
+    assert.equal(new Set(lines.map(([color]) => color)).size, 3);
+    assert.equal(new Set(lines.map(([, dash]) => dash)).size, 3);
     // Tinted and drawn on: more than one colour on the canvas.
     const colours = await page
       .locator('.card canvas')
@@ -208,6 +216,10 @@ describe('the probe’s page', function () {
       overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     }));
     assert.deepEqual([columns, overflow], [1, 0]);
+    const name = await page.locator('h1').boundingBox();
+    const again = await page.getByText('Probe Again').boundingBox();
+    assert.ok(name !== null && again !== null && again.x > name.x + name.width, 'the button stands beside the name');
+    assert.ok(again.y < name.y + name.height);
   });
 
   it('draws a single checkpoint, and one without a curriculum', async () => {

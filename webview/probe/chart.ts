@@ -3,9 +3,9 @@ import uPlot from 'uplot';
 import { formatCount, formatValue } from '../../src/core/format';
 import type { ProbedLayerFacts, ProbeMessage } from '../../src/protocol';
 import { airy, xAxisOptions, yAxisOptions } from '../dashboard/chart/axes';
-import { tintStages } from '../dashboard/chart/backdrop';
+import { lineStages, tintStages } from '../dashboard/chart/backdrop';
 import type { Theme } from '../dashboard/theme';
-import { h, setText } from '../dashboard/ui/dom';
+import { h, s, setText } from '../dashboard/ui/dom';
 
 /** A measure of a layer at a checkpoint. */
 export interface Measure {
@@ -13,9 +13,15 @@ export interface Measure {
   /** What it is, in a sentence. */
   readonly about: string;
   readonly of: (layer: ProbedLayerFacts) => number | null;
+  /** Stands in a tall chart of the first row, which has room for the stages' names. */
+  readonly main: boolean;
 }
 
 const SYNC_KEY = 'npt-probe';
+
+/** Heights of the stages' names and of the step axis with the padding above. */
+const NAMES_PX = 18;
+const AXIS_PX = 36;
 
 /** Layers that occur anywhere, ascending: each has its colour and dashes on every chart. */
 export function layersOf(found: ProbeMessage): number[] {
@@ -74,9 +80,7 @@ export class MeasureChart {
     this.values = layers.map(() => h('b'));
     this.layers.replaceChildren(
       ...layers.map((layer, index) => {
-        const entry = h('span', { title: `layer ${layer}` }, `L${layer} `, this.values[index]);
-        entry.style.color = styleOf(theme, index).color;
-        return entry;
+        return h('span', { title: `layer ${layer}` }, swatch(theme, index), `L${layer} `, this.values[index]);
       }),
     );
     this.rebuild(found, theme, layers);
@@ -147,7 +151,7 @@ export class MeasureChart {
         ],
         scales: {
           x: { time: false, range: () => [first - air, last + air] },
-          y: { range: () => this.limits() },
+          y: { range: () => this.limits(stretches.length > 0) },
         },
         axes: [xAxisOptions('step', theme, 60), yAxisOptions(theme, () => false, 48, 24)],
         cursor: { y: false, drag: { x: false, y: false }, sync: { key: SYNC_KEY }, points: { size: 7 } },
@@ -160,6 +164,7 @@ export class MeasureChart {
           drawClear: [
             (u) => {
               tintStages(u, stretches, theme);
+              lineStages(u, stretches, theme, this.measure.main);
             },
           ],
         },
@@ -169,17 +174,32 @@ export class MeasureChart {
     );
   }
 
-  private limits(): [number, number] {
+  /** @param staged the stages' names stand at the top of a main chart: curves end below them */
+  private limits(staged: boolean): [number, number] {
     const values = this.columns.flat().filter((value) => value !== null);
-    return airy(Math.min(...values), Math.max(...values), false);
+    const [low, high] = airy(Math.min(...values), Math.max(...values), false);
+    if (!staged || !this.measure.main) return [low, high];
+    const share = NAMES_PX / Math.max(3 * NAMES_PX, this.plotBox.clientHeight - AXIS_PX);
+    return [low, high + ((high - low) * share) / (1 - share)];
   }
 }
 
+/** A stretch of the layer's line: text in its colour would be too pale on a light theme, and white under forced colours. */
+function swatch(theme: Theme, index: number): SVGElement {
+  const { color, dash } = styleOf(theme, index);
+  return s(
+    'svg',
+    { class: 'swatch', width: 18, height: 8, 'aria-hidden': true },
+    s('line', { x1: 0, x2: 18, y1: 4, y2: 4, stroke: color, 'stroke-width': 2, 'stroke-dasharray': dash.join(' ') }),
+  );
+}
+
+/** Colour and dashes of a layer's line. Dashes too: lines are told apart without colour, and more layers than colours. */
 function styleOf(theme: Theme, index: number): { readonly color: string; readonly dash: readonly number[] } {
   const { runs } = theme;
-  // More layers than colours: the next round has other dashes.
+  const round = Math.floor(index / runs.length);
   return {
     color: runs[index % runs.length]?.color ?? theme.foreground,
-    dash: runs[Math.floor(index / runs.length) % runs.length]?.dash ?? [],
+    dash: runs[(index + round) % runs.length]?.dash ?? [],
   };
 }

@@ -14,31 +14,36 @@ import { probeTable } from './table';
 
 const MEASURES: readonly Measure[] = [
   {
-    title: 'v_a ~ attention',
+    title: 'similarity of v_a and attention',
     about:
       'Mean over tokens of cos(v_a, attention output), first rank of the gate: what the trainer logs as probe/v_a_attention_similarity',
     of: ({ similarity }) => similarity,
+    main: true,
   },
   {
     title: 'drift from the checkpoint before',
     about: 'Relative change of the outputs v_a and v_b on the same input: 0 is unchanged, 1 is as large as they were',
     of: ({ drift }) => drift,
+    main: true,
   },
   {
     title: 'effective rank',
     about:
       'Directions that the gate’s modulation really uses: exp of the entropy of its normalised singular values (Roy and Vetterli 2007)',
     of: ({ effectiveRank }) => effectiveRank,
+    main: false,
   },
   {
     title: 'length of v_a',
     about: 'Mean length over tokens, first rank of the gate',
     of: ({ vANorm }) => vANorm,
+    main: false,
   },
   {
     title: 'length of v_b',
     about: 'Mean length over tokens, first rank of the gate',
     of: ({ vBNorm }) => vBNorm,
+    main: false,
   },
 ];
 
@@ -79,7 +84,16 @@ class ProbePage {
       'div',
       { class: 'charts' },
       this.problems,
-      this.place,
+      h(
+        'div',
+        { class: 'at' },
+        this.place,
+        h(
+          'span',
+          { class: 'dim hint' },
+          'point at a chart, or focus it and use the arrow keys, for another checkpoint',
+        ),
+      ),
       h(
         'section',
         { class: 'small-charts', 'aria-label': 'Measures over checkpoints' },

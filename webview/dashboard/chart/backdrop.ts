@@ -48,22 +48,39 @@ export function tintStages(u: uPlot, stretches: readonly StageStretch[], theme: 
 
 /** Dashed lines where stages begin; their names at the top when there is room; a dotted line at the newest step. */
 export function drawBoundaries(u: uPlot, app: App, names: boolean): void {
+  lineStages(u, stageStretches(app), app.theme, names);
+  const { figures, run } = app.known;
+  if (!names || run.state !== 'training' || figures.step === null || app.look.axis === 'time') return;
+  const area = areaOf(u);
+  const now = placeOf(app, figures.step, null);
+  const x = now === null ? Number.NaN : u.valToPos(now, 'x', true);
+  if (!(x > area.left && x < area.right)) return;
+  const { ctx } = u;
+  ctx.save();
+  ctx.lineWidth = area.ratio;
+  ctx.strokeStyle = app.theme.dim;
+  ctx.setLineDash([1.5 * area.ratio, 3 * area.ratio]);
+  line(ctx, x, area.top, area.bottom);
+  ctx.restore();
+}
+
+/** The lines and names of stages on any chart; stretches in the unit of its x axis. */
+export function lineStages(u: uPlot, stretches: readonly StageStretch[], theme: Theme, names: boolean): void {
   const area = areaOf(u);
   const { ctx } = u;
   ctx.save();
   ctx.lineWidth = area.ratio;
-  const stretches = stageStretches(app);
   stretches.forEach((stretch, index) => {
     const from = clampX(u, stretch.from, area);
     const until = clampX(u, stretch.until, area);
-    const color = app.theme.stages[stretch.name] ?? app.theme.dim;
+    const color = theme.stages[stretch.name] ?? theme.dim;
     if (index > 0 && from > area.left && from < area.right) {
       ctx.strokeStyle = color;
       ctx.setLineDash([4 * area.ratio, 4 * area.ratio]);
       line(ctx, from, area.top, area.bottom);
     }
     if (!names || until - from <= 0) return;
-    ctx.font = `600 ${11 * area.ratio}px ${app.theme.font}`;
+    ctx.font = `600 ${11 * area.ratio}px ${theme.font}`;
     const text = stretch.name.toUpperCase();
     if (ctx.measureText(text).width + 8 * area.ratio > until - from) return;
     ctx.fillStyle = color;
@@ -71,16 +88,6 @@ export function drawBoundaries(u: uPlot, app: App, names: boolean): void {
     ctx.textBaseline = 'top';
     ctx.fillText(text, (from + until) / 2, area.top + 6 * area.ratio);
   });
-  const { figures, run } = app.known;
-  if (names && run.state === 'training' && figures.step !== null && app.look.axis !== 'time') {
-    const now = placeOf(app, figures.step, null);
-    const x = now === null ? Number.NaN : u.valToPos(now, 'x', true);
-    if (x > area.left && x < area.right) {
-      ctx.strokeStyle = app.theme.dim;
-      ctx.setLineDash([1.5 * area.ratio, 3 * area.ratio]);
-      line(ctx, x, area.top, area.bottom);
-    }
-  }
   ctx.restore();
 }
 
