@@ -179,7 +179,11 @@ export function momentText({ same, relativeChange }: Measured): string {
 /** Settings that are told even where they are the same; of the others only differences are. */
 const ALWAYS_TOLD = /^(?:group \d+ )?(?:lr|betas|eps|weight_decay)$|^(?:kind|parameters|steps|scheduler .*|scaler)$/;
 
-const SETTING_NAMES: Readonly<Record<string, string>> = { parameters: 'tensors with state', scaler: 'loss scaler' };
+const SETTING_NAMES: Readonly<Record<string, string>> = {
+  kind: 'optimizer',
+  parameters: 'tensors with state',
+  scaler: 'loss scaler',
+};
 
 /** Names and values of the settings worth telling, with both values as text. */
 export function settingRows({ settings }: ComparedOptimizer): { name: string; same: boolean; a: string; b: string }[] {
@@ -229,6 +233,8 @@ export function renderComparison(comparison: Comparison): string {
     '',
     `**${summarizeComparison(comparison)}**`,
     '',
+    ...comparison.notes.map((note) => `- ${escapeMarkdown(noteText(note))}.`),
+    ...(comparison.notes.length === 0 ? [] : ['']),
     '| Side | Step | Folder |',
     '|---|---:|---|',
     ...[a, b].map(
@@ -236,8 +242,6 @@ export function renderComparison(comparison: Comparison): string {
         `| ${i === 0 ? 'A' : 'B'} | ${step === null ? '–' : formatCount(step)} | ${escapeMarkdown(path)} |`,
     ),
     '',
-    ...comparison.notes.map((note) => `- ${escapeMarkdown(noteText(note))}.`),
-    ...(comparison.notes.length === 0 ? [] : ['']),
     ...layerSection(comparison),
     ...argumentSection(comparison),
     ...curriculumSection(comparison.curriculum),

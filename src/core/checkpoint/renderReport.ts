@@ -57,6 +57,8 @@ export function renderReport(report: ValidationReport): string {
     '',
     `**${singleFile && report.verdict === 'valid' ? 'Valid: nothing is wrong with this file.' : VERDICTS[report.verdict]}**`,
     '',
+    `Looked at: ${LEVEL_TEXT[report.level]}. Took ${report.seconds < 10 ? report.seconds.toFixed(2) : report.seconds.toFixed(0)} s. No code in the files was run.`,
+    '',
     escapeMarkdown(report.path),
     '',
   ];
@@ -73,17 +75,13 @@ export function renderReport(report: ValidationReport): string {
     ...facts(report).map(([name, value]) => `| ${name} | ${value} |`),
     '',
   );
+  if (report.probe && report.probe.length > 0) lines.push(...renderProbe(report.probe));
   if (report.files.length > 0) {
     lines.push('## Files', '', '| File | Size | Format |', '|---|---:|---|');
     for (const file of report.files)
       lines.push(`| ${escapeMarkdown(file.name)} | ${formatBytes(file.bytes)} | ${escapeMarkdown(file.format)} |`);
     lines.push('');
   }
-  if (report.probe && report.probe.length > 0) lines.push(...renderProbe(report.probe));
-  lines.push(
-    `Looked at: ${LEVEL_TEXT[report.level]}. Took ${report.seconds < 10 ? report.seconds.toFixed(2) : report.seconds.toFixed(0)} s. No code in the files was run.`,
-    '',
-  );
   return lines.join('\n');
 }
 

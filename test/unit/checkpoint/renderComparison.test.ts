@@ -115,7 +115,7 @@ describe('renderComparison', () => {
       '| 1 | teacher 0–3000 | the same |',
       '| 2 | mixed 3000–9000 \\(ratio 0.5\\) | – |',
       '## Optimizer',
-      '| kind | AdamW | the same |',
+      '| optimizer | AdamW | the same |',
       '| steps | 2,000 | 4,000 |',
       '| lr | 0.00345671 | 5e-5 |',
       '| betas | 0.9,0.999 | the same |',
