@@ -24,6 +24,16 @@ async function chooseRun(deps: FeatureDeps, argument: unknown): Promise<Run | un
   return undefined;
 }
 
+async function tellUnavailable(reason: string): Promise<void> {
+  // VS Code cuts a notification without a button to one line.
+  const show = vscode.l10n.t('Show Log');
+  const answer = await vscode.window.showWarningMessage(
+    vscode.l10n.t('The probe is off: {0}. Everything else works without it.', reason),
+    show,
+  );
+  if (answer === show) await vscode.commands.executeCommand('npt.showLog');
+}
+
 /** Undefined when cancelled, or when the probe cannot run here: then the user was told why. */
 async function probe(deps: FeatureDeps, run: Run): Promise<ProbeMessage | undefined> {
   const checkpoints = checkpointsToProbe(run);
@@ -45,9 +55,8 @@ async function probe(deps: FeatureDeps, run: Run): Promise<ProbeMessage | undefi
   if (found === undefined) return undefined;
   if (found.unavailable !== null) {
     deps.log.warn(`probe ${run.path}: ${found.unavailable}`);
-    void vscode.window.showWarningMessage(
-      vscode.l10n.t('The probe is off: {0}. Everything else works without it.', found.unavailable),
-    );
+    // Not awaited: the notification stays as long as it likes, the command is done.
+    void tellUnavailable(found.unavailable);
     return undefined;
   }
   const seconds = ((Date.now() - began) / 1000).toFixed(2);
