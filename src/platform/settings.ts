@@ -1,6 +1,6 @@
 /** The extension's settings (package.json, `contributes.configuration`), read in one place. */
 import * as vscode from 'vscode';
-import type { Level } from '../core/checkpoint/report';
+import { LEVELS, type Level } from '../core/checkpoint/report';
 import type { LauncherKind } from '../core/training/plan';
 
 const SECTION = 'npt';
@@ -22,7 +22,11 @@ export const settings = {
   additionalSteps: (scope?: vscode.ConfigurationScope): number => read('additionalSteps', scope, 15000),
   openDashboardOnResume: (): boolean => read('openDashboardOnResume', undefined, true),
   /** How deep a validation looks that was asked for in the window. */
-  validationLevel: (): Level => read('validationLevel', undefined, 'numbers'),
+  validationLevel: (): Level => {
+    const level = read<string>('validationLevel', undefined, 'numbers');
+    // A word that is no level would look at nothing, and find nothing wrong.
+    return LEVELS.find((each) => each === level && each !== 'files') ?? 'numbers';
+  },
   /** True when a change of configuration touches the setting. */
   affects: (event: vscode.ConfigurationChangeEvent, name: string): boolean =>
     event.affectsConfiguration(`${SECTION}.${name}`),
