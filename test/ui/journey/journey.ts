@@ -1,5 +1,6 @@
 /** The demo from the first look to the last: what the ui suite proves and the headless demo shows. */
 import { branchWithLearningRate, stopAndValidate } from './branch';
+import { compareFirstAndLast } from './compare';
 import { lookAround } from './look';
 import { probeAndRunForward, workWithoutTheModule } from './probe';
 import { resumeToTheEnd } from './resume';
@@ -22,10 +23,11 @@ export const JOURNEY: readonly JourneyPart[] = [
     run: resumeToTheEnd,
   },
   {
-    title: 'validates a good checkpoint and names what is wrong with a damaged one',
+    title: 'validates a good checkpoint at the default level and names what is wrong with a damaged one',
     limit: 120_000,
     run: validateGoodAndDamaged,
   },
+  { title: 'compares two checkpoints, their optimizers too', limit: 90_000, run: compareFirstAndLast },
   {
     title: 'probes the run and validates to the level forward, with the packaged ONNX Runtime',
     limit: 180_000,

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { webviewFrame } from '../../vscode/webview';
 import { checkpointSteps, newestCheckpoint } from './disk';
 import type { JourneySession } from './session';
-import { validateFromPalette } from './validate';
+import { reportText, validateFromPalette } from './validate';
 
 const COMMAND = 'NPT: Probe Run';
 const PROBES_WITHIN_MS = 60_000;
@@ -18,16 +18,6 @@ async function probeFromPalette({ window, tree, run }: JourneySession): Promise<
   if (runs.length === 1) return;
   await window.quickInput().fill(path.basename(run));
   await window.pick(path.basename(run));
-}
-
-/** Opens the report of the validation whose verdict is shown, and gives its text. */
-async function reportText({ window }: JourneySession): Promise<string> {
-  await window
-    .notification(/is valid/)
-    .getByText('Show Report')
-    .click();
-  const frame = await webviewFrame(window.page, 'text=npt_weights.pt');
-  return frame.locator('body').innerText();
 }
 
 export async function probeAndRunForward(session: JourneySession): Promise<void> {
@@ -52,6 +42,8 @@ export async function probeAndRunForward(session: JourneySession): Promise<void>
   await page.setViewportSize(wide);
   await window.closeEditors();
 
+  // The deepest level needs what is packaged for this platform alone.
+  await session.setSetting('npt.validationLevel', 'forward');
   await validateFromPalette(session, run, `checkpoint-${newestCheckpoint(run)}`, /is valid/);
   const report = await reportText(session);
   assert.match(report, /every number, and the components’ outputs/, 'the report says how deep it looked');
@@ -64,19 +56,12 @@ export async function probeAndRunForward(session: JourneySession): Promise<void>
 
 /** As on a platform for which there is no ONNX Runtime: its module is not in the installed extension. */
 export async function workWithoutTheModule(session: JourneySession): Promise<void> {
-  const { window, tree, shot, run, extension } = session;
+  const { window, shot, run, extension } = session;
   const module = path.join(extension, 'dist/node_modules/onnxruntime-node');
   const away = `${module}.away`;
-  const reload = async (): Promise<void> => {
-    await window.runCommand('Developer: Reload Window');
-    await window.page.waitForEvent('load');
-    await window.waitReady();
-    await window.showContainer('NPT');
-    await tree.row(path.basename(run)).waitFor({ timeout: 30_000 });
-  };
   renameSync(module, away);
   try {
-    await reload();
+    await session.reload();
     await probeFromPalette(session);
     await window
       .notification(
@@ -93,5 +78,5 @@ export async function workWithoutTheModule(session: JourneySession): Promise<voi
   } finally {
     renameSync(away, module);
   }
-  await reload();
+  await session.reload();
 }

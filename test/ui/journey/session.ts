@@ -1,5 +1,5 @@
 /** A window on the demo's workspace with the packaged extension installed, and its pictures. */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { DEMO_SETTINGS, interpreterSettings } from '../../../tools/demo/settings.mjs';
@@ -37,6 +37,10 @@ export interface JourneySession {
   readonly extension: string;
   /** Leaves `<number>-<name>-<theme>.png` for each theme (light and dark unless said); the window is dark afterwards. */
   readonly shot: (name: string, themes?: readonly ThemeName[]) => Promise<void>;
+  /** Changes a setting of the user's, and opens the window anew so that it surely applies. */
+  setSetting(name: string, value: unknown): Promise<void>;
+  /** Reloads the window; the tree is shown again when it resolves. */
+  reload(): Promise<void>;
   /** Leaves one picture of the window as it is, for a failure. */
   failureShot(): Promise<void>;
   close(): Promise<void>;
@@ -87,8 +91,6 @@ async function openWindow(
       ...DEMO_SETTINGS,
       ...THEME_SETTINGS,
       'workbench.reduceMotion': 'on',
-      // The deepest: it needs what is packaged for this platform alone.
-      'npt.validationLevel': 'forward',
     },
     machineSettings: interpreterSettings(input.python),
     env: SHARED_CPU,
@@ -101,6 +103,13 @@ async function openWindow(
   await page.goto(workbench.address(input.workspace));
   const window = new WorkbenchPage(page);
   await window.waitReady();
+  const tree = new TreePage(page, 'Experiments');
+  const reload = async (): Promise<void> => {
+    await Promise.all([page.waitForEvent('load'), window.runCommand('Developer: Reload Window')]);
+    await window.waitReady();
+    await window.showContainer('NPT');
+    await tree.row(path.basename(run)).waitFor({ timeout: 30_000 });
+  };
   let number = 0;
   return {
     input,
@@ -108,7 +117,14 @@ async function openWindow(
     branch: undefined,
     extension: installedExtension(data),
     window,
-    tree: new TreePage(page, 'Experiments'),
+    tree,
+    async setSetting(name, value) {
+      const { settingsFile } = workbench;
+      const known = JSON.parse(readFileSync(settingsFile, 'utf8')) as Record<string, unknown>;
+      writeFileSync(settingsFile, `${JSON.stringify({ ...known, [name]: value }, null, 2)}\n`);
+      await reload();
+    },
+    reload,
     async shot(name, themes = SHOT_THEMES) {
       number += 1;
       for (const theme of themes) {

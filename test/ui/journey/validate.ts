@@ -22,6 +22,16 @@ export async function validateFromPalette(
   await window.notification(verdict).waitFor({ timeout: VERDICT_WITHIN_MS });
 }
 
+/** Opens the report of the validation whose good verdict is shown, and gives its text. */
+export async function reportText({ window }: JourneySession): Promise<string> {
+  await window
+    .notification(/is valid/)
+    .getByText('Show Report')
+    .click();
+  const frame = await webviewFrame(window.page, 'text=npt_weights.pt');
+  return frame.locator('body').innerText();
+}
+
 /** One byte in the middle of the weights, as a failing disk would have it; sizes and everything else stay. */
 function flipByte(file: string): void {
   const bytes = readFileSync(file);
@@ -35,6 +45,10 @@ export async function validateGoodAndDamaged(session: JourneySession): Promise<v
   const checkpoint = `checkpoint-${newestCheckpoint(run)}`;
   await validateFromPalette(session, run, checkpoint, /is valid/);
   await shot('valid');
+  const good = await reportText(session);
+  assert.match(good, /structure, every checksum and every number\./, 'the level where nobody has set one');
+  assert.doesNotMatch(good, /NP components/, 'nothing was run');
+  await window.closeEditors();
   await window.clearNotifications();
 
   // The damage is done to a copy: nothing of the run is lost.
