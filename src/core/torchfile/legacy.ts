@@ -73,7 +73,10 @@ export async function readPickleFile(source: ByteSource): Promise<PickleFile> {
   const problems: FileProblem[] = [];
   const values: PyValue[] = [];
   for (let i = 0; i < 4; i++) {
-    const result = await stream.next(i === 2 ? interpreter : new TorchInterpreter());
+    // Only the third says what the file holds; a byte string in any of them may be a pickle that one of its calls loads.
+    const own = i === 2 ? interpreter : new TorchInterpreter();
+    const result = await stream.next(own);
+    if (own !== interpreter) for (const bytes of own.byteStrings) interpreter.byteStrings.push(bytes);
     results.push(result);
     values.push(result.value);
     if (result.error) break;
