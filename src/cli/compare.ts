@@ -15,7 +15,7 @@ import {
   stageText,
   summarizeComparison,
 } from '../core/checkpoint/renderComparison';
-import { CheckpointPathError } from '../core/checkpoint/validate';
+import { CheckpointPathError } from '../core/checkpoint/pathErrors';
 import { parseWeightName } from '../core/checkpoint/weightNames';
 import { formatCount } from '../core/format';
 import { type Command, UsageError } from './options';

@@ -2,7 +2,8 @@
 import path from 'node:path';
 import { LEVELS, type ValidationReport } from '../core/checkpoint/report';
 import { optimizerRows } from '../core/checkpoint/renderReport';
-import { CheckpointPathError, validateCheckpoint } from '../core/checkpoint/validate';
+import { CheckpointPathError } from '../core/checkpoint/pathErrors';
+import { validateCheckpoint } from '../core/checkpoint/validate';
 import { formatBytes, formatCount } from '../core/format';
 import { type Command, UsageError, oneOf } from './options';
 import { printable, table } from './table';

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeletedFolder, isTemporaryFolder } from '../../src/core/checkpoint/layout';
-import { CheckpointPathError, validateCheckpoint } from '../../src/core/checkpoint/validate';
+import { CheckpointPathError } from '../../src/core/checkpoint/pathErrors';
+import { validateCheckpoint } from '../../src/core/checkpoint/validate';
 import { SHARED_CPU } from '../../tools/demo/training.mjs';
 import { python } from './python';
 

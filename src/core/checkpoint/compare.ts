@@ -9,10 +9,10 @@ import type { ScheduleEntry } from './contents';
 import { readCheckpointFacts, type CheckpointFacts } from './facts';
 import { CONFIG, MULTI_LAYER_STATE, TRAINING_STATE, WEIGHTS } from './layout';
 import { OptimizerComparison, OptimizerSide, type ComparedOptimizer } from './optimizerComparison';
+import { CheckpointPathError } from './pathErrors';
 import { Progress } from './progress';
-import type { ValidationOptions } from './report';
+import type { ReadingOptions, ValidationOptions } from './report';
 import { Difference, FileComparison, OpenTorchFile, type Measured } from './tensorComparison';
-import { CheckpointPathError, type ReadingOptions } from './validate';
 import { ourWeightName, parseWeightName, readWeightsShape } from './weightNames';
 
 export interface ArgumentDifference {

@@ -11,6 +11,7 @@ import type { TensorNumbers } from './dataParts';
 import { finding } from './findings';
 import { fileState, namesIn } from './fileState';
 import { CONFIG, MANIFEST, stepOfFolder, WEIGHTS } from './layout';
+import { isSystemError } from './pathErrors';
 import { Progress } from './progress';
 import type { Finding, ValidationOptions } from './report';
 
@@ -91,10 +92,6 @@ async function readRms(
   } finally {
     await source.close();
   }
-}
-
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
 }
 
 /** What became of the weights since. Tensors that only one of the two has say nothing. */

@@ -1,12 +1,41 @@
 /** The level forward: what running the NP components says about them. */
+import { basename } from 'node:path';
 import { quoted } from '../torchfile/problems';
 import { finding } from './findings';
 import type { Manifest } from './jsonFiles';
 import { WEIGHTS } from './layout';
+import { probePathOf, probeWeights } from './probe';
 import type { Finding, ProbedLayer } from './report';
+import type { Validation } from './validation';
 
 /** fp32 on another device and in another order of sums differs by far less; another checkpoint's weights by more. */
 const TOLERANCE = 0.01;
+
+/** Runs the components of `weightsPath`, unless what came before says that nothing good can come of it. */
+export async function runForward(
+  validation: Validation,
+  weightsPath: string,
+  manifest: Manifest | null,
+): Promise<void> {
+  if (!validation.reaches('forward')) return;
+  const { findings, weights, path, options } = validation;
+  const file = basename(weightsPath);
+  if (!weights || weights.weights.length === 0) {
+    findings.push(forwardUnavailable('there are no NP weights to run'));
+    return;
+  }
+  if (findings.some((item) => item.severity === 'error' && (item.file === file || item.file === null))) {
+    findings.push(forwardUnavailable('the weights are damaged'));
+    return;
+  }
+  try {
+    validation.probe = await probeWeights(weightsPath, probePathOf(path), { signal: options.signal });
+    findings.push(...checkForward(validation.probe, manifest, file));
+  } catch (error) {
+    if (validation.cancelled) throw error;
+    findings.push(forwardUnavailable(reasonOf(error)));
+  }
+}
 
 export function checkForward(
   layers: readonly ProbedLayer[],

@@ -10,6 +10,9 @@ export const MANIFEST = 'manifest.json';
 /** In the order in which trainers write them. */
 export const CHECKPOINT_FILES = [WEIGHTS, TRAINING_STATE, MULTI_LAYER_STATE, CONFIG, MANIFEST] as const;
 
+/** Those of them that torch writes. */
+export const TORCH_FILES = [WEIGHTS, TRAINING_STATE, MULTI_LAYER_STATE] as const;
+
 /** The step in `checkpoint-<step>`; null for every other name. */
 export function stepOfFolder(path: string): number | null {
   const match = /^checkpoint-(\d{1,15})$/.exec(basename(path));

@@ -7,10 +7,10 @@ import { TRAINING_STATE, WEIGHTS } from './layout';
 import { assignParameters, type Assignment } from './optimizerAssignment';
 import { optimizerFacts } from './optimizerFacts';
 import type { CheckpointDialect } from './facts';
+import { CheckpointPathError } from './pathErrors';
 import type { Progress } from './progress';
-import type { OptimizerFacts } from './report';
+import type { OptimizerFacts, ReadingOptions } from './report';
 import { Difference, FileComparison, OpenTorchFile, type Measured, type TensorPair } from './tensorComparison';
-import { CheckpointPathError, type ReadingOptions } from './validate';
 import { ourWeightName, type NamedWeight } from './weightNames';
 
 /** Settings that a side does not have are null there. */

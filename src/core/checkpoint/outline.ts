@@ -12,9 +12,9 @@ import { callText, plainText, riskOf, treeOf } from '../torchfile/tree';
 import { Global, Opaque, PyDict, PySet, sequenceItems, type NamedTensor, type PyValue } from '../torchfile/values';
 import { fromProblem, sorted, verdictOf } from './findings';
 import type { FileIdentity, TorchOutline } from './outlineTypes';
+import { CheckpointPathError, pathError } from './pathErrors';
 import { Progress } from './progress';
 import type { ValidationOptions } from './report';
-import { CheckpointPathError } from './validate';
 
 /** More tensors than any model has parameters. */
 const MAX_TENSORS = 100_000;
@@ -121,10 +121,7 @@ async function open(path: string): Promise<{ source: ByteSource; identity: FileI
     return { source: await openFile(path, true), identity };
   } catch (error) {
     if (error instanceof CheckpointPathError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    throw new CheckpointPathError(
-      code === 'ENOENT' ? `${path} does not exist.` : `${path} cannot be read (${code ?? 'unknown error'}).`,
-    );
+    throw pathError(path, error);
   }
 }
 

@@ -111,3 +111,9 @@ export interface ValidationOptions {
   /** Bytes looked at so far, and in all. Called at most every ~50 ms. */
   readonly onProgress?: (done: number, total: number) => void;
 }
+
+/** How the thread that reads may be used. */
+export interface ReadingOptions {
+  /** Blocking reads: faster, for workers and the command line only. */
+  readonly blocking?: boolean;
+}

@@ -9,8 +9,9 @@ import { isFloating, numbersOf } from '../torchfile/statistics';
 import { readTensorBytes, TensorDataError, turnSigns } from '../torchfile/tensorData';
 import { readTorchFile, type TorchFile } from '../torchfile/torchFile';
 import type { Tensor } from '../torchfile/values';
+import { CheckpointPathError } from './pathErrors';
 import type { Progress } from './progress';
-import { CheckpointPathError, type ReadingOptions } from './validate';
+import type { ReadingOptions } from './report';
 
 /** What a difference comes to, of one tensor or of several together. */
 export interface Measured {

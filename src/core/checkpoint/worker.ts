@@ -4,7 +4,8 @@ import { compareCheckpoints } from './compare';
 import { probeRun } from './probeRun';
 import { outlineFile, summarizeTensors } from './outline';
 import type { ValidationOptions } from './report';
-import { CheckpointPathError, validateCheckpoint } from './validate';
+import { CheckpointPathError } from './pathErrors';
+import { validateCheckpoint } from './validate';
 import type { PackedOutline, PackedSummaries, Work, WorkerReply, WorkerRequest, WorkResults } from './workerMessages';
 
 const port = parentPort;

@@ -4,7 +4,7 @@ import type { Comparison } from './compare';
 import type { FileIdentity } from './outlineTypes';
 import type { RunProbe } from './probeRun';
 import type { ValidationOptions, ValidationReport } from './report';
-import { CheckpointPathError } from './validate';
+import { CheckpointPathError } from './pathErrors';
 import type { PackedOutline, PackedSummaries, Work, WorkerReply, WorkerRequest, WorkResults } from './workerMessages';
 
 /** Cancelling, and progress (in bytes where nothing else is said). */

@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 import type { Comparison } from '../../core/checkpoint/compare';
 import { CONFIG } from '../../core/checkpoint/layout';
 import { renderComparison, summarizeComparison } from '../../core/checkpoint/renderComparison';
-import { CheckpointPathError } from '../../core/checkpoint/validate';
+import { CheckpointPathError } from '../../core/checkpoint/pathErrors';
 import type { Checkpoint, Run } from '../../core/experiment/model';
 import { withCancellableProgress } from '../../platform/progress';
 import { targetPath, type FeatureDeps } from '../deps';

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { compareCheckpoints, type Comparison } from '../../../src/core/checkpoint/compare';
 import { isSame } from '../../../src/core/checkpoint/renderComparison';
-import { CheckpointPathError } from '../../../src/core/checkpoint/validate';
+import { CheckpointPathError } from '../../../src/core/checkpoint/pathErrors';
 import { crc32ByTable } from '../../../src/core/torchfile/crc32';
 import { CHECKPOINTS, pickle, recordsOf, text, torchZip, Workbench } from './fixtures';
 

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { outlineFile, summarizeTensors } from '../../../src/core/checkpoint/outline';
 import type { TorchOutline } from '../../../src/core/checkpoint/outlineTypes';
-import { CheckpointPathError } from '../../../src/core/checkpoint/validate';
+import { CheckpointPathError } from '../../../src/core/checkpoint/pathErrors';
 import type { TensorSummary } from '../../../src/core/torchfile/outlineTypes';
 import { treeOf } from '../../../src/core/torchfile/tree';
 import type { PyValue } from '../../../src/core/torchfile/values';

@@ -4,7 +4,8 @@ import { mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSyn
 import { dirname, join } from 'node:path';
 import { canonicalJson, manifestHash } from '../../../src/core/checkpoint/jsonFiles';
 import type { Level, ValidationReport } from '../../../src/core/checkpoint/report';
-import { CheckpointPathError, validateCheckpoint } from '../../../src/core/checkpoint/validate';
+import { CheckpointPathError } from '../../../src/core/checkpoint/pathErrors';
+import { validateCheckpoint } from '../../../src/core/checkpoint/validate';
 import { crc32ByTable } from '../../../src/core/torchfile/crc32';
 import { CHECKPOINTS, recordsOf, Workbench } from './fixtures';
 

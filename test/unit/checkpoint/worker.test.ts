@@ -5,7 +5,7 @@ import { mkdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { compareCheckpoints } from '../../../src/core/checkpoint/compare';
-import { CheckpointPathError } from '../../../src/core/checkpoint/validate';
+import { CheckpointPathError } from '../../../src/core/checkpoint/pathErrors';
 import { CheckpointWorker } from '../../../src/core/checkpoint/workerClient';
 import { CHECKPOINTS, pickle, text, torchEntries, Workbench, zip } from './fixtures';
 
