@@ -20,7 +20,7 @@ export interface Measure {
 const SYNC_KEY = 'npt-probe';
 
 /** Heights of the stages' names and of the step axis with the padding above. */
-const NAMES_PX = 18;
+const NAMES_PX = 24;
 const AXIS_PX = 36;
 
 /** Layers that occur anywhere, ascending: each has its colour and dashes on every chart. */
