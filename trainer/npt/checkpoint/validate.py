@@ -37,7 +37,10 @@ OUTER = ("manifest-size", "sha256-mismatch", "checksum-mismatch", "missing-file"
 DANGEROUS_MODULES = frozenset({
     "os", "posix", "nt", "sys", "subprocess", "builtins", "__builtin__", "shutil", "socket", "runpy", "importlib",
     "pickle", "_pickle", "marshal", "ctypes", "pty", "code", "pdb", "webbrowser", "urllib", "requests", "pip", "timeit",
-    "commands", "operator", "_operator", "functools",
+    "commands", "operator", "_operator", "functools", "io", "_io", "codecs", "gzip", "bz2", "lzma", "zipfile",
+    "tarfile", "tempfile", "sqlite3", "logging", "cProfile", "profile", "bdb", "trace", "doctest", "pydoc", "asyncio",
+    # torch names those of builtins without their module
+    "eval", "exec", "open", "getattr", "setattr", "compile", "__import__", "map",
 })  # fmt: skip
 # How ``load.read_file`` words what a refused pickle would have imported.
 REFUSED = re.compile(r"would import and may run ([\w.]+)")
