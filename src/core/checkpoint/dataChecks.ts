@@ -7,7 +7,7 @@ import type { TorchFile } from '../torchfile/torchFile';
 import type { NamedTensor } from '../torchfile/values';
 import type { ZipRecord } from '../torchfile/zip';
 import { lookAt, partsOf, withKernel, type DataLevels, type Part, type TensorNumbers } from './dataParts';
-import type { SecondReader } from './secondReader';
+import { batchesOf, type SecondReader } from './secondReader';
 import { finding } from './findings';
 import type { Progress } from './progress';
 import type { Finding } from './report';
@@ -40,23 +40,22 @@ export async function checkData(
     );
   }
   const parts = await withKernel(async (kernel) => {
-    const all = partsOf(file, levels, kernel?.blockOf);
-    if (second === null) {
-      await lookAt(source, all, kernel?.space, (bytes) => {
-        progress.add(bytes);
-      });
-      return all;
-    }
-    for (const batch of second.batches(all)) {
+    const whole = partsOf(file, levels, kernel?.blockOf);
+    const all = whole.flatMap((part) => part.cut());
+    // In batches also where there is no other thread: what is read at a time decides in which order numbers are added.
+    for (const batch of second?.batches(all) ?? batchesOf(all).map(([from, to]) => all.slice(from, to))) {
       await lookAt(source, batch, kernel?.space, (bytes) => {
-        progress.add(bytes + second.bytesSince());
+        progress.add(bytes + (second?.bytesSince() ?? 0));
       });
     }
     // What the other thread claimed and could not do is left to this one.
-    await lookAt(source, await second.finish(all), kernel?.space, (bytes) => {
-      progress.add(bytes);
-    });
-    return all;
+    for (const batch of (await second?.finish(all)) ?? []) {
+      await lookAt(source, batch, kernel?.space, (bytes) => {
+        progress.add(bytes);
+      });
+    }
+    for (const part of whole) part.join();
+    return whole;
   });
   findings.push(...recordFindings(parts, name));
   return { findings, numbers: parts.flatMap((part) => (part.broken ? [] : part.spans)) };

@@ -10,7 +10,7 @@ async function read({ path, levels, shared }: ReaderTask): Promise<ReaderResult>
   try {
     const file = await readTorchFile(source);
     return await withKernel(async (kernel) => {
-      const parts = partsOf(file, levels, kernel?.blockOf);
+      const parts = partsOf(file, levels, kernel?.blockOf).flatMap((part) => part.cut());
       const results: [number, PartResult][] = [];
       for (const [from, to] of takeBatches(parts, shared)) {
         const batch = parts.slice(from, to);

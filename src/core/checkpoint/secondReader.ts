@@ -6,13 +6,10 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { DataLevels, Part, PartResult } from './dataParts';
+import { SLICE_BYTES, type DataLevels, type Part, type PartResult } from './dataParts';
 
 /** Starting a thread takes about 20 ms, in which one thread reads this much. */
 const WORTHWHILE_BYTES = 64 * 1024 * 1024;
-
-/** Large enough that taking one costs nothing, small enough that both threads end together. */
-const BATCH_BYTES = 8 * 1024 * 1024;
 
 /** What the thread is given. `shared`: the next batch to take, then bytes it has looked at (in KiB). */
 export interface ReaderTask {
@@ -30,14 +27,14 @@ export interface ReaderResult {
 export const NEXT_BATCH = 0;
 export const KIB_DONE = 1;
 
-/** Consecutive parts of together at least BATCH_BYTES, as [from, to). The same parts give the same batches. */
+/** Consecutive parts of together at least SLICE_BYTES, as [from, to). The same parts give the same batches. */
 export function batchesOf(parts: readonly Part[]): (readonly [from: number, to: number])[] {
   const batches: (readonly [number, number])[] = [];
   let from = 0;
   let bytes = 0;
   parts.forEach((part, i) => {
     bytes += part.length;
-    if (bytes >= BATCH_BYTES || i === parts.length - 1) {
+    if (bytes >= SLICE_BYTES || i === parts.length - 1) {
       batches.push([from, i + 1]);
       from = i + 1;
       bytes = 0;
@@ -110,8 +107,8 @@ export class SecondReader {
     return since;
   }
 
-  /** Waits for the other thread and takes over its results; the parts that nobody has done are left over. */
-  async finish(parts: readonly Part[]): Promise<readonly Part[]> {
+  /** Waits for the other thread and takes over its results; the batches that nobody has done are left over. */
+  async finish(parts: readonly Part[]): Promise<readonly (readonly Part[])[]> {
     const theirs = await this.result;
     if (theirs?.signature === signatureOf(parts)) {
       for (const [index, result] of theirs.results) {
@@ -121,7 +118,9 @@ export class SecondReader {
         this.own.add(part);
       }
     }
-    return parts.filter((part) => !this.own.has(part));
+    return batchesOf(parts)
+      .map(([from, to]) => parts.slice(from, to).filter((part) => !this.own.has(part)))
+      .filter((batch) => batch.length > 0);
   }
 
   async dispose(): Promise<void> {

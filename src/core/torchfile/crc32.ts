@@ -55,6 +55,32 @@ export function crc32ByTable(data: Uint8Array, previous = 0): number {
   return ~crc >>> 0;
 }
 
+/** x^(2^k) modulo the CRC's polynomial, in its reflected bit order (x^0 is the highest bit). */
+let squares: number[] | null = null;
+
+/** CRC-32 of two stretches of bytes behind each other, out of each one's own; `bytes` is the second's length. */
+export function crc32Joined(first: number, second: number, bytes: number): number {
+  if (!squares) {
+    squares = [1 << 30];
+    for (let k = 1; k < 64; k++) squares.push(product(squares[k - 1] as number, squares[k - 1] as number));
+  }
+  // As many zero bytes behind the first as the second is long: times x to the power of its bits.
+  let power = 1 << 31;
+  for (let k = 3, rest = bytes; rest > 0; k++, rest = Math.floor(rest / 2))
+    if (rest % 2 === 1) power = product(squares[k] as number, power);
+  return (product(power, first) ^ second) >>> 0;
+}
+
+/** Of two polynomials over GF(2), modulo the CRC's. */
+function product(a: number, b: number): number {
+  let result = 0;
+  for (let bit = 31; bit >= 0; bit--) {
+    if ((a >>> bit) & 1) result ^= b;
+    b = b & 1 ? (b >>> 1) ^ 0xedb88320 : b >>> 1;
+  }
+  return result;
+}
+
 const native = (zlib as { crc32?: (data: Uint8Array, value?: number) => number }).crc32;
 
 /** CRC-32 of `data`, going on from `previous`. */

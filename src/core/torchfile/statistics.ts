@@ -37,11 +37,13 @@ export class Statistics {
 
   /**
    * `counts` says whether the element at an index belongs to the tensor: views with gaps do not own everything between.
-   * `blockOf` is a kernel's, for numbers that lie in its memory.
+   * `blockOf` is a kernel's, for numbers that lie in its memory. `first` is the index of the first element given, where
+   * others have looked at those before it.
    */
   constructor(
     private readonly counts: ((index: number) => boolean) | null = null,
     private readonly blockOf: BlockOfNumbers = blockOfNumbers,
+    private readonly first = 0,
   ) {}
 
   get allZero(): boolean {
@@ -65,8 +67,22 @@ export class Statistics {
     Object.assign(this, totals);
   }
 
+  /** Adds what was found in the elements behind these. */
+  append(next: Totals): void {
+    this.count += next.count;
+    if (this.nonFinite === 0) {
+      this.firstNonFinite = next.firstNonFinite;
+      this.firstNonFiniteValue = next.firstNonFiniteValue;
+    }
+    this.nonFinite += next.nonFinite;
+    this.maxAbs = Math.max(this.maxAbs, next.maxAbs);
+    this.sumOfSquares += next.sumOfSquares;
+    if (this.zeroBlocks === 0) this.firstZeroBlock = next.firstZeroBlock;
+    this.zeroBlocks += next.zeroBlocks;
+  }
+
   add(values: Float32Array | Float64Array): void {
-    const start = this.count;
+    const start = this.first + this.count;
     for (let from = 0; from < values.length; from += BLOCK) {
       const to = Math.min(from + BLOCK, values.length);
       this.block(values, from, to, start);

@@ -13,7 +13,8 @@ import { pickle, text, torchZip, Workbench } from './fixtures';
 
 const LEVELS = { checksums: true, numbers: true };
 const TENSORS = 18;
-const NUMEL = 1024 * 1024;
+/** 6 MB: each is cut, and the two threads share it. */
+const NUMEL = 1_500_000;
 
 describe('SecondReader', function () {
   this.timeout(60_000);
@@ -89,6 +90,14 @@ describe('SecondReader', function () {
       alone.result.numbers.filter((tensor) => tensor.statistics.nonFinite > 0).map(({ name }) => name),
       ['w3', 'w10', 'w17'],
     );
+    for (const { name, firstIndex, statistics } of alone.result.numbers) {
+      const nonFinite = ['w3', 'w10', 'w17'].includes(name);
+      assert.equal(firstIndex, nonFinite ? `[${NUMEL - 5}]` : '[]');
+      assert.equal(statistics.count, NUMEL);
+      assert.equal(statistics.nonFinite, nonFinite ? 1 : 0);
+      // The flipped bit is in one of them, so that its norm is not that of its fill.
+      if (name !== 'w8' && name !== 'w9') assert.ok(Math.abs(statistics.rms - Number(name.slice(1)) - 1) < 1e-9, name);
+    }
     assert.deepEqual(summary(both.result), summary(alone.result));
     assert.ok(both.told.every((done, i) => done >= (both.told[i - 1] ?? 0)));
   });
