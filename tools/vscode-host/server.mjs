@@ -81,7 +81,8 @@ export function installExtension(host, dataFolder, vsix, options = {}) {
     env: environment({}),
   });
   if (result.status === 0) return;
-  const said = (result.stderr.trim() || result.stdout.trim()).split('\n').at(-1);
+  // Where VS Code itself breaks, the last line is only Node's version.
+  const said = (result.stderr.trim() || result.stdout.trim()).split('\n').slice(-12).join('\n');
   throw new SetupError(`VS Code refused ${vsix}: ${said}`);
 }
 

@@ -2,6 +2,7 @@
  * What differs between two checkpoints: tensors (read only where checksums differ, so that frozen layers cost nothing),
  * arguments, curriculum and optimizer.
  */
+import { START_ARGUMENTS } from '../training/arguments';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Tensor } from '../torchfile/values';
@@ -203,11 +204,14 @@ async function compare(a: Side, b: Side, progress: Progress): Promise<Comparison
 }
 
 /** Arguments from config.json (older checkpoints: from the training state), without what is no argument. */
+/** What belongs to one start of the trainer, or to the file, and says nothing of how a checkpoint was trained. */
+const NOT_TRAINING = new Set(['schema', ...START_ARGUMENTS.map((argument) => argument.name)]);
+
 function differences(a: CheckpointFacts, b: CheckpointFacts): ArgumentDifference[] {
   const left = a.config ?? a.savedArguments ?? {};
   const right = b.config ?? b.savedArguments ?? {};
-  const names = [...new Set([...Object.keys(left), ...Object.keys(right)])].filter((name) => name !== 'schema').sort();
-  return names.flatMap((name) => {
+  const names = [...new Set([...Object.keys(left), ...Object.keys(right)])].filter((name) => !NOT_TRAINING.has(name));
+  return names.sort().flatMap((name) => {
     const [x, y] = [left[name] ?? null, right[name] ?? null];
     return isDeepStrictEqual(x, y) ? [] : [{ name, a: x, b: y }];
   });

@@ -14,10 +14,10 @@ describe('without a Python', () => {
     before = configuration().inspect<string>('pythonPath')?.workspaceValue;
     await configuration().update('pythonPath', '/nowhere/python', vscode.ConfigurationTarget.Workspace);
     shown.length = 0;
-    vscode.window.showErrorMessage = ((...told: unknown[]) => {
+    vscode.window.showErrorMessage = (...told: unknown[]) => {
       shown.push(told);
       return Promise.resolve(told[1]);
-    });
+    };
   });
 
   afterEach(async () => {

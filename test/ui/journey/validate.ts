@@ -7,7 +7,7 @@ import { newestCheckpoint } from './disk';
 import type { JourneySession } from './session';
 
 const COMMAND = 'NPT: Validate Checkpoint';
-const VERDICT_WITHIN_MS = 30_000;
+const VERDICT_WITHIN_MS = 90_000;
 
 /** Validates a checkpoint as from the palette; resolves when its verdict is shown. */
 export async function validateFromPalette(

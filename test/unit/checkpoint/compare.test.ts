@@ -1,6 +1,6 @@
 import Ajv2020 from 'ajv/dist/2020';
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compareCheckpoints, type Comparison } from '../../../src/core/checkpoint/compare';
 import { isSame } from '../../../src/core/checkpoint/renderComparison';
@@ -45,6 +45,16 @@ describe('compareCheckpoints', () => {
       return bytes;
     });
   }
+
+  it('leaves out what belongs to one start of the trainer', async () => {
+    const resumed = bench.copy(CHECKPOINTS.oursDual);
+    const file = join(resumed, 'config.json');
+    const config = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+    const now = { ...config, resume_from: 'experiments/before', output_dir: 'elsewhere', learning_rate: 0.5 };
+    writeFileSync(file, JSON.stringify(now));
+    const { arguments: changed } = await compare(bench.copy(CHECKPOINTS.oursDual), resumed);
+    assert.deepEqual(changed, [{ name: 'learning_rate', a: config.learning_rate, b: 0.5 }]);
+  });
 
   it('finds nothing different between copies', async () => {
     const comparison = await compare(bench.copy(CHECKPOINTS.oursDual), bench.copy(CHECKPOINTS.oursDual));
