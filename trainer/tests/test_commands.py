@@ -84,8 +84,13 @@ def test_a_valid_checkpoint(checkpoint: Path, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize("folder", [p for p in FIXTURES.glob("*/*") if p.is_dir()], ids=lambda p: p.parent.name)
-def test_every_dialect_is_valid(folder: Path) -> None:
-    report = validate.examine(folder)
+def test_every_dialect_is_valid(folder: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(folder, tmp_path / folder.name)
+    for file in copied.iterdir():
+        # In a fresh clone every file is young, and a young checkpoint without config.json is still being written.
+        os.utime(file, (0, 0))
+    os.utime(copied, (0, 0))
+    report = validate.examine(copied)
     assert report.valid, report.findings
     assert report.step and report.layers
 
