@@ -28,6 +28,7 @@ DESCRIPTORS = (0, 12, 16, 20, 24)
 ORDINARY_FLAGS = 0x0808 | 0x0006
 ENCRYPTED = 0x2041
 # Of the external attributes: torch's reader takes what it marks for empty, whatever data there is.
+MARKED_AS_DIRECTORY = "is marked as a directory"
 DIRECTORY_ATTRIBUTE = 0x10
 TENSOR_RECORD = re.compile(r"data/(\d+)$")
 OTHER_RECORDS = ("data.pkl", "version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id")
@@ -123,7 +124,7 @@ def _names(records: list[zipfile.ZipInfo], name: str) -> list[Finding]:
         elif record.flag_bits & ~ORDINARY_FLAGS:
             found.append(error("zip-flags", f"{name}: record {own} has unusual flags ({record.flag_bits:#x})"))
         if record.external_attr & DIRECTORY_ATTRIBUTE:
-            found.append(error("zip-flags", f"{name}: record {own} is marked as a directory"))
+            found.append(error("zip-flags", f"{name}: record {own} {MARKED_AS_DIRECTORY}"))
         if record.compress_type == zipfile.ZIP_DEFLATED:
             found.append(warning("zip-compressed", f"{name}: record {own} is compressed, which torch never does"))
         elif record.compress_type != zipfile.ZIP_STORED:

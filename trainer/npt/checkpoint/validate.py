@@ -207,8 +207,10 @@ def _load(path: Path, found: list[Finding]) -> Any:
             # The container's damage is the better explanation of why torch could not load it.
             found += own if any(item.severity == ERROR for item in own) else [error("unreadable-file", str(refused))]
         return None
-    found += container.check(path, load.storage_names(value))
-    return value
+    own = container.check(path, load.storage_names(value))
+    found += own
+    # torch leaves a tensor whose record is marked so at whatever memory held: there is no value to look at.
+    return None if any(container.MARKED_AS_DIRECTORY in item.message for item in own) else value
 
 
 def _json(path: Path, found: list[Finding]) -> dict[str, Any] | None:
