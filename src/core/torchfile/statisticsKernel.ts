@@ -4,16 +4,19 @@
  */
 import { blockOf, type BlockOfNumbers } from './statisticsBlock';
 import {
-  addF64,
+  addDoubles,
   constant,
   F64,
   get,
   I32,
   load,
+  multiplyDoubles,
   PAGE_BYTES,
+  promoteLow,
   repeat,
   set,
   shuffled,
+  total,
   V128,
   vector,
   WasmModule,
@@ -25,10 +28,6 @@ const NUMBERS_PER_TURN = 8;
 const store32 = [0x38, 2, 0]; // f32.store
 const abs = vector(0xe0); // f32x4.abs
 const larger = vector(0xeb); // f32x4.pmax: one instruction; a NaN shows in the sum
-const promoteLow = vector(0x5f); // f64x2.promote_low_f32x4: the first two numbers as doubles
-const multiply = vector(0xf2); // f64x2.mul
-const add = vector(0xf0); // f64x2.add
-const firstOf = (lane: number): number[] => vector(0x21, lane); // f64x2.extract_lane
 
 /** `block(from, to) -> sum of squares`; the largest magnitude is left at address 0. Addresses are bytes, to > from. */
 function body(): number[] {
@@ -40,9 +39,9 @@ function body(): number[] {
     ...set(doubles),
     ...get(doubles),
     ...get(doubles),
-    ...multiply,
+    ...multiplyDoubles,
     ...get(sum),
-    ...add,
+    ...addDoubles,
     ...set(sum),
   ];
   const four = (offset: number, low: number, high: number): number[] => [
@@ -71,20 +70,7 @@ function body(): number[] {
     ...get(largest),
     ...vector(0x1f, 0), // f32x4.extract_lane 0
     ...store32,
-    // ((s0 + s4) + (s2 + s6)) lane by lane, then across: the order in which JavaScript adds, to the last bit.
-    ...get(s0),
-    ...get(s4),
-    ...add,
-    ...get(s2),
-    ...get(s6),
-    ...add,
-    ...add,
-    ...set(s0),
-    ...get(s0),
-    ...firstOf(0),
-    ...get(s0),
-    ...firstOf(1),
-    ...addF64,
+    ...total([s0, s2, s4, s6]),
   ];
 }
 

@@ -3,7 +3,7 @@
  * distances from a mean; intervals of a histogram. All sums are of doubles.
  */
 import {
-  addF64,
+  addDoubles,
   addI32,
   constant,
   F64,
@@ -11,10 +11,13 @@ import {
   I32,
   leb,
   load,
+  multiplyDoubles,
   PAGE_BYTES,
+  promoteLow,
   repeat,
   set,
   shuffled,
+  total,
   V128,
   vector,
   WasmModule,
@@ -35,12 +38,8 @@ const TABLES = 4;
 export const MOST_BINS = 64;
 
 const storeVector = (offset: number): number[] => vector(0x0b, 4, ...leb(offset));
-const promoteLow = vector(0x5f); // f64x2.promote_low_f32x4
-const addDoubles = vector(0xf0); // f64x2.add
 const subtractDoubles = vector(0xf1);
-const multiplyDoubles = vector(0xf2);
 const splatDouble = vector(0x14);
-const laneOfDoubles = (lane: number): number[] => vector(0x21, lane); // f64x2.extract_lane
 const laneOfIntegers = (lane: number): number[] => vector(0x1b, lane); // i32x4.extract_lane
 
 /** Both halves of the f32x4 in local `from`, as doubles, into locals `low` and `high`. */
@@ -51,23 +50,6 @@ const promote = (from: number, low: number, high: number): number[] => [
   ...shuffled(from, from, 2, 3, 2, 3),
   ...promoteLow,
   ...set(high),
-];
-
-/** The eight doubles of four vectors of sums, added up. */
-const total = ([a, b, c, d]: readonly [number, number, number, number]): number[] => [
-  ...get(a),
-  ...get(c),
-  ...addDoubles,
-  ...get(b),
-  ...get(d),
-  ...addDoubles,
-  ...addDoubles,
-  ...set(a),
-  ...get(a),
-  ...laneOfDoubles(0),
-  ...get(a),
-  ...laneOfDoubles(1),
-  ...addF64,
 ];
 
 /** `moments(from, to) -> sum`: leaves extremes and zeros in memory; they mean nothing when the sum is not finite. */

@@ -35,6 +35,31 @@ export const shuffled = (first: number, second: number, ...lanes: number[]): num
   ...vector(0x0d, ...lanes.flatMap((lane) => [lane * 4, lane * 4 + 1, lane * 4 + 2, lane * 4 + 3])),
 ];
 
+export const promoteLow = vector(0x5f); // f64x2.promote_low_f32x4: the first two numbers as doubles
+export const addDoubles = vector(0xf0); // f64x2.add
+export const multiplyDoubles = vector(0xf2); // f64x2.mul
+export const laneOfDoubles = (lane: number): number[] => vector(0x21, lane); // f64x2.extract_lane
+
+/**
+ * The eight doubles of four vectors of sums, added up: ((a + c) + (b + d)) lane by lane, then across. Overwrites local `a`.
+ * The order is that in which the JavaScript beside the kernels adds, to the last bit.
+ */
+export const total = ([a, b, c, d]: readonly [number, number, number, number]): number[] => [
+  ...get(a),
+  ...get(c),
+  ...addDoubles,
+  ...get(b),
+  ...get(d),
+  ...addDoubles,
+  ...addDoubles,
+  ...set(a),
+  ...get(a),
+  ...laneOfDoubles(0),
+  ...get(a),
+  ...laneOfDoubles(1),
+  ...addF64,
+];
+
 /** Adds `bytes` to the address in local `from` and repeats `turn` while it is below the one in local `to`. */
 export const repeat = (from: number, to: number, bytes: number, turn: readonly number[]): number[] => [
   ...[0x03, 0x40], // loop
