@@ -4,6 +4,7 @@ import { formatCount, formatValue } from '../../src/core/format';
 import type { ProbedLayerFacts, ProbeMessage } from '../../src/protocol';
 import { airy, xAxisOptions, yAxisOptions } from '../dashboard/chart/axes';
 import { lineStages, tintStages } from '../dashboard/chart/backdrop';
+import { followSize } from '../dashboard/chart/size';
 import type { Theme } from '../dashboard/theme';
 import { h, s, setText } from '../dashboard/ui/dom';
 
@@ -50,11 +51,7 @@ export class MeasureChart {
       h('div', { class: 'head' }, h('span', { class: 'name', title: measure.about }, measure.title), this.layers),
       this.plotBox,
     );
-    this.observer = new ResizeObserver(() => {
-      if (this.plotBox.clientWidth > 0)
-        this.plot?.setSize({ width: this.plotBox.clientWidth, height: this.plotBox.clientHeight });
-    });
-    this.observer.observe(this.plotBox);
+    this.observer = followSize(this.plotBox, () => this.plot);
     this.plotBox.addEventListener('keydown', (event) => {
       if (this.step(event.key)) event.preventDefault();
     });

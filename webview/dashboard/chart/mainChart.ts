@@ -10,6 +10,7 @@ import { drawBoundaries, drawEndings, drawMarks, drawTints } from './backdrop';
 import { aligned, envelope, extremes, withoutOutliers, type Drawn } from './data';
 import { chartKey, zoomingCursor, zoomingHooks, type Window } from './gestures';
 import { Markers } from './markers';
+import { followSize } from './size';
 
 /** As plain data: uPlot's enum of distributions is `const` and ambient, which isolated modules cannot use. 3 is logarithmic. */
 const logarithmic: object = { distr: 3 };
@@ -33,12 +34,7 @@ export class MainChart implements Part {
     this.plotBox.addEventListener('keydown', (event) => {
       if (event.target === this.plotBox && chartKey(event, this.window)) event.preventDefault();
     });
-    this.observer = new ResizeObserver(() => {
-      if (this.plot !== undefined && this.plotBox.clientWidth > 0) {
-        this.plot.setSize({ width: this.plotBox.clientWidth, height: this.plotBox.clientHeight });
-      }
-    });
-    this.observer.observe(this.plotBox);
+    this.observer = followSize(this.plotBox, () => this.plot);
   }
 
   /** Of the plot without its axis, in device pixels: as many columns as can be told apart. */

@@ -9,6 +9,7 @@ import { drawBoundaries, drawTints } from './backdrop';
 import { aligned, extremes } from './data';
 import { chartKey, zoomingCursor, zoomingHooks, type Window } from './gestures';
 import { SYNC_KEY } from './mainChart';
+import { followSize } from './size';
 
 /** A small chart's subject. */
 export interface Card {
@@ -111,11 +112,7 @@ export class SmallChart implements Part {
       ),
       this.plotBox,
     );
-    this.observer = new ResizeObserver(() => {
-      if (this.plotBox.clientWidth > 0)
-        this.plot?.setSize({ width: this.plotBox.clientWidth, height: this.plotBox.clientHeight });
-    });
-    this.observer.observe(this.plotBox);
+    this.observer = followSize(this.plotBox, () => this.plot);
     this.plotBox.addEventListener('keydown', (event) => {
       if (chartKey(event, this.window)) event.preventDefault();
     });
