@@ -171,3 +171,32 @@ export function recordsOf(file: Buffer): Map<string, { start: number; length: nu
   }
   return records;
 }
+
+/**
+ * A dict with one tensor `w`: a torch pickle by hand. `mark` is what torch notes of a change of sign that it put off; without
+ * one there is no note at all, as in older torch.
+ */
+export function oneTensor(
+  storage: string,
+  numel: number,
+  shape: number[],
+  stride: number[],
+  { offset = 0, mark }: { readonly offset?: number; readonly mark?: 'conj' | 'neg' | null } = {},
+): Buffer {
+  const integers = (values: number[]): Buffer => pickle('(', ...values.map((value) => pickle(`I${value}\n`)), 't');
+  return pickle(
+    '\x80\x02}',
+    text('w'),
+    'ctorch._utils\n_rebuild_tensor_v2\n((',
+    text('storage'),
+    `ctorch\n${storage}\n`,
+    text('0'),
+    text('cpu'),
+    `I${numel}\ntQI${offset}\n`,
+    integers(shape),
+    integers(stride),
+    '\x89ccollections\nOrderedDict\n)R',
+    mark ? pickle('}', text(mark), '\x88s') : '',
+    'tRs.',
+  );
+}

@@ -11,27 +11,9 @@ import { float8ToNumber, numbersOf, Statistics } from '../../../src/core/torchfi
 import { readTensorBytes } from '../../../src/core/torchfile/tensorData';
 import { readTorchFile } from '../../../src/core/torchfile/torchFile';
 import { halfToNumber } from '../../../src/core/torchfile/torchValues';
-import { pickle, text, torchEntries, torchZip, zip } from '../checkpoint/fixtures';
+import { oneTensor, torchEntries, torchZip, zip } from '../checkpoint/fixtures';
 
 const FIXTURES = join(__dirname, '../../fixtures/checkpoints');
-
-/** A dict with one tensor `w`: a torch pickle by hand. */
-function tensorPickle(storage: string, numel: number, shape: number[], stride: number[], offset = 0): Buffer {
-  const integers = (values: number[]): Buffer => pickle('(', ...values.map((value) => pickle(`I${value}\n`)), 't');
-  return pickle(
-    '\x80\x02}',
-    text('w'),
-    'ctorch._utils\n_rebuild_tensor_v2\n((',
-    text('storage'),
-    `ctorch\n${storage}\n`,
-    text('0'),
-    text('cpu'),
-    `I${numel}\ntQI${offset}\n`,
-    integers(shape),
-    integers(stride),
-    '\x89ccollections\nOrderedDict\n)RtRs.',
-  );
-}
 
 describe('crc32', () => {
   it('is zip’s, by table and by Node alike, in pieces too', () => {
@@ -110,20 +92,20 @@ describe('tensor data', () => {
 
   it('is indexed as Python indexes it, through strides', async () => {
     const data = { 0: floats(0, 1, 2, NaN, 4, 5) };
-    assert.deepEqual(await numbers(torchZip(tensorPickle('FloatStorage', 6, [2, 3], [3, 1]), data)), ['w 1 [1, 0]']);
-    assert.deepEqual(await numbers(torchZip(tensorPickle('FloatStorage', 6, [3, 2], [1, 3]), data)), ['w 1 [0, 1]']);
-    assert.deepEqual(await numbers(torchZip(tensorPickle('FloatStorage', 6, [4], [1], 2), data)), ['w 1 [1]']);
+    assert.deepEqual(await numbers(torchZip(oneTensor('FloatStorage', 6, [2, 3], [3, 1]), data)), ['w 1 [1, 0]']);
+    assert.deepEqual(await numbers(torchZip(oneTensor('FloatStorage', 6, [3, 2], [1, 3]), data)), ['w 1 [0, 1]']);
+    assert.deepEqual(await numbers(torchZip(oneTensor('FloatStorage', 6, [4], [1], { offset: 2 }), data)), ['w 1 [1]']);
   });
 
   it('does not count what lies between a view’s elements', async () => {
     const data = { 0: floats(0, NaN, 2, NaN, 4, 5) };
-    assert.deepEqual(await numbers(torchZip(tensorPickle('FloatStorage', 6, [3], [2]), data)), ['w 0 []']);
-    assert.deepEqual(await numbers(torchZip(tensorPickle('FloatStorage', 6, [2, 2], [2, 1]), data)), ['w 2 [0, 1]']);
+    assert.deepEqual(await numbers(torchZip(oneTensor('FloatStorage', 6, [3], [2]), data)), ['w 0 []']);
+    assert.deepEqual(await numbers(torchZip(oneTensor('FloatStorage', 6, [2, 2], [2, 1]), data)), ['w 2 [0, 1]']);
   });
 
   it('counts a complex number’s two parts as one place', async () => {
     assert.deepEqual(
-      await numbers(torchZip(tensorPickle('ComplexFloatStorage', 3, [3], [1]), { 0: floats(0, 0, 1, NaN, 2, 2) })),
+      await numbers(torchZip(oneTensor('ComplexFloatStorage', 3, [3], [1]), { 0: floats(0, 0, 1, NaN, 2, 2) })),
       ['w 1 [1]'],
     );
   });
@@ -131,7 +113,7 @@ describe('tensor data', () => {
   it('is turned round when it was written on a big-endian machine', async () => {
     const values = floats(1, 2, 3);
     const turned = Buffer.from(values).swap32();
-    const entries = torchEntries(tensorPickle('FloatStorage', 3, [3], [1]), { 0: turned });
+    const entries = torchEntries(oneTensor('FloatStorage', 3, [3], [1]), { 0: turned });
     const file = zip(
       entries.map((entry) => (entry.name.endsWith('byteorder') ? { ...entry, data: Buffer.from('big') } : entry)),
     );
@@ -155,7 +137,7 @@ describe('tensor data', () => {
   it('is read through deflate as well', async () => {
     const { deflateRawSync } = await import('node:zlib');
     const raw = Buffer.from(new Float32Array(700_000).map((_, i) => (i === 699_999 ? NaN : i % 7)).buffer);
-    const entries = torchEntries(tensorPickle('FloatStorage', 700_000, [700_000], [1]), { 0: raw });
+    const entries = torchEntries(oneTensor('FloatStorage', 700_000, [700_000], [1]), { 0: raw });
     const file = zip(
       entries.map((entry) =>
         entry.name.endsWith('data/0')

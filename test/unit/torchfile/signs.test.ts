@@ -6,34 +6,14 @@ import { MemorySource } from '../../../src/core/torchfile/source';
 import { summarize } from '../../../src/core/torchfile/summary';
 import { readTensorBytes } from '../../../src/core/torchfile/tensorData';
 import { readTorchFile } from '../../../src/core/torchfile/torchFile';
-import { pickle, text, torchEntries, Workbench, zip } from '../checkpoint/fixtures';
+import { oneTensor, torchEntries, Workbench, zip } from '../checkpoint/fixtures';
 
 type Mark = 'conj' | 'neg' | null;
 
 /** A torch file with one tensor `w`, as torch marks it. */
 function file(storage: string, data: ArrayBuffer, shape: number[], stride: number[], mark: Mark): Buffer {
-  const integers = (values: number[]): Buffer => pickle('(', ...values.map((value) => pickle(`I${value}\n`)), 't');
   const numel = shape.reduce((last, size, axis) => last + (size - 1) * stride[axis]!, 1);
-  return zip(
-    torchEntries(
-      pickle(
-        '\x80\x02}',
-        text('w'),
-        'ctorch._utils\n_rebuild_tensor_v2\n((',
-        text('storage'),
-        `ctorch\n${storage}\n`,
-        text('0'),
-        text('cpu'),
-        `I${numel}\ntQI0\n`,
-        integers(shape),
-        integers(stride),
-        '\x89ccollections\nOrderedDict\n)R',
-        mark === null ? '' : pickle('}', text(mark), '\x88s'),
-        'tRs.',
-      ),
-      { 0: Buffer.from(data) },
-    ),
-  );
+  return zip(torchEntries(oneTensor(storage, numel, shape, stride, { mark }), { 0: Buffer.from(data) }));
 }
 
 const floats = (...values: number[]): ArrayBuffer => new Float32Array(values).buffer;
