@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,6 +11,23 @@ from torch import Tensor, nn
 from npt.model.functions import gated_up
 from npt.model.np_component import NPComponent, NPShape
 from npt.model.products import PLAIN, Products
+
+# Changes a projection's output (tokens, out) in place, given which it is (``_gate``, ``_up``, ``_down``) and its input.
+Modulate = Callable[[Tensor, str, Tensor], Tensor]
+
+
+def frozen_mlp(module: nn.Module, x: Tensor, products: Products, modulate_: Modulate | None = None) -> Tensor:
+    """A Llama's MLP with frozen weights at x (…, d), each projection as ``modulate_`` leaves it; returns (…, d)."""
+    mlp: Any = module
+
+    def project(projection: Any, suffix: str, inputs: Tensor) -> Tensor:
+        out = products.linear(inputs, projection.weight, projection.bias)
+        return out if modulate_ is None else modulate_(out, suffix, inputs)
+
+    # Flattened and cast once: every product below would do it by itself.
+    tokens = x.flatten(0, -2).to(mlp.gate_proj.weight.dtype)
+    hidden = gated_up(project(mlp.gate_proj, "_gate", tokens), project(mlp.up_proj, "_up", tokens))
+    return project(mlp.down_proj, "_down", hidden).view(x.shape)
 
 
 class NPTDecoderLayer(nn.Module):
@@ -30,18 +48,14 @@ class NPTDecoderLayer(nn.Module):
 
     def modulated_mlp(self, x: Tensor, codes: dict[str, Tensor], products: Products) -> Tensor:
         """The MLP at x (…, d) under the updates that ``codes`` stand for; returns (…, d)."""
-        mlp: Any = self.mlp
-        component = self.np_component
-        # Flattened and cast once: every product below would do it by itself.
-        tokens = x.flatten(0, -2).to(mlp.gate_proj.weight.dtype)
         flat = {suffix: z.flatten(0, -2) for suffix, z in codes.items()}
 
-        def project(module: Any, suffix: str, inputs: Tensor) -> Tensor:
-            out = products.linear(inputs, module.weight, module.bias)
-            return component.modulation(suffix).modulate_(out, flat[suffix], inputs) if suffix in flat else out
+        def modulate_(projected: Tensor, suffix: str, inputs: Tensor) -> Tensor:
+            if suffix not in flat:
+                return projected
+            return self.np_component.modulation(suffix).modulate_(projected, flat[suffix], inputs)
 
-        hidden = gated_up(project(mlp.gate_proj, "_gate", tokens), project(mlp.up_proj, "_up", tokens))
-        return project(mlp.down_proj, "_down", hidden).view(x.shape)
+        return frozen_mlp(self.mlp, x, products, modulate_)
 
     def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """The layer as Hugging Face calls it (with masks and caches), for inference; (batch, tokens, d) → the same."""

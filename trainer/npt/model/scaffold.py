@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from npt.curriculum import Stage
 from npt.model.attention import Positions, Projections, attention
-from npt.model.functions import gated_up, rms_norm
+from npt.model.functions import rms_norm
 from npt.model.llama import npt_layers
-from npt.model.npt_layer import NPTDecoderLayer
+from npt.model.npt_layer import NPTDecoderLayer, frozen_mlp
 from npt.model.precision import at_least_fp32
 from npt.model.products import PLAIN, Products
 
@@ -79,12 +79,7 @@ class Scaffold:
         """The original layer: its output, its attention output and its MLP output."""
         a = self._attention(layer, hidden, positions)
         middle = hidden + a
-        mlp, linear = layer.mlp, self.products.linear
-        x = rms_norm(layer.post_attention_layernorm, middle).to(mlp.gate_proj.weight.dtype)
-        inner = gated_up(
-            linear(x, mlp.gate_proj.weight, mlp.gate_proj.bias), linear(x, mlp.up_proj.weight, mlp.up_proj.bias)
-        )
-        m = linear(inner, mlp.down_proj.weight, mlp.down_proj.bias)
+        m = frozen_mlp(layer.mlp, rms_norm(layer.post_attention_layernorm, middle), self.products)
         return middle + m, a, m
 
     def _npt_layer(
