@@ -34,7 +34,8 @@ export class MainChart implements Part {
     this.plotBox.addEventListener('keydown', (event) => {
       if (event.target === this.plotBox && chartKey(event, this.window)) event.preventDefault();
     });
-    this.observer = followSize(this.plotBox, () => this.plot);
+    // For as long as the page lives.
+    followSize(this.plotBox, () => this.plot);
   }
 
   /** Of the plot without its axis, in device pixels: as many columns as can be told apart. */
