@@ -26,7 +26,6 @@ export class MainChart implements Part {
   private plot: uPlot | undefined;
   private app: App | undefined;
   private shape = '';
-  private observer: ResizeObserver;
 
   constructor(private readonly window: Window) {
     this.markers = new Markers();
