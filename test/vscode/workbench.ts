@@ -13,10 +13,16 @@ export class WorkbenchPage {
 
   /** Shows an activity bar container by its title. */
   async showContainer(title: string): Promise<void> {
-    const item = this.page.locator(`.activitybar .action-item:has(.action-label[aria-label^="${title}"])`).first();
+    const icon = `:has(.action-label[aria-label^="${title}"])`;
+    const item = this.page.locator(`.activitybar .action-item${icon}`).first();
+    const shown = this.page.locator(`.activitybar .action-item.checked${icon}`).first();
     await item.waitFor();
-    const isShown = (await item.getAttribute('class'))?.split(' ').includes('checked') === true;
-    if (!isShown) await item.click();
+    while (!(await shown.isVisible())) {
+      await item.click();
+      // A window that reloads may have shown the container between the look and the click, which then hid it.
+      const clicked = await shown.waitFor({ timeout: 5000 }).catch((error: unknown) => error);
+      if (clicked === undefined) return;
+    }
   }
 
   /** Runs a command from the palette by its full title. */
