@@ -84,8 +84,8 @@ const bundles = [
     supported: { 'dynamic-import': false },
   },
   ...commands.map((name) => ({ ...node, entryPoints: [`src/cli/${name}.ts`], outfile: `dist/cli-${name}.js` })),
-  { ...node, entryPoints: ['src/core/checkpoint/worker.ts'], outfile: 'dist/checkpoint-worker.js' },
-  { ...node, entryPoints: ['src/core/checkpoint/dataReader.ts'], outfile: 'dist/data-reader.js' },
+  { ...node, entryPoints: ['src/core/checkpoint/worker/worker.ts'], outfile: 'dist/checkpoint-worker.js' },
+  { ...node, entryPoints: ['src/core/checkpoint/data/dataReader.ts'], outfile: 'dist/data-reader.js' },
   {
     ...common,
     platform: 'browser',

@@ -1,5 +1,6 @@
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
+import { importRules } from './tools/lint/imports.mjs';
 
 export default tseslint.config(
   { ignores: ['dist/', 'out/', 'node_modules/', 'test-results/', '.vscode-test/', 'trainer/', 'supervisor/'] },
@@ -22,27 +23,7 @@ export default tseslint.config(
       eqeqeq: 'error',
     },
   },
-  {
-    // What an experiment is must run in a test, a worker and the CLI: docs/architecture.md, rule 1.
-    files: ['src/core/**/*.ts', 'src/protocol.ts', 'src/cli.ts', 'webview/**/*.ts'],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        { paths: [{ name: 'vscode', message: 'core, cli and the page never import vscode.' }] },
-      ],
-    },
-  },
-  {
-    files: ['webview/**/*.ts'],
-    ignores: ['webview/dashboard/ui/controls.ts'],
-    rules: {
-      // The toolkit is archived: one file imports it, so that one file swaps it.
-      'no-restricted-imports': [
-        'error',
-        { paths: [{ name: '@vscode/webview-ui-toolkit', message: 'Import ui/controls instead.' }, { name: 'vscode' }] },
-      ],
-    },
-  },
+  ...importRules,
   {
     files: ['test/**/*.ts'],
     rules: {

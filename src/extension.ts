@@ -1,7 +1,7 @@
 /** Composes the extension; what it does lives in features/. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { CheckpointWorker } from './core/checkpoint/workerClient';
+import { CheckpointWorker } from './core/checkpoint/worker/workerClient';
 import * as branch from './features/branch';
 import * as compare from './features/compare';
 import * as create from './features/create';

@@ -1,7 +1,7 @@
 /** `compare`: what differs between two checkpoints. */
 import path from 'node:path';
-import { compareCheckpoints, type Comparison } from '../core/checkpoint/compare';
-import type { ComparedMoments } from '../core/checkpoint/optimizerComparison';
+import { compareCheckpoints, type Comparison } from '../core/checkpoint/compare/compare';
+import type { ComparedMoments } from '../core/checkpoint/compare/optimizerComparison';
 import {
   argumentTexts,
   changeText,
@@ -14,7 +14,7 @@ import {
   settingRows,
   stageText,
   summarizeComparison,
-} from '../core/checkpoint/renderComparison';
+} from '../core/checkpoint/report/renderComparison';
 import { CheckpointPathError } from '../core/checkpoint/pathErrors';
 import { parseWeightName } from '../core/checkpoint/weightNames';
 import { formatCount } from '../core/format';

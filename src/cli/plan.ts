@@ -2,10 +2,10 @@
 import path from 'node:path';
 import { describeCurriculum } from '../core/curriculum';
 import { formatCount } from '../core/format';
-import { valueText } from '../core/training/argumentValues';
-import { shellCommand } from '../core/training/commandLine';
-import { DEFAULT_ADDITIONAL_STEPS, makePlan } from '../core/training/makePlan';
-import type { LauncherKind, Plan, PlanKind } from '../core/training/plan';
+import { valueText } from '../core/arguments/argumentValues';
+import { shellCommand } from '../core/training/launchers/commandLine';
+import { DEFAULT_ADDITIONAL_STEPS, makePlan } from '../core/training/plan/makePlan';
+import type { LauncherKind, Plan, PlanKind } from '../core/training/plan/plan';
 import { type Command, UsageError, oneOf } from './options';
 import { printable } from './table';
 

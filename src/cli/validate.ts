@@ -1,9 +1,9 @@
 /** `validate`: what is wrong with a checkpoint or a file. */
 import path from 'node:path';
-import { LEVELS, type ValidationReport } from '../core/checkpoint/report';
-import { optimizerRows } from '../core/checkpoint/renderReport';
+import { LEVELS, type ValidationReport } from '../core/checkpoint/report/report';
+import { optimizerRows } from '../core/checkpoint/report/renderReport';
 import { CheckpointPathError } from '../core/checkpoint/pathErrors';
-import { validateCheckpoint } from '../core/checkpoint/validate';
+import { validateCheckpoint } from '../core/checkpoint/validate/validate';
 import { formatBytes, formatCount } from '../core/format';
 import { type Command, UsageError, oneOf } from './options';
 import { printable, table } from './table';

@@ -1,6 +1,6 @@
 /** What every feature is given, and how commands name what they act on. */
 import type * as vscode from 'vscode';
-import type { CheckpointWorker } from '../core/checkpoint/workerClient';
+import type { CheckpointWorker } from '../core/checkpoint/worker/workerClient';
 import type { ReportDocuments } from '../platform/reportDocuments';
 import type { Workspaces } from '../platform/workspaces';
 import type { ValidationResults } from './validate/results';

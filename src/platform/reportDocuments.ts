@@ -1,6 +1,6 @@
 /** Reports (Markdown) as read-only documents, so that the Markdown preview can show them without a file on disk. */
 import * as vscode from 'vscode';
-import { Disposable } from './disposable';
+import { Disposable } from '../core/disposable';
 
 const SCHEME = 'npt-report';
 

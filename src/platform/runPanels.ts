@@ -1,6 +1,6 @@
 /** Editor tabs that each show one training run: found by it, and brought back after a reload. */
 import * as vscode from 'vscode';
-import { Disposable, type Ends } from './disposable';
+import { Disposable, type Ends } from '../core/disposable';
 
 /** What owns a tab: a dashboard, a probe. */
 export interface RunPage extends Ends {

@@ -1,7 +1,7 @@
 /** The extension's settings (package.json, `contributes.configuration`), read in one place. */
 import * as vscode from 'vscode';
-import { LEVELS, type Level } from '../core/checkpoint/report';
-import type { LauncherKind } from '../core/training/plan';
+import { LEVELS, type Level } from '../core/checkpoint/report/report';
+import type { LauncherKind } from '../core/training/plan/plan';
 
 const SECTION = 'npt';
 

@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { allCheckpoints } from '../core/experiment/checkpoints';
 import type { Checkpoint, Run, Workspace } from '../core/experiment/model';
 import { WorkspaceWatcher } from '../core/experiment/watch';
-import { Disposable } from './disposable';
+import { Disposable } from '../core/disposable';
 import { settings } from './settings';
 
 /** Which runs changed in a scan; paths of runs, empty when only problems or the degraded state changed. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { airy, linearTicks, logTicks, tickText } from '../../webview/dashboard/chart/axes';
+import { airy, linearTicks, logTicks, tickText } from '../../webview/charts/axes';
 
 describe('the charts’ axes', () => {
   it('have few, ascending ticks within what is shown', () => {

@@ -11,7 +11,7 @@ import { chromium, type Browser, type BrowserContext, type Page } from 'playwrig
 import type { Run } from '../../src/core/experiment/model';
 import { DashboardSession } from '../../src/features/dashboard/session';
 import { pageHtml } from '../../src/platform/pageHtml';
-import type { HostMessage, RunCommand, SaveMessage } from '../../src/protocol';
+import type { HostMessage, RunCommand, SaveMessage } from '../../src/protocol/dashboard';
 
 export type ThemeName = 'dark' | 'light' | 'high-contrast';
 

@@ -1,9 +1,9 @@
 /** The probe's page, over probes as the host makes them. */
 import assert from 'node:assert/strict';
-import type { RunProbe, RunProbedLayer } from '../../src/core/checkpoint/probeRun';
+import type { RunProbe, RunProbedLayer } from '../../src/core/checkpoint/probe/probeRun';
 import type { Checkpoint, Run } from '../../src/core/experiment/model';
 import { probeMessage } from '../../src/features/probe/facts';
-import type { ProbeMessage } from '../../src/protocol';
+import type { ProbeMessage } from '../../src/protocol/dashboard';
 import { PageHarness, type OpenOptions, type PlainPage } from './harness';
 import { CURRICULUM } from './syntheticRun';
 

@@ -8,7 +8,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
-import { CheckpointWorker } from '../../src/core/checkpoint/workerClient';
+import { CheckpointWorker } from '../../src/core/checkpoint/worker/workerClient';
 import { TorchFileSession } from '../../src/features/torchFile/session';
 import { pageHtml } from '../../src/platform/pageHtml';
 import { recordedTheme, type ThemeName } from './harness';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeletedFolder, isTemporaryFolder } from '../../src/core/checkpoint/layout';
 import { CheckpointPathError } from '../../src/core/checkpoint/pathErrors';
-import { validateCheckpoint } from '../../src/core/checkpoint/validate';
+import { validateCheckpoint } from '../../src/core/checkpoint/validate/validate';
 import { SHARED_CPU } from '../../tools/demo/training.mjs';
 import { python } from './python';
 

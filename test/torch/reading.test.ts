@@ -7,10 +7,10 @@ import { createHash, randomInt } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MemorySource, type ByteSource } from '../../src/core/torchfile/source';
-import { readTensorBytes } from '../../src/core/torchfile/tensorData';
+import { MemorySource, type ByteSource } from '../../src/core/torchfile/container/source';
+import { readTensorBytes } from '../../src/core/torchfile/tensors/tensorData';
 import { readTorchFile, type TorchFile } from '../../src/core/torchfile/torchFile';
-import { PyDict, Tensor, Tuple, type PyValue } from '../../src/core/torchfile/values';
+import { PyDict, Tensor, Tuple, type PyValue } from '../../src/core/torchfile/pickle/values';
 import { runPython } from './python';
 
 const TREES = Number(process.env['NPT_FUZZ'] ?? 300);

@@ -12,8 +12,8 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utime
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { validateCheckpoint } from '../../src/core/checkpoint/validate';
-import { MemorySource } from '../../src/core/torchfile/source';
+import { validateCheckpoint } from '../../src/core/checkpoint/validate/validate';
+import { MemorySource } from '../../src/core/torchfile/container/source';
 import { readTorchFile } from '../../src/core/torchfile/torchFile';
 import { recordsOf } from '../../test/unit/checkpoint/fixtures';
 

@@ -4,7 +4,7 @@
  * usage: tsx tools/bench/probe_memory.ts NPT_WEIGHTS
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { loadRuntime, probeWeights } from '../../src/core/checkpoint/probe';
+import { loadRuntime, probeWeights } from '../../src/core/checkpoint/probe/probe';
 
 /** Bytes of this process in a category of /proc/self/status. */
 function resident(category: 'RssAnon' | 'RssFile'): number {

@@ -4,7 +4,7 @@
  */
 import { cpSync } from 'node:fs';
 import path from 'node:path';
-import { validateCheckpoint } from '../../src/core/checkpoint/validate';
+import { validateCheckpoint } from '../../src/core/checkpoint/validate/validate';
 
 const SMALL = path.join(__dirname, '../../test/fixtures/checkpoints/ours-dual/checkpoint-30');
 

@@ -1,8 +1,8 @@
 /** What the parts of the page share: what is known, how it is looked at, and the ways to change that. */
-import type { RunCommand } from '../../src/protocol';
+import type { RunCommand } from '../../src/protocol/dashboard';
 import type { CurveStore } from './curves';
 import type { Known, Look } from './state';
-import type { Theme } from './theme';
+import type { Theme } from '../ui/theme';
 
 export interface App {
   readonly known: Known;

@@ -5,7 +5,7 @@ import { placeOf, stepAtPlace, type App, type Part } from './app';
 import type { Window } from './chart/gestures';
 import { visibleCheckpoints } from './chart/markers';
 import { capital, percent, shortStep } from './format';
-import { fill, h, s } from './ui/dom';
+import { fill, h, s } from '../ui/dom';
 
 const TOP = 18;
 const HEIGHT = 46;

@@ -1,5 +1,5 @@
 /** The curves that the page holds: what the host sent, as columns. */
-import type { Curve, CurvesMessage, PointsMessage } from '../../src/protocol';
+import type { Curve, CurvesMessage, PointsMessage } from '../../src/protocol/dashboard';
 import { numberOf } from './format';
 
 export interface Columns {

@@ -1,9 +1,9 @@
 /** The large chart as a picture: PNG from what is on the canvas, SVG from the curves. */
 import { domainOf, stageStretches, strokeOf, type App } from './app';
-import { linearTicks, logTicks, tickText, airy } from './chart/axes';
+import { linearTicks, logTicks, tickText, airy } from '../charts/axes';
 import { extremes } from './chart/data';
 import { shortStep } from './format';
-import { s } from './ui/dom';
+import { s } from '../ui/dom';
 
 /** Base64 of a PNG, on the theme's background: the canvas itself is transparent. */
 export function pngOf(canvas: HTMLCanvasElement, app: App): string {

@@ -1,6 +1,6 @@
 /** Figures as the page writes them. */
 import { formatValue } from '../../src/core/format';
-import type { Figure } from '../../src/protocol';
+import type { Figure } from '../../src/protocol/dashboard';
 
 export function numberOf(figure: Figure | undefined): number | null {
   if (figure === null || figure === undefined) return null;

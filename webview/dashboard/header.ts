@@ -3,8 +3,8 @@ import { formatBytes, formatCount, formatValue } from '../../src/core/format';
 import type { RunState } from '../../src/core/experiment/model';
 import type { App, Part } from './app';
 import { compact, figureText, numberOf, percent, roughDuration, shortStep } from './format';
-import { button, progressBar } from './ui/controls';
-import { h, setText } from './ui/dom';
+import { button, progressBar } from '../ui/controls';
+import { h, setText } from '../ui/dom';
 
 const STATE_WORDS: Readonly<Record<RunState, string>> = {
   queued: 'Queued',

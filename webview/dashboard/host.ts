@@ -1,5 +1,5 @@
 /** The dashboard's line to the extension host, and what it keeps over a reload. */
-import type { HostMessage, PageMessage } from '../../src/protocol';
+import type { HostMessage, PageMessage } from '../../src/protocol/dashboard';
 import { line } from '../page';
 
 export const { send, onHostMessage } = line<PageMessage, HostMessage>();

@@ -1,7 +1,7 @@
 /** The dashboard's page: puts its parts together, and passes on what the host says and the user does. */
 import 'uplot/dist/uPlot.min.css';
 import './style.css';
-import type { AlertFacts, HostMessage } from '../../src/protocol';
+import type { AlertFacts, HostMessage } from '../../src/protocol/dashboard';
 import { pageRoot, reportErrors } from '../page';
 import { domainOf, fullDomain, placeOf, type App, type Part } from './app';
 import { Band } from './band';
@@ -18,10 +18,10 @@ import { Lineage } from './rail/lineage';
 import { Runs } from './rail/runs';
 import { learn, restoreLook, smoothingOf, type Known, type Look } from './state';
 import { FigureTable } from './table';
-import { onThemeChange, readTheme, type Theme } from './theme';
+import { onThemeChange, readTheme, type Theme } from '../ui/theme';
 import { Toolbar, type SaveAs } from './toolbar';
-import { startControls } from './ui/controls';
-import { fill, h, icon } from './ui/dom';
+import { startControls } from '../ui/controls';
+import { fill, h, icon } from '../ui/dom';
 
 class Dashboard {
   private look: Look = restoreLook(savedState());

@@ -1,6 +1,13 @@
 /** What the page knows (from the host) and how the user looks at it (kept over a reload). */
 import type { XAxis } from '../../src/core/metrics/trace';
-import type { AlertFacts, DifferenceMessage, Figures, HostMessage, RunFacts, RunSummary } from '../../src/protocol';
+import type {
+  AlertFacts,
+  DifferenceMessage,
+  Figures,
+  HostMessage,
+  RunFacts,
+  RunSummary,
+} from '../../src/protocol/dashboard';
 
 /** How the user looks at it; `range` is in the axis's unit, null follows the run. */
 export interface Look {

@@ -3,7 +3,7 @@ import { formatCount, formatValue } from '../../src/core/format';
 import { domainOf, stageStretches, type App, type Part } from './app';
 import { lineAt } from './curves';
 import { capital } from './format';
-import { fill, h } from './ui/dom';
+import { fill, h } from '../ui/dom';
 
 const ROWS = 20;
 /** Rebuilt at most this often: a screen reader in it must not lose its place all the time. */

@@ -2,8 +2,8 @@
 import type { XAxis } from '../../src/core/metrics/trace';
 import type { App, Part } from './app';
 import { placeOfSmoothing, smoothingOf } from './state';
-import { checkbox, dropdown, iconButton, slider } from './ui/controls';
-import { h } from './ui/dom';
+import { checkbox, dropdown, iconButton, slider } from '../ui/controls';
+import { h } from '../ui/dom';
 
 /** Losses first, then by name. */
 function losses(a: string, b: string): number {

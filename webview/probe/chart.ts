@@ -1,12 +1,12 @@
 /** One measure over the run's checkpoints, a line a layer; same look as the dashboard's small charts. */
 import uPlot from 'uplot';
 import { formatCount, formatValue } from '../../src/core/format';
-import type { ProbedLayerFacts, ProbeMessage } from '../../src/protocol';
-import { airy, xAxisOptions, yAxisOptions } from '../dashboard/chart/axes';
-import { lineStages, tintStages } from '../dashboard/chart/backdrop';
-import { followSize } from '../dashboard/chart/size';
-import type { Theme } from '../dashboard/theme';
-import { h, s, setText } from '../dashboard/ui/dom';
+import type { ProbedLayerFacts, ProbeMessage } from '../../src/protocol/dashboard';
+import { airy, xAxisOptions, yAxisOptions } from '../charts/axes';
+import { lineStages, tintStages } from '../charts/backdrop';
+import { followSize } from '../charts/size';
+import type { Theme } from '../ui/theme';
+import { h, s, setText } from '../ui/dom';
 
 /** A measure of a layer at a checkpoint. */
 export interface Measure {

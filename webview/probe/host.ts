@@ -1,5 +1,5 @@
 /** The page's line to the extension host, and what it keeps over a reload: the run, and what its last probe found. */
-import type { ProbeHostMessage, ProbeMessage, ProbePageMessage } from '../../src/protocol';
+import type { ProbeHostMessage, ProbeMessage, ProbePageMessage } from '../../src/protocol/dashboard';
 import { line, saveState, savedState } from '../page';
 
 /** `run` is also what the host finds the run by when VS Code restores the tab. */

@@ -1,7 +1,7 @@
 /** The charts' figures as a table, for those who do not see the charts. */
 import { formatCount, formatValue } from '../../src/core/format';
-import type { ProbeMessage } from '../../src/protocol';
-import { h } from '../dashboard/ui/dom';
+import type { ProbeMessage } from '../../src/protocol/dashboard';
+import { h } from '../ui/dom';
 import type { Measure } from './chart';
 
 export function probeTable(found: ProbeMessage, measures: readonly Measure[]): HTMLElement {

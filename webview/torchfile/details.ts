@@ -1,7 +1,7 @@
 /** The chosen tensor in full, with its statistics as soon as somebody asks for them. */
 import type { OutlineTensor, SummaryResult, TensorSummary } from '../../src/core/torchfile/outlineTypes';
 import { formatBytes, formatCount, formatValue } from '../../src/core/format';
-import { fill, h } from '../dashboard/ui/dom';
+import { fill, h } from '../ui/dom';
 import { histogram } from './histogram';
 import { shapeText } from './tensors';
 

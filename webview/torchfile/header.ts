@@ -1,8 +1,8 @@
 /** What the file is, whether loading it is safe, whether its bytes are what was written, and what has happened to it on disk. */
-import type { DiskMessage, TorchOutline } from '../../src/torchFileProtocol';
-import type { Verdict } from '../../src/core/checkpoint/report';
+import type { DiskMessage, TorchOutline } from '../../src/protocol/torchFile';
+import type { Verdict } from '../../src/core/checkpoint/report/report';
 import { formatBytes, formatCount } from '../../src/core/format';
-import { fill, h, icon } from '../dashboard/ui/dom';
+import { fill, h, icon } from '../ui/dom';
 
 const VERDICTS: Readonly<Record<Verdict, readonly [icon: string, look: string, text: string]>> = {
   valid: ['pass', 'good', 'structure valid'],

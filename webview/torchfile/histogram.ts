@@ -1,7 +1,7 @@
 /** How a tensor's values are distributed: bars whose height is the logarithm of the count, so that single outliers are seen. */
 import type { TensorSummary } from '../../src/core/torchfile/outlineTypes';
 import { formatCount, formatValue } from '../../src/core/format';
-import { h, s } from '../dashboard/ui/dom';
+import { h, s } from '../ui/dom';
 
 const HEIGHT = 72;
 const BAR = 10;

@@ -1,5 +1,5 @@
 /** The page's line to the extension host, and what it keeps over being hidden. */
-import type { TorchHostMessage, TorchPageMessage } from '../../src/torchFileProtocol';
+import type { TorchHostMessage, TorchPageMessage } from '../../src/protocol/torchFile';
 import * as page from '../page';
 
 export const { send, onHostMessage } = page.line<TorchPageMessage, TorchHostMessage>();

@@ -1,8 +1,8 @@
 /** The page of an opened torch file: header, values as a tree, tensors as a table, the chosen tensor in detail. */
 import './style.css';
-import type { SummaryResult, TorchHostMessage, TorchOutline } from '../../src/torchFileProtocol';
+import type { SummaryResult, TorchHostMessage, TorchOutline } from '../../src/protocol/torchFile';
 import { formatCount } from '../../src/core/format';
-import { fill, h, setText } from '../dashboard/ui/dom';
+import { fill, h, setText } from '../ui/dom';
 import { pageRoot, reportErrors } from '../page';
 import { Details } from './details';
 import { Header } from './header';

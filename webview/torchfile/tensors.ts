@@ -1,7 +1,7 @@
 /** The tensors as a table that sorts by any column; statistics fill in as they come. */
 import type { OutlineTensor, SummaryResult, TensorSummary } from '../../src/core/torchfile/outlineTypes';
 import { formatBytes, formatCount, formatValue } from '../../src/core/format';
-import { h } from '../dashboard/ui/dom';
+import { h } from '../ui/dom';
 import { VirtualRows } from './virtualRows';
 
 interface Column {

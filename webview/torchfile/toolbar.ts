@@ -1,7 +1,7 @@
 /** Searching, reading the statistics of everything in sight, and how far what is being read has come. */
-import type { ReadingTask } from '../../src/torchFileProtocol';
+import type { ReadingTask } from '../../src/protocol/torchFile';
 import { formatBytes } from '../../src/core/format';
-import { fill, h, setText } from '../dashboard/ui/dom';
+import { fill, h, setText } from '../ui/dom';
 
 /** Long enough that typing a word searches once. */
 const TYPING_MS = 150;

@@ -1,6 +1,6 @@
 /** The values as a tree: unfolded line by line, or by what is searched for. */
-import type { TorchOutline } from '../../src/torchFileProtocol';
-import { h } from '../dashboard/ui/dom';
+import type { TorchOutline } from '../../src/protocol/torchFile';
+import { h } from '../ui/dom';
 import { VirtualRows } from './virtualRows';
 
 /** Indentation ends here; a pickle may nest a thousand levels. */

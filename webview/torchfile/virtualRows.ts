@@ -2,7 +2,7 @@
  * A list of rows of one height of which only those in sight exist: tens of thousands scroll as ten do. One row is active;
  * the keyboard moves it, and screen readers follow it through aria-activedescendant.
  */
-import { h } from '../dashboard/ui/dom';
+import { h } from '../ui/dom';
 
 export const ROW_HEIGHT = 24;
 /** Rows beyond the edges, so that a scroll does not show blank. */

@@ -1,5 +1,5 @@
 /** The plain values of a checkpoint's states, taken out of what the reader found; each null where it is not what it should be. */
-import { asInteger, PyDict, sequenceItems, Tensor, toPlain, type PyValue } from '../torchfile/values';
+import { asInteger, PyDict, sequenceItems, Tensor, toPlain, type PyValue } from '../torchfile/pickle/values';
 
 /** One entry of `curriculum_schedule` as it was stored. */
 export interface ScheduleEntry {

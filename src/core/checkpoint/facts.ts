@@ -1,9 +1,9 @@
 /** A checkpoint's facts for scanning and planning: a few reads of a few kilobytes, never the tensors' data. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openFile } from '../torchfile/source';
+import { openFile } from '../torchfile/container/source';
 import { readTorchFile } from '../torchfile/torchFile';
-import type { NamedTensor, PyValue } from '../torchfile/values';
+import type { NamedTensor, PyValue } from '../torchfile/pickle/values';
 import { readMultiLayerState, readTrainingState, type ScheduleEntry } from './contents';
 import {
   describeFailure,
@@ -14,7 +14,7 @@ import {
   type Manifest,
 } from './jsonFiles';
 import { CONFIG, MANIFEST, MULTI_LAYER_STATE, stepOfFolder, TRAINING_STATE, WEIGHTS } from './layout';
-import type { Modulation } from './report';
+import type { Modulation } from './report/report';
 import { readWeightsShape } from './weightNames';
 
 /**

@@ -1,12 +1,12 @@
 /** What a person wants to know of an optimizer, its schedule and its loss scaler; for the report and for comparisons. */
-import type { ByteSource } from '../torchfile/source';
-import { numbersOf } from '../torchfile/statistics';
-import { readTensorBytes, TensorDataError } from '../torchfile/tensorData';
+import type { ByteSource } from '../torchfile/container/source';
+import { numbersOf } from '../torchfile/tensors/statistics';
+import { readTensorBytes, TensorDataError } from '../torchfile/tensors/tensorData';
 import type { TorchFile } from '../torchfile/torchFile';
-import type { Tensor } from '../torchfile/values';
+import type { Tensor } from '../torchfile/pickle/values';
 import type { OptimizerState, TrainingState } from './contents';
 import type { JsonObject } from './jsonFiles';
-import type { OptimizerFacts, SchedulerFacts } from './report';
+import type { OptimizerFacts, SchedulerFacts } from './report/report';
 
 /** Of more groups than this the rest is not told: a trainer has a handful, a hostile file may have millions. */
 const MAX_GROUPS = 64;

@@ -1,6 +1,6 @@
 /** Names and shapes of NP tensors (contract section 2): what they say about layers, rank, ranks and modulation. */
-import type { NamedTensor } from '../torchfile/values';
-import type { Modulation } from './report';
+import type { NamedTensor } from '../torchfile/pickle/values';
+import type { Modulation } from './report/report';
 
 export type Matrix = 'W_down' | 'W_a_up' | 'W_b_up';
 /** Which projection of the MLP a matrix modulates; '' is the gate of a single modulation. */

@@ -1,6 +1,6 @@
 /** Runs that change without a folder event: their metrics grow, their process ends, a checkpoint is being written in place. */
 import path from 'node:path';
-import { liveness } from '../training/runningProcess';
+import { liveness } from './runningProcess';
 import type { PacedDisk } from './disk';
 import type { Run } from './model';
 

@@ -1,5 +1,5 @@
 /** How a run is doing (contract section 1), decided from what is on disk. Pure. */
-import type { Liveness } from '../training/runningProcess';
+import type { Liveness } from './runningProcess';
 import type { RunExit, RunProcess, RunState } from './model';
 
 /**

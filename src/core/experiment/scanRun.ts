@@ -2,7 +2,7 @@
 import type { Stats } from 'node:fs';
 import path from 'node:path';
 import { type Curriculum, CurriculumError, parseCurriculum, stageAt } from '../curriculum';
-import { liveness } from '../training/runningProcess';
+import { liveness } from './runningProcess';
 import { readFailure } from './disk';
 import { foreignFacts } from './foreignFacts';
 import type { JsonObject } from './json';

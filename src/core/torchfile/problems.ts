@@ -1,4 +1,4 @@
-/** What is wrong with one file, found while reading it. The catalogue of core/checkpoint/findings.ts says what follows from a code. */
+/** What is wrong with one file, found while reading it. The catalogue of core/checkpoint/validate/findings.ts says what follows from a code. */
 
 export const FILE_PROBLEM_CODES = [
   'empty-file',

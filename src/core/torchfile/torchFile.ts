@@ -2,18 +2,18 @@
  * Opens a .pt file of any kind and says what is in it: the values, the tensors, where their bytes are, what Python would
  * run when loading it, and everything that is wrong with it. Executes nothing, reads no tensor data.
  */
-import { readRecord } from './chunks';
-import { readPickleFile, type StorageLocation } from './legacy';
-import { inspectByteStrings } from './nested';
-import { readPickle } from './pickle';
-import { DEFAULT_LIMITS, type PickleAct, type PickleError, type PickleResult } from './pickleTypes';
-import { classifyUnknownCall } from './globals';
+import { readRecord } from './container/chunks';
+import { readPickleFile, type StorageLocation } from './container/legacy';
+import { inspectByteStrings } from './pickle/nested';
+import { readPickle } from './pickle/pickle';
+import { DEFAULT_LIMITS, type PickleAct, type PickleError, type PickleResult } from './pickle/pickleTypes';
+import { classifyUnknownCall } from './pickle/globals';
 import { quoted, type FileProblem, type FileProblemCode } from './problems';
-import { identifyForeign } from './foreign';
-import { MemorySource, readBytes, type ByteSource } from './source';
-import { TorchInterpreter } from './torchValues';
-import { listTensors, type NamedTensor, type PyValue } from './values';
-import { readZip, type ZipRecord } from './zip';
+import { identifyForeign } from './container/foreign';
+import { MemorySource, readBytes, type ByteSource } from './container/source';
+import { TorchInterpreter } from './pickle/torchValues';
+import { listTensors, type NamedTensor, type PyValue } from './pickle/values';
+import { readZip, type ZipRecord } from './container/zip';
 
 export interface StorageData extends StorageLocation {
   /** The zip record; null in the legacy format. */

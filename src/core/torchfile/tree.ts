@@ -1,7 +1,7 @@
 /** What a pickle builds as the lines of a tree: plain data, bounded, whatever the file holds. */
 import type { OutlineNode } from './outlineTypes';
 import { quoted } from './problems';
-import { Global, Opaque, PyDict, PySet, sequenceItems, StorageRef, Tensor, Tuple, type PyValue } from './values';
+import { Global, Opaque, PyDict, PySet, sequenceItems, StorageRef, Tensor, Tuple, type PyValue } from './pickle/values';
 
 /** Lines in all, and lines of one container: an optimizer's state of an 8B model has some ten thousand. */
 export interface TreeLimits {

@@ -1,8 +1,8 @@
 /** The list of arguments to change, and the boxes to type new values into. */
 import * as vscode from 'vscode';
-import { findArgument, type TrainerArgument } from '../../core/training/arguments';
-import type { Plan, PlannedArgument } from '../../core/training/plan';
-import { splitValues } from '../../core/training/values';
+import { findArgument, type TrainerArgument } from '../../core/arguments/arguments';
+import type { Plan, PlannedArgument } from '../../core/training/plan/plan';
+import { splitValues } from '../../core/arguments/values';
 
 /** New values by argument; more than one value makes more than one branch. */
 export type Changes = ReadonlyMap<string, readonly string[]>;

@@ -1,8 +1,8 @@
 /** Branch with New Hyperparameters…: what to change → new values → review → one run a combination of values. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { makePlans } from '../../core/training/makePlan';
-import type { Plan } from '../../core/training/plan';
+import { makePlans } from '../../core/training/plan/makePlan';
+import type { Plan } from '../../core/training/plan/plan';
 import type { Checkpoint, Run } from '../../core/experiment/model';
 import { findPython, needingPython } from '../../platform/python';
 import { settings } from '../../platform/settings';

@@ -2,9 +2,9 @@
 import { stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import type { Comparison } from '../../core/checkpoint/compare';
+import type { Comparison } from '../../core/checkpoint/compare/compare';
 import { CONFIG } from '../../core/checkpoint/layout';
-import { renderComparison, summarizeComparison } from '../../core/checkpoint/renderComparison';
+import { renderComparison, summarizeComparison } from '../../core/checkpoint/report/renderComparison';
 import { CheckpointPathError } from '../../core/checkpoint/pathErrors';
 import type { Checkpoint, Run } from '../../core/experiment/model';
 import { withCancellableProgress } from '../../platform/progress';

@@ -1,7 +1,7 @@
 /** The curves that a page shows: whole when it asks or when the past changed, otherwise only what was appended. */
 import type { Series } from '../../core/metrics/series';
 import { Trace, type TraceView, type XAxis } from '../../core/metrics/trace';
-import type { Curve, CurvesMessage, PointsMessage, WatchMessage, WatchedCurve } from '../../protocol';
+import type { Curve, CurvesMessage, PointsMessage, WatchMessage, WatchedCurve } from '../../protocol/dashboard';
 import { figure } from './facts';
 
 /** Where curves come from: a run's series (of its lineage, for the focused run) and the step that its relative axis starts at. */

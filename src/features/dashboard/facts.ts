@@ -3,7 +3,7 @@ import { allCheckpoints } from '../../core/experiment/checkpoints';
 import type { Checkpoint, Run } from '../../core/experiment/model';
 import type { MetricsLog } from '../../core/metrics/log';
 import { lowerBound, type Series } from '../../core/metrics/series';
-import type { CheckpointFacts, DifferenceMessage, Figure, RunFacts, RunSummary } from '../../protocol';
+import type { CheckpointFacts, DifferenceMessage, Figure, RunFacts, RunSummary } from '../../protocol/dashboard';
 
 /** A number as it may travel in a message, where JSON would make null of a NaN. */
 export function figure(value: number | null | undefined): Figure {

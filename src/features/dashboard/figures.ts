@@ -7,7 +7,7 @@ import type { MetricsLog } from '../../core/metrics/log';
 import type { Series } from '../../core/metrics/series';
 import { recentSlope } from '../../core/metrics/smooth';
 import type { Trace } from '../../core/metrics/trace';
-import type { AlertFacts, Figures } from '../../protocol';
+import type { AlertFacts, Figures } from '../../protocol/dashboard';
 import { figure, newestStep, timeAt } from './facts';
 
 /** Points behind the slope; a tenth of the run where that is more. */

@@ -1,9 +1,9 @@
 /** A dashboard's panel: one an editor tab, its page, and the session that speaks with it. */
 import * as vscode from 'vscode';
 import type { Run } from '../../core/experiment/model';
-import { Disposable } from '../../platform/disposable';
+import { Disposable } from '../../core/disposable';
 import { showPage } from '../../platform/webviewPage';
-import type { RunCommand, SaveMessage } from '../../protocol';
+import type { RunCommand, SaveMessage } from '../../protocol/dashboard';
 import type { FeatureDeps } from '../deps';
 import { DashboardSession } from './session';
 

@@ -8,14 +8,14 @@ import { JoinedSeries } from '../../core/metrics/joined';
 import { Series } from '../../core/metrics/series';
 import { autoSmoothing } from '../../core/metrics/smooth';
 import { MetricsTail } from '../../core/metrics/tail';
-import { Disposable } from '../../platform/disposable';
+import { Disposable } from '../../core/disposable';
 import {
   parsePageMessage,
   type HostMessage,
   type RunCommand,
   type SaveMessage,
   type WatchMessage,
-} from '../../protocol';
+} from '../../protocol/dashboard';
 import { WatchedCurves } from './curves';
 import { ancestorsOf, differenceOf, factsOf, summaryOf } from './facts';
 import { alertsOf, figuresOf } from './figures';

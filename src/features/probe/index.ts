@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import type { Run } from '../../core/experiment/model';
 import { withCancellableProgress } from '../../platform/progress';
 import { RunPanels } from '../../platform/runPanels';
-import type { ProbeMessage } from '../../protocol';
+import type { ProbeMessage } from '../../protocol/dashboard';
 import { targetPath, type FeatureDeps } from '../deps';
 import { pickRun } from '../pick';
 import { checkpointsToProbe, probeMessage } from './facts';

@@ -1,8 +1,8 @@
 /** The probe's page in an editor tab: shows what the last probe of a run found. */
 import * as vscode from 'vscode';
-import { Disposable } from '../../platform/disposable';
+import { Disposable } from '../../core/disposable';
 import { showPage } from '../../platform/webviewPage';
-import { parseProbePageMessage, type ProbeHostMessage, type ProbeMessage } from '../../protocol';
+import { parseProbePageMessage, type ProbeHostMessage, type ProbeMessage } from '../../protocol/dashboard';
 import type { FeatureDeps } from '../deps';
 import { checkpointsToProbe } from './facts';
 

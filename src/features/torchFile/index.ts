@@ -1,7 +1,7 @@
 /** Opens .pt and .pth files: a read-only custom editor that shows their structure and executes nothing. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { CheckpointWorker } from '../../core/checkpoint/workerClient';
+import { CheckpointWorker } from '../../core/checkpoint/worker/workerClient';
 import { showPage } from '../../platform/webviewPage';
 import type { FeatureDeps } from '../deps';
 import { TorchFileSession } from './session';

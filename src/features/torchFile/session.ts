@@ -3,11 +3,11 @@
  * answers. The page tests run it against a page in a plain browser.
  */
 import { stat } from 'node:fs/promises';
-import type { FileIdentity } from '../../core/checkpoint/outlineTypes';
-import type { CheckpointWorker } from '../../core/checkpoint/workerClient';
-import type { PackedOutline } from '../../core/checkpoint/workerMessages';
-import { Disposable } from '../../platform/disposable';
-import { parseTorchPageMessage, type DiskMessage, type TorchHostMessage } from '../../torchFileProtocol';
+import type { FileIdentity } from '../../core/checkpoint/outline/outlineTypes';
+import type { CheckpointWorker } from '../../core/checkpoint/worker/workerClient';
+import type { PackedOutline } from '../../core/checkpoint/worker/workerMessages';
+import { Disposable } from '../../core/disposable';
+import { parseTorchPageMessage, type DiskMessage, type TorchHostMessage } from '../../protocol/torchFile';
 import { StatisticsQueue } from './statisticsQueue';
 
 export interface TorchFileHost {

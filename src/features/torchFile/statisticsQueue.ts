@@ -1,5 +1,5 @@
 /** The tensors whose statistics are wanted, read in batches: what was asked last comes first, and results come as they are. */
-import type { PackedSummaries } from '../../core/checkpoint/workerMessages';
+import type { PackedSummaries } from '../../core/checkpoint/worker/workerMessages';
 
 /** A batch ends after this: soon enough to show results and let a new wish go first, rare enough to reopen the file for. */
 const BATCH_BYTES = 128 * 1024 * 1024;

@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { formatCount } from '../../core/format';
 import { newestComplete } from '../../core/experiment/checkpoints';
 import type { Checkpoint, Run } from '../../core/experiment/model';
-import { StopError, stopRun } from '../../core/training/runningProcess';
+import { StopError, stopRun } from '../../core/experiment/runningProcess';
 import { needingPython } from '../../platform/python';
 import { settings } from '../../platform/settings';
 import { targetPath, type FeatureDeps } from '../deps';

@@ -1,7 +1,7 @@
 /** Launching plans: the checks that need this machine, the task, the dashboard. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import type { Plan } from '../../core/training/plan';
+import type { Plan } from '../../core/training/plan/plan';
 import { missingModules, openPythonSetting } from '../../platform/python';
 import { settings } from '../../platform/settings';
 import type { FeatureDeps } from '../deps';

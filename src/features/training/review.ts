@@ -1,8 +1,8 @@
 /** The last step before anything runs: the plan, readable, with one line that starts it. */
 import * as vscode from 'vscode';
 import { formatCount } from '../../core/format';
-import { shellCommand } from '../../core/training/commandLine';
-import type { Plan, PlannedArgument } from '../../core/training/plan';
+import { shellCommand } from '../../core/training/launchers/commandLine';
+import type { Plan, PlannedArgument } from '../../core/training/plan/plan';
 
 interface ReviewItem extends vscode.QuickPickItem {
   readonly action?: 'start' | 'copy';

@@ -2,8 +2,8 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { newestComplete } from '../../core/experiment/checkpoints';
-import { makePlan } from '../../core/training/makePlan';
-import type { Plan, PlanKind } from '../../core/training/plan';
+import { makePlan } from '../../core/training/plan/makePlan';
+import type { Plan, PlanKind } from '../../core/training/plan/plan';
 import { findPython } from '../../platform/python';
 import { settings } from '../../platform/settings';
 import type { FeatureDeps } from '../deps';

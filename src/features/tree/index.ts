@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import { allCheckpoints } from '../../core/experiment/checkpoints';
 import type { Run } from '../../core/experiment/model';
-import { Disposable } from '../../platform/disposable';
+import { Disposable } from '../../core/disposable';
 import type { FeatureDeps } from '../deps';
 import { treeItem } from './items';
 import { childrenOf, checkpointNode, containerOf, runNode, type TreeNode } from './nodes';

@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { formatAge, formatBytes, formatCount, formatValue } from '../../core/format';
 import type { Checkpoint, Run, RunState } from '../../core/experiment/model';
-import type { Verdict } from '../../core/checkpoint/report';
+import type { Verdict } from '../../core/checkpoint/report/report';
 import type { TreeNode } from './nodes';
 
 const RUN_ICONS: Record<RunState, [icon: string, color: string | undefined]> = {

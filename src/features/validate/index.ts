@@ -1,9 +1,9 @@
 /** NPT: Validate Checkpoint: one or many, from the tree or the palette; verdict, report, the tree's icon. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { renderReport } from '../../core/checkpoint/renderReport';
-import { renderReports } from '../../core/checkpoint/renderReports';
-import type { ValidationReport } from '../../core/checkpoint/report';
+import { renderReport } from '../../core/checkpoint/report/renderReport';
+import { renderReports } from '../../core/checkpoint/report/renderReports';
+import type { ValidationReport } from '../../core/checkpoint/report/report';
 import { allCheckpoints } from '../../core/experiment/checkpoints';
 import { formatCount, formatProgress } from '../../core/format';
 import { withCancellableProgress } from '../../platform/progress';

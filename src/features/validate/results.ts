@@ -3,8 +3,8 @@ import { readdir, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { Checkpoint } from '../../core/experiment/model';
-import type { Level, ValidationReport } from '../../core/checkpoint/report';
-import { Disposable } from '../../platform/disposable';
+import type { Level, ValidationReport } from '../../core/checkpoint/report/report';
+import { Disposable } from '../../core/disposable';
 
 /** Identity of a checkpoint's content as far as the file system tells: names, sizes, modification times, inodes. */
 async function identityOf(checkpointPath: string): Promise<string> {

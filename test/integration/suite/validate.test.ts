@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import type { ValidationReport } from '../../../src/core/checkpoint/report';
+import type { ValidationReport } from '../../../src/core/checkpoint/report/report';
 import { activated, mainRun, workspaceRoot } from './extension';
 
 async function validate(checkpoint: string): Promise<ValidationReport> {

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Verdict } from '../../../src/core/checkpoint/report';
-import { validateCheckpoint } from '../../../src/core/checkpoint/validate';
-import { crc32 } from '../../../src/core/torchfile/crc32';
+import type { Verdict } from '../../../src/core/checkpoint/report/report';
+import { validateCheckpoint } from '../../../src/core/checkpoint/validate/validate';
+import { crc32 } from '../../../src/core/torchfile/container/crc32';
 import { FIXTURES, recordsOf, Workbench } from './fixtures';
 
 type Surgery =

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { validateCheckpoint } from '../../../src/core/checkpoint/validate';
-import { renderReport } from '../../../src/core/checkpoint/renderReport';
+import { validateCheckpoint } from '../../../src/core/checkpoint/validate/validate';
+import { renderReport } from '../../../src/core/checkpoint/report/renderReport';
 import { ATTACKS } from './attacks';
 import { Workbench } from './fixtures';
 

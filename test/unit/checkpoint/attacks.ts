@@ -3,7 +3,7 @@
  * is ever loaded by Python in a test. Where Python would run something, the verdict must be `dangerous`.
  */
 import { deflateRawSync } from 'node:zlib';
-import type { Verdict } from '../../../src/core/checkpoint/report';
+import type { Verdict } from '../../../src/core/checkpoint/report/report';
 import { bytes, pickle, recordsOf, text, torchEntries, torchZip, zip } from './fixtures';
 
 export interface Attack {

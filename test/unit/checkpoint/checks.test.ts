@@ -1,16 +1,20 @@
 /** The checks of a checkpoint's states one by one, on states made by hand. */
 import assert from 'node:assert/strict';
-import { checkAgreement, stageIndexAt, type CheckpointParts } from '../../../src/core/checkpoint/agreementChecks';
+import {
+  checkAgreement,
+  stageIndexAt,
+  type CheckpointParts,
+} from '../../../src/core/checkpoint/validate/agreementChecks';
 import type { MultiLayerState, TrainingState } from '../../../src/core/checkpoint/contents';
 import { canonicalJson, manifestHash, readManifest } from '../../../src/core/checkpoint/jsonFiles';
-import { checkNumbers } from '../../../src/core/checkpoint/numberChecks';
-import type { Finding } from '../../../src/core/checkpoint/report';
-import { checkMultiLayerState, checkTrainingState } from '../../../src/core/checkpoint/stateChecks';
-import { checkWeights } from '../../../src/core/checkpoint/weightChecks';
+import { checkNumbers } from '../../../src/core/checkpoint/validate/numberChecks';
+import type { Finding } from '../../../src/core/checkpoint/report/report';
+import { checkMultiLayerState, checkTrainingState } from '../../../src/core/checkpoint/validate/stateChecks';
+import { checkWeights } from '../../../src/core/checkpoint/validate/weightChecks';
 import { parseWeightName, readWeightsShape } from '../../../src/core/checkpoint/weightNames';
-import { dtypeByName } from '../../../src/core/torchfile/dtypes';
-import { Statistics } from '../../../src/core/torchfile/statistics';
-import { PyDict, StorageRef, Tensor, type NamedTensor } from '../../../src/core/torchfile/values';
+import { dtypeByName } from '../../../src/core/torchfile/tensors/dtypes';
+import { Statistics } from '../../../src/core/torchfile/tensors/statistics';
+import { PyDict, StorageRef, Tensor, type NamedTensor } from '../../../src/core/torchfile/pickle/values';
 
 const FLOAT32 = dtypeByName('float32')!;
 

@@ -2,10 +2,10 @@ import Ajv2020 from 'ajv/dist/2020';
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compareCheckpoints, type Comparison } from '../../../src/core/checkpoint/compare';
-import { isSame } from '../../../src/core/checkpoint/renderComparison';
+import { compareCheckpoints, type Comparison } from '../../../src/core/checkpoint/compare/compare';
+import { isSame } from '../../../src/core/checkpoint/report/renderComparison';
 import { CheckpointPathError } from '../../../src/core/checkpoint/pathErrors';
-import { crc32ByTable } from '../../../src/core/torchfile/crc32';
+import { crc32ByTable } from '../../../src/core/torchfile/container/crc32';
 import { CHECKPOINTS, pickle, recordsOf, text, torchZip, Workbench } from './fixtures';
 
 const WEIGHTS = 'npt_weights.pt';

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TensorNumbers } from '../../../src/core/checkpoint/dataParts';
-import { checkAgainstEarlier, readEarlier } from '../../../src/core/checkpoint/earlierChecks';
-import { validateCheckpoint } from '../../../src/core/checkpoint/validate';
-import { Statistics } from '../../../src/core/torchfile/statistics';
-import { crc32 } from '../../../src/core/torchfile/crc32';
+import type { TensorNumbers } from '../../../src/core/checkpoint/data/dataParts';
+import { checkAgainstEarlier, readEarlier } from '../../../src/core/checkpoint/validate/earlierChecks';
+import { validateCheckpoint } from '../../../src/core/checkpoint/validate/validate';
+import { Statistics } from '../../../src/core/torchfile/tensors/statistics';
+import { crc32 } from '../../../src/core/torchfile/container/crc32';
 import { CHECKPOINTS, FIXTURES, recordsOf, Workbench } from './fixtures';
 
 describe('checkAgainstEarlier', () => {

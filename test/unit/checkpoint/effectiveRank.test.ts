@@ -1,7 +1,7 @@
 /** The effective rank from Gram matrices against matrices whose singular values are known. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { effectiveRank, entropyRank, symmetricEigenvalues } from '../../../src/core/checkpoint/effectiveRank';
+import { effectiveRank, entropyRank, symmetricEigenvalues } from '../../../src/core/checkpoint/probe/effectiveRank';
 
 function diagonal(values: readonly number[]): Float32Array {
   const n = values.length;

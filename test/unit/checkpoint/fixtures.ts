@@ -2,7 +2,7 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { crc32ByTable } from '../../../src/core/torchfile/crc32';
+import { crc32ByTable } from '../../../src/core/torchfile/container/crc32';
 
 export const FIXTURES = join(__dirname, '../../fixtures/checkpoints');
 

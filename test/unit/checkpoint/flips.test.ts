@@ -3,13 +3,13 @@ import fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkData } from '../../../src/core/checkpoint/dataChecks';
-import { Progress } from '../../../src/core/checkpoint/progress';
-import { validateCheckpoint } from '../../../src/core/checkpoint/validate';
-import { MemorySource } from '../../../src/core/torchfile/source';
-import { readTensorBytes } from '../../../src/core/torchfile/tensorData';
+import { checkData } from '../../../src/core/checkpoint/validate/dataChecks';
+import { Progress } from '../../../src/core/checkpoint/validate/progress';
+import { validateCheckpoint } from '../../../src/core/checkpoint/validate/validate';
+import { MemorySource } from '../../../src/core/torchfile/container/source';
+import { readTensorBytes } from '../../../src/core/torchfile/tensors/tensorData';
 import { readTorchFile } from '../../../src/core/torchfile/torchFile';
-import { toPlain } from '../../../src/core/torchfile/values';
+import { toPlain } from '../../../src/core/torchfile/pickle/values';
 import { CHECKPOINTS, FIXTURES, recordsOf, Workbench } from './fixtures';
 
 /** Every message about a file's structure and its checksums, as validation would say it. */

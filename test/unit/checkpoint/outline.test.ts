@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { outlineFile, summarizeTensors } from '../../../src/core/checkpoint/outline';
-import type { TorchOutline } from '../../../src/core/checkpoint/outlineTypes';
+import { outlineFile, summarizeTensors } from '../../../src/core/checkpoint/outline/outline';
+import type { TorchOutline } from '../../../src/core/checkpoint/outline/outlineTypes';
 import { CheckpointPathError } from '../../../src/core/checkpoint/pathErrors';
 import type { TensorSummary } from '../../../src/core/torchfile/outlineTypes';
 import { treeOf } from '../../../src/core/torchfile/tree';
-import type { PyValue } from '../../../src/core/torchfile/values';
+import type { PyValue } from '../../../src/core/torchfile/pickle/values';
 import { ATTACKS } from './attacks';
 import { CHECKPOINTS, FIXTURES, pickle, text, torchZip, Workbench } from './fixtures';
 

@@ -3,8 +3,8 @@ import { buildSync } from 'esbuild';
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { probeRun, relativeChange } from '../../../src/core/checkpoint/probeRun';
-import { CheckpointWorker } from '../../../src/core/checkpoint/workerClient';
+import { probeRun, relativeChange } from '../../../src/core/checkpoint/probe/probeRun';
+import { CheckpointWorker } from '../../../src/core/checkpoint/worker/workerClient';
 import { Workbench } from './fixtures';
 
 const TORCH = join(__dirname, '../../fixtures/probe');
@@ -102,7 +102,7 @@ describe('probe of a run', () => {
     mkdirSync(folder);
     symlinkSync(join(__dirname, '../../../node_modules'), join(folder, 'node_modules'));
     const script = join(folder, 'worker.js');
-    bundle('core/checkpoint/worker.ts', script);
+    bundle('core/checkpoint/worker/worker.ts', script);
     const worker = new CheckpointWorker(script);
     try {
       const paths = run('triple-4', 'triple-4', 'triple-4');
@@ -130,7 +130,7 @@ describe('probe of a run', () => {
   it('says in one line why it is off where ONNX Runtime is not there', async () => {
     // A folder without node_modules, as on a platform that has no build of it.
     const script = join(bench.root, 'worker.js');
-    bundle('core/checkpoint/worker.ts', script);
+    bundle('core/checkpoint/worker/worker.ts', script);
     const worker = new CheckpointWorker(script);
     try {
       assert.deepEqual(await worker.probe(run('single-1')), {

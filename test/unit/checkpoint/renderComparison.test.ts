@@ -1,7 +1,7 @@
 /** What a person reads of a comparison. */
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import type { Comparison } from '../../../src/core/checkpoint/compare';
+import type { Comparison } from '../../../src/core/checkpoint/compare/compare';
 import {
   argumentTexts,
   cosineText,
@@ -9,8 +9,8 @@ import {
   layerDifferences,
   renderComparison,
   summarizeComparison,
-} from '../../../src/core/checkpoint/renderComparison';
-import type { OptimizerFacts } from '../../../src/core/checkpoint/report';
+} from '../../../src/core/checkpoint/report/renderComparison';
+import type { OptimizerFacts } from '../../../src/core/checkpoint/report/report';
 
 const NAMES = ['W_down', 'W_a_up', 'W_b_up'] as const;
 const same = { same: true, relativeChange: 0, cosine: 1 };

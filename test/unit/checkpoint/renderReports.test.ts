@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { renderReports } from '../../../src/core/checkpoint/renderReports';
-import type { Finding, ValidationReport, Verdict } from '../../../src/core/checkpoint/report';
+import { renderReports } from '../../../src/core/checkpoint/report/renderReports';
+import type { Finding, ValidationReport, Verdict } from '../../../src/core/checkpoint/report/report';
 
 function report(verdict: Verdict, findings: readonly Finding[] = []): ValidationReport {
   return {

@@ -3,10 +3,10 @@ import Ajv2020 from 'ajv/dist/2020';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FINDINGS, verdictOf, type FindingCode } from '../../../src/core/checkpoint/findings';
-import { escapeMarkdown, optimizerRows, renderReport } from '../../../src/core/checkpoint/renderReport';
-import type { Finding, Level, ValidationReport } from '../../../src/core/checkpoint/report';
-import { validateCheckpoint } from '../../../src/core/checkpoint/validate';
+import { FINDINGS, verdictOf, type FindingCode } from '../../../src/core/checkpoint/validate/findings';
+import { escapeMarkdown, optimizerRows, renderReport } from '../../../src/core/checkpoint/report/renderReport';
+import type { Finding, Level, ValidationReport } from '../../../src/core/checkpoint/report/report';
+import { validateCheckpoint } from '../../../src/core/checkpoint/validate/validate';
 import { ATTACKS } from './attacks';
 import { CHECKPOINTS, pickle, text, torchZip, Workbench } from './fixtures';
 

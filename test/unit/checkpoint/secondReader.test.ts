@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { checkData, type DataResult } from '../../../src/core/checkpoint/dataChecks';
-import { Progress } from '../../../src/core/checkpoint/progress';
-import { SecondReader } from '../../../src/core/checkpoint/secondReader';
-import { openFile } from '../../../src/core/torchfile/source';
+import { checkData, type DataResult } from '../../../src/core/checkpoint/validate/dataChecks';
+import { Progress } from '../../../src/core/checkpoint/validate/progress';
+import { SecondReader } from '../../../src/core/checkpoint/data/secondReader';
+import { openFile } from '../../../src/core/torchfile/container/source';
 import { readTorchFile } from '../../../src/core/torchfile/torchFile';
 import { pickle, text, torchZip, Workbench } from './fixtures';
 
@@ -24,7 +24,7 @@ describe('SecondReader', function () {
   before(function () {
     if (availableParallelism() < 2) this.skip();
     buildSync({
-      entryPoints: [join(__dirname, '../../../src/core/checkpoint/dataReader.ts')],
+      entryPoints: [join(__dirname, '../../../src/core/checkpoint/data/dataReader.ts')],
       outfile: join(bench.root, 'data-reader.js'),
       bundle: true,
       platform: 'node',

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { canonicalJson, manifestHash } from '../../../src/core/checkpoint/jsonFiles';
-import type { Level, ValidationReport } from '../../../src/core/checkpoint/report';
+import type { Level, ValidationReport } from '../../../src/core/checkpoint/report/report';
 import { CheckpointPathError } from '../../../src/core/checkpoint/pathErrors';
-import { validateCheckpoint } from '../../../src/core/checkpoint/validate';
-import { crc32ByTable } from '../../../src/core/torchfile/crc32';
+import { validateCheckpoint } from '../../../src/core/checkpoint/validate/validate';
+import { crc32ByTable } from '../../../src/core/torchfile/container/crc32';
 import { CHECKPOINTS, recordsOf, Workbench } from './fixtures';
 
 const WEIGHTS = 'npt_weights.pt';

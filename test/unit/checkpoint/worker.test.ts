@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { compareCheckpoints } from '../../../src/core/checkpoint/compare';
+import { compareCheckpoints } from '../../../src/core/checkpoint/compare/compare';
 import { CheckpointPathError } from '../../../src/core/checkpoint/pathErrors';
-import { CheckpointWorker } from '../../../src/core/checkpoint/workerClient';
+import { CheckpointWorker } from '../../../src/core/checkpoint/worker/workerClient';
 import { CHECKPOINTS, pickle, text, torchEntries, Workbench, zip } from './fixtures';
 
 describe('CheckpointWorker', () => {
@@ -17,7 +17,7 @@ describe('CheckpointWorker', () => {
   before(() => {
     script = join(bench.root, 'worker.js');
     buildSync({
-      entryPoints: [join(__dirname, '../../../src/core/checkpoint/worker.ts')],
+      entryPoints: [join(__dirname, '../../../src/core/checkpoint/worker/worker.ts')],
       outfile: script,
       bundle: true,
       platform: 'node',

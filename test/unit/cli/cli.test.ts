@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 import Ajv2020 from 'ajv/dist/2020';
-import type { Comparison } from '../../../src/core/checkpoint/compare';
+import type { Comparison } from '../../../src/core/checkpoint/compare/compare';
 import { FixtureWorkspace, metricsLine } from '../experiment/fixtureWorkspace';
 import { version } from '../../../package.json';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { parsePageMessage } from '../../../src/protocol';
+import { parsePageMessage } from '../../../src/protocol/dashboard';
 
 const WATCH = {
   type: 'watch',

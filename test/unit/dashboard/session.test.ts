@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Run } from '../../../src/core/experiment/model';
 import { DashboardSession } from '../../../src/features/dashboard/session';
-import type { Curve, HostMessage, RunCommand } from '../../../src/protocol';
+import type { Curve, HostMessage, RunCommand } from '../../../src/protocol/dashboard';
 
 function line(step: number, loss: number): string {
   return (

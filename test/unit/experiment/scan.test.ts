@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Run } from '../../../src/core/experiment/model';
 import { ScanContext, scanRun, scanWorkspace } from '../../../src/core/experiment/scan';
 import { PacedDisk } from '../../../src/core/experiment/disk';
-import { procStat, thisHost } from '../../../src/core/training/runningProcess';
+import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
 import { FixtureWorkspace, metricsLine } from './fixtureWorkspace';
 
 /** process.json of a process on this machine. */

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Run } from '../../../src/core/experiment/model';
 import { WorkspaceWatcher, type WatchOptions, type WorkspaceChange } from '../../../src/core/experiment/watch';
-import { procStat, thisHost } from '../../../src/core/training/runningProcess';
+import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
 import { FixtureWorkspace, metricsLine } from './fixtureWorkspace';
 
 describe('watching a workspace', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { parseTorchPageMessage } from '../../../src/torchFileProtocol';
+import { parseTorchPageMessage } from '../../../src/protocol/torchFile';
 
 describe('messages from the page of a torch file', () => {
   it('are taken when they are what they should be', () => {

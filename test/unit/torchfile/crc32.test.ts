@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import assert from 'node:assert/strict';
-import { crc32, crc32ByTable, crc32Joined } from '../../../src/core/torchfile/crc32';
+import { crc32, crc32ByTable, crc32Joined } from '../../../src/core/torchfile/container/crc32';
 
 describe('torchfile/crc32', () => {
   it('is the checksum of the published example, by both ways', () => {

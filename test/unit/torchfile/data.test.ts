@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkData } from '../../../src/core/checkpoint/dataChecks';
-import { Progress } from '../../../src/core/checkpoint/progress';
-import { crc32, crc32ByTable } from '../../../src/core/torchfile/crc32';
-import { dtypeByName } from '../../../src/core/torchfile/dtypes';
-import { MemorySource } from '../../../src/core/torchfile/source';
-import { float8ToNumber, numbersOf, Statistics } from '../../../src/core/torchfile/statistics';
-import { readTensorBytes } from '../../../src/core/torchfile/tensorData';
+import { checkData } from '../../../src/core/checkpoint/validate/dataChecks';
+import { Progress } from '../../../src/core/checkpoint/validate/progress';
+import { crc32, crc32ByTable } from '../../../src/core/torchfile/container/crc32';
+import { dtypeByName } from '../../../src/core/torchfile/tensors/dtypes';
+import { MemorySource } from '../../../src/core/torchfile/container/source';
+import { float8ToNumber, numbersOf, Statistics } from '../../../src/core/torchfile/tensors/statistics';
+import { readTensorBytes } from '../../../src/core/torchfile/tensors/tensorData';
 import { readTorchFile } from '../../../src/core/torchfile/torchFile';
-import { halfToNumber } from '../../../src/core/torchfile/torchValues';
+import { halfToNumber } from '../../../src/core/torchfile/pickle/torchValues';
 import { oneTensor, torchEntries, torchZip, zip } from '../checkpoint/fixtures';
 
 const FIXTURES = join(__dirname, '../../fixtures/checkpoints');

@@ -1,8 +1,8 @@
 /** Moments and histograms: what the SIMD kernel finds is what JavaScript finds, and what the definition says. */
 import fc from 'fast-check';
 import assert from 'node:assert/strict';
-import { Histogram, HISTOGRAM_BINS, Moments } from '../../../src/core/torchfile/distribution';
-import { SummaryKernel } from '../../../src/core/torchfile/summaryKernel';
+import { Histogram, HISTOGRAM_BINS, Moments } from '../../../src/core/torchfile/tensors/distribution';
+import { SummaryKernel } from '../../../src/core/torchfile/tensors/summaryKernel';
 
 describe('Moments and Histogram', () => {
   const ROOM = 40_000;

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MemorySource, openFile } from '../../../src/core/torchfile/source';
-import { readTensorBytes } from '../../../src/core/torchfile/tensorData';
+import { MemorySource, openFile } from '../../../src/core/torchfile/container/source';
+import { readTensorBytes } from '../../../src/core/torchfile/tensors/tensorData';
 import { readTorchFile, type TorchFile } from '../../../src/core/torchfile/torchFile';
-import { PyDict, PySet, sequenceItems, Tuple, type PyValue } from '../../../src/core/torchfile/values';
+import { PyDict, PySet, sequenceItems, Tuple, type PyValue } from '../../../src/core/torchfile/pickle/values';
 
 const FIXTURES = join(__dirname, '../../fixtures/checkpoints');
 

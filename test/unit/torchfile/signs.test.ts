@@ -1,10 +1,10 @@
 /** Tensors whose changes of sign torch had put off when it saved them (`x.conj()`, `x.conj().imag`). */
 import assert from 'node:assert/strict';
-import { Progress } from '../../../src/core/checkpoint/progress';
-import { FileComparison, OpenTorchFile } from '../../../src/core/checkpoint/tensorComparison';
-import { MemorySource } from '../../../src/core/torchfile/source';
-import { summarize } from '../../../src/core/torchfile/summary';
-import { readTensorBytes } from '../../../src/core/torchfile/tensorData';
+import { Progress } from '../../../src/core/checkpoint/validate/progress';
+import { FileComparison, OpenTorchFile } from '../../../src/core/checkpoint/compare/tensorComparison';
+import { MemorySource } from '../../../src/core/torchfile/container/source';
+import { summarize } from '../../../src/core/torchfile/tensors/summary';
+import { readTensorBytes } from '../../../src/core/torchfile/tensors/tensorData';
 import { readTorchFile } from '../../../src/core/torchfile/torchFile';
 import { oneTensor, torchEntries, Workbench, zip } from '../checkpoint/fixtures';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openFile, readBytes } from '../../../src/core/torchfile/source';
+import { openFile, readBytes } from '../../../src/core/torchfile/container/source';
 
 describe('torchfile/source', () => {
   let folder = '';

@@ -1,11 +1,11 @@
 /** The SIMD kernel gives what JavaScript gives, to the last bit; pieces of a file arrive whole and aligned. */
 import fc from 'fast-check';
 import assert from 'node:assert/strict';
-import { CHUNK_BYTES, extentPieces, type Extent } from '../../../src/core/torchfile/chunks';
-import { MemorySource } from '../../../src/core/torchfile/source';
-import { Statistics } from '../../../src/core/torchfile/statistics';
-import { blockOf } from '../../../src/core/torchfile/statisticsBlock';
-import { StatisticsKernel } from '../../../src/core/torchfile/statisticsKernel';
+import { CHUNK_BYTES, extentPieces, type Extent } from '../../../src/core/torchfile/container/chunks';
+import { MemorySource } from '../../../src/core/torchfile/container/source';
+import { Statistics } from '../../../src/core/torchfile/tensors/statistics';
+import { blockOf } from '../../../src/core/torchfile/tensors/statisticsBlock';
+import { StatisticsKernel } from '../../../src/core/torchfile/tensors/statisticsKernel';
 
 describe('StatisticsKernel', () => {
   const ROOM = 8192;

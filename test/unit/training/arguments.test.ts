@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { TRAINER_ARGUMENTS, findArgument, type TrainerArgument } from '../../../src/core/training/arguments';
-import { valueText } from '../../../src/core/training/argumentValues';
-import { combinations, splitValues } from '../../../src/core/training/values';
+import { TRAINER_ARGUMENTS, findArgument, type TrainerArgument } from '../../../src/core/arguments/arguments';
+import { valueText } from '../../../src/core/arguments/argumentValues';
+import { combinations, splitValues } from '../../../src/core/arguments/values';
 
 const get = (name: string): TrainerArgument => {
   const found = findArgument(name);

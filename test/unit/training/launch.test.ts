@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { batchScript, sbatchArgv, trainerArgv, type SlurmJob } from '../../../src/core/training/launch';
+import { batchScript, sbatchArgv, trainerArgv, type SlurmJob } from '../../../src/core/training/launchers/launch';
 
 const COMMAND = { interpreter: '/env/bin/python', script: 'scripts/t.py', args: ['--resume_from', 'a b'] };
 

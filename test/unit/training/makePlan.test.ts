@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { makePlan, makePlans } from '../../../src/core/training/makePlan';
-import type { PlanRequest } from '../../../src/core/training/planDraft';
-import type { Plan } from '../../../src/core/training/plan';
-import { readPlanSource } from '../../../src/core/training/planSource';
+import { makePlan, makePlans } from '../../../src/core/training/plan/makePlan';
+import type { PlanRequest } from '../../../src/core/training/plan/planDraft';
+import type { Plan } from '../../../src/core/training/plan/plan';
+import { readPlanSource } from '../../../src/core/training/plan/planSource';
 import { scanWorkspace } from '../../../src/core/experiment/scan';
-import { procStat, thisHost } from '../../../src/core/training/runningProcess';
+import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
 import { FixtureWorkspace } from '../experiment/fixtureWorkspace';
 
 const SCRIPT = 'scripts/train_multi_layer_npt.py';

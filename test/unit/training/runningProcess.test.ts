@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { RunProcess } from '../../../src/core/experiment/model';
-import { StopError, liveness, procStat, stopRun, thisHost } from '../../../src/core/training/runningProcess';
+import { StopError, liveness, procStat, stopRun, thisHost } from '../../../src/core/experiment/runningProcess';
 
 describe('the process that trains a run', () => {
   const started: ChildProcess[] = [];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
-import { START_ARGUMENTS, TRAINER_ARGUMENTS } from '../../../src/core/training/arguments';
+import { START_ARGUMENTS, TRAINER_ARGUMENTS } from '../../../src/core/arguments/arguments';
 
 const TRAINER = path.resolve(__dirname, '../../../trainer');
 

@@ -4,13 +4,13 @@ import { formatValue } from '../../../src/core/format';
 import { domainOf, fullDomain, strokeOf, stageStretches, type App, type Part } from '../app';
 import { lineAt } from '../curves';
 import { capital, shortStep } from '../format';
-import { h, setText } from '../ui/dom';
-import { airy, xAxisOptions, yAxisOptions } from './axes';
-import { drawBoundaries, drawEndings, drawMarks, drawTints } from './backdrop';
+import { h, setText } from '../../ui/dom';
+import { airy, xAxisOptions, yAxisOptions } from '../../charts/axes';
+import { drawBoundaries, drawEndings, drawMarks, drawTints } from '../../charts/backdrop';
 import { aligned, envelope, extremes, withoutOutliers, type Drawn } from './data';
 import { chartKey, zoomingCursor, zoomingHooks, type Window } from './gestures';
 import { Markers } from './markers';
-import { followSize } from './size';
+import { followSize } from '../../charts/size';
 
 /** As plain data: uPlot's enum of distributions is `const` and ambient, which isolated modules cannot use. 3 is logarithmic. */
 const logarithmic: object = { distr: 3 };

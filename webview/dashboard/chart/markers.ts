@@ -1,12 +1,12 @@
 /** Checkpoints on the curve: diamonds that can be pointed at and tabbed to, and what they open. */
 import type uPlot from 'uplot';
 import { formatBytes, formatCount, formatValue } from '../../../src/core/format';
-import type { CheckpointFacts } from '../../../src/protocol';
+import type { CheckpointFacts } from '../../../src/protocol/dashboard';
 import { domainOf, placeOf, type App } from '../app';
 import { lineNear, type Columns } from '../curves';
 import { numberOf, percent } from '../format';
-import { button } from '../ui/controls';
-import { fill, h, s } from '../ui/dom';
+import { button } from '../../ui/controls';
+import { fill, h, s } from '../../ui/dom';
 
 export class Markers {
   readonly popover = h('div', { class: 'popover', role: 'dialog', tabindex: -1, hidden: true });

@@ -3,13 +3,13 @@ import uPlot from 'uplot';
 import { formatBytes, formatValue } from '../../../src/core/format';
 import { domainOf, type App, type Part } from '../app';
 import { compact } from '../format';
-import { h, setText } from '../ui/dom';
-import { airy, xAxisOptions, yAxisOptions } from './axes';
-import { drawBoundaries, drawTints } from './backdrop';
+import { h, setText } from '../../ui/dom';
+import { airy, xAxisOptions, yAxisOptions } from '../../charts/axes';
+import { drawBoundaries, drawTints } from '../../charts/backdrop';
 import { aligned, extremes } from './data';
 import { chartKey, zoomingCursor, zoomingHooks, type Window } from './gestures';
 import { SYNC_KEY } from './mainChart';
-import { followSize } from './size';
+import { followSize } from '../../charts/size';
 
 /** A small chart's subject. */
 export interface Card {

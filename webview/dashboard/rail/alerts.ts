@@ -1,10 +1,10 @@
 /** What deserves a look; each jumps to its place. */
 import type { AlertKind } from '../../../src/core/metrics/alerts';
 import { formatCount } from '../../../src/core/format';
-import type { AlertFacts } from '../../../src/protocol';
+import type { AlertFacts } from '../../../src/protocol/dashboard';
 import type { App, Part } from '../app';
-import { button } from '../ui/controls';
-import { fill, h, icon, s, setText } from '../ui/dom';
+import { button } from '../../ui/controls';
+import { fill, h, icon, s, setText } from '../../ui/dom';
 
 const MOST = 6;
 

@@ -1,7 +1,7 @@
 /** What the configuration of another run has differently. */
 import type { App, Part } from '../app';
-import { dropdown } from '../ui/controls';
-import { fill, h, setText } from '../ui/dom';
+import { dropdown } from '../../ui/controls';
+import { fill, h, setText } from '../../ui/dom';
 import { orderedRuns } from './runs';
 
 const MOST = 24;

@@ -1,11 +1,11 @@
 /** Who branched from whom, where: each run a line on the axis of steps. */
-import type { RunSummary } from '../../../src/protocol';
+import type { RunSummary } from '../../../src/protocol/dashboard';
 import { strokeOf, type App, type Part } from '../app';
 import { clippedStages } from '../band';
 import { visibleCheckpoints } from '../chart/markers';
 import { formatCount } from '../../../src/core/format';
 import { shortStep } from '../format';
-import { fill, h, s } from '../ui/dom';
+import { fill, h, s } from '../../ui/dom';
 
 const LANE = 36;
 const MOST_LANES = 10;

@@ -1,11 +1,11 @@
 /** The runs to draw over the focused one. */
 import { formatValue } from '../../../src/core/format';
-import type { RunSummary } from '../../../src/protocol';
+import type { RunSummary } from '../../../src/protocol/dashboard';
 import { strokeOf, type App, type Part } from '../app';
 import { numberOf, shortStep } from '../format';
 import { LOSS } from '../state';
-import { button, checkbox, type CheckboxControl } from '../ui/controls';
-import { fill, h, s, setText } from '../ui/dom';
+import { button, checkbox, type CheckboxControl } from '../../ui/controls';
+import { fill, h, s, setText } from '../../ui/dom';
 
 /** Shown without being asked: the family and what is overlaid come first. */
 const MOST = 8;

@@ -1,0 +1,380 @@
+/** What differs between two checkpoints, for a person: what the CLI prints, and the Markdown report. */
+import { basename } from 'node:path';
+import { formatCount, formatValue } from '../../format';
+import { valueText } from '../../arguments/argumentValues';
+import type {
+  ArgumentDifference,
+  ComparedStage,
+  ComparedTensor,
+  Comparison,
+  ComparisonNote,
+  StageRange,
+} from '../compare/compare';
+import { CONFIG, TRAINING_STATE } from '../layout';
+import type { ComparedMoments, ComparedOptimizer } from '../compare/optimizerComparison';
+import { escapeMarkdown } from './renderReport';
+import type { Measured } from '../compare/tensorComparison';
+import { parseWeightName } from '../weightNames';
+
+/** Values longer than this are cut: an argument may hold anything. */
+const VALUE_LENGTH = 200;
+/** Another shape or type, numbers that are not finite, or nothing but zeros before. */
+const UNMEASURED = 'differs, cannot be measured';
+
+/**
+ * Whether training goes on alike from either: the same tensors, arguments, curriculum and optimizer state (its moments, step
+ * counts, settings and schedule), whatever the folders are called. What cannot be read cannot be said to be the same.
+ */
+export function isSame(comparison: Comparison): boolean {
+  return (
+    comparison.optimizer.same !== false &&
+    comparison.notes.every(({ kind }) => kind !== 'unreadable') &&
+    comparison.arguments.length === 0 &&
+    comparison.curriculum.every((stage) => stage.same) &&
+    comparison.tensors.every((tensor) => tensor.same) &&
+    comparison.onlyInA.length === 0 &&
+    comparison.onlyInB.length === 0
+  );
+}
+
+/** A layer of either checkpoint, with its tensors of both. */
+export interface LayerDifference {
+  readonly layer: number;
+  /**
+   * identical: every tensor of both is the same. changed: some are not. onlyA, onlyB: the other has nothing of it.
+   * partly: what both have is the same, but one has more.
+   */
+  readonly state: 'identical' | 'changed' | 'partly' | 'onlyA' | 'onlyB';
+  /** Null where no figure can be given. */
+  readonly relativeChange: number | null;
+  readonly cosine: number | null;
+  /** Those of both. */
+  readonly tensors: readonly ComparedTensor[];
+}
+
+/** Every layer that either checkpoint has, ascending. */
+export function layerDifferences(comparison: Comparison): LayerDifference[] {
+  const layers = new Map<number, { tensors: ComparedTensor[]; a: number; b: number }>();
+  const of = (name: string): { tensors: ComparedTensor[]; a: number; b: number } | null => {
+    const layer = parseWeightName(name)?.layer;
+    if (layer === undefined) return null;
+    const own = layers.get(layer) ?? { tensors: [], a: 0, b: 0 };
+    layers.set(layer, own);
+    return own;
+  };
+  for (const tensor of comparison.tensors) of(tensor.name)?.tensors.push(tensor);
+  for (const name of comparison.onlyInA) {
+    const own = of(name);
+    if (own) own.a++;
+  }
+  for (const name of comparison.onlyInB) {
+    const own = of(name);
+    if (own) own.b++;
+  }
+  return [...layers]
+    .sort(([x], [y]) => x - y)
+    .map(([layer, { tensors, a, b }]) => {
+      const measured = comparison.layers.find((each) => each.layer === layer);
+      const lopsided = a > 0 || b > 0;
+      const state =
+        tensors.length > 0
+          ? tensors.some((tensor) => !tensor.same)
+            ? 'changed'
+            : lopsided
+              ? 'partly'
+              : 'identical'
+          : a > 0 && b > 0
+            ? 'changed' // each has it in a form of its own: another modulation, or another number of ranks
+            : a > 0
+              ? 'onlyA'
+              : 'onlyB';
+      return {
+        layer,
+        state,
+        relativeChange: measured?.relativeChange ?? null,
+        cosine: measured?.cosine ?? null,
+        tensors,
+      };
+    });
+}
+
+/** One sentence: how many tensors, layers and arguments differ, and what could not be compared. */
+export function summarizeComparison(comparison: Comparison): string {
+  if (isSame(comparison))
+    return comparison.optimizer.same === null
+      ? 'The same tensors, arguments and curriculum; neither has an optimizer.'
+      : 'The same tensors, arguments, curriculum and optimizer.';
+  const { tensors, onlyInA, onlyInB } = comparison;
+  const all = tensors.length + onlyInA.length + onlyInB.length;
+  const different = all - tensors.filter((tensor) => tensor.same).length;
+  const frozen = layerDifferences(comparison).filter(({ state }) => state === 'identical');
+  const stages = comparison.curriculum.filter((stage) => !stage.same).length;
+  const count = comparison.arguments.length;
+  const unreadable = comparison.notes.flatMap(({ kind, file }) => (kind === 'unreadable' ? [file] : []));
+  return [
+    different === 0 ? 'All tensors are the same' : `${different} of ${all} tensors differ`,
+    different > 0 && frozen.length > 0
+      ? ` (${frozen.length === 1 ? 'layer' : 'layers'} ${frozen.map(({ layer }) => layer).join(', ')} identical)`
+      : '',
+    count === 0
+      ? unreadable.includes(CONFIG)
+        ? ''
+        : ', no argument does'
+      : count === 1
+        ? ', 1 argument differs'
+        : `, ${count} arguments differ`,
+    stages === 0 ? '' : ', another curriculum',
+    optimizerSummary(comparison),
+    unreadable.length === 0 ? '' : `; not compared: ${[...new Set(unreadable)].join(', ')}`,
+    '.',
+  ].join('');
+}
+
+function optimizerSummary({ optimizer: { a, b, same }, notes }: Comparison): string {
+  if (same !== false || notes.some(({ kind, file }) => kind === 'unreadable' && file === TRAINING_STATE)) return '';
+  if (a === null) return ', no optimizer in A';
+  return b === null ? ', no optimizer in B' : ', another optimizer state';
+}
+
+/** `0.0123`, `identical`, or why there is no figure. */
+export function changeText(difference: Pick<LayerDifference, 'state' | 'relativeChange' | 'tensors'>): string {
+  switch (difference.state) {
+    case 'identical':
+      return 'identical';
+    case 'partly':
+      return 'what both have is identical, one has more';
+    case 'onlyA':
+      return 'only in A';
+    case 'onlyB':
+      return 'only in B';
+    case 'changed':
+      if (difference.relativeChange !== null) return formatValue(difference.relativeChange);
+      return difference.tensors.length === 0 ? 'other tensors on each side' : UNMEASURED;
+  }
+}
+
+/** A cosine near 1 is told by its distance from it: 1 − 3e-7 says more than 1.0000. */
+export function cosineText(cosine: number | null): string {
+  if (cosine === null) return '–';
+  const distance = 1 - cosine;
+  return distance > 0 && distance < 1e-3 ? `1 − ${formatValue(distance)}` : formatValue(cosine);
+}
+
+/** `mixed 20000–50000 (ratio 0.5)`; absolute steps. Names come from files. */
+export function stageText(stage: StageRange | null): string {
+  if (stage === null) return '–';
+  const ratios = [
+    ...(stage.name === 'mixed' && stage.mixingRatio !== null ? [`ratio ${stage.mixingRatio}`] : []),
+    ...(stage.mlpMixingRatio === null ? [] : [`MLP ratio ${stage.mlpMixingRatio}`]),
+  ];
+  return `${stage.name} ${stage.from}–${stage.until}${ratios.length === 0 ? '' : ` (${ratios.join(', ')})`}`;
+}
+
+/** `0.0123`, or `identical`, or that there is no figure. */
+export function momentText({ same, relativeChange }: Measured): string {
+  if (same) return 'identical';
+  return relativeChange === null ? UNMEASURED : formatValue(relativeChange);
+}
+
+/** Settings that are told even where they are the same; of the others only differences are. */
+const ALWAYS_TOLD = /^(?:group \d+ )?(?:lr|betas|eps|weight_decay)$|^(?:kind|parameters|steps|scheduler .*|scaler)$/;
+
+const SETTING_NAMES: Readonly<Record<string, string>> = {
+  kind: 'optimizer',
+  parameters: 'tensors with state',
+  scaler: 'loss scaler',
+};
+
+/** Names and values of the settings worth telling, with both values as text. */
+export function settingRows({ settings }: ComparedOptimizer): { name: string; same: boolean; a: string; b: string }[] {
+  return settings
+    .filter(({ name, same, a }) => !same || (ALWAYS_TOLD.test(name) && a !== null))
+    .map(({ name, same, a, b }) => {
+      const rounded = [settingText(a), settingText(b)] as const;
+      // Rates that differ in the tenth digit do differ: then every digit is told.
+      const texts = same || rounded[0] !== rounded[1] ? rounded : argumentTexts({ a, b });
+      return { name: SETTING_NAMES[name] ?? name, same, a: texts[0], b: texts[1] };
+    });
+}
+
+/** Six digits of a rate are enough to know it by; counts are told whole. */
+function settingText(value: unknown): string {
+  if (typeof value !== 'number' || !Number.isFinite(value)) return cut(typedText(value));
+  return Number.isSafeInteger(value) ? formatCount(value) : typedText(Number(value.toPrecision(6)));
+}
+
+/** `B: config.json is not JSON: arguments are not compared`. */
+export function noteText({ side, message }: ComparisonNote): string {
+  return `${side.toUpperCase()}: ${message}`;
+}
+
+/** The two values of an argument as one types them; – where a side does not have it. */
+export function argumentTexts({ a, b }: Pick<ArgumentDifference, 'a' | 'b'>): [string, string] {
+  const [left, right] = [typedText(a), typedText(b)];
+  // "5" and 5 are typed alike, and differ.
+  return left === right ? [cut(JSON.stringify(a)), cut(JSON.stringify(b))] : [cut(left), cut(right)];
+}
+
+function typedText(value: unknown): string {
+  if (value === null) return '–';
+  const text = valueText(value);
+  return text === '' ? JSON.stringify(value) : text;
+}
+
+function cut(text: string): string {
+  return text.length <= VALUE_LENGTH ? text : `${text.slice(0, VALUE_LENGTH)}…`;
+}
+
+/** Markdown in which nothing that came from a file is markup. */
+export function renderComparison(comparison: Comparison): string {
+  const { a, b } = comparison;
+  return [
+    `# ${escapeMarkdown(basename(a.path))} and ${escapeMarkdown(basename(b.path))}`,
+    '',
+    `**${summarizeComparison(comparison)}**`,
+    '',
+    ...comparison.notes.map((note) => `- ${escapeMarkdown(noteText(note))}.`),
+    ...(comparison.notes.length === 0 ? [] : ['']),
+    '| Side | Step | Folder |',
+    '|---|---:|---|',
+    ...[a, b].map(
+      ({ path, step }, i) =>
+        `| ${i === 0 ? 'A' : 'B'} | ${step === null ? '–' : formatCount(step)} | ${escapeMarkdown(path)} |`,
+    ),
+    '',
+    ...layerSection(comparison),
+    ...argumentSection(comparison),
+    ...curriculumSection(comparison.curriculum),
+    ...optimizerSection(comparison.optimizer),
+    ...tensorSection(comparison),
+    ...onlyIn('A', comparison.onlyInA),
+    ...onlyIn('B', comparison.onlyInB),
+    'Relative change is the length of B − A over the length of A. No code in the files was run.',
+    '',
+  ].join('\n');
+}
+
+function layerSection(comparison: Comparison): string[] {
+  const layers = layerDifferences(comparison);
+  if (layers.length === 0) return [];
+  const frozen = layers.filter(({ state }) => state === 'identical');
+  return [
+    '## Layers',
+    '',
+    ...(frozen.length === 0 || frozen.length === layers.length
+      ? []
+      : [`Frozen, or not trained in between: ${frozen.map(({ layer }) => layer).join(', ')}.`, '']),
+    '| Layer | Relative change | Cosine |',
+    '|---:|---:|---:|',
+    ...layers.map((difference) =>
+      difference.state === 'identical'
+        ? `| ${difference.layer} | **identical** | |`
+        : `| ${difference.layer} | ${changeText(difference)} | ${cosineText(difference.cosine)} |`,
+    ),
+    '',
+  ];
+}
+
+function argumentSection(comparison: Comparison): string[] {
+  if (comparison.notes.some(({ kind, file }) => kind === 'unreadable' && file === CONFIG)) return [];
+  if (comparison.arguments.length === 0) return ['## Arguments', '', 'No argument differs.', ''];
+  return [
+    '## Arguments',
+    '',
+    '| Argument | A | B |',
+    '|---|---|---|',
+    ...comparison.arguments.map((each) => `| ${[each.name, ...argumentTexts(each)].map(escapeMarkdown).join(' | ')} |`),
+    '',
+  ];
+}
+
+function curriculumSection(stages: readonly ComparedStage[]): string[] {
+  if (stages.length === 0) return [];
+  const lines = ['## Curriculum', ''];
+  if (stages.every((stage) => stage.same))
+    return [...lines, `The same: ${stages.map((stage) => escapeMarkdown(stageText(stage.a))).join(', ')}.`, ''];
+  return [
+    ...lines,
+    '| Stage | A | B |',
+    '|---:|---|---|',
+    ...stages.map(
+      ({ index, same, a, b }) =>
+        `| ${index + 1} | ${escapeMarkdown(stageText(a))} | ${same ? 'the same' : escapeMarkdown(stageText(b))} |`,
+    ),
+    '',
+  ];
+}
+
+function optimizerSection(optimizer: ComparedOptimizer): string[] {
+  const rows = settingRows(optimizer);
+  if (optimizer.same === null || rows.length === 0) return [];
+  return [
+    '## Optimizer',
+    '',
+    ...(optimizer.same ? ['The same settings, step counts and moments.', ''] : []),
+    '| Setting | A | B |',
+    '|---|---|---|',
+    ...rows.map(
+      ({ name, same, a, b }) =>
+        `| ${escapeMarkdown(name)} | ${escapeMarkdown(a)} | ${same ? 'the same' : escapeMarkdown(b)} |`,
+    ),
+    '',
+    ...momentTable(optimizer.layers),
+  ];
+}
+
+/** Relative change of each kind of moment, a layer a row. */
+function momentTable(layers: readonly ComparedMoments[]): string[] {
+  const names = momentNames(layers);
+  if (names.length === 0) return [];
+  return [
+    `| Layer | ${names.map((name) => `Change of ${escapeMarkdown(name)}`).join(' | ')} |`,
+    `|---:|${names.map(() => '---:|').join('')}`,
+    ...layers.map(({ layer, moments }) => {
+      const cells = names.map((name) => {
+        const own = moments.find((each) => each.name === name);
+        return own ? (own.same ? '**identical**' : momentText(own)) : '–';
+      });
+      return `| ${layer ?? 'all, by position'} | ${cells.join(' | ')} |`;
+    }),
+    '',
+  ];
+}
+
+/** In the order of their first layer. Of a file with many the first few: PyTorch's optimizers keep at most three. */
+export function momentNames(layers: readonly ComparedMoments[]): string[] {
+  return [...new Set(layers.flatMap(({ moments }) => moments.map(({ name }) => name)))].slice(0, 6);
+}
+
+/** Tensor by tensor what is in a changed layer; wholly identical layers were told above. */
+function tensorSection(comparison: Comparison): string[] {
+  const { tensors } = comparison;
+  if (tensors.length === 0) return ['## Tensors', '', 'The two have no tensor in common.', ''];
+  const same = tensors.filter((tensor) => tensor.same).length;
+  if (same === tensors.length) return ['## Tensors', '', `All ${same} tensors that both have are identical.`, ''];
+  const changed = new Set(
+    layerDifferences(comparison).flatMap((each) => (each.state === 'changed' ? each.tensors : [])),
+  );
+  return [
+    '## Tensors',
+    '',
+    `${same} of ${tensors.length} are identical.`,
+    '',
+    '| Tensor | Relative change | Cosine |',
+    '|---|---:|---:|',
+    ...tensors
+      .filter((tensor) => !tensor.same || changed.has(tensor))
+      .map((tensor) => {
+        const figures = tensor.same
+          ? '**identical** |'
+          : `${tensor.relativeChange === null ? UNMEASURED : formatValue(tensor.relativeChange)} | ${cosineText(tensor.cosine)}`;
+        return `| ${escapeMarkdown(tensor.name)} | ${figures} |`;
+      }),
+    '',
+  ];
+}
+
+function onlyIn(side: 'A' | 'B', names: readonly string[]): string[] {
+  if (names.length === 0) return [];
+  return [`## Only in ${side}`, '', ...names.map((name) => `- ${escapeMarkdown(name)}`), ''];
+}

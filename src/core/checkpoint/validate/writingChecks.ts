@@ -1,0 +1,56 @@
+/** Still being written is not broken: telling a checkpoint that somebody is writing from one that is damaged. */
+import { join } from 'node:path';
+import { fileState, type FileState } from '../fileState';
+import { finding } from './findings';
+import { isDeletedFolder, isTemporaryFolder, MANIFEST } from '../layout';
+import type { Finding } from '../report/report';
+import type { Validation } from './validation';
+
+/** Other trainers write under the final name; a file younger than this may still be growing. */
+const WRITING_MS = 120_000;
+
+/** What stays true of a file that is still being written. */
+const FINDINGS_THAT_STAY: ReadonlySet<string> = new Set(['dangerous-global', 'nested-pickle', 'unknown-call']);
+
+/** What the first part of a file looks like, be it a torch file or a configuration. */
+const FINDINGS_OF_HALF_A_FILE: ReadonlySet<string> = new Set(['truncated', 'empty-file', 'config-unreadable']);
+
+/** Where the folder's name says that a save or a deletion is under way, or was interrupted. */
+export function underWay(folder: string): Finding | null {
+  if (isDeletedFolder(folder))
+    return finding('being-deleted', null, 'This checkpoint is being deleted, or its deletion was interrupted.');
+  if (isTemporaryFolder(folder))
+    return finding('being-written', null, 'This checkpoint is being written, or its save was interrupted.');
+  return null;
+}
+
+/** One of the files was written moments ago. */
+export function recent(states: ReadonlyMap<string, FileState>): boolean {
+  return [...states.values()].some(isRecent);
+}
+
+function isRecent(state: FileState): boolean {
+  return Date.now() - state.modified < WRITING_MS;
+}
+
+/**
+ * A file that changed while it was read was being written, and what was found in it says nothing. The same where another
+ * trainer, which writes in place, has left a short file behind moments ago. `states`: from before anything was read.
+ */
+export async function noticeChanges(validation: Validation, states: ReadonlyMap<string, FileState>): Promise<void> {
+  const { findings } = validation;
+  const growing = new Set<string>();
+  for (const [name, before] of states) {
+    const after = await fileState(join(validation.path, name), validation.options.blocking);
+    const changed = after?.bytes !== before.bytes || after.modified !== before.modified || after.inode !== before.inode;
+    const short = findings.some((item) => item.file === name && FINDINGS_OF_HALF_A_FILE.has(item.code));
+    if (changed || (short && !states.has(MANIFEST) && isRecent(before))) growing.add(name);
+  }
+  if (growing.size === 0) return;
+  const kept = findings.filter((item) => FINDINGS_THAT_STAY.has(item.code));
+  findings.length = 0;
+  findings.push(
+    ...kept,
+    finding('being-written', null, `This checkpoint is being written: ${[...growing].join(', ')} changed moments ago.`),
+  );
+}

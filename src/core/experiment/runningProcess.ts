@@ -1,0 +1,121 @@
+/**
+ * Whether the process that process.json names (contract section 1) still runs, and how to ask it to stop.
+ *
+ * A pid alone says nothing: pids are reused, home directories are shared by machines, machines restart. A process is taken
+ * for the same one only when host, boot, pid and start time all agree and it is not a zombie.
+ */
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import type { RunProcess } from './model';
+import { errorCode } from './disk';
+
+/** `elsewhere`: another machine's process; nothing here can tell whether it runs. */
+export type Liveness = 'alive' | 'dead' | 'elsewhere';
+
+export interface Host {
+  readonly name: string;
+  /** Changes at each start of the machine; empty where the system has none (macOS, Windows). */
+  readonly bootId: string;
+}
+
+let host: Host | undefined;
+
+/** This machine, as the trainer and the supervisor name it in process.json. */
+export function thisHost(): Host {
+  host ??= { name: os.hostname(), bootId: readBootId() };
+  return host;
+}
+
+function readBootId(): string {
+  try {
+    return fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return ''; // No /proc: boot ids are a Linux thing, and identity is then judged without one.
+  }
+}
+
+export function liveness(named: RunProcess, here: Host = thisHost()): Liveness {
+  if (named.host !== here.name) return 'elsewhere';
+  // The same name with another boot id is this machine before its last start: nothing survived that.
+  if (named.bootId !== '' && here.bootId !== '' && named.bootId !== here.bootId) return 'dead';
+  if (named.pid <= 0) return 'dead';
+  if (here.bootId === '') return answersSignals(named.pid) ? 'alive' : 'dead';
+  const stat = procStat(named.pid);
+  if (stat === null || stat.state === 'Z' || stat.state === 'X') return 'dead';
+  return stat.startTicks === named.startTicks ? 'alive' : 'dead';
+}
+
+/** State letter and start time (clock ticks since boot) from /proc/<pid>/stat, proc(5); null where there is no such process. */
+export function procStat(pid: number): { readonly state: string; readonly startTicks: number } | null {
+  let text: string;
+  try {
+    text = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return null;
+  }
+  // The second field is the command in parentheses and may itself hold spaces and parentheses.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0] ?? '', startTicks: Number(fields[19]) };
+}
+
+function answersSignals(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errorCode(error) === 'EPERM';
+  }
+}
+
+/** The run could not be asked to stop; the message is one line for the user. */
+export class StopError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'StopError';
+  }
+}
+
+/**
+ * Sends a signal to the process that trains a run, after making sure that it still is that process. SIGINT and SIGTERM:
+ * finish the step, save, stop (contract section 5).
+ *
+ * @throws StopError when it ended already, runs on another machine, or may not be signalled
+ */
+export async function stopRun(named: RunProcess, signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL' = 'SIGINT'): Promise<void> {
+  const state = liveness(named);
+  if (state === 'elsewhere') {
+    const how = named.launcher === 'slurm' && named.job !== null ? `: use scancel ${named.job}, or` : ':';
+    throw new StopError(`The run trains on ${named.host}, not on this machine${how} stop it there.`);
+  }
+  if (state === 'dead' || !(await startedWhenItSays(named))) {
+    throw new StopError(`The process that trained this run (pid ${named.pid}) has ended already.`);
+  }
+  try {
+    process.kill(named.pid, signal);
+  } catch (error) {
+    if (errorCode(error) === 'ESRCH') {
+      throw new StopError(`The process that trained this run (pid ${named.pid}) has ended already.`);
+    }
+    if (errorCode(error) === 'EPERM') {
+      throw new StopError(`The run is trained by another user's process (pid ${named.pid}): they have to stop it.`);
+    }
+    throw error;
+  }
+}
+
+/** Without /proc, ps tells the start time to the second; before signalling, that much identity is asked for. */
+async function startedWhenItSays(named: RunProcess): Promise<boolean> {
+  if (thisHost().bootId !== '' || process.platform === 'win32') return true;
+  const started = await new Promise<string>((resolve) => {
+    execFile(
+      'ps',
+      ['-o', 'lstart=', '-p', named.pid.toString()],
+      { env: { ...process.env, LC_ALL: 'C' } },
+      (_, out) => {
+        resolve(out);
+      },
+    );
+  });
+  return Math.abs(Date.parse(started) / 1000 - named.started) < 5;
+}

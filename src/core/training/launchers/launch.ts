@@ -1,0 +1,107 @@
+/**
+ * How a trainer's command is started: directly, by torchrun on this machine, or as a Slurm job. Everything is an argv; only
+ * Slurm needs a shell script, whose every word is quoted.
+ */
+import path from 'node:path';
+import { quoteArgument, shellCommand } from './commandLine';
+import type { LauncherKind } from '../plan/plan';
+
+/** The trainer's command in its parts. */
+export interface TrainerCommand {
+  readonly interpreter: string;
+  readonly script: string;
+  readonly args: readonly string[];
+}
+
+/**
+ * torchrun's agent dies of SIGUSR1 unless told to handle it, and orphans its workers then; the others are its own defaults
+ * and have to be repeated.
+ */
+const TORCHRUN_SIGNALS = 'SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1';
+
+/** The command as `launcher` runs it on the machine where training happens. Under Slurm that is the job's first command. */
+export function trainerArgv(
+  command: TrainerCommand,
+  launcher: LauncherKind,
+  processes: number | 'gpu' = 'gpu',
+): string[] {
+  const { interpreter, script, args } = command;
+  if (launcher !== 'torchrun') return [interpreter, script, ...args];
+  return [
+    interpreter,
+    ...['-m', 'torch.distributed.run', '--standalone', `--nproc_per_node=${processes}`],
+    `--signals-to-handle=${TORCHRUN_SIGNALS}`,
+    script,
+    ...args,
+  ];
+}
+
+export interface SlurmJob {
+  /** Absolute path of the run's folder. */
+  readonly run: string;
+  readonly cwd: string;
+  /** What the first start runs. */
+  readonly first: readonly string[];
+  /** What a start after a requeue runs: it goes on from the run's newest checkpoint. */
+  readonly again: readonly string[];
+  /** Further words for sbatch: partition, time, GPUs, account. */
+  readonly options?: readonly string[];
+}
+
+/** Seconds before the time limit at which Slurm sends SIGUSR1: a step and a save have to fit in. */
+const WARNING_SECONDS = 120;
+const MOST_REQUEUES = 20;
+
+/** The sbatch command that submits a run; it prints the job's id. */
+export function sbatchArgv(job: SlurmJob): string[] {
+  return [
+    'sbatch',
+    '--parsable',
+    `--job-name=${path.basename(job.run)}`,
+    // Tells a later look at squeue which run a job belongs to.
+    `--comment=npt:${job.run}`,
+    `--chdir=${job.cwd}`,
+    `--output=${path.join(job.run, 'train.log')}`,
+    '--open-mode=append',
+    '--requeue',
+    `--signal=B:USR1@${WARNING_SECONDS}`,
+    ...(job.options ?? []),
+    `--wrap=${batchScript(job)}`,
+  ];
+}
+
+/**
+ * The job, for /bin/sh. Slurm does not requeue a job at its time limit: it warns the script (`--signal=B:`), the script passes
+ * the signal on, the trainer saves, and the script asks for the requeue. exit.json decides, not the exit code: torchrun makes
+ * every stop by a signal a failure. CUDA_VISIBLE_DEVICES is Slurm's to set.
+ */
+export function batchScript(job: SlurmJob): string {
+  const exit = quoteArgument(path.join(job.run, 'exit.json'));
+  const saved = `${quoteArgument(path.join(job.run, 'checkpoints'))}/checkpoint-*`;
+  return [
+    `before=$(cat ${exit} 2>/dev/null)`,
+    `trap 'kill -USR1 "$trainer" 2>/dev/null' USR1`,
+    `trap 'kill -TERM "$trainer" 2>/dev/null' TERM`,
+    `trap : CONT`,
+    `if [ "\${SLURM_RESTART_COUNT:-0}" -gt 0 ] && ls -d ${saved} >/dev/null 2>&1; then`,
+    `  ${shellCommand(job.again)} &`,
+    `else`,
+    `  ${shellCommand(job.first)} &`,
+    `fi`,
+    `trainer=$!`,
+    // wait returns early at every trapped signal.
+    `while :; do wait "$trainer"; code=$?; kill -0 "$trainer" 2>/dev/null || break; done`,
+    `why=`,
+    // What an earlier segment left says nothing about this one.
+    `if [ "$(cat ${exit} 2>/dev/null)" != "$before" ]; then`,
+    `  why=$(sed -n 's/.*"why": *"\\([a-z]*\\)".*/\\1/p' ${exit})`,
+    `fi`,
+    `case "$why" in`,
+    `  done|stopped) exit 0 ;;`,
+    `  preempted)`,
+    `    [ "\${SLURM_RESTART_COUNT:-0}" -lt ${MOST_REQUEUES} ] && scontrol requeue "$SLURM_JOB_ID" && sleep 60`,
+    `    exit 75 ;;`,
+    `  *) exit "$code" ;;`,
+    `esac`,
+  ].join('\n');
+}

@@ -1,0 +1,68 @@
+/** Names for branches, told from what changes in them. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { valueText } from '../../arguments/argumentValues';
+
+/** Names that people write in folder names anyway. */
+const SHORT_NAMES: Readonly<Record<string, string>> = {
+  learning_rate: 'lr',
+  batch_size: 'bs',
+  gradient_accumulation_steps: 'ga',
+  weight_decay: 'wd',
+  max_steps: 'steps',
+  warmup_steps: 'warmup',
+  gradient_clip: 'clip',
+  gradient_scale_factor: 'gscale',
+  lambda_reg: 'reg',
+  direct_mlp_weight: 'mlp',
+  fidelity_weight: 'fid',
+  layer_weights: 'weights',
+  train_layers: 'layers',
+  curriculum_stages: 'cur',
+  dataset_preset: 'data',
+  mixed_precision: 'amp',
+};
+
+/** Longer folder names are hard to read in a tree and, with a checkpoint's path behind them, near some systems' limit. */
+const LONGEST = 80;
+
+/**
+ * `demo` and {learning_rate: 5e-5} → `demo-lr5e-5`; nothing changed → `demo-from-400`.
+ *
+ * @param run the parent's folder name
+ */
+export function branchName(run: string, step: number, changes: Readonly<Record<string, unknown>>): string {
+  const parts = Object.entries(changes).map(([name, value]) => {
+    const short = SHORT_NAMES[name] ?? name.replace(/_(steps|weight|mode)$/, '').replaceAll('_', '-');
+    if (value === true) return short;
+    if (value === false) return `no-${short}`;
+    return `${short}${slug(valueText(value))}`;
+  });
+  const name = [run, ...parts].join('-');
+  return parts.length === 0 || name.length > LONGEST ? `${run}-from-${step}` : name;
+}
+
+function slug(text: string): string {
+  return text
+    .replace(/[^\w.+-]+/g, '')
+    .replace(/^[.-]+/, '')
+    .slice(0, 24);
+}
+
+/** The folder itself, or with -2, -3, … where it is taken on disk or by another plan. */
+export function freeFolder(folder: string, taken: ReadonlySet<string> = new Set()): string {
+  for (let n = 1; ; n++) {
+    const candidate = n === 1 ? folder : `${folder}-${n}`;
+    if (!taken.has(candidate) && !fs.existsSync(candidate)) return candidate;
+  }
+}
+
+/** What is wrong with a name that a person typed for a run, in one line; null when it can be used. */
+export function checkRunName(name: string, parentFolder: string): string | null {
+  const trimmed = name.trim();
+  if (trimmed === '') return 'Type a name for the new run.';
+  if (!/^[\w][\w.+=@ -]*$/.test(trimmed)) {
+    return `"${trimmed}" cannot be a run's name: use letters, digits, "-", "_", "." and "+", and no "/".`;
+  }
+  return fs.existsSync(path.join(parentFolder, trimmed)) ? `There is already a run named ${trimmed}.` : null;
+}

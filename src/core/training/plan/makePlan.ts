@@ -1,0 +1,234 @@
+/**
+ * Makes plans (contract sections 5 and 8). Nothing is started or written: a plan says what would run, with which arguments,
+ * each with where it came from, what changes, and what could go wrong.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { CurriculumError, parseCurriculum, stageAt, type Curriculum } from '../../curriculum';
+import { TRAINER_ARGUMENTS, findArgument, type TrainerArgument } from '../../arguments/arguments';
+import { valueText } from '../../arguments/argumentValues';
+import { branchName, checkRunName, freeFolder } from './branchName';
+import { sbatchArgv, trainerArgv } from '../launchers/launch';
+import type { Plan, PlanKind, PlanMessage, PlannedArgument } from './plan';
+import { type PlanSource, PlanSourceError, readPlanSource } from './planSource';
+import type { PlanDraft, PlanRequest } from './planDraft';
+import { judge } from './planMessages';
+import { type UnsavedArguments, sameValue, unsavedArguments } from './unsavedArguments';
+import { isOurTrainer, workspaceRootOf } from './trainerScript';
+import { combinations } from '../../arguments/values';
+
+/** Steps that `extend` adds unless told otherwise, as resume_training.sh does. */
+export const DEFAULT_ADDITIONAL_STEPS = 15000;
+export const DEFAULT_SCRIPT = 'scripts/train_multi_layer_npt.py';
+
+/** Never rejects for what is on disk or what was typed: that is in the plan's `errors`. */
+export function makePlan(request: PlanRequest): Promise<Plan> {
+  return planFor(request, new Set());
+}
+
+/** One plan for each combination of one value per argument; their new runs have different names. */
+export async function makePlans(
+  request: PlanRequest,
+  values: Readonly<Record<string, readonly string[]>> = {},
+): Promise<Plan[]> {
+  const plans: Plan[] = [];
+  const taken = new Set<string>();
+  for (const changes of combinations(values)) {
+    const plan = await planFor({ ...request, changes: { ...request.changes, ...changes } }, taken);
+    taken.add(plan.run);
+    plans.push(plan);
+  }
+  return plans;
+}
+
+async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promise<Plan> {
+  let source: PlanSource;
+  try {
+    source = await readPlanSource(request.checkpoint);
+  } catch (error) {
+    if (!(error instanceof PlanSourceError)) throw error;
+    return emptyPlan(request, { code: error.code, message: error.message });
+  }
+  const errors: PlanMessage[] = [];
+  const typed = readChanges(request, source, errors);
+  const kind = kindOf(request.kind, source);
+  const planned = planArguments(source, typed, kind === 'branch' ? null : unsavedArguments(source));
+  const changed = new Map(planned.filter((item) => item.source === 'changed').map((item) => [item.name, item.value]));
+
+  const cwd = path.resolve(request.workspaceRoot ?? workspaceRootOf(source.path));
+  const script = request.script ?? DEFAULT_SCRIPT;
+  const run = runOf(request, kind, source, cwd, Object.fromEntries(changed), taken, errors);
+  const curriculum = curriculumOf(planned, source);
+  const ourTrainer = isOurTrainer(path.resolve(cwd, script));
+  const draft: PlanDraft = { request, kind, source, arguments: planned, curriculum, run, cwd, script, ourTrainer };
+  const judged = judge(draft);
+  return {
+    kind,
+    run,
+    parent: parentOf(kind, source),
+    cwd,
+    argv: argvOf(draft, changed),
+    arguments: planned,
+    curriculum: curriculum?.stages ?? [],
+    stageAtStart: curriculum === null ? null : stageAt(curriculum, source.step).stage.name,
+    startStep: source.step,
+    warnings: [...source.warnings, ...judged.warnings],
+    errors: [...errors, ...judged.errors],
+  };
+}
+
+/** Typed changes that differ from what is stored, by name; what is wrong with the others goes to `errors`. */
+function readChanges(request: PlanRequest, source: PlanSource, errors: PlanMessage[]): Map<string, unknown> {
+  const changes = new Map<string, unknown>();
+  for (const [name, typed] of Object.entries(request.changes ?? {})) {
+    const argument = TRAINER_ARGUMENTS.find((known) => known.name === name);
+    if (argument === undefined) {
+      const why = findArgument(name) === undefined ? 'The trainer has no such argument' : 'It is not for changing here';
+      errors.push({ code: 'unknown-argument', message: `${name}: ${why}.` });
+      continue;
+    }
+    const wrong = argument.validate(typed);
+    if (wrong !== null) errors.push({ code: 'invalid-value', message: `${name}: ${wrong}` });
+    else changes.set(name, argument.read(typed));
+  }
+  const steps =
+    request.additionalSteps ??
+    (request.kind === 'extend' && !changes.has('max_steps') ? DEFAULT_ADDITIONAL_STEPS : undefined);
+  if (steps !== undefined) {
+    if (Number.isSafeInteger(steps) && steps > 0) changes.set('max_steps', source.step + steps);
+    else
+      errors.push({
+        code: 'invalid-value',
+        message: `${steps} is no number of additional steps (a whole number from 1).`,
+      });
+  }
+  // The trainer does the same, and a plan shows what will be used.
+  if (changes.get('triple_modulation') === true) changes.set('dual_modulation', true);
+  if (changes.has('train_file') && !changes.has('dataset_preset')) changes.set('dataset_preset', 'custom');
+  return changes;
+}
+
+function planArguments(
+  source: PlanSource,
+  changes: ReadonlyMap<string, unknown>,
+  unsaved: UnsavedArguments | null,
+): PlannedArgument[] {
+  return [...source.arguments].map(([name, stored]): PlannedArgument => {
+    const changed = changes.get(name);
+    const carried = changes.has(name) || unsaved?.carried !== true ? undefined : unsaved.values.get(name);
+    const next = changed ?? carried;
+    if (next === undefined || sameValue(name, next, stored.value)) {
+      return { name, value: stored.value, source: stored.source, previous: null };
+    }
+    return { name, value: next, source: changed === undefined ? 'run' : 'changed', previous: stored.value };
+  });
+}
+
+/** Training on from anything but the run's newest checkpoint makes a new run: nothing that came later is buried. */
+function kindOf(asked: PlanKind, source: PlanSource): PlanKind {
+  if (asked === 'branch' || source.run === null) return 'branch';
+  return source.newest !== null && source.newest.step > source.step ? 'branch' : asked;
+}
+
+function runOf(
+  request: PlanRequest,
+  kind: PlanKind,
+  source: PlanSource,
+  cwd: string,
+  changes: Readonly<Record<string, unknown>>,
+  taken: ReadonlySet<string>,
+  errors: PlanMessage[],
+): string {
+  if (kind !== 'branch' && source.run !== null) return source.run.path;
+  const folder = source.run === null ? path.join(cwd, 'experiments') : path.dirname(source.run.path);
+  if (request.outputName !== undefined) {
+    const name = request.outputName.trim();
+    const wrong = checkRunName(name, folder);
+    if (wrong === null) return path.join(folder, name);
+    errors.push({ code: 'invalid-name', message: wrong });
+    return path.join(folder, path.basename(name === '' ? 'branch' : name));
+  }
+  const parent = source.run === null ? path.basename(path.dirname(source.path)) : path.basename(source.run.path);
+  const distinct = request.kind === 'branch' ? changes : {};
+  return freeFolder(path.join(folder, branchName(parent, source.step, distinct)), taken);
+}
+
+function parentOf(kind: PlanKind, source: PlanSource): Plan['parent'] {
+  if (kind !== 'branch') return null;
+  const run = source.run === null ? path.basename(path.dirname(source.path)) : path.basename(source.run.path);
+  return { id: source.run?.id ?? null, run, checkpoint: source.name, step: source.step };
+}
+
+function curriculumOf(planned: readonly PlannedArgument[], source: PlanSource): Curriculum | null {
+  const item = planned.find((candidate) => candidate.name === 'curriculum_stages');
+  if (item?.source !== 'changed' || typeof item.value !== 'string') return source.curriculum;
+  try {
+    return parseCurriculum(item.value);
+  } catch (error) {
+    if (!(error instanceof CurriculumError)) throw error;
+    return source.curriculum;
+  }
+}
+
+function argvOf(draft: PlanDraft, changed: ReadonlyMap<string, unknown>): string[] {
+  const { request, source, cwd, kind, run } = draft;
+  const passed = new Map(changed);
+  // Our trainer reads its own checkpoints' arguments itself. Of other trainers' config.json it knows at most seven, under
+  // their names; the rest is in their tensors and their run (contract section 7): all that was found is passed.
+  if (source.foreign) {
+    for (const item of draft.arguments) {
+      const byDefault = valueText(item.value) === valueText(findArgument(item.name)?.default);
+      if (item.source !== 'default' && !byDefault) passed.set(item.name, item.value);
+    }
+  }
+  for (const item of draft.arguments) {
+    if (item.source === 'run' && item.previous !== null) passed.set(item.name, item.value);
+  }
+  const words = [...passed].flatMap(([name, value]) => argvOfArgument(findArgument(name), value));
+  const trainer = {
+    interpreter: request.interpreter ?? (process.platform === 'win32' ? 'python' : 'python3'),
+    script: draft.script,
+  };
+  const args = [
+    '--resume_from',
+    inWorkspace(source.path, cwd),
+    ...(kind === 'branch' ? ['--output_dir', inWorkspace(run, cwd)] : []),
+    ...words,
+  ];
+  const launcher = request.launcher ?? 'local';
+  const first = trainerArgv({ ...trainer, args }, launcher);
+  if (launcher !== 'slurm') return first;
+  // After a requeue the run's own newest checkpoint holds everything that was changed.
+  const again = trainerArgv({ ...trainer, args: ['--resume_from', inWorkspace(run, cwd)] }, launcher);
+  return sbatchArgv({ run, cwd, first, again });
+}
+
+function argvOfArgument(argument: TrainerArgument | undefined, value: unknown): string[] {
+  if (argument === undefined || value === null || (Array.isArray(value) && value.length === 0)) return [];
+  return argument.argv(value);
+}
+
+/** Relative where it is inside: shorter to read, and still right when the workspace is moved. */
+function inWorkspace(target: string, cwd: string): string {
+  const relative = path.relative(cwd, target);
+  return relative === '' || relative.startsWith('..') || path.isAbsolute(relative) ? target : relative;
+}
+
+function emptyPlan(request: PlanRequest, error: PlanMessage): Plan {
+  const target = path.resolve(request.checkpoint);
+  const isFolder = fs.existsSync(target) && fs.statSync(target).isDirectory();
+  return {
+    kind: request.kind,
+    run:
+      isFolder && path.basename(path.dirname(target)) === 'checkpoints' ? path.dirname(path.dirname(target)) : target,
+    parent: null,
+    cwd: path.resolve(request.workspaceRoot ?? workspaceRootOf(target)),
+    argv: [],
+    arguments: [],
+    curriculum: [],
+    stageAtStart: null,
+    startStep: 0,
+    warnings: [],
+    errors: [error],
+  };
+}

@@ -1,0 +1,37 @@
+/** What a plan is asked for with, and what is settled of it before its messages are made. */
+import type { Curriculum } from '../../curriculum';
+import type { LauncherKind, PlanKind, PlannedArgument } from './plan';
+import type { PlanSource } from './planSource';
+
+export interface PlanRequest {
+  readonly kind: PlanKind;
+  /** A checkpoint's folder, or a run's (its newest complete checkpoint). */
+  readonly checkpoint: string;
+  /** New values as typed, by argument. */
+  readonly changes?: Readonly<Record<string, string>>;
+  /** How far beyond the checkpoint's step to train; for `extend` 15000 unless given. */
+  readonly additionalSteps?: number | undefined;
+  readonly launcher?: LauncherKind | undefined;
+  /** The Python that trains; `python3` from PATH unless given. */
+  readonly interpreter?: string | undefined;
+  /** The training workspace; found from the checkpoint's place unless given. */
+  readonly workspaceRoot?: string | undefined;
+  /** Relative to the workspace. */
+  readonly script?: string | undefined;
+  /** Folder name of the new run, for a branch. */
+  readonly outputName?: string | undefined;
+}
+
+/** What is settled before messages are made: the inputs of judge(). */
+export interface PlanDraft {
+  readonly request: PlanRequest;
+  readonly kind: PlanKind;
+  readonly source: PlanSource;
+  readonly arguments: readonly PlannedArgument[];
+  readonly curriculum: Curriculum | null;
+  readonly run: string;
+  readonly cwd: string;
+  readonly script: string;
+  /** False when the workspace's script is another trainer's (contract section 7). */
+  readonly ourTrainer: boolean;
+}

@@ -1,0 +1,291 @@
+/** What a plan's reader has to know before starting it: errors (it would fail) and warnings (it does something to know about). */
+import fs from 'node:fs';
+import path from 'node:path';
+import { sameFrom, stageAt } from '../../curriculum';
+import { formatCount, formatValue } from '../../format';
+import { liveness } from '../../experiment/runningProcess';
+import { readLayers, valueText } from '../../arguments/argumentValues';
+import type { PlanDraft } from './planDraft';
+import type { PlanMessage } from './plan';
+import { unsavedArguments } from './unsavedArguments';
+
+export interface Judgement {
+  readonly warnings: readonly PlanMessage[];
+  readonly errors: readonly PlanMessage[];
+}
+
+type Say = (code: string, message: string) => void;
+
+export function judge(draft: PlanDraft): Judgement {
+  const warnings: PlanMessage[] = [];
+  const errors: PlanMessage[] = [];
+  const warn: Say = (code, message) => warnings.push({ code, message });
+  const refuse: Say = (code, message) => errors.push({ code, message });
+  refuseWhatCannotStart(draft, refuse);
+  refuseWhatDoesNotFit(draft, refuse);
+  warnOfBranching(draft, warn);
+  warnOfUnsaved(draft, warn);
+  warnOfSteps(draft, warn, refuse);
+  warnOfCurriculum(draft, warn);
+  warnOfChanges(draft, warn);
+  warnOfForeign(draft, warn);
+  return { warnings, errors };
+}
+
+/** Value of an argument in the plan. */
+function value(draft: PlanDraft, name: string): unknown {
+  return draft.arguments.find((item) => item.name === name)?.value;
+}
+
+function change(draft: PlanDraft, name: string): { value: unknown; previous: unknown } | null {
+  const item = draft.arguments.find((candidate) => candidate.name === name);
+  return item?.source === 'changed' ? item : null;
+}
+
+function numeric(draft: PlanDraft, name: string): number | null {
+  const found = value(draft, name);
+  return typeof found === 'number' && Number.isFinite(found) ? found : null;
+}
+
+function refuseWhatCannotStart(draft: PlanDraft, refuse: Say): void {
+  const { source, cwd, script, kind } = draft;
+  if (!fs.existsSync(path.resolve(cwd, script))) {
+    refuse(
+      'script-missing',
+      `There is no training script ${script} in ${cwd}: create a training workspace there, or set npt.trainScript.`,
+    );
+  }
+  const training = source.run?.process ?? null;
+  if (kind !== 'branch' && source.run?.state === 'training') {
+    const who =
+      training === null
+        ? 'its log is growing'
+        : `process ${training.pid}${liveness(training) === 'elsewhere' ? ` on ${training.host}` : ''}`;
+    refuse(
+      'run-is-training',
+      `${source.run.name} is being trained right now (${who}): stop it first, or branch from it.`,
+    );
+  }
+  const { launcher = 'local' } = draft.request;
+  if (launcher !== 'local') {
+    const why =
+      launcher === 'torchrun'
+        ? 'the trainer runs in one process as yet'
+        : 'jobs are not submitted and followed from here as yet';
+    refuse('launcher-unsupported', `The launcher ${launcher} cannot be used: ${why}. Set npt.launcher to local.`);
+  }
+  const length = numeric(draft, 'max_length');
+  const stride = numeric(draft, 'stride');
+  if (length !== null && stride !== null && stride > length) {
+    refuse('invalid-value', `stride ${stride} is above max_length ${length}: text between samples would be left out.`);
+  }
+  const files = value(draft, 'train_file');
+  if (value(draft, 'dataset_preset') === 'custom' && (!Array.isArray(files) || files.length === 0)) {
+    refuse('invalid-value', 'dataset_preset custom needs a train_file.');
+  }
+  const layers = readLayers(value(draft, 'train_layers'));
+  const weights = value(draft, 'layer_weights');
+  if (layers !== null && typeof weights === 'string' && weights !== 'uniform' && weights !== 'linear') {
+    const count = weights.split(',').length;
+    if (count !== layers.length)
+      refuse('invalid-value', `layer_weights has ${count} numbers for ${layers.length} layers.`);
+  }
+}
+
+/** Arguments that decide shapes, and the base model: a checkpoint fits only what it was trained with. */
+const SHAPES = ['np_rank', 'num_ranks', 'dual_modulation', 'triple_modulation'];
+const BASE_MODEL = ['model_name', 'model_size', 'demo_mode'];
+const WITHOUT_EFFECT = ['np_init_scale', 'init_strategy', 'seed'];
+
+function refuseWhatDoesNotFit(draft: PlanDraft, refuse: Say): void {
+  for (const name of SHAPES) {
+    const changed = change(draft, name);
+    if (changed === null) continue;
+    refuse(
+      'shape-mismatch',
+      `${draft.source.name} was trained with ${name} ${valueText(changed.previous)}: its tensors cannot fit ${name} ${valueText(changed.value)}.`,
+    );
+  }
+  for (const name of BASE_MODEL) {
+    const changed = change(draft, name);
+    if (changed === null) continue;
+    refuse(
+      'other-base-model',
+      `${draft.source.name} belongs to ${name} ${valueText(changed.previous)}: it cannot go on with ${valueText(changed.value)}.`,
+    );
+  }
+}
+
+function warnOfBranching(draft: PlanDraft, warn: Say): void {
+  const { request, kind, source, run } = draft;
+  if (kind !== 'branch' || request.kind === 'branch') return;
+  if (source.run === null) {
+    warn(
+      'becomes-branch',
+      `${source.name} is not in a run's checkpoints folder: training goes on in the new run ${path.basename(run)}.`,
+    );
+  } else {
+    warn(
+      'becomes-branch',
+      `${source.newest?.name ?? 'Another checkpoint'} is newer than ${source.name}: this becomes the new run ${path.basename(run)}, and nothing that came later is lost.`,
+    );
+  }
+}
+
+function warnOfSteps(draft: PlanDraft, warn: Say, refuse: Say): void {
+  const { source } = draft;
+  const maxSteps = numeric(draft, 'max_steps');
+  if (maxSteps === null) return;
+  if (maxSteps <= source.step) {
+    refuse(
+      'training-complete',
+      `Training already complete: ${source.name} is at step ${formatCount(source.step)} and max_steps is ${formatCount(maxSteps)}. Raise max_steps to continue.`,
+    );
+    return;
+  }
+  const changed = change(draft, 'max_steps');
+  const end = source.schedule?.endStep ?? (typeof changed?.previous === 'number' ? changed.previous : null);
+  const previous = typeof changed?.previous === 'number' ? changed.previous : null;
+  if (
+    changed !== null &&
+    end !== null &&
+    maxSteps > end &&
+    change(draft, 'learning_rate') === null &&
+    !source.foreign
+  ) {
+    warn(
+      'schedule-extended',
+      `The learning-rate schedule ended at step ${formatCount(end)}: it goes on from its present rate (at least 10 % of the base rate, after a short ramp) to 0 at step ${formatCount(maxSteps)}.`,
+    );
+  } else if (previous !== null && maxSteps < previous) {
+    warn(
+      'stops-earlier',
+      `Training stops at step ${formatCount(maxSteps)} instead of ${formatCount(previous)}; the learning rate does not reach 0 by then.`,
+    );
+  }
+}
+
+/** See unsavedArguments(). */
+function warnOfUnsaved(draft: PlanDraft, warn: Say): void {
+  const unsaved = draft.kind === 'branch' ? null : unsavedArguments(draft.source);
+  if (unsaved === null) return;
+  const names = [...unsaved.values.keys()].filter((name) => change(draft, name) === null);
+  if (names.length === 0) return;
+  const list = names.map((name) => `${name} ${valueText(unsaved.values.get(name))}`).join(', ');
+  const { name } = draft.source;
+  warn(
+    'run-config-differs',
+    unsaved.carried
+      ? `The run was last started with ${list}, and saved nothing since ${name}: it goes on with that.`
+      : `The run was last started with ${list}, and failed: it goes on as ${name} was saved, without that.`,
+  );
+}
+
+function warnOfCurriculum(draft: PlanDraft, warn: Say): void {
+  const { source, curriculum } = draft;
+  const changed = change(draft, 'curriculum_stages');
+  if (changed === null || curriculum === null || source.curriculum === null) return;
+  const before = stageAt(source.curriculum, source.step).stage;
+  const after = stageAt(curriculum, source.step).stage;
+  if (before.name !== after.name || before.mixingRatio !== after.mixingRatio) {
+    const ratio = (stage: typeof after): string => (stage.name === 'mixed' ? ` (ratio ${stage.mixingRatio})` : '');
+    warn(
+      'stage-changes',
+      `At step ${formatCount(source.step)} the stage becomes ${after.name}${ratio(after)}; it was ${before.name}${ratio(before)}. The loss will jump.`,
+    );
+  } else if (sameFrom(source.curriculum, curriculum, source.step)) {
+    warn(
+      'curriculum-same',
+      `From step ${formatCount(source.step)} on, the new curriculum says the same as the old one.`,
+    );
+  }
+}
+
+/** Changes that make the continuation another computation than an uninterrupted run's. */
+const NOT_IDENTICAL = [
+  'batch_size',
+  'gradient_accumulation_steps',
+  'mixed_precision',
+  'matmul_precision',
+  'compile',
+  'device',
+  'deterministic',
+];
+const OTHER_DATA = ['dataset_preset', 'train_file', 'max_length', 'stride'];
+
+function warnOfChanges(draft: PlanDraft, warn: Say): void {
+  const { source } = draft;
+  const changedOf = (names: readonly string[]): string[] => names.filter((name) => change(draft, name) !== null);
+  const layers = change(draft, 'train_layers');
+  if (layers !== null) warn('layers-changed', layerChange(layers.previous, layers.value));
+
+  const rate = change(draft, 'learning_rate');
+  if (rate !== null && !source.foreign && typeof rate.value === 'number') {
+    warn(
+      'learning-rate-changed',
+      `From step ${formatCount(source.step + 1)} the learning rate is ${formatValue(rate.value)}, then falls as a cosine to 0.`,
+    );
+  }
+  const batch = changedOf(NOT_IDENTICAL);
+  if (batch.length > 0) {
+    warn(
+      'not-bit-identical',
+      `With another ${batch.join(' and ')} training goes on at the same sample, but not bit-identically.`,
+    );
+  }
+  const data = changedOf(OTHER_DATA);
+  if (data.length > 0)
+    warn(
+      'data-changes',
+      `Another ${data.join(' and ')} means other samples: the stored position in the data no longer applies as it is.`,
+    );
+  const idle = changedOf(WITHOUT_EFFECT);
+  if (idle.length > 0)
+    warn(
+      'no-effect',
+      `${idle.join(' and ')} only ${idle.length === 1 ? 'matters' : 'matter'} at a fresh start: the checkpoint's state is used.`,
+    );
+  if (change(draft, 'warmup_steps') !== null && change(draft, 'max_steps') === null) {
+    warn('no-effect', 'warmup_steps only matters at a fresh start and where a finished schedule is extended.');
+  }
+}
+
+function layerChange(previous: unknown, next: unknown): string {
+  const before = readLayers(previous);
+  const after = readLayers(next);
+  if (before === null || after === null) {
+    return `Layer mismatch: the checkpoint's layers are ${valueText(previous)}, training goes on with ${valueText(next)}; compatible weights are loaded.`;
+  }
+  const list = (layers: readonly number[]): string => (layers.length === 0 ? 'none' : layers.join(', '));
+  return `Layer mismatch: loaded ${list(after.filter((layer) => before.includes(layer)))}; new, untrained ${list(after.filter((layer) => !before.includes(layer)))}; dropped ${list(before.filter((layer) => !after.includes(layer)))}.`;
+}
+
+/** Contract section 7: what the two trainers do differently. */
+function warnOfForeign(draft: PlanDraft, warn: Say): void {
+  const { source, ourTrainer, kind } = draft;
+  // Our own merge takes each layer's optimizer state along (trainer/npt/checkpoint/merge.py).
+  if (source.merged && source.foreign) {
+    warn('merged', `${source.name} was merged from several runs: its optimizer state does not fit its weights.`);
+  }
+  if (ourTrainer) {
+    if (!source.foreign) return;
+    warn(
+      'foreign-checkpoint',
+      `${source.name} is another NPT trainer's, whose teacher runs without rotary embeddings and mask: here the teacher differs, and the loss will jump.`,
+    );
+    return;
+  }
+  warn(
+    'foreign-trainer',
+    `The training script of this workspace is another NPT trainer's: its data restarts from the beginning, and its teacher runs without rotary embeddings and mask.`,
+  );
+  if (kind !== 'branch')
+    warn('foreign-trainer-run', 'That trainer resumes into a run folder of its own, not into this one.');
+  if (change(draft, 'learning_rate') !== null)
+    warn('foreign-trainer-learning-rate', 'That trainer ignores learning_rate on a resume.');
+  if (change(draft, 'max_steps') !== null)
+    warn(
+      'foreign-trainer-schedule',
+      'That trainer bends its learning-rate cosine when max_steps changes: the rate jumps.',
+    );
+}

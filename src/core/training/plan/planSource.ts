@@ -1,0 +1,226 @@
+/** What a plan starts from: a checkpoint on disk with its run, and every argument's value with where it was found. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { type CheckpointFacts, readCheckpointFacts } from '../../checkpoint/facts';
+import {
+  type Curriculum,
+  CurriculumError,
+  curriculumFromEntries,
+  formatCurriculum,
+  parseCurriculum,
+} from '../../curriculum';
+import { allCheckpoints, newestComplete } from '../../experiment/checkpoints';
+import { isAbsent, readFailure } from '../../experiment/disk';
+import { FileContentError, type JsonObject, isObject, parseDocument } from '../../experiment/json';
+import type { Checkpoint, Run } from '../../experiment/model';
+import { ScanContext, scanRun } from '../../experiment/scan';
+import { TRAINER_ARGUMENTS } from '../../arguments/arguments';
+import type { ArgumentSource, PlanMessage } from './plan';
+
+export interface StoredArgument {
+  readonly value: unknown;
+  readonly source: ArgumentSource;
+}
+
+export interface PlanSource {
+  /** Absolute path of the checkpoint's folder. */
+  readonly path: string;
+  readonly name: string;
+  readonly step: number;
+  /** The run that the checkpoint's path is in, wherever it was moved; null for a checkpoint outside a run. */
+  readonly run: Run | null;
+  /** The run's newest complete checkpoint. */
+  readonly newest: Checkpoint | null;
+  readonly arguments: ReadonlyMap<string, StoredArgument>;
+  readonly curriculum: Curriculum | null;
+  /** The learning-rate schedule as stored; null for other trainers', whose schedules are functions of their own. */
+  readonly schedule: { readonly endStep: number; readonly baseRate: number } | null;
+  /** Another trainer wrote it (contract section 7). */
+  readonly foreign: boolean;
+  /** Put together from several runs; where the merge is another trainer's, its optimizer state does not fit its weights. */
+  readonly merged: boolean;
+  /** What can be resumed, but not as one would expect. */
+  readonly warnings: readonly PlanMessage[];
+}
+
+/** The start cannot be used; `message` is one line. */
+export class PlanSourceError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'PlanSourceError';
+  }
+}
+
+/**
+ * Reads a checkpoint's facts for a plan.
+ *
+ * @param target a checkpoint's folder, or a run's (its newest complete checkpoint)
+ * @throws PlanSourceError when there is nothing that training can go on from
+ */
+export async function readPlanSource(target: string): Promise<PlanSource> {
+  const checkpointPath = path.resolve(target);
+  const context = new ScanContext();
+  if (!fs.existsSync(checkpointPath)) {
+    throw new PlanSourceError('not-found', `NPT weights not found: ${checkpointPath} does not exist.`);
+  }
+  const inRun = path.basename(path.dirname(checkpointPath)) === 'checkpoints';
+  const hasWeights = fs.existsSync(path.join(checkpointPath, 'npt_weights.pt'));
+  const asRun = hasWeights || inRun ? null : await scanRun(checkpointPath, context);
+  if (asRun !== null) return fromRun(asRun);
+
+  const run = inRun ? await scanRun(path.dirname(path.dirname(checkpointPath)), context) : null;
+  const known = run === null ? undefined : allCheckpoints(run).find((checkpoint) => checkpoint.path === checkpointPath);
+  if (known?.state === 'writing') throw unusable(known, run);
+  if (!hasWeights) {
+    throw new PlanSourceError('not-found', `NPT weights not found: ${checkpointPath} has no npt_weights.pt.`);
+  }
+  if (known?.state === 'broken') throw unusable(known, run);
+  return fromCheckpoint(checkpointPath, run, known);
+}
+
+async function fromRun(run: Run): Promise<PlanSource> {
+  const newest = newestComplete(run) ?? null;
+  if (newest !== null) return fromCheckpoint(newest.path, run, newest);
+  const [broken] = run.checkpoints.slice(-1);
+  const why = broken === undefined ? 'it has no checkpoint' : `${broken.name}: ${broken.stateReason ?? broken.state}`;
+  throw new PlanSourceError('not-found', `NPT weights not found: nothing to resume in ${run.path} (${why}).`);
+}
+
+function unusable(checkpoint: Checkpoint, run: Run | null): PlanSourceError {
+  if (checkpoint.state === 'writing') {
+    return new PlanSourceError(
+      'checkpoint-incomplete',
+      `${checkpoint.name} is still being written: wait until it is complete.`,
+    );
+  }
+  const newest = run === null ? null : (newestComplete(run) ?? null);
+  const instead = newest === null ? 'The run has no complete checkpoint' : `The newest complete one is ${newest.name}`;
+  return new PlanSourceError(
+    'checkpoint-broken',
+    `${checkpoint.name} is broken: ${checkpoint.stateReason ?? 'files are missing'}. ${instead}.`,
+  );
+}
+
+async function fromCheckpoint(folder: string, run: Run | null, known: Checkpoint | undefined): Promise<PlanSource> {
+  // Its files say more than a failed read of facts does: a document that is damaged is named.
+  const config = readDocument(path.join(folder, 'config.json')) ?? {};
+  const facts = await readCheckpointFacts(folder);
+  const step = facts.step ?? known?.step;
+  if (step === undefined) {
+    throw new PlanSourceError('checkpoint-broken', `${folder} does not say which step it is of.`);
+  }
+  const foreign = facts.dialect !== 'ours';
+  const warnings: PlanMessage[] = [];
+  const scheduled = foreign ? scheduleOf(facts, warnings) : null;
+  const stored = collect(config, run, foreign ? facts : null, scheduled);
+  return {
+    path: folder,
+    name: path.basename(folder),
+    step,
+    run,
+    newest: run === null ? null : (newestComplete(run) ?? null),
+    arguments: stored,
+    curriculum: scheduled ?? curriculumOf(stored, warnings),
+    schedule: foreign ? null : readSchedule(facts.schedulerStateDict),
+    foreign,
+    merged: facts.merged || isObject(config.merge_info),
+    warnings,
+  };
+}
+
+function readSchedule(state: JsonObject | null): PlanSource['schedule'] {
+  const endStep = state?.end_step;
+  const baseRate = state?.base_rate;
+  return typeof endStep === 'number' && typeof baseRate === 'number' ? { endStep, baseRate } : null;
+}
+
+function scheduleOf(facts: CheckpointFacts, warnings: PlanMessage[]): Curriculum | null {
+  if (facts.curriculumSchedule === null) return null;
+  try {
+    return curriculumFromEntries(facts.curriculumSchedule);
+  } catch (error) {
+    if (!(error instanceof CurriculumError)) throw error;
+    warnings.push({ code: 'curriculum-unreadable', message: `The stored curriculum cannot be used: ${error.message}` });
+    return null;
+  }
+}
+
+/** A JSON file; null where there is none. */
+function readDocument(file: string): JsonObject | null {
+  try {
+    return parseDocument(fs.readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (isAbsent(error)) return null;
+    throw new PlanSourceError(
+      'checkpoint-broken',
+      `${file} ${error instanceof FileContentError ? error.message : readFailure(error)}.`,
+    );
+  }
+}
+
+/** Names under which other trainers store the same things. */
+const FOREIGN_NAMES = new Map([['gradient_clip_value', 'gradient_clip']]);
+/** What their run's config.json says of these is not what was used (contract section 7). */
+const FOREIGN_UNTRUE = new Set(['np_rank', 'num_ranks', 'dual_modulation', 'triple_modulation', 'output_dir']);
+
+/** Every argument of the catalogue: from the tensors, else the checkpoint's config.json, else (foreign) the run's, else the default. */
+function collect(
+  config: JsonObject,
+  run: Run | null,
+  foreign: CheckpointFacts | null,
+  scheduled: Curriculum | null,
+): Map<string, StoredArgument> {
+  const stored = new Map<string, StoredArgument>();
+  const take = (from: JsonObject, source: ArgumentSource, except: ReadonlySet<string>): void => {
+    for (const [key, value] of Object.entries(from)) {
+      const name = FOREIGN_NAMES.get(key) ?? key;
+      if (value !== null && value !== undefined && !except.has(name)) stored.set(name, { value, source });
+    }
+  };
+  const none: ReadonlySet<string> = new Set();
+  if (foreign !== null) {
+    take(run?.config ?? {}, 'run', FOREIGN_UNTRUE);
+    take(foreign.savedArguments ?? {}, 'checkpoint', FOREIGN_UNTRUE);
+  }
+  take(config, 'checkpoint', foreign === null ? none : FOREIGN_UNTRUE);
+  if (foreign !== null) take(argumentsFrom(foreign, scheduled), 'tensors', none);
+  const all = new Map<string, StoredArgument>();
+  for (const { name, default: value } of TRAINER_ARGUMENTS) {
+    all.set(name, stored.get(name) ?? { value, source: 'default' });
+  }
+  return all;
+}
+
+function argumentsFrom(facts: CheckpointFacts, scheduled: Curriculum | null): JsonObject {
+  const layers = facts.layersToTrain ?? facts.weightLayers;
+  const weights = layers?.map((layer) => facts.layerWeights?.get(layer) ?? 1);
+  return {
+    train_layers: layers,
+    np_rank: facts.npRank,
+    num_ranks: facts.numRanks,
+    dual_modulation: facts.modulation === null ? null : facts.modulation !== 'single',
+    triple_modulation: facts.modulation === null ? null : facts.modulation === 'triple',
+    curriculum_stages: scheduled === null ? null : formatCurriculum(scheduled),
+    layer_weights:
+      facts.layerWeights === null || weights === undefined
+        ? null
+        : weights.every((weight) => weight === 1)
+          ? 'uniform'
+          : weights.join(','),
+  };
+}
+
+function curriculumOf(stored: ReadonlyMap<string, StoredArgument>, warnings: PlanMessage[]): Curriculum | null {
+  const text = stored.get('curriculum_stages')?.value;
+  if (typeof text !== 'string') return null;
+  try {
+    return parseCurriculum(text);
+  } catch (error) {
+    if (!(error instanceof CurriculumError)) throw error;
+    warnings.push({ code: 'curriculum-unreadable', message: `The stored curriculum cannot be used: ${error.message}` });
+    return null;
+  }
+}
