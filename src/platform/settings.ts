@@ -1,6 +1,9 @@
 /** The extension's settings (package.json, `contributes.configuration`), read in one place. */
+import * as os from 'node:os';
 import * as vscode from 'vscode';
 import { LEVELS, type Level } from '../core/checkpoint/report/report';
+import { DEFAULT_EXPERIMENTS_FOLDER } from '../core/experiment/scan';
+import { expandPath } from '../core/variables';
 import type { LauncherKind } from '../core/training/plan/plan';
 
 const SECTION = 'npt';
@@ -9,9 +12,24 @@ function read<T>(name: string, scope: vscode.ConfigurationScope | undefined, fal
   return vscode.workspace.getConfiguration(SECTION, scope).get<T>(name, fallback);
 }
 
+/** A setting that is a path, with its variables expanded for a workspace folder; relative ones are that folder's. */
+function readPath(name: string, folder: vscode.WorkspaceFolder, fallback: string): string {
+  const text = read<unknown>(name, folder, fallback);
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  return expandPath(typeof text === 'string' ? text : fallback, {
+    workspaceFolder: folder.uri.fsPath,
+    namedFolders: new Map(folders.map((each) => [each.name, each.uri.fsPath])),
+    home: os.homedir(),
+    env: process.env,
+  });
+}
+
 export const settings = {
-  /** Folder that holds the runs, relative to the workspace folder. */
-  experimentsFolder: (scope?: vscode.ConfigurationScope): string => read('experimentsFolder', scope, 'experiments'),
+  /** Folder that holds the runs, absolute or relative to the workspace folder; whether nobody chose another. */
+  experimentsFolder: (folder: vscode.WorkspaceFolder): { readonly folder: string; readonly isDefault: boolean } => {
+    const named = readPath('experimentsFolder', folder, DEFAULT_EXPERIMENTS_FOLDER);
+    return { folder: named, isDefault: named === '' || named === DEFAULT_EXPERIMENTS_FOLDER };
+  },
   /** Interpreter that trains; empty: found (see platform/python.ts). */
   pythonPath: (scope?: vscode.ConfigurationScope): string => read('pythonPath', scope, ''),
   /** Training script, relative to the workspace folder. */

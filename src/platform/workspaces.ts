@@ -1,8 +1,18 @@
-/** The model of the opened training workspaces, kept true by a watcher for each folder. */
+/** The model of the opened training workspaces, kept true by a watcher for each experiments folder. */
+import { access, realpath } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { allCheckpoints } from '../core/experiment/checkpoints';
 import type { Checkpoint, Run, Workspace } from '../core/experiment/model';
+import {
+  experimentsFolders,
+  folderHolding,
+  nearest,
+  rootHolding,
+  type ExperimentsFolder,
+  type OpenFolder,
+} from '../core/experiment/openFolders';
+import { experimentsPath } from '../core/experiment/scan';
 import { WorkspaceWatcher } from '../core/experiment/watch';
 import { Disposable } from '../core/disposable';
 import { settings } from './settings';
@@ -12,21 +22,28 @@ export interface WorkspacesChange {
   readonly changedRuns: readonly string[];
 }
 
+interface Watched extends ExperimentsFolder {
+  readonly watcher: WorkspaceWatcher;
+}
+
 /**
- * One watcher a workspace folder. Features read `current` (first folder's; what most people have) or `all`, and listen to
- * `onDidChange`; nobody else scans the disk.
+ * One watcher an experiments folder, however many workspace folders name it. Features read `runs`, `all` or the lookups, and
+ * listen to `onDidChange`; nobody else scans the disk.
  */
 export class Workspaces extends Disposable {
   private readonly changed = this._register(new vscode.EventEmitter<WorkspacesChange>());
   readonly onDidChange = this.changed.event;
-  private watchers = new Map<string, WorkspaceWatcher>();
-  private firstScan: Promise<void> = Promise.resolve();
+  private watched: readonly Watched[] = [];
+  /** The newest start; it is done when every folder that was open when it began was scanned once. */
+  private started: Promise<void> = Promise.resolve();
+  private index: { readonly of: readonly Workspace[]; readonly runs: ReadonlyMap<string, Run> } | undefined;
 
   constructor(private readonly report: (message: string) => void) {
     super();
     this._register({
       dispose: () => {
-        this.stopAll();
+        for (const { watcher } of this.watched) watcher.dispose();
+        this.watched = [];
       },
     });
     this._register(
@@ -36,9 +53,7 @@ export class Workspaces extends Disposable {
     );
     this._register(
       vscode.workspace.onDidChangeConfiguration((event) => {
-        if (!settings.affects(event, 'experimentsFolder')) return;
-        this.stopAll();
-        this.start();
+        if (settings.affects(event, 'experimentsFolder') || settings.affects(event, 'trainScript')) this.start();
       }),
     );
     // Watching can miss changes (network disks, exhausted inotify): coming back to the window looks again.
@@ -51,16 +66,12 @@ export class Workspaces extends Disposable {
   }
 
   get all(): readonly Workspace[] {
-    return [...this.watchers.values()].map((watcher) => watcher.current);
-  }
-
-  get current(): Workspace | undefined {
-    return this.all[0];
+    return this.watched.map(({ watcher }) => watcher.current);
   }
 
   /** Why watching is blind for a folder, in one line; null while it sees. */
   get degraded(): string | null {
-    for (const watcher of this.watchers.values()) if (watcher.degraded !== null) return watcher.degraded;
+    for (const { watcher } of this.watched) if (watcher.degraded !== null) return watcher.degraded;
     return null;
   }
 
@@ -68,16 +79,20 @@ export class Workspaces extends Disposable {
     return this.all.flatMap((workspace) => workspace.runs);
   }
 
-  /** Resolves when every folder was scanned once. */
-  ready(): Promise<void> {
-    return this.firstScan;
+  /** Resolves when every open folder was scanned once, those that were opened meanwhile too. */
+  async ready(): Promise<void> {
+    for (let awaited: Promise<void> | undefined; awaited !== this.started;) {
+      awaited = this.started;
+      await awaited;
+    }
   }
 
   async rescan(): Promise<void> {
-    await Promise.all([...this.watchers.values()].map((watcher) => watcher.rescan()));
+    await this.ready();
+    await Promise.all(this.watched.map(({ watcher }) => watcher.rescan()));
   }
 
-  /** The training workspace that a run belongs to: its folder holds experiments/ and scripts/. */
+  /** The training workspace that a run belongs to (scripts, settings, interpreter): the owner of the folder it was found in. */
   rootOf(run: Run): string {
     return this.workspaceOf(run.path)?.root ?? path.resolve(run.path, '..', '..');
   }
@@ -100,59 +115,119 @@ export class Workspaces extends Disposable {
     });
   }
 
-  workspaceOf(path: string): Workspace | undefined {
-    return this.all.find(
-      (workspace) =>
-        path === workspace.root || path.startsWith(workspace.root + '/') || path.startsWith(workspace.root + '\\'),
+  /** The workspace whose experiments folder holds this path, else the innermost one that it lies in. */
+  workspaceOf(target: string): Workspace | undefined {
+    const { all } = this;
+    const holding = folderHolding(all, target);
+    if (holding !== undefined) return holding;
+    const root = rootHolding(
+      all.map((workspace) => workspace.root),
+      target,
     );
+    return all.find((workspace) => workspace.root === root);
   }
 
-  /** The run whose folder is, or holds, this path. The longest match wins: sequential runs nest. */
-  runAt(path: string): Run | undefined {
-    return this.runs
-      .filter((run) => path === run.path || path.startsWith(run.path + '/') || path.startsWith(run.path + '\\'))
-      .sort((a, b) => b.path.length - a.path.length)[0];
+  /** The run whose folder is, or holds, this path; the innermost one, since sequential runs nest. */
+  runAt(target: string): Run | undefined {
+    const { all } = this;
+    if (
+      this.index === undefined ||
+      this.index.of.some((known, i) => known !== all[i]) ||
+      this.index.of.length !== all.length
+    ) {
+      this.index = { of: all, runs: new Map(this.runs.map((run) => [run.path, run])) };
+    }
+    return nearest(this.index.runs, path.normalize(target));
   }
 
-  checkpointAt(path: string): { run: Run; checkpoint: Checkpoint } | undefined {
-    const run = this.runAt(path);
+  checkpointAt(target: string): { run: Run; checkpoint: Checkpoint } | undefined {
+    const run = this.runAt(target);
     if (run === undefined) return undefined;
-    const checkpoint = allCheckpoints(run).find((candidate) => candidate.path === path);
+    const checkpoint = allCheckpoints(run).find((candidate) => candidate.path === target);
     return checkpoint === undefined ? undefined : { run, checkpoint };
   }
 
+  /** Brings the watchers in line with what is open and set; one after the other, the newest last. */
   private start(): void {
-    const folders = (vscode.workspace.workspaceFolders ?? []).filter((folder) => folder.uri.scheme === 'file');
-    const wanted = new Set(folders.map((folder) => folder.uri.fsPath));
-    for (const [root, watcher] of this.watchers) {
-      if (wanted.has(root)) continue;
-      watcher.dispose();
-      this.watchers.delete(root);
-    }
-    const scans: Promise<void>[] = [];
-    for (const folder of folders) {
-      const root = folder.uri.fsPath;
-      if (this.watchers.has(root)) continue;
-      const watcher = new WorkspaceWatcher(root, {
-        experimentsFolder: settings.experimentsFolder(folder),
-        onDidChange: (change) => {
-          if (!this.isDisposed) this.changed.fire({ changedRuns: change.changedRuns });
-        },
-      });
-      this.watchers.set(root, watcher);
-      scans.push(
-        watcher.rescan().catch((error: unknown) => {
-          this.report(`Scanning ${root} failed: ${error instanceof Error ? error.message : String(error)}`);
-        }),
-      );
-    }
-    this.firstScan = Promise.all(scans).then(() => {
-      if (!this.isDisposed) this.changed.fire({ changedRuns: [] });
-    });
+    this.started = this.started.then(() => this.followOpenFolders());
   }
 
-  private stopAll(): void {
-    for (const watcher of this.watchers.values()) watcher.dispose();
-    this.watchers.clear();
+  private async followOpenFolders(): Promise<void> {
+    const wanted = await openExperiments();
+    if (this.isDisposed) return;
+    const kept = this.watched.filter((known) => wanted.some((each) => sameFolder(known, each)));
+    for (const known of this.watched) if (!kept.includes(known)) known.watcher.dispose();
+    const added = wanted
+      .filter((each) => !kept.some((known) => sameFolder(known, each)))
+      .map((folder): Watched => ({ ...folder, watcher: this.watch(folder) }));
+    // In the order in which the folders are open.
+    this.watched = wanted.flatMap((each) => [...kept, ...added].filter((known) => sameFolder(known, each)));
+    await Promise.all(
+      added.map(({ watcher, experiments }) =>
+        watcher.rescan().catch((error: unknown) => {
+          this.report(`Scanning ${experiments} failed: ${error instanceof Error ? error.message : String(error)}`);
+        }),
+      ),
+    );
+    this.announce([]);
+  }
+
+  private announce(changedRuns: readonly string[]): void {
+    if (!this.isDisposed) this.changed.fire({ changedRuns });
+  }
+
+  private watch({ root, experiments, named }: ExperimentsFolder): WorkspaceWatcher {
+    return new WorkspaceWatcher(root, {
+      experimentsFolder: experiments,
+      mustExist: named ? 'npt.experimentsFolder' : undefined,
+      onDidChange: (change) => {
+        this.announce(change.changedRuns);
+      },
+    });
+  }
+}
+
+function sameFolder(a: ExperimentsFolder, b: ExperimentsFolder): boolean {
+  return a.root === b.root && a.experiments === b.experiments && a.named === b.named;
+}
+
+/** The experiments folders of the folders that are open. */
+async function openExperiments(): Promise<ExperimentsFolder[]> {
+  const open = (vscode.workspace.workspaceFolders ?? [])
+    .filter((folder) => folder.uri.scheme === 'file')
+    .map((folder): OpenFolder => {
+      const root = folder.uri.fsPath;
+      const { folder: named, isDefault } = settings.experimentsFolder(folder);
+      return { root, experiments: experimentsPath(root, named), named: !isDefault };
+    });
+  const real = new Map<string, string>();
+  const trains = new Map<string, boolean>();
+  for (const { root, experiments } of open) {
+    real.set(experiments, await realPathOf(experiments));
+    trains.set(root, await exists(path.resolve(root, settings.trainScript(vscode.Uri.file(root)))));
+  }
+  return experimentsFolders(
+    open,
+    (folder) => real.get(folder) ?? folder,
+    (root) => trains.get(root) ?? false,
+  );
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await access(file);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What the path really names; of one that does not exist, what the folders above it that do exist are. */
+async function realPathOf(target: string): Promise<string> {
+  try {
+    return await realpath(target);
+  } catch {
+    const above = path.dirname(target);
+    return above === target ? target : path.join(await realPathOf(above), path.basename(target));
   }
 }

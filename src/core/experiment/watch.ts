@@ -31,6 +31,8 @@ export interface WorkspaceChange {
 
 export interface WatchOptions {
   readonly experimentsFolder?: string;
+  /** The setting that names the folder: that there is no such folder is then a problem, and said. */
+  readonly mustExist?: string | undefined;
   readonly onDidChange?: (change: WorkspaceChange) => void;
   /** Reads the tensor files of other trainers' checkpoints (see foreignFacts.ts). */
   readonly readFacts?: FactsReader;
@@ -133,7 +135,7 @@ export class WorkspaceWatcher {
     if (all) {
       const result = await scanRuns(this.experiments, context);
       this.scanned = result.runs;
-      this.problems = result.problems;
+      this.problems = [...(await this.missingFolder(context.disk)), ...result.problems];
       this.lastFullScan = performance.now();
     } else {
       for (const runPath of runs) {
@@ -144,6 +146,15 @@ export class WorkspaceWatcher {
       }
     }
     this.publish();
+  }
+
+  private async missingFolder(disk: PacedDisk): Promise<Workspace['problems']> {
+    const folder = await disk.stat(this.experiments).catch(() => null);
+    if (folder !== null && !folder.isDirectory()) {
+      return [{ path: this.experiments, message: 'is a file: the folder of the runs belongs here' }];
+    }
+    if (folder !== null || this.options.mustExist === undefined) return [];
+    return [{ path: this.experiments, message: `does not exist: the setting ${this.options.mustExist} names it` }];
   }
 
   private publish(): void {

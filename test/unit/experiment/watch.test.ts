@@ -157,6 +157,22 @@ describe('watching a workspace', () => {
     assert.ok(took < 1000, `${took} ms`);
   });
 
+  it('says that a folder named by a setting does not exist, until it does', async () => {
+    const found = await start({ experimentsFolder: 'elsewhere', mustExist: 'npt.experimentsFolder' });
+    assert.deepEqual(
+      found.current.problems.map((problem) => problem.message),
+      ['does not exist: the setting npt.experimentsFolder names it'],
+    );
+    fs.mkdirSync(path.join(ws.root, 'elsewhere'));
+    await until(() => found.current.problems.length === 0);
+  });
+
+  it('says that a file stands where the folder of the runs belongs', async () => {
+    fs.writeFileSync(path.join(ws.root, 'runs.txt'), '');
+    const found = await start({ experimentsFolder: 'runs.txt' });
+    assert.match(found.current.problems[0]?.message ?? '', /^is a file/);
+  });
+
   it('without watches it scans, and says so', async () => {
     ws.run('a');
     await start({ scanOnly: true });
