@@ -121,9 +121,10 @@ export class CheckpointWorker {
     }
     const pending = this.settle(reply.id);
     if (!pending) return;
-    if (reply.kind === 'result') pending.resolve(reply.result);
-    else if (reply.kind === 'cancelled')
-      pending.reject(pending.signal ? abortReason(pending.signal) : new Error('Cancelled.'));
+    // An answer that was on its way when it was cancelled is not wanted either.
+    if (pending.signal?.aborted === true) pending.reject(abortReason(pending.signal));
+    else if (reply.kind === 'result') pending.resolve(reply.result);
+    else if (reply.kind === 'cancelled') pending.reject(new Error('Cancelled.'));
     else pending.reject(reply.expected ? new CheckpointPathError(reply.message) : new Error(reply.message));
   }
 
