@@ -1,4 +1,4 @@
-/** What every feature is given, and how commands name what they act on. */
+/** What every feature is given. */
 import type * as vscode from 'vscode';
 import type { CheckpointWorker } from '../core/checkpoint/worker/workerClient';
 import type { ReportDocuments } from '../platform/reportDocuments';
@@ -15,13 +15,4 @@ export interface FeatureDeps {
   readonly validations: ValidationResults;
   /** Markdown reports in the preview. */
   readonly reports: ReportDocuments;
-}
-
-/** The path that a command's argument names: a tree node, a path, a file URI; undefined when called without one. */
-export function targetPath(argument: unknown): string | undefined {
-  if (typeof argument === 'string') return argument;
-  if (typeof argument !== 'object' || argument === null) return undefined;
-  if ('path' in argument && 'kind' in argument && typeof argument.path === 'string') return argument.path;
-  if ('fsPath' in argument && typeof argument.fsPath === 'string') return argument.fsPath;
-  return undefined;
 }

@@ -1,5 +1,5 @@
 /** pins.json (contract section 1): checkpoints that retention must keep. Ours to write, so it is written whole, by rename. */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import * as path from 'node:path';
 
 const SCHEMA = 1;
@@ -35,21 +35,57 @@ async function readPins(file: string): Promise<string[]> {
   return content.checkpoints.filter((name): name is string => typeof name === 'string');
 }
 
+/** One change of a file after the other: each reads what the one before it wrote. */
+const changes = new Map<string, Promise<void>>();
+
 /**
- * Pins or unpins a checkpoint of a run.
- * @param runPath the run's folder. @param checkpoint the checkpoint's folder name.
- * @throws PinsError when an existing pins.json cannot be read: nothing is overwritten.
+ * Pins or unpins checkpoints of a run.
+ * @param runPath the run's folder. @param checkpoints their folder names.
+ * @throws PinsError when an existing pins.json cannot be read, or another window is writing it: nothing is overwritten.
  */
-export async function setPinned(runPath: string, checkpoint: string, pinned: boolean): Promise<void> {
+export function setPinned(runPath: string, checkpoints: readonly string[], pinned: boolean): Promise<void> {
   const file = path.join(runPath, 'pins.json');
-  const others = (await readPins(file)).filter((name) => name !== checkpoint);
-  const checkpoints = pinned ? [...others, checkpoint] : others;
-  const temporary = `${file}.${process.pid}.tmp`;
+  const before = changes.get(file) ?? Promise.resolve();
+  const change = before.then(() => changePins(file, checkpoints, pinned));
+  // The next change goes on whether or not this one could be made.
+  const settled = change.catch(() => undefined);
+  changes.set(file, settled);
+  void settled.then(() => {
+    if (changes.get(file) === settled) changes.delete(file);
+  });
+  return change;
+}
+
+/** How long another window's change may take; what is older was left behind by one that died. */
+const OTHERS_MS = 5000;
+const RETRY_MS = 20;
+
+async function changePins(file: string, changed: readonly string[], pinned: boolean): Promise<void> {
+  // The next content's file is also the lock: of two windows, one makes it and the other waits.
+  const next = `${file}.new`;
+  const draft = await openAlone(next);
   try {
-    await writeFile(temporary, `${JSON.stringify({ schema: SCHEMA, checkpoints })}\n`, { flush: true });
-    await rename(temporary, file);
+    const others = (await readPins(file)).filter((name) => !changed.includes(name));
+    const checkpoints = pinned ? [...others, ...changed] : others;
+    await draft.writeFile(`${JSON.stringify({ schema: SCHEMA, checkpoints })}\n`);
+    await draft.sync();
+    await draft.close();
+    await rename(next, file);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await draft.close();
+    await rm(next, { force: true });
     throw error;
+  }
+}
+
+async function openAlone(file: string): Promise<FileHandle> {
+  for (const since = performance.now(); ;) {
+    try {
+      return await open(file, 'wx');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    if (performance.now() - since > OTHERS_MS) await rm(file, { force: true });
+    else await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
 }

@@ -6,8 +6,9 @@ import type { Plan } from '../../core/training/plan/plan';
 import type { Checkpoint, Run } from '../../core/experiment/model';
 import { findPython, needingPython } from '../../platform/python';
 import { settings } from '../../platform/settings';
-import { targetPath, type FeatureDeps } from '../deps';
-import { pickCheckpoint } from '../pick';
+import { registerCommands } from '../commands';
+import type { FeatureDeps } from '../deps';
+import { chooseCheckpoint, type Named } from '../targets';
 import type { Launcher } from '../training/launch';
 import { reviewPlans } from '../training/review';
 import { chooseChanges, type Changes } from './chooseChanges';
@@ -28,13 +29,13 @@ async function plansFor(deps: FeatureDeps, run: Run, checkpoint: Checkpoint, cha
   );
 }
 
-async function branch(deps: FeatureDeps, launcher: Launcher, argument: unknown): Promise<void> {
+async function branch(deps: FeatureDeps, launcher: Launcher, named: Named): Promise<void> {
   const title = vscode.l10n.t('Branch with New Hyperparameters');
-  const target = targetPath(argument);
-  const chosen =
-    target === undefined
-      ? await pickCheckpoint(deps, title, (checkpoint) => checkpoint.state === 'complete')
-      : deps.workspaces.checkpointAt(target);
+  const chosen = await chooseCheckpoint(deps, named, {
+    title,
+    none: vscode.l10n.t('There is no complete checkpoint to branch from in this workspace yet.'),
+    accepts: (checkpoint) => checkpoint.state === 'complete',
+  });
   if (chosen === undefined) return;
   const { run, checkpoint } = chosen;
   const [current] = await plansFor(deps, run, checkpoint, new Map());
@@ -69,9 +70,7 @@ async function branch(deps: FeatureDeps, launcher: Launcher, argument: unknown):
 }
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps, launcher: Launcher): void {
-  context.subscriptions.push(
-    vscode.commands.registerCommand('npt.branch', (argument?: unknown) =>
-      needingPython(() => branch(deps, launcher, argument)),
-    ),
-  );
+  registerCommands(context, deps, {
+    'npt.branch': (named) => needingPython(() => branch(deps, launcher, named)),
+  });
 }

@@ -6,15 +6,10 @@ import type { Comparison } from '../../core/checkpoint/compare/compare';
 import { CONFIG } from '../../core/checkpoint/layout';
 import { renderComparison, summarizeComparison } from '../../core/checkpoint/report/renderComparison';
 import { CheckpointPathError } from '../../core/checkpoint/pathErrors';
-import type { Checkpoint, Run } from '../../core/experiment/model';
 import { withCancellableProgress } from '../../platform/progress';
-import { targetPath, type FeatureDeps } from '../deps';
-import { pickCheckpoint } from '../pick';
-
-interface Chosen {
-  readonly run: Run;
-  readonly checkpoint: Checkpoint;
-}
+import { registerCommands } from '../commands';
+import type { FeatureDeps } from '../deps';
+import { chooseCheckpoint, targetPaths, type CheckpointOfRun, type Named } from '../targets';
 
 /** What the command gives to whoever runs it from code. */
 export interface ShownComparison {
@@ -29,14 +24,11 @@ export interface ShownComparison {
  */
 async function chooseTwo(
   deps: FeatureDeps,
-  argument: unknown,
-  selection: unknown,
-): Promise<readonly [Chosen, Chosen] | undefined> {
+  named: Named,
+): Promise<readonly [CheckpointOfRun, CheckpointOfRun] | undefined> {
   await deps.workspaces.ready();
-  const nodes: unknown[] = Array.isArray(selection) && selection.length > 1 ? selection : [argument];
-  const paths = new Set(nodes.map(targetPath).filter((candidate) => candidate !== undefined));
-  const chosen = [...paths]
-    .map((candidate): Chosen | undefined => deps.workspaces.checkpointAt(candidate))
+  const chosen = targetPaths(named)
+    .map((candidate): CheckpointOfRun | undefined => deps.workspaces.checkpointAt(candidate))
     .filter((found) => found !== undefined);
   if (chosen.length > 2) {
     void vscode.window.showErrorMessage(
@@ -50,19 +42,23 @@ async function chooseTwo(
       first === undefined
         ? vscode.l10n.t('Compare Checkpoints: the First')
         : vscode.l10n.t('Compare {0} of {1} with', first.checkpoint.name, first.run.name);
-    const picked = await pickCheckpoint(
+    const picked = await chooseCheckpoint(
       deps,
-      title,
-      (checkpoint) => checkpoint.state !== 'writing' && checkpoint.path !== first?.checkpoint.path,
+      {},
+      {
+        title,
+        none: vscode.l10n.t('There are no two checkpoints to compare in this workspace yet.'),
+        accepts: (checkpoint) => checkpoint.state !== 'writing' && checkpoint.path !== first?.checkpoint.path,
+      },
     );
     if (picked === undefined) return undefined;
     chosen.push(picked);
   }
   chosen.sort((x, y) => x.checkpoint.step - y.checkpoint.step || x.checkpoint.time - y.checkpoint.time);
-  return chosen as [Chosen, Chosen];
+  return chosen as [CheckpointOfRun, CheckpointOfRun];
 }
 
-function titleOf({ run, checkpoint }: Chosen, other: Chosen): string {
+function titleOf({ run, checkpoint }: CheckpointOfRun, other: CheckpointOfRun): string {
   return run.path === other.run.path ? checkpoint.name : `${run.name} ${checkpoint.name}`;
 }
 
@@ -75,7 +71,7 @@ async function isFile(file: string): Promise<boolean> {
   }
 }
 
-async function tell(a: Chosen, b: Chosen, comparison: Comparison): Promise<void> {
+async function tell(a: CheckpointOfRun, b: CheckpointOfRun, comparison: Comparison): Promise<void> {
   const [left, right] = [path.join(a.checkpoint.path, CONFIG), path.join(b.checkpoint.path, CONFIG)];
   const open = vscode.l10n.t('Compare Configurations');
   const buttons = (await isFile(left)) && (await isFile(right)) ? [open] : [];
@@ -90,8 +86,8 @@ async function tell(a: Chosen, b: Chosen, comparison: Comparison): Promise<void>
   );
 }
 
-async function compare(deps: FeatureDeps, argument: unknown, selection: unknown): Promise<ShownComparison | undefined> {
-  const chosen = await chooseTwo(deps, argument, selection);
+async function compare(deps: FeatureDeps, named: Named): Promise<ShownComparison | undefined> {
+  const chosen = await chooseTwo(deps, named);
   if (chosen === undefined) return undefined;
   const [a, b] = chosen;
   let comparison: Comparison | undefined;
@@ -118,9 +114,5 @@ async function compare(deps: FeatureDeps, argument: unknown, selection: unknown)
 }
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
-  context.subscriptions.push(
-    vscode.commands.registerCommand('npt.compare', (argument?: unknown, selection?: unknown) =>
-      compare(deps, argument, selection),
-    ),
-  );
+  registerCommands(context, deps, { 'npt.compare': (named) => compare(deps, named) });
 }

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 
 /** Copies a tree; a file that is already there is the user's, so nothing is copied and its name is returned. */
@@ -50,5 +51,5 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
       : await vscode.window.showInformationMessage(message, open);
     if (answer === open) await vscode.commands.executeCommand('vscode.openFolder', chosen);
   };
-  context.subscriptions.push(vscode.commands.registerCommand('npt.createWorkspace', create));
+  registerCommands(context, deps, { 'npt.createWorkspace': create });
 }

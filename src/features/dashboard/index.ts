@@ -1,32 +1,27 @@
 /** NPT: Open Dashboard, and dashboards that come back after a reload. */
 import * as vscode from 'vscode';
 import { RunPanels } from '../../platform/runPanels';
-import { targetPath, type FeatureDeps } from '../deps';
-import { pickRun } from '../pick';
+import { registerCommands } from '../commands';
+import type { FeatureDeps } from '../deps';
+import { chooseRuns } from '../targets';
 import { DashboardPanel, VIEW_TYPE } from './panel';
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
   const panels = new RunPanels(VIEW_TYPE, (panel, runPath) => new DashboardPanel(panel, context, deps, runPath));
 
-  context.subscriptions.push(
-    panels,
-    vscode.commands.registerCommand('npt.openDashboard', async (argument?: unknown) => {
-      await deps.workspaces.ready();
-      const path = targetPath(argument);
-      // A run that was born a moment ago may not have been seen yet.
-      if (path !== undefined && deps.workspaces.runAt(path) === undefined) await deps.workspaces.rescan();
-      const run =
-        path === undefined
-          ? await pickRun(deps, vscode.l10n.t('Open Dashboard'), () => true)
-          : deps.workspaces.runAt(path);
-      if (run === undefined) {
-        if (path !== undefined)
-          void vscode.window.showWarningMessage(vscode.l10n.t('There is no training run at {0}.', path));
-        return;
+  context.subscriptions.push(panels);
+  registerCommands(context, deps, {
+    'npt.openDashboard': async (named) => {
+      const runs = await chooseRuns(deps, named, {
+        title: vscode.l10n.t('Open Dashboard'),
+        none: vscode.l10n.t('There is no run in this workspace yet.'),
+        accepts: () => true,
+      });
+      for (const run of runs) {
+        const open = panels.of(run.path);
+        if (open !== undefined) open.reveal();
+        else panels.open(run.name, run.path);
       }
-      const open = panels.of(run.path);
-      if (open !== undefined) open.reveal();
-      else panels.open(run.name, run.path);
-    }),
-  );
+    },
+  });
 }

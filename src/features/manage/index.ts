@@ -1,60 +1,82 @@
 /** Small things one does with a run or a checkpoint: pin, copy the path, open the log. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { readFailure } from '../../core/experiment/disk';
 import { PinsError, setPinned } from '../../core/experiment/pins';
-import { targetPath, type FeatureDeps } from '../deps';
-import { pickCheckpoint, pickRun } from '../pick';
+import { registerCommands } from '../commands';
+import type { FeatureDeps } from '../deps';
+import { chooseCheckpoints, chooseRuns, targetPaths, type Named } from '../targets';
 
-async function pin(deps: FeatureDeps, argument: unknown, pinned: boolean): Promise<void> {
-  const target = targetPath(argument);
-  const title = pinned ? vscode.l10n.t('Pin Checkpoint') : vscode.l10n.t('Unpin Checkpoint');
-  const chosen =
-    target === undefined
-      ? await pickCheckpoint(deps, title, (checkpoint) => checkpoint.pinned !== pinned && checkpoint.name !== 'final')
-      : deps.workspaces.checkpointAt(target);
-  if (chosen === undefined) return;
-  try {
-    await setPinned(chosen.run.path, chosen.checkpoint.name, pinned);
-  } catch (error) {
-    const reason =
-      error instanceof PinsError
-        ? error.message
-        : vscode.l10n.t('{0} cannot be written: {1}', path.join(chosen.run.path, 'pins.json'), String(error));
-    void vscode.window.showErrorMessage(reason);
-    return;
+const FINAL = 'final';
+
+async function pin(deps: FeatureDeps, named: Named, pinned: boolean): Promise<void> {
+  const chosen = await chooseCheckpoints(deps, named, {
+    title: pinned ? vscode.l10n.t('Pin Checkpoint') : vscode.l10n.t('Unpin Checkpoint'),
+    none: pinned
+      ? vscode.l10n.t('There is no checkpoint to pin in this workspace.')
+      : vscode.l10n.t('No checkpoint in this workspace is pinned.'),
+    accepts: (checkpoint) => checkpoint.pinned !== pinned && checkpoint.name !== FINAL,
+  });
+  const ofRun = new Map<string, string[]>();
+  for (const { run, checkpoint } of chosen) {
+    // `final` is replaced, never deleted: there is nothing to keep it from.
+    if (checkpoint.name !== FINAL) ofRun.set(run.path, [...(ofRun.get(run.path) ?? []), checkpoint.name]);
+  }
+  for (const [run, checkpoints] of ofRun) {
+    try {
+      await setPinned(run, checkpoints, pinned);
+    } catch (error) {
+      const reason =
+        error instanceof PinsError
+          ? error.message
+          : vscode.l10n.t('{0} cannot be written: {1}', path.join(run, 'pins.json'), readFailure(error));
+      void vscode.window.showErrorMessage(reason);
+      break;
+    }
   }
   await deps.workspaces.rescan();
 }
 
-async function openTrainLog(deps: FeatureDeps, argument: unknown): Promise<void> {
-  const target = targetPath(argument);
-  const run =
-    target === undefined
-      ? await pickRun(deps, vscode.l10n.t('Open Training Log'), () => true)
-      : deps.workspaces.runAt(target);
-  if (run === undefined) return;
-  const log = vscode.Uri.file(path.join(run.path, 'train.log'));
-  try {
-    await vscode.workspace.fs.stat(log);
-  } catch {
-    void vscode.window.showInformationMessage(vscode.l10n.t('{0} has no train.log.', run.name));
-    return;
+async function openTrainLog(deps: FeatureDeps, named: Named): Promise<void> {
+  const runs = await chooseRuns(deps, named, {
+    title: vscode.l10n.t('Open Training Log'),
+    none: vscode.l10n.t('There is no run in this workspace yet.'),
+    accepts: () => true,
+  });
+  for (const run of runs) {
+    const log = vscode.Uri.file(path.join(run.path, 'train.log'));
+    try {
+      await vscode.workspace.fs.stat(log);
+    } catch {
+      void vscode.window.showInformationMessage(vscode.l10n.t('{0} has no train.log.', run.name));
+      continue;
+    }
+    await vscode.window.showTextDocument(log, { preview: runs.length === 1 });
   }
-  await vscode.window.showTextDocument(log, { preview: true });
+}
+
+/** Any node of the tree has a path; without one, a checkpoint's is asked for. One a line, as a shell takes them. */
+async function copyPath(deps: FeatureDeps, named: Named): Promise<void> {
+  let paths = targetPaths(named);
+  if (paths.length === 0) {
+    const chosen = await chooseCheckpoints(deps, named, {
+      title: vscode.l10n.t('Copy Path'),
+      none: vscode.l10n.t('There is no checkpoint in this workspace yet.'),
+      accepts: () => true,
+    });
+    paths = chosen.map(({ checkpoint }) => checkpoint.path);
+  }
+  if (paths.length > 0) await vscode.env.clipboard.writeText(paths.join('\n'));
 }
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
-  context.subscriptions.push(
-    vscode.commands.registerCommand('npt.pin', (argument?: unknown) => pin(deps, argument, true)),
-    vscode.commands.registerCommand('npt.unpin', (argument?: unknown) => pin(deps, argument, false)),
-    vscode.commands.registerCommand('npt.openTrainLog', (argument?: unknown) => openTrainLog(deps, argument)),
-    vscode.commands.registerCommand('npt.copyPath', async (argument?: unknown) => {
-      const target =
-        targetPath(argument) ?? (await pickCheckpoint(deps, vscode.l10n.t('Copy Path'), () => true))?.checkpoint.path;
-      if (target !== undefined) await vscode.env.clipboard.writeText(target);
-    }),
-    vscode.commands.registerCommand('npt.showLog', () => {
+  registerCommands(context, deps, {
+    'npt.pin': (named) => pin(deps, named, true),
+    'npt.unpin': (named) => pin(deps, named, false),
+    'npt.openTrainLog': (named) => openTrainLog(deps, named),
+    'npt.copyPath': (named) => copyPath(deps, named),
+    'npt.showLog': () => {
       deps.log.show();
-    }),
-  );
+    },
+  });
 }

@@ -4,22 +4,20 @@ import type { Run } from '../../core/experiment/model';
 import { withCancellableProgress } from '../../platform/progress';
 import { RunPanels } from '../../platform/runPanels';
 import type { ProbeMessage } from '../../protocol/dashboard';
-import { targetPath, type FeatureDeps } from '../deps';
-import { pickRun } from '../pick';
+import { registerCommands } from '../commands';
+import type { FeatureDeps } from '../deps';
+import { chooseRun, type Named } from '../targets';
 import { checkpointsToProbe, probeMessage } from './facts';
 import { ProbePanel, VIEW_TYPE } from './panel';
 
-/** The run that a command's argument is, or is in; picked where it is none. Says so when there is nothing to probe. */
-async function chooseRun(deps: FeatureDeps, argument: unknown): Promise<Run | undefined> {
-  await deps.workspaces.ready();
-  const path = targetPath(argument);
-  if (path === undefined) return pickRun(deps, vscode.l10n.t('Probe Run'), (run) => checkpointsToProbe(run).length > 0);
-  const run = deps.workspaces.runAt(path);
-  if (run === undefined) {
-    void vscode.window.showWarningMessage(vscode.l10n.t('There is no training run at {0}.', path));
-    return undefined;
-  }
-  if (checkpointsToProbe(run).length > 0) return run;
+/** The run to probe; says so when there is nothing to probe. */
+async function runToProbe(deps: FeatureDeps, named: Named): Promise<Run | undefined> {
+  const run = await chooseRun(deps, named, {
+    title: vscode.l10n.t('Probe Run'),
+    none: vscode.l10n.t('No run in this workspace has a complete checkpoint to probe yet.'),
+    accepts: (candidate) => checkpointsToProbe(candidate).length > 0,
+  });
+  if (run === undefined || checkpointsToProbe(run).length > 0) return run;
   void vscode.window.showInformationMessage(vscode.l10n.t('{0} has no complete checkpoint to probe yet.', run.name));
   return undefined;
 }
@@ -73,15 +71,15 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
       }),
   );
 
-  context.subscriptions.push(
-    panels,
-    vscode.commands.registerCommand('npt.probeRun', async (argument?: unknown): Promise<ProbeMessage | undefined> => {
-      const run = await chooseRun(deps, argument);
+  context.subscriptions.push(panels);
+  registerCommands(context, deps, {
+    'npt.probeRun': async (named): Promise<ProbeMessage | undefined> => {
+      const run = await runToProbe(deps, named);
       if (run === undefined) return undefined;
       const found = await probe(deps, run);
       if (found === undefined) return undefined;
       (panels.of(run.path) ?? panels.open(run.name, run.path)).show(found);
       return found;
-    }),
-  );
+    },
+  });
 }

@@ -3,12 +3,13 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { formatCount } from '../../core/format';
 import { newestComplete } from '../../core/experiment/checkpoints';
-import type { Checkpoint, Run } from '../../core/experiment/model';
+import type { Run } from '../../core/experiment/model';
 import { StopError, stopRun } from '../../core/experiment/runningProcess';
 import { needingPython } from '../../platform/python';
 import { settings } from '../../platform/settings';
-import { targetPath, type FeatureDeps } from '../deps';
-import { pickCheckpoint, pickRun } from '../pick';
+import { registerCommands } from '../commands';
+import type { FeatureDeps } from '../deps';
+import { chooseCheckpoint, chooseRuns, type CheckpointOfRun, type Named } from '../targets';
 import type { Launcher } from './launch';
 import { reviewPlans } from './review';
 import { planFor, TrainingTasks, type NptTaskDefinition } from './tasks';
@@ -20,8 +21,8 @@ export class TrainingCommands {
   ) {}
 
   /** One click when nothing needs asking; a plan with warnings is shown first. */
-  async resume(argument?: unknown): Promise<void> {
-    const chosen = await this.checkpoint(argument, vscode.l10n.t('Resume'));
+  async resume(named: Named): Promise<void> {
+    const chosen = await this.checkpoint(named, vscode.l10n.t('Resume'));
     if (chosen === undefined) return;
     const definition = this.definition('resume', chosen);
     await needingPython(async () => {
@@ -30,7 +31,7 @@ export class TrainingCommands {
         const extend = vscode.l10n.t('Extend Training…');
         const message = plan.errors[0]?.message ?? '';
         if ((await vscode.window.showInformationMessage(message, extend)) === extend)
-          await this.extend(chosen.checkpoint.path);
+          await this.extend({ argument: chosen.checkpoint.path });
         return;
       }
       const needsAsking = plan.errors.length === 0 && (plan.kind === 'branch' || plan.warnings.length > 0);
@@ -39,8 +40,8 @@ export class TrainingCommands {
     });
   }
 
-  async extend(argument?: unknown): Promise<void> {
-    const chosen = await this.checkpoint(argument, vscode.l10n.t('Extend Training'));
+  async extend(named: Named): Promise<void> {
+    const chosen = await this.checkpoint(named, vscode.l10n.t('Extend Training'));
     if (chosen === undefined) return;
     const steps = await vscode.window.showInputBox({
       title: vscode.l10n.t('Extend {0} from step {1}', chosen.run.name, formatCount(chosen.checkpoint.step)),
@@ -61,19 +62,21 @@ export class TrainingCommands {
     });
   }
 
-  async stop(argument?: unknown): Promise<void> {
+  async stop(named: Named): Promise<void> {
     // process.json comes with the folder: whom it names is signalled only where the folder is trusted.
     if (!vscode.workspace.isTrusted) {
       void vscode.window.showErrorMessage(vscode.l10n.t('Stopping signals a process: trust this workspace first.'));
       return;
     }
-    const target = targetPath(argument);
-    const title = vscode.l10n.t('Stop Training');
-    const run =
-      target === undefined
-        ? await pickRun(this.deps, title, (candidate) => candidate.process !== null)
-        : this.deps.workspaces.runAt(target);
-    if (run === undefined) return;
+    const runs = await chooseRuns(this.deps, named, {
+      title: vscode.l10n.t('Stop Training'),
+      none: vscode.l10n.t('Nothing is training in this workspace.'),
+      accepts: (candidate) => candidate.process !== null,
+    });
+    await Promise.all(runs.map((run) => this.stopOne(run)));
+  }
+
+  private async stopOne(run: Run): Promise<void> {
     if (run.process === null) {
       void vscode.window.showInformationMessage(vscode.l10n.t('{0} is not training.', run.name));
       return;
@@ -99,7 +102,11 @@ export class TrainingCommands {
     });
   }
 
-  private async review(kind: string, plans: Parameters<typeof reviewPlans>[2], chosen: Chosen): Promise<boolean> {
+  private async review(
+    kind: string,
+    plans: Parameters<typeof reviewPlans>[2],
+    chosen: CheckpointOfRun,
+  ): Promise<boolean> {
     const [plan] = plans;
     const run = path.basename(plan?.run ?? chosen.run.path);
     const start =
@@ -109,7 +116,7 @@ export class TrainingCommands {
     return reviewPlans(vscode.l10n.t('{0} of {1}: review', chosen.checkpoint.name, chosen.run.name), start, plans);
   }
 
-  private definition(kind: NptTaskDefinition['kind'], chosen: Chosen): NptTaskDefinition {
+  private definition(kind: NptTaskDefinition['kind'], chosen: CheckpointOfRun): NptTaskDefinition {
     return {
       type: 'npt',
       kind,
@@ -118,32 +125,22 @@ export class TrainingCommands {
   }
 
   /** The checkpoint meant: a checkpoint's node, a run's newest complete one, or a pick. */
-  private async checkpoint(argument: unknown, title: string): Promise<Chosen | undefined> {
-    const target = targetPath(argument);
-    if (target === undefined) return pickCheckpoint(this.deps, title, (candidate) => candidate.state === 'complete');
-    const found = this.deps.workspaces.checkpointAt(target);
-    if (found !== undefined) return found;
-    const run = this.deps.workspaces.runAt(target);
-    const newest = run === undefined ? undefined : newestComplete(run);
-    if (run !== undefined && newest !== undefined) return { run, checkpoint: newest };
-    void vscode.window.showErrorMessage(
-      vscode.l10n.t('{0} has no complete checkpoint to go on from.', path.basename(target)),
-    );
-    return undefined;
+  private checkpoint(named: Named, title: string): Promise<CheckpointOfRun | undefined> {
+    return chooseCheckpoint(this.deps, named, {
+      title,
+      none: vscode.l10n.t('There is no complete checkpoint to go on from.'),
+      accepts: (candidate) => candidate.state === 'complete',
+      ofRun: (run) => [newestComplete(run)].filter((newest) => newest !== undefined),
+    });
   }
-}
-
-interface Chosen {
-  readonly run: Run;
-  readonly checkpoint: Checkpoint;
 }
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps, launcher: Launcher): void {
   const commands = new TrainingCommands(deps, launcher);
-  context.subscriptions.push(
-    vscode.commands.registerCommand('npt.resume', (argument?: unknown) => commands.resume(argument)),
-    vscode.commands.registerCommand('npt.extend', (argument?: unknown) => commands.extend(argument)),
-    vscode.commands.registerCommand('npt.stop', (argument?: unknown) => commands.stop(argument)),
-    vscode.tasks.registerTaskProvider('npt', new TrainingTasks(deps, launcher.supervisor)),
-  );
+  registerCommands(context, deps, {
+    'npt.resume': (named) => commands.resume(named),
+    'npt.extend': (named) => commands.extend(named),
+    'npt.stop': (named) => commands.stop(named),
+  });
+  context.subscriptions.push(vscode.tasks.registerTaskProvider('npt', new TrainingTasks(deps, launcher.supervisor)));
 }

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { allCheckpoints } from '../../core/experiment/checkpoints';
 import type { Run } from '../../core/experiment/model';
 import { Disposable } from '../../core/disposable';
+import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { treeItem } from './items';
 import { childrenOf, checkpointNode, containerOf, runNode, type TreeNode } from './nodes';
@@ -250,6 +251,6 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
       updateView(view, deps);
       updateContext();
     }),
-    vscode.commands.registerCommand('npt.refresh', () => deps.workspaces.rescan()),
   );
+  registerCommands(context, deps, { 'npt.refresh': () => deps.workspaces.rescan() });
 }

@@ -4,27 +4,33 @@ import * as vscode from 'vscode';
 import { renderReport } from '../../core/checkpoint/report/renderReport';
 import { renderReports } from '../../core/checkpoint/report/renderReports';
 import type { ValidationReport } from '../../core/checkpoint/report/report';
+import { CheckpointPathError } from '../../core/checkpoint/pathErrors';
 import { allCheckpoints } from '../../core/experiment/checkpoints';
 import { formatCount, formatProgress } from '../../core/format';
 import { withCancellableProgress } from '../../platform/progress';
 import { settings } from '../../platform/settings';
-import { pickCheckpoint } from '../pick';
-import { targetPath, type FeatureDeps } from '../deps';
+import { registerCommands } from '../commands';
+import type { FeatureDeps } from '../deps';
+import { chooseCheckpoint, targetPaths, type Named } from '../targets';
 
 /** How long a result may outlive a change of its checkpoint. */
 const STALE_CHECK_MS = 5000;
 
-/** The checkpoints a command is about: the selection, every complete one of a run, or what the user picks. */
-async function chosenPaths(deps: FeatureDeps, argument: unknown, selection: unknown): Promise<string[]> {
-  const nodes: unknown[] = Array.isArray(selection) && selection.length > 1 ? selection : [argument];
-  const paths = nodes.map(targetPath).filter((candidate) => candidate !== undefined);
+/** The checkpoints and files a command is about: those named, every checkpoint of a run, or what the user picks. */
+async function chosenPaths(deps: FeatureDeps, named: Named): Promise<readonly string[]> {
+  await deps.workspaces.ready();
+  const paths = targetPaths(named);
   if (paths.length === 0) {
-    const picked = await pickCheckpoint(deps, vscode.l10n.t('Validate Checkpoint'), () => true);
+    const picked = await chooseCheckpoint(deps, named, {
+      title: vscode.l10n.t('Validate Checkpoint'),
+      none: vscode.l10n.t('There is no checkpoint in this workspace yet.'),
+      accepts: () => true,
+    });
     return picked === undefined ? [] : [picked.checkpoint.path];
   }
   return paths.flatMap((chosen) => {
-    const run = deps.workspaces.runs.find((candidate) => candidate.path === chosen);
-    return run === undefined ? [chosen] : run.checkpoints.map((checkpoint) => checkpoint.path);
+    const run = deps.workspaces.runAt(chosen);
+    return run?.path === chosen ? allCheckpoints(run).map((checkpoint) => checkpoint.path) : [chosen];
   });
 }
 
@@ -56,37 +62,54 @@ function summary(deps: FeatureDeps, report: ValidationReport): string {
   }
 }
 
+interface Validated {
+  /** In the order of the paths; those that were done when the user cancelled. */
+  readonly reports: readonly ValidationReport[];
+  /** Paths that went, or became unreadable, before their turn. */
+  readonly gone: readonly string[];
+}
+
 /**
- * Reports in the order of the paths; those that were done when the user cancelled. Of many, those that have not changed
- * since their last validation are not read again; a single one always is, because somebody asked for it.
+ * Of many, those that have not changed since their last validation are not read again; a single one always is, because
+ * somebody asked for it.
+ * @throws CheckpointPathError where the only path leads nowhere
  */
-async function validateAll(deps: FeatureDeps, paths: readonly string[]): Promise<ValidationReport[]> {
+async function validateAll(deps: FeatureDeps, paths: readonly string[]): Promise<Validated> {
   const reports: ValidationReport[] = [];
+  const gone: string[] = [];
   const level = settings.validationLevel();
   await withCancellableProgress(vscode.l10n.t('Validating'), async (signal, showShare, showMessage) => {
     for (const [index, checkpoint] of paths.entries()) {
       const label = `${paths.length === 1 ? '' : `${index + 1}/${paths.length} `}${path.basename(checkpoint)}`;
       showMessage(label);
       const known = paths.length > 1 ? await deps.validations.current(checkpoint, level) : undefined;
-      reports.push(
-        known ??
-          (await deps.validations.run(checkpoint, () => {
-            const began = performance.now();
-            return deps.checkpoints.validate(checkpoint, {
-              level,
-              signal,
-              onProgress: (done, total) => {
-                showShare(index + (total === 0 ? 0 : done / total), paths.length);
-                showMessage(`${label} · ${formatProgress(done, total, (performance.now() - began) / 1000)}`);
-              },
-            });
-          })),
-      );
+      try {
+        reports.push(
+          known ??
+            (await deps.validations.run(checkpoint, () => {
+              const began = performance.now();
+              return deps.checkpoints.validate(checkpoint, {
+                level,
+                signal,
+                onProgress: (done, total) => {
+                  showShare(index + (total === 0 ? 0 : done / total), paths.length);
+                  showMessage(`${label} · ${formatProgress(done, total, (performance.now() - began) / 1000)}`);
+                },
+              });
+            })),
+        );
+      } catch (error) {
+        if (!(error instanceof CheckpointPathError) || paths.length === 1) throw error;
+        // One that was deleted meanwhile is no reason to lose what the others gave.
+        gone.push(checkpoint);
+        deps.log.info(`validate ${checkpoint}: ${error.message}`);
+        continue;
+      }
       const report = reports.at(-1);
       deps.log.info(`validate ${checkpoint}: ${report?.verdict ?? ''}${known === undefined ? '' : ' (unchanged)'}`);
     }
   });
-  return reports;
+  return { reports, gone };
 }
 
 function nameOf(deps: FeatureDeps, report: ValidationReport): string {
@@ -109,17 +132,21 @@ async function showReports(deps: FeatureDeps, reports: readonly ValidationReport
   );
 }
 
-async function tell(deps: FeatureDeps, reports: readonly ValidationReport[]): Promise<void> {
+async function tell(deps: FeatureDeps, { reports, gone }: Validated): Promise<void> {
   const bad = reports.filter((report) => report.verdict !== 'valid');
   const first = bad[0] ?? reports[0];
-  if (first === undefined) return;
+  if (first === undefined) {
+    if (gone.length > 0) void vscode.window.showInformationMessage(goneText(gone));
+    return;
+  }
   const show = vscode.l10n.t('Show Report');
-  const message =
+  const verdict =
     reports.length === 1
       ? summary(deps, first)
       : bad.length === 0
         ? vscode.l10n.t('All {0} checkpoints are valid.', reports.length)
         : vscode.l10n.t('{0} of {1} checkpoints are not valid. {2}', bad.length, reports.length, summary(deps, first));
+  const message = gone.length === 0 ? verdict : `${verdict} ${goneText(gone)}`;
   const answer =
     bad.length === 0
       ? await vscode.window.showInformationMessage(message, show)
@@ -127,13 +154,19 @@ async function tell(deps: FeatureDeps, reports: readonly ValidationReport[]): Pr
   if (answer === show) await showReports(deps, reports);
 }
 
+function goneText(gone: readonly string[]): string {
+  return gone.length === 1
+    ? vscode.l10n.t('{0} was deleted before its turn.', path.basename(gone[0] ?? ''))
+    : vscode.l10n.t('{0} checkpoints were deleted before their turn.', gone.length);
+}
+
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
   const run = async (paths: readonly string[]): Promise<readonly ValidationReport[]> => {
     if (paths.length === 0) return [];
-    const reports = await validateAll(deps, paths);
+    const validated = await validateAll(deps, paths);
     // Not awaited: the notification stays as long as it likes, the command is done.
-    void tell(deps, reports);
-    return reports;
+    void tell(deps, validated);
+    return validated.reports;
   };
   // A file damaged in place is no event for anybody: a result is held to what is on disk now and then.
   let looking = false;
@@ -144,22 +177,20 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
       looking = false;
     });
   }, STALE_CHECK_MS);
-  context.subscriptions.push(
-    {
-      dispose: () => {
-        clearInterval(look);
-      },
+  context.subscriptions.push({
+    dispose: () => {
+      clearInterval(look);
     },
-    vscode.commands.registerCommand('npt.validate', async (argument?: unknown, selection?: unknown) =>
-      run(await chosenPaths(deps, argument, selection)),
-    ),
-    vscode.commands.registerCommand('npt.validateAll', async () => {
+  });
+  registerCommands(context, deps, {
+    'npt.validate': async (named) => run(await chosenPaths(deps, named)),
+    'npt.validateAll': async () => {
       await deps.workspaces.ready();
       const paths = deps.workspaces.runs.flatMap(allCheckpoints).map((checkpoint) => checkpoint.path);
       if (paths.length === 0) {
         void vscode.window.showInformationMessage(vscode.l10n.t('There is no checkpoint in this workspace yet.'));
       }
       return run(paths);
-    }),
-  );
+    },
+  });
 }

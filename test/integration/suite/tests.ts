@@ -6,4 +6,5 @@ import './compare.test';
 import './probe.test';
 import './python.test';
 import './torchFile.test';
+import './targets.test';
 import './tasks.test';
