@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,9 +19,14 @@ POSITIONS = 512
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, scaffold: Scaffold, losses: LossFunction, samples: Tensor, batch: int
+    model: nn.Module,
+    scaffold: Scaffold,
+    losses: LossFunction,
+    samples: Tensor,
+    batch: int,
+    check: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
-    """The evaluation metrics, as means over all samples (samples, tokens).
+    """The evaluation metrics, as means over all samples (samples, tokens); ``check`` may raise to give it up.
 
     ``eval_loss/total`` and ``eval_mlp_direct_loss/layer_N`` are the training losses in student mode;
     ``eval/cross_entropy`` and ``eval/teacher_cross_entropy`` are in nats per next token, ``eval/kl`` is
@@ -35,6 +41,7 @@ def evaluate(
         sums[name] = sums[name] + value.double() if name in sums else value.double()
 
     for start in range(0, len(samples), batch):
+        check()
         ids = samples[start : start + batch].to(device)
         result = scaffold.run(ids, STUDENT)
         parts = losses(result, layers)
@@ -58,8 +65,18 @@ def evaluate(
 
 
 @torch.no_grad()
-def generate(model: nn.Module, prompt: Tensor, new_tokens: int, seed: int, temperature: float = 0.7) -> list[int]:
-    """Continues ``prompt`` (tokens,) in student mode; sampling has its own generator, every other RNG is left alone."""
+def generate(
+    model: nn.Module,
+    prompt: Tensor,
+    new_tokens: int,
+    seed: int,
+    temperature: float = 0.7,
+    check: Callable[[], None] = lambda: None,
+) -> list[int]:
+    """Continues ``prompt`` (tokens,) in student mode; sampling has its own generator, every other RNG is left alone.
+
+    ``check`` may raise to give it up.
+    """
     module: Any = model
     generator = torch.Generator().manual_seed(seed)
     ids = prompt.to(module.lm_head.weight.device).unsqueeze(0)
@@ -67,6 +84,7 @@ def generate(model: nn.Module, prompt: Tensor, new_tokens: int, seed: int, tempe
     past: Any = None
     fed = ids
     for _ in range(new_tokens):
+        check()
         out = module(input_ids=fed, past_key_values=past, use_cache=True)
         past = out.past_key_values
         weights = (out.logits[0, -1].float() / temperature).softmax(-1).cpu()

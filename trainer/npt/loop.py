@@ -20,7 +20,7 @@ from npt.evaluation import evaluate, generate
 from npt.measurements import probe_similarity
 from npt.run.folder import RunFolder
 from npt.run.metrics_log import MetricsLog
-from npt.signals import StopRequest
+from npt.signals import Stopped, StopRequest
 from npt.storage import atomic
 from npt.trainer import MultiLayerNPTTrainer
 
@@ -82,11 +82,14 @@ class Segment:
         """Trains; returns why it ended: ``done``, ``stopped`` or ``preempted``."""
         trainer, a = self.trainer, self.trainer.arguments
         try:
+            self._catch_up()
             while trainer.global_step < a.max_steps and not agreed_to_stop(trainer, self.stop):
+                self.run.follow()
                 self._saver.check()
                 self._step()
-            self._saver.join()
             step = trainer.global_step
+            self.stop.doing = f"the save of checkpoint-{step}"
+            self._saver.join()
             if step >= a.max_steps:
                 save.write_final(self.run.checkpoints / f"checkpoint-{step}")
                 return "done"
@@ -96,14 +99,27 @@ class Segment:
             return self.stop.why
         finally:
             self._saver.join()
+            self.stop.kept()
+
+    def _catch_up(self) -> None:
+        """Evaluates what a stop left to this start, as if it had not come between; its checkpoint is there already."""
+        step = self.trainer.global_step
+        if not self.trainer.evaluation_due:
+            return
+        self._evaluate(step)
+        saved = self.run.checkpoints / f"checkpoint-{step}"
+        if self._note_best(step) and saved.exists():
+            atomic.replace_json(self.run.checkpoints / "best.json", {"schema": SCHEMA, **(self.trainer.best or {})})
 
     def _step(self) -> None:
         trainer, a = self.trainer, self.trainer.arguments
         self._show_stage()
         step = trainer.global_step + 1
         last = step == a.max_steps
+        self.stop.doing = f"step {step}"
         started = time.perf_counter()
         values = trainer.train_step(measure=last or step % a.logging_steps == 0)
+        self.stop.keep()
         self._training_seconds += time.perf_counter() - started
         self._training_tokens += a.batch_size * a.gradient_accumulation_steps * a.max_length * trainer.group.world_size
         self._steps_since_log += 1
@@ -153,9 +169,21 @@ class Segment:
         if trainer.val_loader is None:
             return
         trainer.check_finite()
-        values = evaluate(
-            trainer.model, trainer.scaffold, trainer.losses, trainer.val_loader, trainer.arguments.batch_size
-        )
+        self.stop.doing = f"the evaluation at step {step}"
+        try:
+            values = evaluate(
+                trainer.model,
+                trainer.scaffold,
+                trainer.losses,
+                trainer.val_loader,
+                trainer.arguments.batch_size,
+                self.stop.check,
+            )
+        except Stopped:
+            trainer.evaluation_due = True
+            print(f"the evaluation at step {step} is left to the next start")
+            return
+        trainer.evaluation_due = False
         self.log.metrics(step, values)
         self.last_metrics.update(values)
         self._evaluated = (step, values[BEST_METRIC])
@@ -170,8 +198,14 @@ class Segment:
             return
         self.trainer.check_finite()
         prompt = self.trainer.val_loader[0, :PROMPT_TOKENS]
-        with self.trainer.precision.autocast():
-            made = generate(self.trainer.model, prompt, GENERATED_TOKENS, self.trainer.arguments.seed)
+        self.stop.doing = f"the sample at step {step}"
+        try:
+            with self.trainer.precision.autocast():
+                made = generate(
+                    self.trainer.model, prompt, GENERATED_TOKENS, self.trainer.arguments.seed, check=self.stop.check
+                )
+        except Stopped:
+            return
         text = " ".join(self.tokenizer.decode(made).split())
         before = " ".join(self.tokenizer.decode(prompt.tolist()).split())
         print(f"sample at step {step}: {before} … {text}")
@@ -193,7 +227,7 @@ class Segment:
 
         def write() -> None:
             trainer.snapshot.copy()
-            path = save.save(self.run.checkpoints, content)
+            path = self.run.saving(lambda checkpoints: save.save(checkpoints, content))
             seconds = time.perf_counter() - started
             if best is not None:
                 atomic.replace_json(self.run.checkpoints / "best.json", {"schema": SCHEMA, **best})
@@ -224,11 +258,22 @@ class Segment:
 
 
 def agreed_to_stop(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> bool:
-    """Whether any process of the run was asked to stop; then all of them take that signal as their own."""
+    """Takes the next step's samples; whether any process of the run was asked to stop before all had theirs.
+
+    Then all of them take that signal as their own, and nothing of the step has happened.
+    """
+    try:
+        with stop.wait("text to train on"):
+            trainer.fetch()
+    except Stopped:
+        pass
     number = trainer.group.agree_on_signal(int(stop.signal or 0))
-    if number and stop.signal is None:
+    if number == 0:
+        return False
+    if stop.signal is None:
         stop.signal = signal.Signals(number)
-    return number != 0
+    trainer.put_back()
+    return True
 
 
 def follow(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> None:
@@ -238,7 +283,9 @@ def follow(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> None:
         step = trainer.global_step + 1
         last = step == a.max_steps
         trainer.train_step(measure=last or step % a.logging_steps == 0)
+        stop.keep()
         if last or step % a.save_steps == 0:
             trainer.group.gather(rng.capture())
     if trainer.global_step < a.max_steps:
         trainer.group.gather(rng.capture())
+    stop.kept()

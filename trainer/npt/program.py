@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from npt.errors import TrainingError, UsageError
+from npt.run.opened import readable
 
 
 def say(line: str) -> None:
@@ -18,7 +19,7 @@ def say(line: str) -> None:
 
 def fail(line: str, code: int) -> int:
     """Prints one ``error:`` line and passes the exit code on."""
-    print(f"error: {' '.join(line.split())}", file=sys.stderr, flush=True)
+    print(f"error: {' '.join(readable(line).split())}", file=sys.stderr, flush=True)
     return code
 
 

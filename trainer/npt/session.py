@@ -202,7 +202,9 @@ def _run_main(
     log = run.begin_segment(start.step, start.changed, config)
     if not run.supervised:
         console.log_to(run.path / "train.log")
-    STOP.before_exit = lambda number: run.end_segment("killed", trainer.global_step, number.name, None)
+    STOP.before_exit = lambda number: run.end_segment(
+        STOP.why if number == STOP.signal else "killed", trainer.global_step, number.name, None
+    )
     _introduce(start, trainer, notes)
     tracker = _start_wandb(run, a, config)
     log.mirror = tracker.metrics if tracker is not None else None
@@ -212,6 +214,10 @@ def _run_main(
         )
         why = segment.train()
     except Exception as error:
+        if STOP.signal is not None and trainer.global_step == start.step and trainer.group.is_loss(error):
+            # Asked to stop before the first step was made: a process with nothing to save does not wait for others.
+            run.end_segment(STOP.why, trainer.global_step, STOP.signal.name, None)
+            return STOP.exit_code
         lost = "another process of the run ended; its own message, if it had time for one, says why"
         line = lost if trainer.group.is_loss(error) else failure.describe(error)
         run.end_segment("failed", trainer.global_step, None, line)
@@ -223,9 +229,9 @@ def _run_main(
     if tracker is not None:
         tracker.finish(0)
     if why == "done":
-        print(f"done: step {trainer.global_step}, {run.path}")
+        print(f"done: step {trainer.global_step}, {run.shown}")
         return 0
-    hint = f"resume with --resume_from {run.path}" if trainer.global_step else "nothing to save yet"
+    hint = f"resume with --resume_from {run.shown}" if trainer.global_step else "nothing to save yet"
     print(f"{why} at step {trainer.global_step}; {hint}")
     return STOP.exit_code
 
@@ -233,7 +239,7 @@ def _run_main(
 def _start_wandb(run: RunFolder, a: Arguments, config: dict[str, Any]) -> wandb_log.WandbLog | None:
     """Starts W&B without letting it draw from the random numbers that training goes on with."""
     state = rng.capture()
-    tracker = wandb_log.start(run.path, a, config, print)
+    tracker = wandb_log.start(run.path, run.shown, a, config, print)
     rng.restore(state)
     return tracker
 
@@ -241,7 +247,7 @@ def _start_wandb(run: RunFolder, a: Arguments, config: dict[str, Any]) -> wandb_
 def _introduce(start: Start, trainer: MultiLayerNPTTrainer, notes: list[str]) -> None:
     a = start.arguments
     trained = sum(p.numel() for p in trainer.parameters)
-    print(f"{TRAINER}: run {start.run.path}, segment {start.run.segment}, on {trainer.device}")
+    print(f"{TRAINER}: run {start.run.shown}, segment {start.run.segment}, on {trainer.device}")
     if start.source is not None:
         print(f"resuming from {start.source.checkpoint} at step {start.step}")
     for name, (before, after) in start.changed.items():

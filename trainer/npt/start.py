@@ -37,7 +37,7 @@ class Start:
     @property
     def branches(self) -> bool:
         """Whether this start makes a new run from another's checkpoint."""
-        return self.source is not None and self.source.run != self.run.path
+        return self.source is not None and self.source.run != self.run.given
 
 
 def default_name(arguments: Arguments) -> str:
@@ -124,14 +124,16 @@ def enter(start: Start, say: Say) -> None:
     Raises ``UsageError`` where another trainer has the run, or had it since the checkpoint was chosen.
     """
     if start.moves_aside:
-        lock = RunLock.acquire(start.run.path)
-        aside = move_aside(start.run.path)
+        given = start.run.given
+        lock = RunLock.acquire(given)
+        aside = move_aside(given)
         lock.release()
-        say(f"the run that was in {start.run.path} is now {aside}")
+        say(f"the run that was in {given} is now {aside}")
+        start.run = RunFolder(given)
     start.run.lock()
     if start.source is not None and not start.branches:
         later = [c.name for c in find.list_checkpoints(start.run.path) if c.name not in start.seen]
         if later:
             raise UsageError(
-                f"another trainer just wrote {later[-1]} in {start.run.path}; start again to go on from it"
+                f"another trainer just wrote {later[-1]} in {start.run.shown}; start again to go on from it"
             )

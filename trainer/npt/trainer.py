@@ -89,7 +89,11 @@ class MultiLayerNPTTrainer:
         self.teacher_cache_hits = 0
         self.teacher_cache_misses = 0
         self.best: dict[str, Any] | None = None
+        #: Whether the evaluation at the present step was given up for a stop.
+        self.evaluation_due = False
         self.snapshot = Snapshot()
+        self._fetched: list[Tensor] = []
+        self._position: dict[str, Any] | None = None
         self.schedule = Schedule.fresh(
             self.arguments.learning_rate, self.arguments.warmup_steps, self.arguments.max_steps
         )
@@ -132,18 +136,36 @@ class MultiLayerNPTTrainer:
         """The stage at ``global_step``."""
         return self.curriculum.stage_at(self.global_step)
 
-    def train_step(self, *, measure: bool) -> dict[str, float]:
-        """One optimizer step; with ``measure`` the training metrics, otherwise an empty dictionary."""
+    def fetch(self) -> None:
+        """Takes the samples of the next step; the only part of a step that may wait for somebody else."""
         if self.train_loader is None:
             raise TrainingError("this trainer was made without a train_loader; it cannot train")
+        if self._fetched:
+            return
+        a, group = self.arguments, self.group
+        self._position = self.train_loader.state_dict()
+        for _ in range(a.gradient_accumulation_steps):
+            self._fetched.append(self.train_loader.next_batch(a.batch_size, group.rank, group.world_size))
+
+    def put_back(self) -> None:
+        """Gives back what ``fetch`` took, all of it or a part: the position is again that of the steps made."""
+        self._fetched.clear()
+        if self.train_loader is not None and self._position is not None:
+            self.train_loader.load_state_dict(self._position)
+            self._position = None
+
+    def train_step(self, *, measure: bool) -> dict[str, float]:
+        """One optimizer step; with ``measure`` the training metrics, otherwise an empty dictionary."""
+        self.fetch()
+        batches, self._fetched, self._position = self._fetched, [], None
         a, stage = self.arguments, self.current_stage
         step = self.global_step + 1
         rate = self.schedule.rate(step)
         measured = Measurements()
         started = time.perf_counter()
         tokens = 0
-        for _ in range(a.gradient_accumulation_steps):
-            ids = self.train_loader.next_batch(a.batch_size, self.group.rank, self.group.world_size).to(self.device)
+        for batch in batches:
+            ids = batch.to(self.device)
             tokens += ids.numel() * self.group.world_size
             result = self.scaffold.run(ids, stage)
             losses = self.losses(result, self.layers)
@@ -240,6 +262,7 @@ class MultiLayerNPTTrainer:
                 "rng_state": rng_states,
                 "data_state": self.train_loader.state_dict() if self.train_loader is not None else {},
                 "best": self.best,
+                **({"evaluation_due": True} if self.evaluation_due else {}),
             },
             multi_layer_state={
                 "layers_to_train": list(self.layers_to_train),
@@ -304,6 +327,7 @@ class MultiLayerNPTTrainer:
         self.teacher_cache_hits = int(multi["teacher_cache_hits"])
         self.teacher_cache_misses = int(multi["teacher_cache_misses"])
         self.best = state.get("best")
+        self.evaluation_due = bool(state.get("evaluation_due", False))
         if self.scaler is not None and state.get("scaler_state_dict"):
             self.scaler.load_state_dict(state["scaler_state_dict"])
         if self._takes_curriculum and multi.get("curriculum_schedule"):

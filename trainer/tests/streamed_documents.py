@@ -18,6 +18,20 @@ def stream(dataset: Any, skip: int) -> Iterator[str]:
         yield "".join(draw.choice("abcdefgh ") for _ in range(draw.randint(1, 400)))
 
 
+#: Names the file that ``stalling`` makes when it comes to where it stops giving.
+STALLED = "NPT_TEST_STALLED"
+
+
+def stalling(dataset: Any, skip: int) -> Iterator[str]:
+    """The same documents from a hub that goes silent after 270 of them: 200 are held out."""
+    for number, document in enumerate(stream(dataset, skip), skip):
+        if number == 270:
+            with open(os.environ[STALLED], "w"):
+                pass
+            time.sleep(600)
+        yield document
+
+
 def counted(letter: str, count: int, skip: int) -> Iterator[str]:
     """``count`` documents that say which they are."""
     return (f"{letter}{number}" * (number % 5 + 1) for number in range(skip, count))

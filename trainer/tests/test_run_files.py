@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -310,37 +309,6 @@ def test_one_trainer_per_run(launch: Train, train: Train, tmp_path: Path) -> Non
     assert first.wait() == 143
     assert load(run / "exit.json")["signal"] == "SIGTERM"
     assert "step 5/" in (run / "train.log").read_text()
-
-
-def test_a_second_interrupt_exits_at_once(launch: Train, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-
-    def slow_steps() -> None:
-        import npt.trainer
-
-        original = npt.trainer.MultiLayerNPTTrainer.train_step
-
-        def step(self: Any, **how: Any) -> Any:
-            if self.global_step == 7:
-                print("sleeping", flush=True)
-                until = time.monotonic() + 30
-                while time.monotonic() < until:
-                    time.sleep(0.01)
-            return original(self, **how)
-
-        npt.trainer.MultiLayerNPTTrainer.train_step = step  # type: ignore[method-assign]
-
-    process = launch(*SMALL, "--output_dir", str(run), before=slow_steps)
-    process.wait_for(lambda: "sleeping" in process.output)
-    process.send(signal.SIGINT)
-    time.sleep(0.2)
-    process.send(signal.SIGINT)
-    time.sleep(1.2)
-    assert os.waitpid(process.pid, os.WNOHANG)[0] == 0, "the second keypress came within a second"
-    process.send(signal.SIGINT)
-    assert process.wait(5) == 130
-    assert load(run / "exit.json")["why"] == "killed"
-    assert manifest.problems(run / "checkpoints" / "checkpoint-5") == []
 
 
 def test_a_supervisor_that_holds_the_lock(launch: Train, tmp_path: Path) -> None:

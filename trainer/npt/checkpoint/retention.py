@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ def protected(run: Path) -> set[str]:
     pinned = _document(run / "pins.json").get("checkpoints")
     keep |= {str(name) for name in pinned} if isinstance(pinned, list) else set()
     own = _document(run / "run.json").get("id")
-    for sibling in run.parent.iterdir():
+    # Not `run.parent`: the path may be a link to the open folder, and the runs beside it are where that leads.
+    for sibling in (run / os.pardir).iterdir():
         parent = _document(sibling / "run.json").get("parent")
         if isinstance(parent, dict) and own is not None and parent.get("id") == own:
             keep.add(str(parent.get("checkpoint")))

@@ -28,6 +28,7 @@ def main() -> int:
         raise UsageError(f"{output} is already there; choose another --output")
     from npt.checkpoint import find, load, merge, save
     from npt.run.folder import RunFolder
+    from npt.run.opened import readable
     from npt.storage import atomic
 
     sources = merge.sources_in(arguments.checkpoint)
@@ -44,8 +45,10 @@ def main() -> int:
     for line in notes:
         program.say(line)
     layers = content.multi_layer_state["layers_to_train"]
-    program.say(f"merged {len(sources)} checkpoints into {checkpoint}: layers {layers}, step {content.step}")
+    program.say(
+        f"merged {len(sources)} checkpoints into {readable(str(checkpoint))}: layers {layers}, step {content.step}"
+    )
     end = int(content.config.get("max_steps", 0))
     more = "" if content.step < end else f" --max_steps {content.step + 5000}"
-    program.say(f"resume with --resume_from {run.path}{more}")
+    program.say(f"resume with --resume_from {run.shown}{more}")
     return 0

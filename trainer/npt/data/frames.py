@@ -32,7 +32,7 @@ def send(descriptor: int, value: Any) -> None:
 def receive(descriptor: int, patience: float | None = None, waiting: Callable[[], None] | None = None) -> Any:
     """The next value. Raises ``Closed`` where the writer is gone, also in the middle of a value.
 
-    ``waiting`` is called whenever ``patience`` seconds passed without a byte.
+    ``waiting`` is called whenever ``patience`` seconds passed without a byte; it may raise to give up.
     """
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)

@@ -15,8 +15,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import weakref
 
+from npt import signals
 from npt.data import frames
 from npt.data.documents import Encoder, Reading, Tokens
 from npt.data.worker import PIPE_CLOSED, Task
@@ -24,6 +26,8 @@ from npt.errors import TrainingError, UsageError
 
 #: How long the trainer waits without a word.
 PATIENCE_SECONDS = 60.0
+#: How often it looks meanwhile whether somebody asked to stop.
+LOOK_SECONDS = 0.2
 #: What is read ahead waits in the pipes; this is as large as Linux makes one without privileges.
 PIPE_BYTES = 1 << 20
 BLOCKED = [
@@ -79,6 +83,7 @@ class DataWorkers:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._results: list[int] = []
         self._turn = 0
+        self._silence_said = 0.0
         self._kept = [alive]
         self._finalizer = weakref.finalize(self, _end, self._processes, self._kept)
         # Ends of pipes that belong to workers; a copy that stayed open here would hide the death of one.
@@ -120,11 +125,13 @@ class DataWorkers:
     def next_documents(self) -> list[Tokens]:
         """The next documents' tokens.
 
-        Raises ``TrainingError`` in one line where a worker is gone, ``UsageError`` where the sources cannot be read.
+        Raises ``TrainingError`` in one line where a worker is gone, ``UsageError`` where the sources cannot be read,
+        ``Stopped`` where the wait is given up; what has arrived of them is then lost, and so are the workers' turns.
         """
         turn = self._turn % len(self._results)
+        self._silence_said = time.monotonic()
         try:
-            value: list[Tokens] | str = frames.receive(self._results[turn], PATIENCE_SECONDS, self._waiting)
+            value: list[Tokens] | str = frames.receive(self._results[turn], LOOK_SECONDS, self._waiting)
         except frames.Closed:
             raise self._failure(turn) from None
         if isinstance(value, str):
@@ -133,6 +140,10 @@ class DataWorkers:
         return value
 
     def _waiting(self) -> None:
+        signals.STOP.check()
+        if time.monotonic() - self._silence_said < PATIENCE_SECONDS:
+            return
+        self._silence_said = time.monotonic()
         print(f"still waiting for text to train on, for {PATIENCE_SECONDS:.0f} s more", flush=True)
 
     def check(self) -> None:

@@ -7,17 +7,23 @@ import json
 import os
 import shlex
 import subprocess
+import threading
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from npt import SCHEMA, TRAINER
-from npt.errors import UsageError
+from npt.errors import TrainingError, UsageError
 from npt.run import process
 from npt.run.lock import RunLock
 from npt.run.metrics_log import MetricsLog, last_segment
+from npt.run.opened import OpenFolder, readable
 from npt.storage import atomic
+
+#: How often a run that trains looks whether its folder is still where it was.
+LOOK_SECONDS = 1.0
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -51,13 +57,63 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 class RunFolder:
     """A run on disk. Everything that this process writes at its top goes through here."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.checkpoints = path / "checkpoints"
+    def __init__(self, given: Path) -> None:
+        self.given = given
         self.segment = 0
         self.metrics: MetricsLog | None = None
         self._lock: RunLock | None = None
+        self._ending = threading.Lock()
         self._ended = False
+        self._looked = 0.0
+        self._open: OpenFolder | None = None
+        # From now on it may be renamed: between here and the first file written, a model is loaded.
+        with contextlib.suppress(OSError):
+            self._open = OpenFolder(given)
+
+    @property
+    def path(self) -> Path:
+        """A path that leads to the folder, also after it was renamed; ``shown`` is the one for people."""
+        return self._open.path if self._open is not None else self.given
+
+    @property
+    def shown(self) -> Path:
+        """Where the folder is now."""
+        return self._open.shown if self._open is not None else self.given
+
+    @property
+    def checkpoints(self) -> Path:
+        """A path to the folder of its checkpoints."""
+        return self.path / "checkpoints"
+
+    def follow(self) -> None:
+        """Looks, at most once a second, whether the folder was renamed, which is then said.
+
+        Raises ``TrainingError`` where it was deleted: it is not made anew.
+        """
+        now = time.monotonic()
+        if self._open is None or now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        if self._open.gone:
+            raise TrainingError(
+                f"the run's folder {self.given} was deleted while it trained; what was saved in it is gone with it"
+            )
+        if self._open.moved and self._open.shown != self._open.given:
+            self._open.given = self._open.shown
+            print(f"the run's folder is now {self.shown}")
+            known = read_json(self.path / "process.json")
+            if known is not None:
+                atomic.replace_json(self.path / "process.json", {**known, "folder": self._open.identity()})
+
+    def saving(self, save: Callable[[Path], Path]) -> Path:
+        """Saves into ``checkpoints``; once more where the folder was renamed under a save (see ``OpenFolder``)."""
+        while True:
+            checkpoints = self.checkpoints
+            try:
+                return save(checkpoints)
+            except TrainingError:
+                if self.checkpoints == checkpoints:
+                    raise
 
     @property
     def supervised(self) -> bool:
@@ -67,11 +123,14 @@ class RunFolder:
     def lock(self) -> None:
         """Creates the folder and takes its lock."""
         try:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            if self._open is None:
+                self.given.mkdir(parents=True, exist_ok=True)
+                self._open = OpenFolder(self.given)
+            self.checkpoints.mkdir(exist_ok=True)
             self._lock = RunLock.acquire(self.path)
         except OSError as error:
             raise UsageError(
-                f"the run folder {self.path} cannot be written: {error.strerror or error}; choose another --output_dir"
+                f"the run folder {self.shown} cannot be written: {error.strerror or error}; choose another --output_dir"
             ) from None
 
     def birth(self, argv: list[str], parent: dict[str, Any] | None, changed: dict[str, list[Any]]) -> None:
@@ -101,7 +160,8 @@ class RunFolder:
         atomic.sweep(self.checkpoints)
         self.segment = last_segment(self.path / "metrics.jsonl") + 1
         if not self.supervised:
-            atomic.replace_json(self.path / "process.json", process.describe(self.segment))
+            assert self._open is not None, "lock() comes first"
+            atomic.replace_json(self.path / "process.json", process.describe(self.segment, self._open.identity()))
         with contextlib.suppress(FileNotFoundError):
             (self.path / "exit.json").unlink()
         atomic.replace_json(self.path / "config.json", config)
@@ -111,16 +171,20 @@ class RunFolder:
 
     def end_segment(self, why: str, step: int, signal: str | None, error: str | None) -> None:
         """Ends the segment once: exit.json, the end event, process.json gone, lock released."""
-        if self._ended or self.segment == 0:
-            return
-        self._ended = True
+        with self._ending:
+            if self._ended or self.segment == 0:
+                return
+            self._ended = True
+            self._write_end(why, step, signal, error)
+
+    def _write_end(self, why: str, step: int, signal: str | None, error: str | None) -> None:
         document = {
             "schema": SCHEMA,
             "why": why,
             "step": step,
             "segment": self.segment,
             "signal": signal,
-            "error": error,
+            "error": None if error is None else readable(error),
             "time": time.time(),
         }
         # On a full disk none of this may work; what ended the run is then on the console.

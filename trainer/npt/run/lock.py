@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from npt.errors import UsageError
+from npt.run.opened import is_folder
 
 INHERITED = "NPT_RUN_LOCK_FD"
 
@@ -66,6 +67,8 @@ def _is_same_file(descriptor: int, path: Path) -> bool:
 def _holder(run: Path) -> str:
     try:
         process = json.loads((run / "process.json").read_bytes())
+        if not is_folder(process.get("folder"), run):
+            return ""
         return f" (process {int(process['pid'])} on {process['host']})"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ""

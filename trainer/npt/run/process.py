@@ -37,8 +37,8 @@ def launcher() -> tuple[str, str | None]:
     return ("torchrun", None) if "TORCHELASTIC_RUN_ID" in os.environ else ("shell", None)
 
 
-def describe(segment: int) -> dict[str, Any]:
-    """The content of ``process.json`` for this process."""
+def describe(segment: int, folder: dict[str, Any]) -> dict[str, Any]:
+    """The content of ``process.json`` for this process, which trains in ``folder`` (device, inode, path)."""
     name, job = launcher()
     return {
         "schema": SCHEMA,
@@ -50,4 +50,5 @@ def describe(segment: int) -> dict[str, Any]:
         "launcher": name,
         "job": job,
         "segment": segment,
+        "folder": folder,
     }

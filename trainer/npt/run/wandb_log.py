@@ -73,10 +73,11 @@ def logged_in() -> bool:
         return False
 
 
-def start(folder: Path, arguments: Arguments, config: Mapping[str, Any], say: Say) -> WandbLog | None:
+def start(folder: Path, shown: Path, arguments: Arguments, config: Mapping[str, Any], say: Say) -> WandbLog | None:
     """Starts or goes on in the W&B run of a run's folder; None where W&B is off or cannot be used.
 
-    Without a login it goes on offline; ``wandb sync`` can send the files later.
+    ``shown`` is the folder's path for other programs and for people. Without a login it goes on offline;
+    ``wandb sync`` can send the files later.
     """
     mode = arguments.wandb_mode
     if mode == "disabled":
@@ -95,10 +96,10 @@ def start(folder: Path, arguments: Arguments, config: Mapping[str, Any], say: Sa
         run = wandb.init(
             id=identity["id"],
             project=identity["project"],
-            name=arguments.wandb_name or folder.name,
+            name=arguments.wandb_name or shown.name,
             tags=list(arguments.wandb_tags) or None,
             config=dict(config),
-            dir=str(folder),
+            dir=str(shown),
             mode=mode,
             resume="allow",
         )

@@ -1,0 +1,209 @@
+"""Stop, in any mix of signals and at any moment: nothing that was trained is lost (contract section 5, Signals)."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from npt.checkpoint import manifest
+from tests import streamed_documents
+from tests.conftest import SMALL, Process, check_schema, events, series
+from tests.test_prefetch import ARGUMENTS, stream_here
+from tests.test_resume_exact import assert_equal
+
+Launch = Callable[..., Process]
+ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
+
+def held(owner: Any, name: str, when: Callable[..., bool], gate: Path) -> None:
+    """In a trainer: a call says that it was reached, and waits for a file before it goes on."""
+    original = getattr(owner, name)
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        if not gate.exists() and when(*arguments):
+            print(f"held in {name}", flush=True)
+            while not gate.exists():
+                time.sleep(0.01)
+        return original(*arguments, **named)
+
+    setattr(owner, name, call)
+
+
+def hold_step(gate: Path) -> None:
+    from npt.trainer import MultiLayerNPTTrainer
+
+    held(MultiLayerNPTTrainer, "train_step", lambda trainer: trainer.global_step == 7, gate)
+
+
+def hold_save(gate: Path) -> None:
+    from npt.checkpoint import save
+
+    held(save, "_fill", lambda folder, content: content.step == 5, gate)
+
+
+def hold_last_save(gate: Path) -> None:
+    """The save that a stop makes."""
+    from npt.checkpoint import save
+
+    held(save, "_fill", lambda folder, content: content.step % 5 != 0, gate)
+
+
+@pytest.mark.parametrize("hold", [hold_step, hold_save, hold_last_save])
+def test_signals_in_any_mix_and_number_never_end_a_run_unsaved(
+    hold: Callable[[Path], None], launch: Launch, tmp_path: Path
+) -> None:
+    run, gate = tmp_path / "run", tmp_path / "gate"
+    draw = random.Random(hold.__name__)
+    process = launch(*SMALL, "--max_steps", "100000", "--output_dir", str(run), before=lambda: hold(gate))
+    if hold is hold_last_save:
+        process.wait_for(lambda: "step 7/" in process.output)
+        process.send(signal.SIGINT)
+    process.wait_for(lambda: "held in" in process.output)
+    sent = [draw.choice(ASKING) for _ in range(12)]
+    for number in sent:
+        heard = process.output.count(" again: ") + process.output.count(" received: ")
+        process.send(number)
+        process.wait_for(lambda n=heard: process.output.count(" again: ") + process.output.count(" received: ") > n)  # type: ignore[misc]
+    first = signal.SIGINT if hold is hold_last_save else sent[0]
+    again = [line for line in process.output.splitlines() if " again: " in line]
+    assert len(again) == len(sent) - (hold is not hold_last_save)
+    waited = {hold_step: "step 8", hold_save: "step 6", hold_last_save: "the save of checkpoint-"}[hold]
+    assert all(f"again: already stopping, still waiting for {waited}" in line for line in again) or hold is hold_save
+    gate.touch()
+    assert process.wait() == 128 + first, process.output
+    ended = json.loads((run / "exit.json").read_text())
+    check_schema("exit", ended)
+    assert (ended["why"], ended["signal"]) == (
+        "preempted" if first == signal.SIGUSR1 else "stopped",
+        signal.Signals(first).name,
+    )
+    assert ended["step"] >= 6
+    assert manifest.problems(run / "checkpoints" / f"checkpoint-{ended['step']}") == []
+    assert not (run / "process.json").exists()
+
+
+def test_sigquit_ends_at_once_and_without_a_save(launch: Launch, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = launch(*SMALL, "--output_dir", str(run), before=lambda: hold_step(tmp_path / "never"))
+    process.wait_for(lambda: "held in" in process.output and "saved checkpoint-5" in process.output)
+    process.send(signal.SIGINT)
+    process.wait_for(lambda: "SIGINT received" in process.output)
+    process.send(signal.SIGQUIT)
+    assert process.wait(5) == 128 + signal.SIGQUIT
+    ended = json.loads((run / "exit.json").read_text())
+    assert (ended["why"], ended["signal"], ended["step"]) == ("killed", "SIGQUIT", 7)
+    assert not (run / "process.json").exists()
+    assert manifest.problems(run / "checkpoints" / "checkpoint-5") == []
+    assert not (run / "checkpoints" / "checkpoint-7").exists()
+
+
+@pytest.mark.parametrize("number", ASKING)
+def test_asked_while_loading(number: signal.Signals, launch: Launch, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+
+    def never_loads() -> None:
+        from npt.model import llama
+
+        # In one call of the C library, as a read from a network is: no Python line runs meanwhile.
+        llama.load_base_model = lambda *_: (print("held in loading", flush=True), time.sleep(600))  # type: ignore[assignment]
+
+    process = launch(*SMALL, "--output_dir", str(run), before=never_loads)
+    process.wait_for(lambda: "held in loading" in process.output)
+    process.send(number)
+    assert process.wait(15) == 128 + number, process.output
+    assert not run.exists()
+
+
+def test_asked_between_the_segments_start_and_its_first_step(launch: Launch, train: Launch, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+
+    def hangs() -> None:
+        from npt.run import wandb_log
+
+        wandb_log.start = lambda *_: (print("W&B hangs", flush=True), time.sleep(600))  # type: ignore[assignment]
+
+    process = launch(*SMALL, "--output_dir", str(run), before=hangs)
+    process.wait_for(lambda: "W&B hangs" in process.output)
+    process.send(signal.SIGTERM)
+    assert process.wait(15) == 143, process.output
+    ended = json.loads((run / "exit.json").read_text())
+    assert (ended["why"], ended["signal"], ended["step"]) == ("stopped", "SIGTERM", 0)
+    assert events(run)[-1]["event"] == "end" and not (run / "process.json").exists()
+    assert train(*SMALL, "--output_dir", str(run), "--max_steps", "3").code == 0
+
+
+def test_asked_while_evaluating(launch: Launch, train: Launch, tmp_path: Path) -> None:
+    expected, run = tmp_path / "expected", tmp_path / "run"
+    assert train(*SMALL, "--output_dir", str(expected)).code == 0
+
+    def stopped_in_evaluation() -> None:
+        from npt import loop, signals
+
+        original = loop.evaluate
+
+        def evaluate(*arguments: Any) -> dict[str, float]:
+            print("held in evaluate", flush=True)
+            while signals.STOP.signal is None:
+                time.sleep(0.01)
+            return original(*arguments)
+
+        loop.evaluate = evaluate  # type: ignore[assignment]
+
+    process = launch(*SMALL, "--output_dir", str(run), before=stopped_in_evaluation)
+    process.wait_for(lambda: "held in evaluate" in process.output)
+    process.send(signal.SIGINT)
+    assert process.wait(15) == 130, process.output
+    assert "the evaluation at step 5 is left to the next start" in process.output
+    assert not any("eval_loss/total" in name for _, name in series(run))
+    assert manifest.problems(run / "checkpoints" / "checkpoint-5") == []
+    assert train("--resume_from", str(run)).code == 0
+    assert_equal(run, expected)
+    best = [json.loads((path / "checkpoints" / "best.json").read_text()) for path in (run, expected)]
+    assert best[0] == best[1]
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_asked_while_waiting_for_data(workers: int, launch: Launch, train: Launch, tmp_path: Path) -> None:
+    """Also in the middle of a step's micro-batches: nothing of the step has happened."""
+    arguments = [*ARGUMENTS, "--gradient_accumulation_steps", "40", "--num_workers", str(workers)]
+    expected, run, gate = tmp_path / "expected", tmp_path / "run", tmp_path / "gate"
+
+    def stalling() -> None:
+        import npt.data.sources
+
+        os.environ[streamed_documents.STALLED] = str(gate)
+        npt.data.sources.stream = streamed_documents.stalling
+
+    assert train(*arguments, "--output_dir", str(expected), before=stream_here).code == 0
+    process = launch(*arguments, "--output_dir", str(run), before=stalling)
+    process.wait_for(gate.exists)
+    process.wait_for(lambda: "step 2/" in process.output)
+    process.send(signal.SIGINT)
+    assert process.wait(15) == 130, process.output
+    step = events(run)[-1]["step"]
+    assert 2 <= step < 20
+    assert manifest.problems(run / "checkpoints" / f"checkpoint-{step}") == []
+    resumed = train("--resume_from", str(run), before=stream_here)
+    assert resumed.code == 0, resumed.output
+    assert_equal(run, expected)
+
+
+def test_a_hangup_that_is_ignored_stays_ignored(launch: Launch, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = launch(*SMALL, "--output_dir", str(run))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    process.wait_for(lambda: "step 2/" in process.output)
+    process.send(signal.SIGHUP)
+    assert process.wait() == 0, process.output
+    assert "SIGHUP" not in process.output and os.path.isdir(run / "checkpoints" / "final")
