@@ -2,7 +2,8 @@
 import { access, realpath } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { allCheckpoints } from '../core/experiment/checkpoints';
+import { checkpointIn } from '../core/experiment/checkpoints';
+import { Lineage } from '../core/experiment/lineage';
 import type { Checkpoint, Run, Workspace } from '../core/experiment/model';
 import {
   experimentsFolders,
@@ -26,6 +27,14 @@ interface Watched extends ExperimentsFolder {
   readonly watcher: WorkspaceWatcher;
 }
 
+interface ModelIndex {
+  /** The models that it is of. */
+  readonly of: readonly Workspace[];
+  readonly runs: readonly Run[];
+  readonly byPath: ReadonlyMap<string, Run>;
+  readonly lineage: Lineage;
+}
+
 /**
  * One watcher an experiments folder, however many workspace folders name it. Features read `runs`, `all` or the lookups, and
  * listen to `onDidChange`; nobody else scans the disk.
@@ -36,7 +45,7 @@ export class Workspaces extends Disposable {
   private watched: readonly Watched[] = [];
   /** The newest start; it is done when every folder that was open when it began was scanned once. */
   private started: Promise<void> = Promise.resolve();
-  private index: { readonly of: readonly Workspace[]; readonly runs: ReadonlyMap<string, Run> } | undefined;
+  private known: ModelIndex | undefined;
 
   constructor(private readonly report: (message: string) => void) {
     super();
@@ -75,8 +84,29 @@ export class Workspaces extends Disposable {
     return null;
   }
 
+  /** Every run, the newest of the first folder first. */
   get runs(): readonly Run[] {
-    return this.all.flatMap((workspace) => workspace.runs);
+    return this.index.runs;
+  }
+
+  /** Who branched from whom. */
+  get lineage(): Lineage {
+    return this.index.lineage;
+  }
+
+  /** What is looked up in the model, made once a model. */
+  private get index(): ModelIndex {
+    const { all } = this;
+    const { known } = this;
+    if (known?.of.length === all.length && known.of.every((each, i) => each === all[i])) return known;
+    const runs = all.flatMap((workspace) => workspace.runs);
+    this.known = {
+      of: all,
+      runs,
+      byPath: new Map(runs.map((run) => [run.path, run])),
+      lineage: new Lineage(all),
+    };
+    return this.known;
   }
 
   /** Resolves when every open folder was scanned once, those that were opened meanwhile too. */
@@ -129,21 +159,13 @@ export class Workspaces extends Disposable {
 
   /** The run whose folder is, or holds, this path; the innermost one, since sequential runs nest. */
   runAt(target: string): Run | undefined {
-    const { all } = this;
-    if (
-      this.index === undefined ||
-      this.index.of.some((known, i) => known !== all[i]) ||
-      this.index.of.length !== all.length
-    ) {
-      this.index = { of: all, runs: new Map(this.runs.map((run) => [run.path, run])) };
-    }
-    return nearest(this.index.runs, path.normalize(target));
+    return nearest(this.index.byPath, path.normalize(target));
   }
 
   checkpointAt(target: string): { run: Run; checkpoint: Checkpoint } | undefined {
     const run = this.runAt(target);
     if (run === undefined) return undefined;
-    const checkpoint = allCheckpoints(run).find((candidate) => candidate.path === target);
+    const checkpoint = checkpointIn(run, target);
     return checkpoint === undefined ? undefined : { run, checkpoint };
   }
 

@@ -8,6 +8,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { Lineage } from '../../src/core/experiment/lineage';
 import type { Run } from '../../src/core/experiment/model';
 import { DashboardSession } from '../../src/features/dashboard/session';
 import { pageHtml } from '../../src/platform/pageHtml';
@@ -137,6 +138,7 @@ export class PageHarness {
         post(message);
       },
       runs: () => known,
+      lineage: () => new Lineage([{ runs: known }]),
       scanning: () => options.scanning ?? false,
       canTrain: () => options.canTrain ?? true,
       act: (command, target) => {

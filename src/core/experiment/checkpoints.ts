@@ -10,3 +10,16 @@ export function allCheckpoints(run: Run): readonly Checkpoint[] {
 export function newestComplete(run: Run): Checkpoint | undefined {
   return run.checkpoints.findLast((checkpoint) => checkpoint.state === 'complete');
 }
+
+/** By path; made for a run when it is first asked for. */
+const byPath = new WeakMap<Run, ReadonlyMap<string, Checkpoint>>();
+
+/** The run's checkpoint whose folder this is. */
+export function checkpointIn(run: Run, path: string): Checkpoint | undefined {
+  let known = byPath.get(run);
+  if (known === undefined) {
+    known = new Map(allCheckpoints(run).map((checkpoint) => [checkpoint.path, checkpoint]));
+    byPath.set(run, known);
+  }
+  return known.get(path);
+}

@@ -1,5 +1,6 @@
 /** The workspace's model as the page is told it. */
 import { allCheckpoints } from '../../core/experiment/checkpoints';
+import type { Lineage } from '../../core/experiment/lineage';
 import type { Checkpoint, Run } from '../../core/experiment/model';
 import type { MetricsLog } from '../../core/metrics/log';
 import { lowerBound, type Series } from '../../core/metrics/series';
@@ -13,32 +14,7 @@ export function figure(value: number | null | undefined): Figure {
   return value > 0 ? 'Infinity' : '-Infinity';
 }
 
-/** The run that `run` branched from: by id; by name only where no run has an id to go by. */
-export function parentOf(run: Run, runs: readonly Run[]): Run | undefined {
-  const parent = run.parent;
-  if (parent === null) return undefined;
-  const byId = parent.id === null ? undefined : runs.find((candidate) => candidate.id === parent.id);
-  return byId ?? runs.find((candidate) => candidate.name === parent.run && candidate.id === null && candidate !== run);
-}
-
-/** The run's ancestors, nearest first. Ids that form a circle (somebody edited a run.json) end the walk. */
-export function ancestorsOf(run: Run, runs: readonly Run[]): { readonly run: Run; readonly until: number }[] {
-  const chain: { run: Run; until: number }[] = [];
-  const seen = new Set([run.path]);
-  let current = run;
-  let until = Number.POSITIVE_INFINITY;
-  for (;;) {
-    const parent = parentOf(current, runs);
-    if (parent === undefined || current.parent === null || seen.has(parent.path)) return chain;
-    // A grandparent counts only up to where the line left it, even if the parent left it later than its own child left the parent.
-    until = Math.min(until, current.parent.step);
-    chain.push({ run: parent, until });
-    seen.add(parent.path);
-    current = parent;
-  }
-}
-
-export function summaryOf(run: Run, runs: readonly Run[]): RunSummary {
+export function summaryOf(run: Run, lineage: Lineage): RunSummary {
   return {
     path: run.path,
     name: run.name,
@@ -47,7 +23,7 @@ export function summaryOf(run: Run, runs: readonly Run[]): RunSummary {
     maxSteps: run.maxSteps,
     stage: run.stage,
     loss: figure(run.loss),
-    parentPath: parentOf(run, runs)?.path ?? null,
+    parentPath: lineage.parentOf(run)?.path ?? null,
     parentName: run.parent?.run ?? null,
     origin: run.parent?.step ?? 0,
   };
@@ -98,11 +74,11 @@ function subtitleOf(run: Run): string {
     .join(' · ');
 }
 
-export function factsOf(run: Run, runs: readonly Run[], loss: Series | undefined): RunFacts {
+export function factsOf(run: Run, lineage: Lineage, loss: Series | undefined): RunFacts {
   const stages = run.curriculum?.stages ?? null;
   const checkpoints = allCheckpoints(run);
   return {
-    ...summaryOf(run, runs),
+    ...summaryOf(run, lineage),
     subtitle: subtitleOf(run),
     created: run.created,
     curriculum: stages,

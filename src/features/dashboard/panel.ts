@@ -40,6 +40,7 @@ export class DashboardPanel extends Disposable {
       new DashboardSession(runPath, {
         post: (message) => void webview.postMessage(message),
         runs: () => deps.workspaces.runs,
+        lineage: () => deps.workspaces.lineage,
         scanning: () => scanning,
         canTrain: () => vscode.workspace.isTrusted,
         act: (command, path) => void vscode.commands.executeCommand(COMMANDS[command], path),

@@ -3,6 +3,7 @@
  * and when. The panel gives it a voice and ears; the page tests run it against a page in a plain browser.
  */
 import { watch, type FSWatcher } from 'node:fs';
+import type { Lineage } from '../../core/experiment/lineage';
 import type { Run } from '../../core/experiment/model';
 import { JoinedSeries } from '../../core/metrics/joined';
 import { Series } from '../../core/metrics/series';
@@ -17,7 +18,7 @@ import {
   type WatchMessage,
 } from '../../protocol/dashboard';
 import { WatchedCurves } from './curves';
-import { ancestorsOf, differenceOf, factsOf, summaryOf } from './facts';
+import { differenceOf, factsOf, summaryOf } from './facts';
 import { alertsOf, figuresOf } from './figures';
 
 /** What a session needs from around it. */
@@ -25,6 +26,8 @@ export interface SessionHost {
   post(message: HostMessage): void;
   /** Runs of every opened workspace, as of the last scan. */
   runs(): readonly Run[];
+  /** Who branched from whom among them. */
+  lineage(): Lineage;
   /** The first scan is not over. */
   scanning(): boolean;
   canTrain(): boolean;
@@ -108,11 +111,12 @@ export class DashboardSession extends Disposable {
       return;
     }
     const runs = this.host.runs();
-    const facts = factsOf(run, runs, this.seriesOf(run.path, 'loss/total'));
+    const lineage = this.host.lineage();
+    const facts = factsOf(run, lineage, this.seriesOf(run.path, 'loss/total'));
     this.host.post({
       type: 'model',
       run: facts,
-      runs: runs.map((each) => summaryOf(each, runs)),
+      runs: runs.map((each) => summaryOf(each, lineage)),
       canTrain: this.host.canTrain(),
     });
     // A run that stopped has no time left to count, whether or not it logged anything more.
@@ -186,6 +190,7 @@ export class DashboardSession extends Disposable {
     await this.pollAll(this.lineage(run));
     if (this.gone || !this.visible || this.path !== run.path) return;
     const runs = this.host.runs();
+    const lineage = this.host.lineage();
     const log = this.tail(run.path).log;
     const loss = this.lossTrace();
     const alerts = alertsOf(run, log, Date.now() / 1000);
@@ -194,8 +199,8 @@ export class DashboardSession extends Disposable {
     this.sentMetrics = metrics.join('\n');
     this.host.post({
       type: 'snapshot',
-      run: factsOf(run, runs, loss.series),
-      runs: runs.map((each) => summaryOf(each, runs)),
+      run: factsOf(run, lineage, loss.series),
+      runs: runs.map((each) => summaryOf(each, lineage)),
       metrics,
       figures: figuresOf(run, log, loss),
       alerts,
@@ -308,7 +313,13 @@ export class DashboardSession extends Disposable {
 
   /** The run and its ancestors. */
   private lineage(run: Run): Set<string> {
-    return new Set([run.path, ...ancestorsOf(run, this.host.runs()).map((ancestor) => ancestor.run.path)]);
+    return new Set([
+      run.path,
+      ...this.host
+        .lineage()
+        .ancestorsOf(run)
+        .map((ancestor) => ancestor.run.path),
+    ]);
   }
 
   private metricNames(run: Run): Set<string> {
@@ -321,10 +332,10 @@ export class DashboardSession extends Disposable {
   private seriesOf(path: string, metric: string): Series | undefined {
     const own = this.tail(path).log.series.get(metric);
     const run = path === this.path ? this.runAt(path) : undefined;
-    const ancestors = run === undefined ? [] : ancestorsOf(run, this.host.runs());
+    const ancestors = run === undefined ? [] : this.host.lineage().ancestorsOf(run);
     if (ancestors.length === 0) return own;
     const past = ancestors
-      .reverse()
+      .toReversed()
       .map(({ run: ancestor, until }) => ({ series: this.tail(ancestor.path).log.series.get(metric), until }));
     const joined = this.joined.get(metric) ?? new JoinedSeries();
     this.joined.set(metric, joined);

@@ -1,55 +1,55 @@
 /** The Experiments view: registration, refresh of what changed, badge, messages. */
 import * as vscode from 'vscode';
-import { allCheckpoints } from '../../core/experiment/checkpoints';
 import type { Run } from '../../core/experiment/model';
 import { Disposable } from '../../core/disposable';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { treeItem } from './items';
-import { childrenOf, checkpointNode, containerOf, runNode, type TreeNode } from './nodes';
+import {
+  childrenOf,
+  checkpointNode,
+  containerOf,
+  groupNode,
+  hasChildren,
+  holderOf,
+  runNode,
+  type TreeModel,
+  type TreeNode,
+} from './nodes';
+import { TreeRows } from './rows';
 
 /** Changes within this time are shown together: a run that trains changes several times a second. */
 const COALESCE_MS = 200;
-/**
- * Step and loss of a training run change every second, but its row is redrawn at most this often: while VS Code redraws a
- * row it forgets the children's handles, and a menu item clicked in that moment arrives without its checkpoint. What
- * changes rarely (state, stage, checkpoints) is shown at once; the status bar and the dashboard show every step.
- */
-const FIGURES_MS = 3000;
-/** Ages in the descriptions go stale; this is how stale they may get. */
+/** How stale the ages in the descriptions may get; only rows whose age reads differently by then are redrawn. */
 const AGE_REFRESH_MS = 60_000;
 
 class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<TreeNode> {
   private readonly changed = this._register(new vscode.EventEmitter<TreeNode[] | undefined>());
   readonly onDidChangeTreeData = this.changed.event;
-  private pending = new Set<string>();
-  /** The node objects that VS Code holds, by id: a refresh must name these very objects, an equal one is ignored. */
-  private readonly given = new Map<string, TreeNode>();
-  /** What was last shown of a run beside its figures, and when. */
-  private readonly shown = new Map<string, { readonly outline: string; readonly at: number }>();
-  /** Which runs hang where, as last shown: a run that comes, goes or moves redraws the root. */
-  private shape = '';
+  private readonly rows = new TreeRows();
   private timer: NodeJS.Timeout | undefined;
+  /** A timer of its own: what changes meanwhile and must be shown at once does not wait for the figures. */
   private postponed: NodeJS.Timeout | undefined;
 
   constructor(private readonly deps: FeatureDeps) {
     super();
     this._register(
       deps.workspaces.onDidChange((change) => {
-        this.schedule(change.changedRuns);
+        this.rows.note(change.changedRuns);
+        this.schedule();
       }),
     );
     this._register(
       deps.validations.onDidChange((paths) => {
-        this.schedule(paths.map((checkpoint) => deps.workspaces.runAt(checkpoint)?.path ?? checkpoint));
+        this.rows.note(
+          paths.map((checkpoint) => deps.workspaces.runAt(checkpoint)?.path ?? checkpoint),
+          true,
+        );
+        this.schedule();
       }),
     );
-    const ages = setInterval(() => {
-      this.refreshAll();
-    }, AGE_REFRESH_MS);
     this._register({
       dispose: () => {
-        clearInterval(ages);
         clearTimeout(this.timer);
         clearTimeout(this.postponed);
       },
@@ -57,21 +57,24 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
   }
 
   getTreeItem(stale: TreeNode): vscode.TreeItem {
-    const { workspaces, validations } = this.deps;
+    const { validations } = this.deps;
+    const model = this.model();
     const node = this.fresh(stale);
+    const now = Date.now() / 1000;
+    this.rows.noteAge(node, now);
     return treeItem(node, {
-      now: Date.now() / 1000,
+      now,
       verdict: node.kind === 'checkpoint' ? validations.get(node.path)?.verdict : undefined,
-      hasChildren: childrenOf(node, workspaces.runs).length > 0,
+      hasChildren: hasChildren(node, model),
       // What a person looks for first: the newest run, and whatever trains.
-      open: node.kind === 'run' && (node.run.state === 'training' || node.path === workspaces.runs[0]?.path),
+      open: node.kind === 'run' && (node.run.state === 'training' || node.path === model.runs[0]?.path),
     });
   }
 
   async getChildren(node?: TreeNode): Promise<TreeNode[]> {
     await this.deps.workspaces.ready();
-    const children = childrenOf(node === undefined ? undefined : this.fresh(node), this.deps.workspaces.runs);
-    for (const child of children) this.given.set(child.id, child);
+    const children = childrenOf(node === undefined ? undefined : this.fresh(node), this.model());
+    this.rows.give(node, children);
     return children;
   }
 
@@ -79,14 +82,26 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
     const { workspaces } = this.deps;
     switch (node.kind) {
       case 'run':
-        return containerOf(node.run, workspaces.runs);
-      case 'checkpoint':
+        return containerOf(node.run, workspaces.lineage);
+      case 'group':
         return runNode(node.run);
+      case 'checkpoint':
+        return holderOf(node.run, node.checkpoint);
       case 'file': {
         const owner = workspaces.checkpointAt(node.checkpoint.path);
         return owner === undefined ? undefined : checkpointNode(owner.run, owner.checkpoint);
       }
     }
+  }
+
+  /** Redraws the rows whose age reads differently now. */
+  refreshAges(): void {
+    const outdated = this.rows.outdated(Date.now() / 1000);
+    if (outdated.length > 0) this.changed.fire(outdated);
+  }
+
+  private model(): TreeModel {
+    return this.deps.workspaces;
   }
 
   /** VS Code keeps the nodes it was given; the model behind them may have moved on. */
@@ -95,6 +110,10 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
       const run = this.deps.workspaces.runAt(node.path);
       return run === undefined ? node : runNode(run);
     }
+    if (node.kind === 'group') {
+      const run = this.deps.workspaces.runAt(node.run.path);
+      return run === undefined ? node : groupNode(run, node.index);
+    }
     if (node.kind === 'checkpoint') {
       const found = this.deps.workspaces.checkpointAt(node.path);
       return found === undefined ? node : checkpointNode(found.run, found.checkpoint);
@@ -102,8 +121,7 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
     return node;
   }
 
-  private schedule(changedRuns: readonly string[]): void {
-    for (const run of changedRuns) this.pending.add(run);
+  private schedule(): void {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
       this.flush();
@@ -112,53 +130,33 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
 
   private flush(): void {
     if (this.isDisposed) return;
-    const runs = this.deps.workspaces.runs;
-    const pending = this.pending;
-    this.pending = new Set();
-    const shape = JSON.stringify(runs.map((run) => [run.path, containerOf(run, runs)?.id ?? null]));
-    if (shape !== this.shape) {
-      this.shape = shape;
-      this.refreshAll();
-      return;
-    }
-    const now = performance.now();
-    const due: TreeNode[] = [];
-    const later: string[] = [];
-    for (const run of runs.filter((each) => pending.has(each.path))) {
-      const outline = this.outline(run);
-      const last = this.shown.get(run.path);
-      if (last?.outline === outline && now - last.at < FIGURES_MS) {
-        later.push(run.path);
-        continue;
-      }
-      this.shown.set(run.path, { outline, at: now });
-      const node = this.given.get(runNode(run).id);
-      if (node !== undefined) due.push(node);
-    }
-    // Only what changed: a whole-tree refresh loses the scroll position and blinks (microsoft/vscode#153982).
-    if (due.length > 0) this.changed.fire(due);
-    if (later.length === 0) return;
-    // A timer of its own: what changes meanwhile and must be shown at once does not wait for the figures.
-    this.postponed ??= setTimeout(() => {
-      this.postponed = undefined;
-      this.schedule(later);
-    }, FIGURES_MS);
+    const { all, rows, again } = this.rows.take(this.model(), performance.now());
+    if (all) this.changed.fire(undefined);
+    else if (rows.length > 0) this.changed.fire([...rows]);
+    clearTimeout(this.postponed);
+    this.postponed =
+      again === undefined
+        ? undefined
+        : setTimeout(() => {
+            this.schedule();
+          }, again);
   }
+}
 
-  /** What a person reacts to: everything of a run but its running figures. */
-  private outline(run: Run): string {
-    const checkpoints = allCheckpoints(run);
-    return JSON.stringify([
-      run.state,
-      run.stage,
-      checkpoints.map((each) => [each.name, each.state, each.best, each.pinned, each.bytes]),
-      checkpoints.map((each) => this.deps.validations.get(each.path)?.verdict ?? null),
-    ]);
-  }
-
-  private refreshAll(): void {
-    this.given.clear();
-    this.changed.fire(undefined);
+/** Keeps the ages true while somebody sees the view. */
+class AgeRefresh extends Disposable {
+  constructor(view: vscode.TreeView<TreeNode>, tree: ExperimentsTree) {
+    super();
+    const look = (): void => {
+      if (view.visible) tree.refreshAges();
+    };
+    const timer = setInterval(look, AGE_REFRESH_MS);
+    this._register({
+      dispose: () => {
+        clearInterval(timer);
+      },
+    });
+    this._register(view.onDidChangeVisibility(look));
   }
 }
 
@@ -203,7 +201,12 @@ class BranchReveal extends Disposable {
       // Its parent is known only once run.json is there, a moment after the folder.
       if (this.known.has(run.path) || (run.id === null && run.state === 'training')) continue;
       this.known.add(run.path);
-      if (run.state !== 'training' || containerOf(run, runs) === undefined || !this.view.visible) continue;
+      if (
+        run.state !== 'training' ||
+        containerOf(run, this.deps.workspaces.lineage) === undefined ||
+        !this.view.visible
+      )
+        continue;
       const timer = setTimeout(() => void this.reveal(runNode(run)), 2 * COALESCE_MS);
       this._register({
         dispose: () => {
@@ -247,6 +250,7 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
     tree,
     view,
     new BranchReveal(view, deps),
+    new AgeRefresh(view, tree),
     deps.workspaces.onDidChange(() => {
       updateView(view, deps);
       updateContext();

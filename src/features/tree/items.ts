@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { formatAge, formatBytes, formatCount, formatValue } from '../../core/format';
 import type { Checkpoint, Run, RunState } from '../../core/experiment/model';
 import type { Verdict } from '../../core/checkpoint/report/report';
-import type { TreeNode } from './nodes';
+import type { GroupNode, TreeNode } from './nodes';
 
 const RUN_ICONS: Record<RunState, [icon: string, color: string | undefined]> = {
   queued: ['clock', 'charts.blue'],
@@ -41,7 +41,7 @@ function checkpointIcon(checkpoint: Checkpoint, verdict: Verdict | undefined): v
 
 /** Tokens end with ';' so that a `when` clause can match a whole token. */
 export function contextValue(node: TreeNode): string {
-  if (node.kind === 'file') return 'file;';
+  if (node.kind === 'file' || node.kind === 'group') return `${node.kind};`;
   if (node.kind === 'run') {
     const { run } = node;
     const resumable = RESUMABLE.has(run.state) && run.checkpoints.some((checkpoint) => checkpoint.state === 'complete');
@@ -173,6 +173,10 @@ export function treeItem(node: TreeNode, context: ItemContext): vscode.TreeItem 
       item.description = runDescription(node.run);
       item.tooltip = runTooltip(node.run);
       break;
+    case 'group':
+      item.iconPath = icon('layers');
+      item.description = vscode.l10n.t('{0} checkpoints', formatCount(node.checkpoints.length));
+      break;
     case 'checkpoint':
       item.iconPath = checkpointIcon(node.checkpoint, context.verdict);
       item.description = checkpointDescription(node.checkpoint, context.now);
@@ -196,9 +200,19 @@ function label(node: TreeNode): string {
   switch (node.kind) {
     case 'run':
       return node.run.name;
+    case 'group':
+      return groupLabel(node);
     case 'checkpoint':
       return node.checkpoint.name;
     case 'file':
       return path.basename(node.path);
   }
+}
+
+/** The steps of the group's oldest and newest checkpoint. */
+function groupLabel({ checkpoints }: GroupNode): string {
+  const [first] = checkpoints;
+  const last = checkpoints.at(-1);
+  if (first === undefined || last === undefined) return vscode.l10n.t('Earlier checkpoints');
+  return vscode.l10n.t('Steps {0} to {1}', formatCount(first.step), formatCount(last.step));
 }

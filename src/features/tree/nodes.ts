@@ -1,4 +1,5 @@
 /** What the Experiments tree shows: runs → checkpoints → files, branches under the checkpoint they left. No vscode here. */
+import type { Lineage } from '../../core/experiment/lineage';
 import type { Checkpoint, CheckpointFile, Run } from '../../core/experiment/model';
 
 export interface RunNode {
@@ -6,6 +7,19 @@ export interface RunNode {
   readonly id: string;
   readonly path: string;
   readonly run: Run;
+}
+
+/** A stretch of a run's older checkpoints, folded: VS Code asks for every child of an unfolded row, however many there are. */
+export interface GroupNode {
+  readonly kind: 'group';
+  readonly id: string;
+  /** Of the folder that the checkpoints are in. */
+  readonly path: string;
+  readonly run: Run;
+  /** Counted from the oldest, so that a group stays the same as newer checkpoints come. */
+  readonly index: number;
+  /** Ascending by step. */
+  readonly checkpoints: readonly Checkpoint[];
 }
 
 export interface CheckpointNode {
@@ -24,9 +38,20 @@ export interface FileNode {
   readonly checkpoint: Checkpoint;
 }
 
-export type TreeNode = RunNode | CheckpointNode | FileNode;
+export type TreeNode = RunNode | GroupNode | CheckpointNode | FileNode;
 
-/** Ids outlive renames of a run where it has a uuid, so that expansion and selection stay. */
+/** What the tree is made of: a model's runs, newest first, and who branched from whom. */
+export interface TreeModel {
+  readonly runs: readonly Run[];
+  readonly lineage: Lineage;
+}
+
+/** Checkpoints that a run always shows by themselves: its newest. */
+const SHOWN = 100;
+/** Checkpoints of a group; more where there would otherwise be more than a hundred groups. */
+const GROUPED = 100;
+
+/** Ids are of paths: a run that is renamed is another row, and starts folded. */
 export function runNode(run: Run): RunNode {
   return { kind: 'run', id: `run:${run.path}`, path: run.path, run };
 }
@@ -35,39 +60,48 @@ export function checkpointNode(run: Run, checkpoint: Checkpoint): CheckpointNode
   return { kind: 'checkpoint', id: `checkpoint:${checkpoint.path}`, path: checkpoint.path, run, checkpoint };
 }
 
-/** The run that this run left, where it is still there: by id, else (older runs) by name. */
-export function parentOf(run: Run, runs: readonly Run[]): Run | undefined {
-  const parent = run.parent;
-  if (parent === null) return undefined;
-  const found =
-    parent.id === null
-      ? runs.find((candidate) => candidate.name === parent.run)
-      : runs.find((candidate) => candidate.id === parent.id);
-  return found?.path === run.path ? undefined : found;
+export function groupNode(run: Run, index: number): GroupNode {
+  const size = groupSize(run);
+  const checkpoints = run.checkpoints.slice(index * size, (index + 1) * size);
+  return { kind: 'group', id: `group:${run.path}:${index}`, path: `${run.path}/checkpoints`, run, index, checkpoints };
 }
 
-/** The checkpoint under which a branch is shown: the one it left, else the parent itself (it was deleted since). */
-export function originOf(run: Run, parent: Run): Checkpoint | undefined {
-  return parent.checkpoints.find((checkpoint) => checkpoint.step === run.parent?.step);
+function groupSize({ checkpoints: { length } }: Run): number {
+  return GROUPED * Math.max(1, Math.ceil(length / (GROUPED * 100)));
 }
 
-/** Children of a node; of the root when undefined. Runs keep the workspace's order (newest first). */
-export function childrenOf(node: TreeNode | undefined, runs: readonly Run[]): TreeNode[] {
-  if (node === undefined) return runs.filter((run) => isRoot(run, runs)).map(runNode);
+/** How many groups a run's older checkpoints are in; what is left over is at least SHOWN, and shown. */
+function groupCount(run: Run): number {
+  return Math.max(0, Math.floor((run.checkpoints.length - SHOWN) / groupSize(run)));
+}
+
+/** The group that a checkpoint is in; undefined where it stands by itself. */
+function groupOf(run: Run, checkpoint: Checkpoint): GroupNode | undefined {
+  const groups = groupCount(run);
+  if (groups === 0) return undefined;
+  const index = Math.floor(run.checkpoints.findIndex(({ path }) => path === checkpoint.path) / groupSize(run));
+  return index >= 0 && index < groups ? groupNode(run, index) : undefined;
+}
+
+/** Children of a node; of the root when undefined. */
+export function childrenOf(node: TreeNode | undefined, { runs, lineage }: TreeModel): TreeNode[] {
+  if (node === undefined) return runs.filter((run) => lineage.parentOf(run) === undefined).map(runNode);
   switch (node.kind) {
     case 'run': {
-      const orphans = runs.filter(
-        (run) => parentOf(run, runs)?.path === node.path && originOf(run, node.run) === undefined,
-      );
-      const newestFirst = [...node.run.checkpoints].reverse().map((checkpoint) => checkpointNode(node.run, checkpoint));
-      const final = node.run.final === null ? [] : [checkpointNode(node.run, node.run.final)];
-      return [...final, ...newestFirst, ...orphans.map(runNode)];
+      const { run } = node;
+      const groups = groupCount(run);
+      const own = run.checkpoints.slice(groups * groupSize(run)).reverse();
+      const older = Array.from({ length: groups }, (_, index) => groupNode(run, groups - 1 - index));
+      return [
+        ...(run.final === null ? [] : [checkpointNode(run, run.final)]),
+        ...own.map((checkpoint) => checkpointNode(run, checkpoint)),
+        ...older,
+        ...lineage.detachedFrom(run).map(runNode),
+      ];
     }
+    case 'group':
+      return [...node.checkpoints].reverse().map((checkpoint) => checkpointNode(node.run, checkpoint));
     case 'checkpoint': {
-      const branches = runs.filter((run) => {
-        const parent = parentOf(run, runs);
-        return parent?.path === node.run.path && originOf(run, parent)?.path === node.path;
-      });
       const files = node.checkpoint.files.map((file): FileNode => ({
         kind: 'file',
         id: `file:${node.path}/${file.name}`,
@@ -75,29 +109,36 @@ export function childrenOf(node: TreeNode | undefined, runs: readonly Run[]): Tr
         file,
         checkpoint: node.checkpoint,
       }));
-      return [...branches.map(runNode), ...files];
+      return [...lineage.branchesAt(node.checkpoint).map(runNode), ...files];
     }
     case 'file':
       return [];
   }
 }
 
+/** Whether a node can be unfolded, without making its children. */
+export function hasChildren(node: TreeNode, { lineage }: TreeModel): boolean {
+  switch (node.kind) {
+    case 'run':
+      return node.run.checkpoints.length > 0 || node.run.final !== null || lineage.detachedFrom(node.run).length > 0;
+    case 'group':
+      return true;
+    case 'checkpoint':
+      return node.checkpoint.files.length > 0 || lineage.branchesAt(node.checkpoint).length > 0;
+    case 'file':
+      return false;
+  }
+}
+
 /** Where a run hangs: undefined for the root. */
-export function containerOf(run: Run, runs: readonly Run[]): RunNode | CheckpointNode | undefined {
-  const parent = parentOf(run, runs);
-  if (parent === undefined || isRoot(run, runs)) return undefined;
-  const origin = originOf(run, parent);
+export function containerOf(run: Run, lineage: Lineage): RunNode | CheckpointNode | undefined {
+  const parent = lineage.parentOf(run);
+  if (parent === undefined) return undefined;
+  const origin = lineage.originOf(run);
   return origin === undefined ? runNode(parent) : checkpointNode(parent, origin);
 }
 
-/** A cycle of parents (hand-edited run.json) must not make runs vanish: everyone in it is a root. */
-function isRoot(run: Run, runs: readonly Run[]): boolean {
-  const seen = new Set<string>();
-  let current: Run | undefined = run;
-  while (current !== undefined) {
-    if (seen.has(current.path)) return true;
-    seen.add(current.path);
-    current = parentOf(current, runs);
-  }
-  return parentOf(run, runs) === undefined;
+/** What a checkpoint's row is under. */
+export function holderOf(run: Run, checkpoint: Checkpoint): RunNode | GroupNode {
+  return groupOf(run, checkpoint) ?? runNode(run);
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Lineage } from '../../../src/core/experiment/lineage';
 import type { Run } from '../../../src/core/experiment/model';
 import { DashboardSession } from '../../../src/features/dashboard/session';
 import type { Curve, HostMessage, RunCommand } from '../../../src/protocol/dashboard';
@@ -54,6 +55,7 @@ describe('a dashboard’s session', () => {
     session = new DashboardSession(run.path, {
       post: (message) => posted.push(message),
       runs: () => runs,
+      lineage: () => new Lineage([{ runs }]),
       scanning: () => false,
       canTrain: () => true,
       act: (command, target) => acts.push([command, target]),

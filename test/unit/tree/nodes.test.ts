@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict';
-import { childrenOf, checkpointNode, containerOf, runNode, type TreeNode } from '../../../src/features/tree/nodes';
+import {
+  childrenOf as childrenIn,
+  checkpointNode,
+  containerOf as containerIn,
+  holderOf,
+  runNode,
+  type TreeNode,
+} from '../../../src/features/tree/nodes';
+import { Lineage } from '../../../src/core/experiment/lineage';
 import type { Run } from '../../../src/core/experiment/model';
 import { aCheckpoint, aRun } from '../model/builders';
 
+const childrenOf = (node: TreeNode | undefined, runs: readonly Run[]): TreeNode[] =>
+  childrenIn(node, { runs, lineage: new Lineage([{ runs }]) });
+const containerOf = (run: Run, runs: readonly Run[]): TreeNode | undefined => containerIn(run, new Lineage([{ runs }]));
 const ids = (nodes: readonly TreeNode[]): string[] => nodes.map((node) => node.id);
 
 function branchOf(parent: Run, name: string, step: number, rest: Partial<Run> = {}): Run {
@@ -67,5 +78,45 @@ describe('the tree of experiments', () => {
       children.map((node) => node.kind),
       ['file'],
     );
+  });
+
+  describe('of a run with very many checkpoints', () => {
+    const path = '/ws/experiments/long';
+    const long = (count: number): Run =>
+      aRun('long', { checkpoints: Array.from({ length: count }, (_, index) => aCheckpoint((index + 1) * 10, path)) });
+
+    it('shows the newest by themselves and the others in groups: each once, in order, never many at a time', () => {
+      for (const count of [1, 100, 199, 200, 201, 5000, 50_000]) {
+        const run = long(count);
+        const children = childrenOf(runNode(run), [run]);
+        assert.ok(children.length <= 1200, `${count}: ${children.length}`);
+        const shown = children.flatMap((node) => (node.kind === 'group' ? childrenOf(node, [run]) : [node]));
+        assert.deepEqual(
+          shown.map((node) => node.path),
+          run.checkpoints.map((each) => each.path).reverse(),
+        );
+        assert.equal(children[0]?.kind, 'checkpoint');
+      }
+      assert.ok(childrenOf(runNode(long(199)), [long(199)]).every((node) => node.kind === 'checkpoint'));
+    });
+
+    it('keeps a group as it is while newer checkpoints come', () => {
+      const groups = (count: number): string[][] =>
+        childrenOf(runNode(long(count)), [long(count)]).flatMap((node) =>
+          node.kind === 'group' ? [[node.id, ...node.checkpoints.map((each) => each.name)]] : [],
+        );
+      const before = groups(450);
+      assert.deepEqual(groups(520).slice(-before.length), before);
+    });
+
+    it('knows which group a checkpoint is in', () => {
+      const run = long(450);
+      for (const child of childrenOf(runNode(run), [run])) {
+        const held = child.kind === 'group' ? childrenOf(child, [run]) : [child];
+        const holder = child.kind === 'group' ? child.id : runNode(run).id;
+        for (const node of held)
+          if (node.kind === 'checkpoint') assert.equal(holderOf(run, node.checkpoint).id, holder);
+      }
+    });
   });
 });
