@@ -6,6 +6,7 @@ import type { Problem, Run, Workspace } from './model';
 import { isNetworkMount } from './networkMount';
 import { reuseEqual } from './reuse';
 import { ScanContext } from './scanContext';
+import { nestedRunNames } from './runMarks';
 import { scanRun } from './scanRun';
 
 export { scanRun } from './scanRun';
@@ -58,7 +59,8 @@ export async function scanRuns(
       if (own.run !== null || own.problems.length > 0) runs.set(runPath, own);
       for (const nested of await nestedRuns(runPath, context)) {
         const nestedPath = path.join(runPath, nested);
-        runs.set(nestedPath, await scanRunAt(nestedPath, `${folder}/${nested}`, context));
+        const scanned = await scanRunAt(nestedPath, `${folder}/${nested}`, context);
+        if (scanned.run !== null || scanned.problems.length > 0) runs.set(nestedPath, scanned);
       }
     }
   } catch (error) {
@@ -118,8 +120,8 @@ function withParentName(run: Run, byId: ReadonlyMap<string, Run>): Run {
 }
 
 /** Sequential runs keep one run a layer in a folder of theirs (contract section 7). */
-async function nestedRuns(runPath: string, context: ScanContext): Promise<string[]> {
-  return (await folders(runPath, context)).filter((name) => /^layer_\d+/.test(name));
+async function nestedRuns(runPath: string, context: ScanContext): Promise<readonly string[]> {
+  return nestedRunNames(await folders(runPath, context));
 }
 
 async function folders(parent: string, context: ScanContext): Promise<string[]> {

@@ -8,6 +8,7 @@ import { foreignFacts } from './foreignFacts';
 import type { JsonObject } from './json';
 import { TAIL_BYTES, lastLogged } from './lastLogged';
 import type { Checkpoint, Run } from './model';
+import { isRun } from './runMarks';
 import { readBest, readBirth, readExit, readPins, readProcess } from './runFiles';
 import { runState } from './runState';
 import {
@@ -17,17 +18,6 @@ import {
   readCheckpointContent,
 } from './scanCheckpoint';
 import type { ScanContext } from './scanContext';
-
-/** Any of these makes a folder a run. train.log and process.json are there before the trainer has said anything. */
-const RUN_MARKS = new Set([
-  'run.json',
-  'config.json',
-  'checkpoints',
-  'metrics.jsonl',
-  'training_log.jsonl',
-  'process.json',
-  'exit.json',
-]);
 
 /**
  * Scans one run's folder.
@@ -42,16 +32,13 @@ export async function scanRun(
   name: string = path.basename(runPath),
 ): Promise<Run | null> {
   const { disk } = context;
-  let names: readonly string[];
   try {
     const entries = await disk.list(runPath);
-    if (entries === null) return null;
-    names = entries.map((entry) => entry.name);
+    if (entries === null || !(await isRun(runPath, entries, context))) return null;
   } catch (error) {
     context.problem(runPath, readFailure(error));
     return null;
   }
-  if (!names.some((entry) => RUN_MARKS.has(entry))) return null;
 
   const inRun = (file: string): string => path.join(runPath, file);
   const birth = await context.readJson(inRun('run.json'), readBirth);

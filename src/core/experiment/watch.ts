@@ -12,6 +12,7 @@ import { PacedDisk, errorCode } from './disk';
 import { LiveRuns } from './liveRuns';
 import type { Workspace } from './model';
 import { networkMount } from './networkMount';
+import { mayBeNested } from './runMarks';
 import { type ScannedRun, ScanContext, assembleWorkspace, experimentsPath, scanRunAt, scanRuns } from './scan';
 import type { FactsReader } from './scanContext';
 import { watchIgnores } from './watchScope';
@@ -53,6 +54,8 @@ export class WorkspaceWatcher {
   private problems: Workspace['problems'] = [];
   private model: Workspace;
   private blind: string | null = null;
+  /** Names of folders that hold runs of their own. */
+  private sequential: ReadonlySet<string> = new Set();
   private disposed = false;
 
   private dirty: { all: boolean; runs: Set<string> } = { all: false, runs: new Set() };
@@ -167,6 +170,7 @@ export class WorkspaceWatcher {
     const changedRuns = [...changed, ...old.keys()];
     this.model = next;
     this.live.follow(next.runs);
+    this.sequential = new Set(next.runs.flatMap((run) => (run.name.includes('/') ? run.name.split('/', 1) : [])));
     this.watchNested();
     if (changedRuns.length > 0 || next.problems !== before.problems || this.blind !== this.publishedBlind) {
       this.publishedBlind = this.blind;
@@ -178,10 +182,11 @@ export class WorkspaceWatcher {
     if (this.disposed) return;
     const parts = path.relative(this.experiments, changedPath).split(path.sep);
     const [run, inside, deeper] = parts;
+    const nested = inside !== undefined && mayBeNested(inside, this.sequential.has(run ?? ''));
     if (run === undefined || run === '' || run === '..') this.dirty.all = true;
     // A run that appears or goes, and folders that may be nested runs: which runs there are has to be looked up.
-    else if (inside === undefined || (/^layer_\d+/.test(inside) && deeper === undefined)) this.dirty.all = true;
-    else this.dirty.runs.add(path.join(this.experiments, run, ...(/^layer_\d+/.test(inside) ? [inside] : [])));
+    else if (inside === undefined || (nested && deeper === undefined)) this.dirty.all = true;
+    else this.dirty.runs.add(path.join(this.experiments, run, ...(nested ? [inside] : [])));
     this.coalescing ??= setTimeout(() => void this.scanSoon(), COALESCE_MS);
   }
 
@@ -234,7 +239,7 @@ export class WorkspaceWatcher {
     const watcher = new FSWatcher({
       ignoreInitial: true,
       depth: 2,
-      ignored: watchIgnores(this.experiments),
+      ignored: watchIgnores(this.experiments, (folder) => this.sequential.has(folder)),
       // Runs on another disk are linked in; depth and `ignored` keep a link from leading anywhere else.
       followSymlinks: true,
     });

@@ -1,6 +1,7 @@
 /** What in the experiments folder is worth a watch (see watch.ts for what watching more costs). */
 import type { Stats } from 'node:fs';
 import path from 'node:path';
+import { mayBeNested } from './runMarks';
 
 /** Files whose coming and going means something on their own. The others change with a checkpoint or while training. */
 const WATCHED_FILES = new Set(['run.json', 'process.json', 'exit.json', 'pins.json']);
@@ -9,16 +10,21 @@ const WATCHED_FILES = new Set(['run.json', 'process.json', 'exit.json', 'pins.js
  * For chokidar's `ignored`: run folders, what is directly in them as far as it tells something, and the names in
  * `checkpoints`; never what is inside a checkpoint.
  */
-export function watchIgnores(experiments: string): (candidate: string, stats?: Stats) => boolean {
+export function watchIgnores(
+  experiments: string,
+  holdsRuns: (folder: string) => boolean,
+): (candidate: string, stats?: Stats) => boolean {
   return (candidate, stats) => {
     const relative = path.relative(experiments, candidate);
     if (relative === '') return false;
     const parts = relative.split(path.sep);
-    const [, inside, name] = parts;
+    const [folder = '', inside, name] = parts;
     if (inside === undefined) return stats?.isFile() ?? false;
     if (name === undefined) {
       if (stats === undefined) return false;
-      return stats.isFile() ? !WATCHED_FILES.has(inside) : inside !== 'checkpoints' && !/^layer_\d+/.test(inside);
+      return stats.isFile()
+        ? !WATCHED_FILES.has(inside)
+        : inside !== 'checkpoints' && !mayBeNested(inside, holdsRuns(folder));
     }
     if (parts.length > 3) return true;
     if (inside === 'checkpoints') return stats?.isFile() ?? false;

@@ -2,7 +2,7 @@
 import fs, { constants, type Dirent } from 'node:fs';
 
 import path from 'node:path';
-import { readFailure } from '../experiment/disk';
+import { errorCode, readFailure } from '../experiment/disk';
 
 const { mkdir, mkdtemp, readdir, rename, rm } = fs.promises;
 
@@ -63,7 +63,8 @@ async function copyTree(from: string, to: string): Promise<void> {
 }
 
 function writeFailure(error: unknown): string {
-  switch ((error as NodeJS.ErrnoException).code) {
+  const code = errorCode(error);
+  switch (code) {
     case 'EACCES':
     case 'EPERM':
       return 'no permission to write here';
@@ -72,7 +73,8 @@ function writeFailure(error: unknown): string {
     case 'ENOSPC':
     case 'EDQUOT':
       return 'the disk is full';
+    case null:
     default:
-      return `cannot be written (${(error as NodeJS.ErrnoException).code ?? String(error)})`;
+      return `cannot be written (${code ?? String(error)})`;
   }
 }

@@ -48,7 +48,7 @@ describe('scanning a workspace', () => {
 
   it('takes another experiments folder, and leaves folders alone that are no runs', async () => {
     fs.mkdirSync(path.join(ws.root, 'out', 'empty'), { recursive: true });
-    fs.mkdirSync(path.join(ws.root, 'out', 'r', 'checkpoints'), { recursive: true });
+    fs.mkdirSync(path.join(ws.root, 'out', 'r', 'checkpoints', 'checkpoint-1'), { recursive: true });
     fs.writeFileSync(path.join(ws.root, 'out', 'notes.txt'), '');
     const { runs } = await scanWorkspace(ws.root, { experimentsFolder: 'out' });
     assert.deepEqual(
@@ -329,12 +329,55 @@ describe('scanning a workspace', () => {
       );
     });
 
+    it('a branch beside one run a layer is a run, under any name; its files are none', async () => {
+      ws.write('seq/layer_14_a/checkpoints/checkpoint-5/npt_weights.pt', 'x');
+      ws.write('seq/mine/run.json', '{"schema":1,"id":"m","created":1,"argv":[],"cwd":"","git":null,"trainer":"npt"}');
+      ws.write('seq/plots/loss.png', 'x');
+      ws.write('group/other/notes.md', 'x');
+      const { runs } = await scanWorkspace(ws.root);
+      assert.deepEqual(runs.map((run) => run.name).sort(), ['seq/layer_14_a', 'seq/mine']);
+    });
+
     it('sequential runs are nested one level deeper', async () => {
       for (const layer of ['layer_14_a', 'layer_15_b'])
         ws.write(`seq/${layer}/checkpoints/checkpoint-5/npt_weights.pt`, 'x');
       const { runs } = await scanWorkspace(ws.root);
       assert.deepEqual(runs.map((run) => run.name).sort(), ['seq/layer_14_a', 'seq/layer_15_b']);
     });
+  });
+
+  describe('what counts as a run', () => {
+    const listed = async (): Promise<string[]> => (await scanWorkspace(ws.root)).runs.map((run) => run.name);
+    const none: [string, Record<string, string>][] = [
+      ['a downloaded model', { 'config.json': '{"architectures":["LlamaForCausalLM"],"model_type":"llama"}' }],
+      ['a folder of settings', { 'config.json': '{"lr":1}', 'small.json': '{"max_steps":3}' }],
+      ['a config.json that is none', { 'config.json': '[1' }],
+      ['a folder named like a file of a run', { 'run.json/x': '', 'metrics.jsonl/x': '' }],
+      ['an empty checkpoints folder', { 'checkpoints/notes.md': '' }],
+      ['checkpoints of something else', { 'checkpoints/model-1/weights.bin': '', 'checkpoints/best/x': '' }],
+      ['notes', { 'notes.md': 'x', 'train.log': 'x' }],
+    ];
+    for (const [what, files] of none) {
+      it(`not ${what}`, async () => {
+        for (const [name, text] of Object.entries(files)) ws.write(`thing/${name}`, text);
+        assert.deepEqual(await listed(), []);
+      });
+    }
+    const some: [string, Record<string, string>][] = [
+      ['a run that was just born', { 'process.json': '{}' }],
+      ["another trainer's log", { 'training_log.jsonl': '' }],
+      ['the arguments of a training', { 'config.json': '{"max_steps":10,"learning_rate":1}' }],
+      ['a checkpoint, even an empty one', { 'checkpoints/checkpoint-5/x': '' }],
+      ['a final checkpoint', { 'checkpoints/final/npt_weights.pt': '' }],
+      ['a first checkpoint that is being written', { 'checkpoints/.tmp-checkpoint-5-host-1/npt_weights.pt': '' }],
+      ['a damaged run.json', { 'run.json': '{' }],
+    ];
+    for (const [what, files] of some) {
+      it(what, async () => {
+        for (const [name, text] of Object.entries(files)) ws.write(`thing/${name}`, text);
+        assert.deepEqual(await listed(), ['thing']);
+      });
+    }
   });
 
   it('lineage goes by id: a renamed parent shows its new name', async () => {

@@ -146,6 +146,14 @@ describe('watching a workspace', () => {
     await until(() => runOf('seq/layer_14_x')?.checkpoints.length === 2);
   });
 
+  it('sees a branch that is started beside one run a layer', async () => {
+    ws.write('seq/layer_14_x/checkpoints/checkpoint-5/npt_weights.pt', 'x');
+    await start();
+    await settled();
+    ws.write('seq/mine/run.json', '{"schema":1,"id":"m","created":1,"argv":[],"cwd":"","git":null,"trainer":"npt"}');
+    await until(() => runOf('seq/mine') !== undefined, 20_000);
+  });
+
   it('follows an experiments folder that is a link', async () => {
     fs.mkdirSync(path.join(ws.root, 'big-disk'));
     fs.symlinkSync(path.join(ws.root, 'big-disk'), ws.experiments);
