@@ -34,7 +34,8 @@ async function main(): Promise<void> {
 async function runTests(options: ReturnType<typeof parseArguments>, data: string): Promise<number> {
   const resolved = (folder: string | undefined): string | undefined =>
     folder === undefined ? undefined : path.resolve(folder);
-  const workbench = await startWorkbench(await ensureVscodeHost(), data, {
+  const release = process.env.NPT_TEST_VSCODE === 'oldest' ? 'oldest' : 'newest';
+  const workbench = await startWorkbench(await ensureVscodeHost(release), data, {
     userDataFolder: resolved(options.userDataFolder),
     extensionsFolder: resolved(options.extensionsFolder),
     // Only with the driver is a development payload honoured; it also brings the two functions below.

@@ -1,7 +1,10 @@
 import type { VscodeHost } from '../vscode-host/server.mjs';
 
+/** The newest VS Code, or the oldest that the extension promises to run in. */
+export type VscodeRelease = 'newest' | 'oldest';
+
 /**
- * The VS Code that the demo serves and the tests drive, installed first where it is missing.
+ * A VS Code that the demo serves and the tests drive, installed first where it is missing.
  * @throws in one line where it cannot be had
  */
-export declare function ensureVscodeHost(): Promise<VscodeHost>;
+export declare function ensureVscodeHost(release?: VscodeRelease): Promise<VscodeHost>;

@@ -33,22 +33,25 @@ function hostIn(folder) {
 }
 
 /**
- * The VS Code that the demo serves and the tests drive, installed first where it is missing.
+ * A VS Code that the demo serves and the tests drive, installed first where it is missing.
+ * @param {'newest' | 'oldest'} [release] a folder of tools/vscode-host: the newest, or the oldest that the extension
+ *   promises to run in (package.json, engines.vscode)
  * @returns {Promise<VscodeHost>}
  * @throws {SetupError}
  */
-export async function ensureVscodeHost() {
+export async function ensureVscodeHost(release = 'newest') {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new SetupError(
       `The served VS Code runs on Linux x64, this is ${process.platform} ${process.arch}: for the demo, put VS Code's \`code\` on PATH (Command Palette → Shell Command: Install 'code' command in PATH).`,
     );
   }
-  const key = contentKey(RECIPE, ...FILES.map((file) => readFileSync(path.join(MANIFESTS, file))));
+  const manifests = path.join(MANIFESTS, release);
+  const key = contentKey(RECIPE, ...FILES.map((file) => readFileSync(path.join(manifests, file))));
   const ready = installed('vscode-host', key);
   if (ready !== undefined) return hostIn(ready);
-  return step('VS Code', 'installing its server from the npm registry (about a minute, 800 MB)', async (report) => {
+  return step(`VS Code (${release})`, 'installing its server from the npm registry (about a minute, 800 MB)', async (report) => {
     const folder = await install('vscode-host', key, report, async (fresh) => {
-      for (const file of FILES) copyFileSync(path.join(MANIFESTS, file), path.join(fresh, file));
+      for (const file of FILES) copyFileSync(path.join(manifests, file), path.join(fresh, file));
       const npm = npmCommand();
       const env = npmEnvironment();
       await runLogged('npm ci (VS Code)', [...npm, 'ci', '--ignore-scripts', ...NPM_QUIET], {

@@ -19,6 +19,24 @@ import { runChecks, runMocha, runMochaProgram, runPytest } from './runners.mjs';
 const bin = (root, file) => path.join(root, 'node_modules', file);
 const node = (root, file, ...args) => [process.execPath, bin(root, file), ...args];
 
+/**
+ * The in-host suite in one release of VS Code.
+ * @param {string} name @param {string} tool @param {import('../setup/vscode-host.mjs').VscodeRelease} release
+ * @returns {Suite}
+ */
+function inHost(name, tool, release) {
+  return {
+    name,
+    needs: ['build', 'python', tool, 'chromium'],
+    alone: true,
+    run: (context) => {
+      const runner = [process.execPath, '--import', 'tsx', path.join(context.root, 'test/integration/run.ts')];
+      const env = { ...context.env, NPT_TEST_VSCODE: release };
+      return runMochaProgram(name, () => runner, { ...context, env }, 10);
+    },
+  };
+}
+
 /** @type {Suite[]} */
 export const SUITES = [
   {
@@ -98,15 +116,8 @@ export const SUITES = [
     run: (context) => runMocha('page', 'test/page/**/*.test.ts', context, 10),
   },
   { name: 'supervisor', needs: ['python'], run: (context) => runPytest('supervisor', 'supervisor', context, 10) },
-  {
-    name: 'integration',
-    needs: ['build', 'python', 'vscode', 'chromium'],
-    alone: true,
-    run: (context) => {
-      const runner = ['--import', 'tsx', path.join(context.root, 'test/integration/run.ts')];
-      return runMochaProgram('integration', () => [process.execPath, ...runner], context, 10);
-    },
-  },
+  inHost('integration', 'vscode', 'newest'),
+  inHost('integration-oldest', 'vscodeOldest', 'oldest'),
   {
     name: 'ui',
     needs: ['python', 'vscode', 'chromium'],

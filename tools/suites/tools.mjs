@@ -13,7 +13,8 @@ const build = (root) => runLogged('the build', [process.execPath, 'esbuild.mjs']
 const TOOLS = {
   build: { system: [], ensure: build },
   python: { system: ['python'], ensure: ensurePythonVenv },
-  vscode: { system: ['compiler'], ensure: ensureVscodeHost },
+  vscode: { system: ['compiler'], ensure: () => ensureVscodeHost('newest') },
+  vscodeOldest: { system: ['compiler'], ensure: () => ensureVscodeHost('oldest') },
   chromium: { system: ['fonts', 'chromium'], ensure: ensureChromium },
 };
 
