@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from npt.checkpoint.accepted import accepting
 from npt.curriculum import Curriculum
 from npt.errors import UsageError
 from npt.model.np_component import NPShape
@@ -26,14 +26,19 @@ def numpy_scalars() -> AbstractContextManager[None]:
     import numpy
 
     core = getattr(numpy, "_core", None) or numpy.core
-    scalar = core.multiarray.scalar
-    allowed: list[Any] = [numpy.dtype, codecs.encode, scalar]
-    allowed += [type(numpy.dtype(name)) for name in ("float64", "float32", "int64", "int32", "bool")]
-    if tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 5):
-        # The same function under the names that NumPy 1 and NumPy 2 pickle it by.
-        allowed += [(scalar, "numpy.core.multiarray.scalar"), (scalar, "numpy._core.multiarray.scalar")]
-    manager: AbstractContextManager[None] = torch.serialization.safe_globals(allowed)
-    return manager
+    dtypes: list[type] = [
+        numpy.dtype,
+        *(type(numpy.dtype(name)) for name in ("float64", "float32", "int64", "int32", "bool")),
+    ]
+    return accepting(
+        {
+            "_codecs.encode": codecs.encode,
+            # The same function under the names that NumPy 1 and NumPy 2 pickle it by.
+            "numpy.core.multiarray.scalar": core.multiarray.scalar,
+            "numpy._core.multiarray.scalar": core.multiarray.scalar,
+            **{f"{each.__module__}.{each.__qualname__}": each for each in dtypes},
+        }
+    )
 
 
 def plain(value: Any) -> Any:
