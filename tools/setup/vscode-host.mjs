@@ -91,11 +91,11 @@ export async function ensureVscodeHost(release = 'newest') {
           npm_config_nodedir: path.resolve(node, '../..'),
         });
         for (const name of NATIVE[release]) {
-        // Not `npm rebuild`: it would also run what else a package does when it is installed, downloads among it.
-        const build = ['explore', name, '--', 'node-gyp', 'rebuild'];
-        await runLogged(`building ${name}`, [...npmCommand(node), ...build], { cwd: server, env: forNode, report });
-      }
-      linkRipgrep(fresh, server);
+          // Not `npm rebuild`: it would also run what else a package does when it is installed, downloads among it.
+          const build = ['explore', name, '--', 'node-gyp', 'rebuild'];
+          await runLogged(`building ${name}`, [...npmCommand(node), ...build], { cwd: server, env: forNode, report });
+        }
+        linkRipgrep(fresh, server);
         await runLogged('the first start of VS Code', [node, serverMain, '--version'], { report });
       });
       return hostIn(folder);

@@ -15,7 +15,7 @@ import { networkMount } from './networkMount';
 import { mayBeNested } from './runMarks';
 import { type ScannedRun, ScanContext, assembleWorkspace, experimentsPath, scanRunAt, scanRuns } from './scan';
 import type { FactsReader } from './scanContext';
-import { watchIgnores } from './watchScope';
+import { tellsSomething, watchIgnores } from './watchScope';
 
 /** Events within this time make one scan: saving a checkpoint gives several. */
 const COALESCE_MS = 200;
@@ -190,6 +190,17 @@ export class WorkspaceWatcher {
     this.coalescing ??= setTimeout(() => void this.scanSoon(), COALESCE_MS);
   }
 
+  /**
+   * The system's own events. chokidar tells what differs from what it saw in a folder before, so it says nothing when
+   * something goes that came between its look into the folder and its watch on it.
+   */
+  private readonly onRawEvent = (event: string, name: string | null, details: unknown): void => {
+    if (event !== 'rename') return; // something written to: what counts there has a watch of its own
+    const { watchedPath } = details as { watchedPath: string };
+    const candidate = path.join(watchedPath, name ?? '');
+    if (tellsSomething(this.experiments, candidate, (folder) => this.scanned.has(folder))) this.onEvent(candidate);
+  };
+
   /** Once a second: training runs, a folder that came or went, and the rescan that is due. */
   private async tick(): Promise<void> {
     if (this.disposed || this.ticking || this.scanning !== undefined) return;
@@ -248,6 +259,7 @@ export class WorkspaceWatcher {
       if (event === 'unlinkDir' && changed === this.experiments) this.watchedFolder = 'gone';
       this.onEvent(changed);
     });
+    watcher.on('raw', this.onRawEvent);
     watcher.on('error', (error) => {
       this.onWatchError(error);
     });
@@ -271,6 +283,7 @@ export class WorkspaceWatcher {
       this.nested.on('all', (_, changed) => {
         this.onEvent(changed);
       });
+      this.nested.on('raw', this.onRawEvent);
       this.nested.on('error', (error) => {
         this.onWatchError(error);
       });

@@ -31,3 +31,15 @@ export function watchIgnores(
     return stats?.isFile() === true ? !WATCHED_FILES.has(name) : name !== 'checkpoints';
   };
 }
+
+/**
+ * Whether a name that came or went in a watched folder tells something, judged by where it is: nothing is known of what it
+ * was. Checkpoints (also a nested run's), a run's files that tell something, and runs.
+ * @param isRun whether a path is a run's that is known
+ */
+export function tellsSomething(experiments: string, candidate: string, isRun: (folder: string) => boolean): boolean {
+  const parts = path.relative(experiments, candidate).split(path.sep);
+  const [parent, name] = [parts.at(-2), parts.at(-1) ?? ''];
+  if (parent === undefined || isRun(candidate)) return isRun(candidate);
+  return parent === 'checkpoints' || name === 'checkpoints' || WATCHED_FILES.has(name);
+}

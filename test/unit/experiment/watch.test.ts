@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { FSWatcher } from 'chokidar';
 import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import path from 'node:path';
 import type { Run } from '../../../src/core/experiment/model';
 import { WorkspaceWatcher, type WatchOptions, type WorkspaceChange } from '../../../src/core/experiment/watch';
@@ -87,6 +88,29 @@ describe('watching a workspace', () => {
     fs.rmSync(path.join(ws.experiments, 'b'), { recursive: true });
     await until(() => runOf('b') === undefined);
     assert.ok(changes.at(-1)?.changedRuns.includes(path.join(ws.experiments, 'b')));
+  });
+
+  it('sees a checkpoint go that came between the look into its folder and the watch on it', async () => {
+    ws.run('a');
+    const folder = path.dirname(ws.checkpoint('a', 50));
+    const { watch } = fs;
+    let came: string | undefined;
+    fs.watch = ((target: string, ...rest: unknown[]) => {
+      if (target === folder) came ??= ws.checkpoint('a', 60);
+      return (watch as (...all: unknown[]) => fs.FSWatcher)(target, ...rest);
+    }) as typeof fs.watch;
+    syncBuiltinESMExports();
+    try {
+      await start();
+      await until(() => runOf('a')?.checkpoints.length === 2);
+    } finally {
+      fs.watch = watch;
+      syncBuiltinESMExports();
+    }
+    await settled();
+    assert.ok(came);
+    fs.rmSync(came, { recursive: true });
+    await until(() => runOf('a')?.checkpoints.length === 1);
   });
 
   it('sees a new run, its checkpoints, pins and the end of its process', async () => {
