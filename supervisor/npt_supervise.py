@@ -3,12 +3,18 @@
 
     npt_supervise.py run --run-dir DIR --launcher local -- python scripts/train.py …
     npt_supervise.py follow --run-dir DIR
-    npt_supervise.py stop --run-dir DIR
+    npt_supervise.py stop --run-dir DIR [--now]
+    npt_supervise.py status --run-dir DIR
 
 ``run`` takes the run's lock, starts a supervisor in a session of its own and then only follows DIR/train.log. The
 supervisor starts the trainer, writes DIR/process.json, waits, and says in DIR/exit.json how it ended where the trainer
 could not say so itself. Closing the terminal ends the follower and nothing else; Ctrl+C asks the trainer to save and
 stop.
+
+Whoever wants to stop a run asks its supervisor, which passes the first request on and no other: there are trainers that
+a second SIGINT ends unsaved. Ending a run without a save is SIGQUIT (Ctrl+\\, ``stop --now``).
+
+The run's folder is held open: it may be renamed or moved while it is trained in, and everything goes where it is.
 
 Works for any trainer. Standard library only, Python 3.8 or later, one file: it is copied to machines as it is.
 """
@@ -38,16 +44,91 @@ except ImportError:  # Windows: main() says so before anything needs it.
 
 SCHEMA = 1
 POLL_SECONDS = 0.1
+#: macOS's fcntl(2) command; Python has its name since 3.9.
+F_GETPATH = 50
 #: Enough of a log's end for its last error line or traceback.
 TAIL_BYTES = 16 * 1024
 #: What `follow` shows of a log before it goes on.
 BACKLOG_BYTES = 4 * 1024
+#: How long a trainer that is to end without a save may take for it.
+QUIT_SECONDS = 5
 #: flock(2) is missing on some network disks; identity by process.json has to do there.
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class Refusal(Exception):
     """Nothing was started or stopped; the message is one line for the user."""
+
+
+# --- The folder ------------------------------------------------------------------------------------------------------
+
+
+class RunFolder:
+    """A run's folder, held open, and a path that leads to it wherever it was renamed to.
+
+    On Linux that is the system's link to the descriptor; macOS tells where an open folder is now (F_GETPATH, fcntl(2)).
+    Raises OSError where the folder cannot be opened.
+    """
+
+    def __init__(self, given: Path) -> None:
+        self.given = given
+        self.descriptor = os.open(given, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        link = Path(f"/proc/self/fd/{self.descriptor}")
+        self.link = link if sys.platform == "linux" and link.exists() else None
+
+    @property
+    def path(self) -> Path:
+        return self.link or self.shown
+
+    @property
+    def shown(self) -> Path:
+        """The path for people: as it was given while that leads here, else where the folder is now."""
+        if self.is_at(self.given):
+            return self.given
+        try:
+            if self.link is not None:
+                found = Path(os.readlink(self.link))
+            elif sys.platform == "darwin":
+                found = Path(os.fsdecode(fcntl.fcntl(self.descriptor, F_GETPATH, bytes(1024)).rstrip(b"\0")))
+            else:
+                return self.given
+        except OSError:
+            return self.given
+        return found if self.is_at(found) else self.given
+
+    def is_at(self, path: Path) -> bool:
+        try:
+            here, there = os.fstat(self.descriptor), path.stat()
+        except OSError:
+            return False
+        return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+
+    def identity(self) -> Dict[str, Any]:
+        """`folder` of process.json."""
+        found = os.fstat(self.descriptor)
+        return {"device": found.st_dev, "inode": found.st_ino, "path": str(self.shown)}
+
+
+def is_folder(described: Any, run: Path) -> bool:
+    """Whether `folder` of a process.json is this folder: by device and inode, by path where there are none.
+
+    A process.json of an older supervisor has no `folder`, and is believed.
+    """
+    if not isinstance(described, dict):
+        return described is None
+    try:
+        found = run.stat()
+    except OSError:
+        return False
+    if described.get("inode") and found.st_ino:
+        return (described.get("device"), described["inode"]) == (found.st_dev, found.st_ino)
+    return described.get("path") in (str(run), str(run.resolve()))
+
+
+def read_process(run: Path) -> Optional[Dict[str, Any]]:
+    """process.json where it is about this folder: in a copy of a run it is about the original."""
+    process = read_json(run / "process.json")
+    return process if process is not None and is_folder(process.get("folder"), run) else None
 
 
 # --- Files -----------------------------------------------------------------------------------------------------------
@@ -152,26 +233,59 @@ def is_alive(process: Dict[str, Any]) -> bool:
     if not isinstance(pid, int) or pid <= 0 or process.get("host") != socket.gethostname():
         return False
     here = boot_id()
-    if here == "":
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            pass
-        return True
+    return (here == "" or process.get("boot_id") == here) and is_same(pid, process.get("start_ticks"))
+
+
+def is_same(pid: Any, ticks: Any) -> bool:
+    """Whether a process of this machine still is the one that started at `ticks`."""
+    if not isinstance(pid, int) or pid <= 0:
+        return False
     found = proc_stat(pid)
-    return (
-        process.get("boot_id") == here
-        and found is not None
-        and found[0] not in "ZX"
-        and found[1] == process.get("start_ticks")
-    )
+    if found is None:
+        return boot_id() == "" and answers(pid)
+    return found[0] not in "ZX" and found[1] == ticks
+
+
+def answers(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def children(pid: int) -> List[int]:
+    """The processes that a process started and that still run."""
+    found: List[int] = []
+    try:
+        names = [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        listed = subprocess.run(["pgrep", "-P", str(pid)], stdout=subprocess.PIPE, check=False).stdout
+        return [int(word) for word in listed.split()]
+    for name in names:
+        try:
+            fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] not in "ZX":
+            found.append(int(name))
+    return found
+
+
+def ask(process: Dict[str, Any], number: int) -> None:
+    """Sends a request to whoever decides about a run: its supervisor, or the trainer where that is gone."""
+    supervisor = process.get("supervisor")
+    if isinstance(supervisor, dict) and is_same(supervisor.get("pid"), supervisor.get("start_ticks")):
+        os.kill(supervisor["pid"], number)
+    else:
+        os.kill(int(process["pid"]), number)
 
 
 def holder(run: Path) -> str:
     """Who trains in a run, for a message."""
-    process = read_json(run / "process.json")
+    process = read_process(run)
     if process is None:
         return ""
     return f" (process {process.get('pid')} on {process.get('host')})"
@@ -187,22 +301,44 @@ def signal_name(number: int) -> str:
 # --- The lock --------------------------------------------------------------------------------------------------------
 
 
-def take_lock(run: Path) -> int:
+def take_lock(folder: RunFolder) -> int:
     """Takes DIR/run.lock and returns its descriptor. Raises Refusal where another process holds it."""
+    run, shown = folder.path, folder.shown
     descriptor = os.open(run / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in NO_LOCKS:
-            named = read_json(run / "process.json")
+            named = read_process(run)
             if named is None or not is_alive(named):
-                print(f"warning: {run} is on a disk without file locks: take care not to start two trainers in it")
+                print(f"warning: {shown} is on a disk without file locks: take care not to start two trainers in it")
                 return descriptor
         elif error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
             raise
         os.close(descriptor)
-        raise Refusal(f"another trainer is already running in {run}{holder(run)}; stop it first") from None
+        raise Refusal(f"another trainer is already running in {shown}{holder(run)}; stop it first") from None
     return descriptor
+
+
+def lock_state(run: Path) -> str:
+    """`held` while something trains in a run, `free` while nothing does, `unknown` where the disk has no locks.
+
+    Of processes on this system it is the truth, in whichever container they are; of another machine's on a network disk
+    it is what that disk makes of flock(2).
+    """
+    try:
+        descriptor = os.open(run / "run.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return "free"
+    except OSError:
+        return "unknown"
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return "free"
+    except OSError as error:
+        return "held" if error.errno in (errno.EWOULDBLOCK, errno.EACCES) else "unknown"
+    finally:
+        os.close(descriptor)
 
 
 # --- The supervisor: detached, waits for the trainer -----------------------------------------------------------------
@@ -212,16 +348,24 @@ class Supervisor:
     """Starts the trainer, waits for it and writes down how it ended."""
 
     def __init__(
-        self, run: Path, launcher: str, segment: Optional[int], argv: List[str], lock: int, report: int
+        self, folder: RunFolder, launcher: str, segment: Optional[int], argv: List[str], lock: int, report: int
     ) -> None:
-        self.run = run
+        self.folder = folder
         self.launcher = launcher
-        self.segment = segment or len(events(run / "metrics.jsonl")) + 1
+        self.segment = segment or len(events(self.run / "metrics.jsonl")) + 1
         self.argv = argv
         self.lock = lock
         self.report = report
         self.trainer: "Optional[subprocess.Popen[bytes]]" = None
-        self.pending: Optional[int] = None
+        self.log: Optional[BinaryIO] = None
+        #: The first request to stop, and when it came.
+        self.asked: Optional[int] = None
+        self.asked_at = 0.0
+        self.unasked = [True]
+
+    @property
+    def run(self) -> Path:
+        return self.folder.path
 
     def tell(self, line: str) -> None:
         """A line to the follower, if it is still there."""
@@ -231,21 +375,60 @@ class Supervisor:
             pass
 
     def pass_on(self, number: int, frame: Optional[FrameType]) -> None:
-        """A signal to the supervisor is meant for the trainer."""
-        if self.trainer is None:
-            self.pending = number
-        elif self.trainer.poll() is None:
+        """Passes a signal on to the trainer: the first request to stop, and the one to end at once."""
+        if number == signal.SIGQUIT:
+            signal.alarm(QUIT_SECONDS)
+        elif not self.is_first():
+            since = time.strftime("%H:%M:%S", time.localtime(self.asked_at))
+            waiting = "for the trainer to finish its step and save"
+            self.say(
+                f"already stopping, since {since}: still waiting {waiting} (last logged step: {last_step(self.run)})"
+            )
+            return
+        else:
+            self.asked, self.asked_at = number, time.time()
+        self.signal_trainer(number)
+
+    def is_first(self) -> bool:
+        """True once. A handler may run inside another, and list.pop is a single step."""
+        try:
+            return self.unasked.pop()
+        except IndexError:
+            return False
+
+    def signal_trainer(self, number: int) -> None:
+        if self.trainer is None or self.trainer.poll() is not None:
+            return
+        # torchrun's agent gives its workers 30 s from the first signal on and leaves them behind at a second one; the
+        # workers themselves agree on a step, save and end, and the agent with them.
+        workers = children(self.trainer.pid) if self.launcher == "torchrun" else []
+        for pid in workers:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+        if not workers:
             self.trainer.send_signal(number)
+
+    def end_now(self, number: int, frame: Optional[FrameType]) -> None:
+        """The trainer was told to end without a save and has not."""
+        if self.trainer is not None and self.trainer.poll() is None:
+            for pid in (*(children(self.trainer.pid) if self.launcher == "torchrun" else []), self.trainer.pid):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
 
     def supervise(self) -> None:
         """The supervisor's whole life."""
-        for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
+        for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGQUIT"):
             signal.signal(getattr(signal, name), self.pass_on)
+        signal.signal(signal.SIGALRM, self.end_now)
         # A handler, not SIG_IGN: what is ignored stays ignored in the trainer, for which SIGHUP means save and stop.
         signal.signal(signal.SIGHUP, lambda number, frame: None)
         before = stamp(self.run / "exit.json")
-        log = open(self.run / "train.log", "ab", buffering=0)
-        self.say(log, f"\n── segment {self.segment} · {time.strftime('%Y-%m-%d %H:%M:%S')} · {self.command()}")
+        log = self.log = open(self.run / "train.log", "ab", buffering=0)
+        self.say(f"\n── segment {self.segment} · {time.strftime('%Y-%m-%d %H:%M:%S')} · {self.command()}")
         environment = dict(os.environ, NPT_SUPERVISED="1", NPT_RUN_LOCK_FD=str(self.lock), PYTHONUNBUFFERED="1")
         try:
             self.trainer = subprocess.Popen(
@@ -261,40 +444,43 @@ class Supervisor:
             )
         except OSError as error:
             reason = f"{self.argv[0]} cannot be started: {error.strerror}"
-            self.say(log, f"error: {reason}")
-            self.record(log, lambda: self.write_exit("failed", None, reason))
+            self.say(f"error: {reason}")
+            self.record(lambda: self.write_exit("failed", None, reason))
             self.tell("exit 1")
             return
         trainer = self.trainer
         found = proc_stat(trainer.pid)
         ticks = found[1] if found else 0
-        self.record(log, lambda: self.write_process(trainer.pid, ticks))
-        self.tell(f"pid {trainer.pid} {ticks}")
-        if self.pending is not None:
-            trainer.send_signal(self.pending)
+        own = proc_stat(os.getpid())
+        self.record(lambda: self.write_process(trainer.pid, ticks, own[1] if own else 0))
+        self.tell(f"pid {trainer.pid} {ticks} {os.getpid()} {own[1] if own else 0}")
+        if self.asked is not None:
+            self.signal_trainer(self.asked)
         code = trainer.wait()
-        self.record(log, lambda: self.conclude(code, before))
+        signal.alarm(0)
+        self.record(lambda: self.conclude(code, before))
         self.tell(f"exit {code}")
 
     def command(self) -> str:
         return " ".join(shlex.quote(word) for word in self.argv)
 
-    @staticmethod
-    def say(log: BinaryIO, line: str) -> None:
+    def say(self, line: str) -> None:
         """A line of the supervisor's own in the log. A full disk must not end the supervision."""
         try:
-            log.write(line.encode() + b"\n")
+            if self.log is not None:
+                self.log.write(line.encode() + b"\n")
         except OSError:
             pass
 
-    def record(self, log: BinaryIO, write: Callable[[], None]) -> None:
+    def record(self, write: Callable[[], None]) -> None:
         """Writes a file about the run; where that fails, training goes on and the log says so."""
         try:
             write()
         except OSError as error:
-            self.say(log, f"warning: {error.filename or self.run} cannot be written: {error.strerror}")
+            where = str(error.filename or self.run).replace(str(self.run), str(self.folder.shown))
+            self.say(f"warning: {where} cannot be written: {error.strerror}")
 
-    def write_process(self, pid: int, ticks: int) -> None:
+    def write_process(self, pid: int, ticks: int, own_ticks: int) -> None:
         replace_json(
             self.run / "process.json",
             {
@@ -307,6 +493,8 @@ class Supervisor:
                 "launcher": self.launcher,
                 "job": os.environ.get("SLURM_JOB_ID"),
                 "segment": self.segment,
+                "folder": self.folder.identity(),
+                "supervisor": {"pid": os.getpid(), "start_ticks": own_ticks},
             },
         )
 
@@ -333,7 +521,10 @@ class Supervisor:
         untouched = code in (0, 2) and not began and (self.run / "run.json").exists()
         if not wrote and not untouched:
             number = -code if code < 0 else code - 128 if 128 < code < 192 else 0
-            if number:
+            if number and number == self.asked:
+                # A trainer that was asked to stop before it could save, or that cannot: it did as it was told.
+                self.write_exit("preempted" if number == signal.SIGUSR1 else "stopped", signal_name(number), None)
+            elif number:
                 self.write_exit("killed", signal_name(number), None)
             elif code == 0:
                 self.write_exit("done", None, None)
@@ -365,36 +556,49 @@ def error_line(log: Path) -> Optional[str]:
 class Follower:
     """Shows a log as it grows and passes Ctrl+C on."""
 
-    def __init__(self, run: Path, offset: int) -> None:
-        self.run = run
+    def __init__(self, folder: RunFolder, offset: int) -> None:
+        self.folder = folder
         self.offset = offset
         self.trainer: Optional[Dict[str, Any]] = None
         self.asked = False
-        self.wanted = 0
+        self.wanted: List[int] = []
         self.log: Optional[BinaryIO] = None
 
+    @property
+    def run(self) -> Path:
+        return self.folder.path
+
     def install(self) -> None:
-        signal.signal(signal.SIGINT, self.on_signal)
-        signal.signal(signal.SIGTERM, self.on_signal)
+        for name in ("SIGINT", "SIGTERM", "SIGQUIT"):
+            signal.signal(getattr(signal, name), self.on_signal)
         # A terminal that closes ends the follower, quietly, and nothing else.
         signal.signal(signal.SIGHUP, lambda number, frame: os._exit(128 + number))
 
     def on_signal(self, number: int, frame: Optional[FrameType]) -> None:
-        """SIGINT is passed on each time (a second one ends the trainer at once), SIGTERM only as a first request."""
-        if number == signal.SIGINT or not self.asked:
-            self.wanted += 1
+        """SIGINT and SIGTERM ask to save and stop, SIGQUIT to end without a save."""
+        self.wanted.append(number)
 
     def forward(self) -> None:
         """Passes on what was asked for, once there is a trainer."""
-        while self.wanted > 0 and self.trainer is not None:
-            self.wanted -= 1
-            first = not self.asked
-            self.asked = True
+        while self.wanted and self.trainer is not None:
+            number = self.wanted.pop(0)
             if not is_alive(self.trainer):
                 return
-            os.kill(int(self.trainer["pid"]), signal.SIGINT)
-            if first:
-                self.show(b"\nsaving and stopping... (press Ctrl+C again to end it at once)\n")
+            if number == signal.SIGQUIT:
+                self.show(b"\nending it without a save...\n")
+                self.pass_on(number)
+            elif not self.asked:
+                self.asked = True
+                self.show(b"\nsaving and stopping... (Ctrl+\\ ends it without a save)\n")
+                self.pass_on(signal.SIGINT)
+            else:
+                self.show(b"\nalready saving and stopping: waiting for the trainer to finish its step and save\n")
+
+    def pass_on(self, number: int) -> None:
+        try:
+            ask(self.trainer or {}, number)
+        except ProcessLookupError:
+            pass  # It ended at this moment.
 
     def show(self, data: bytes) -> None:
         """Writes to the terminal; where that is gone, there is nobody left to follow for."""
@@ -431,7 +635,7 @@ class Follower:
 
 
 class Report:
-    """What the supervisor tells its follower through a pipe: `pid N TICKS`, then `exit CODE`."""
+    """What the supervisor tells its follower through a pipe: `pid N TICKS` and its own, then `exit CODE`."""
 
     def __init__(self, descriptor: int) -> None:
         os.set_blocking(descriptor, False)
@@ -460,6 +664,7 @@ class Report:
                     "boot_id": boot_id(),
                     "pid": int(words[1]),
                     "start_ticks": int(words[2]),
+                    "supervisor": {"pid": int(words[3]), "start_ticks": int(words[4])},
                 }
 
 
@@ -495,17 +700,18 @@ def command_run(arguments: argparse.Namespace, argv: List[str]) -> int:
     missing = missing_ancestors(run)
     try:
         run.mkdir(parents=True, exist_ok=True)
-        lock = take_lock(run)
+        folder = RunFolder(run)
+        lock = take_lock(folder)
         # Fails here, with a reason on the terminal, rather than in the supervisor, where nobody looks.
-        with open(run / "train.log", "ab") as log:
+        with open(folder.path / "train.log", "ab") as log:
             offset = log.tell()
     except OSError as error:
         raise Refusal(f"the run folder {run} cannot be written: {error.strerror}") from None
-    before = stamp(run / "exit.json")
+    before = stamp(folder.path / "exit.json")
     reader, writer = os.pipe()
-    follower = Follower(run, offset)
+    follower = Follower(folder, offset)
     follower.install()
-    detach(lambda: Supervisor(run, arguments.launcher, arguments.segment, argv, lock, writer).supervise(), reader)
+    detach(lambda: Supervisor(folder, arguments.launcher, arguments.segment, argv, lock, writer).supervise(), reader)
     os.close(lock)
     os.close(writer)
 
@@ -520,10 +726,10 @@ def command_run(arguments: argparse.Namespace, argv: List[str]) -> int:
 
     follower.until(ended)
     if report.code is None:
-        return exit_code_of(run, before)
-    if report.code == 2:
+        return exit_code_of(folder.path, before)
+    if report.code == 2 and folder.is_at(run):
         remove_empty(run, missing)
-    if arguments.stopped_ok and stopped_as_asked(run, before):
+    if arguments.stopped_ok and stopped_as_asked(folder.path, before):
         return 0
     return 128 - report.code if report.code < 0 else report.code
 
@@ -577,16 +783,14 @@ def remove_empty(run: Path, created: List[Path]) -> None:
 
 
 def command_follow(arguments: argparse.Namespace) -> int:
-    run = Path(arguments.run_dir).expanduser().absolute()
-    trainer = read_json(run / "process.json")
-    if trainer is None or not is_alive(trainer):
-        raise Refusal(nothing_trains(run, trainer))
+    folder, trainer = training_in(arguments.run_dir)
+    run = folder.path
     before = stamp(run / "exit.json")
     try:
         size = (run / "train.log").stat().st_size
     except OSError:
         size = 0
-    follower = Follower(run, max(0, size - BACKLOG_BYTES))
+    follower = Follower(folder, max(0, size - BACKLOG_BYTES))
     follower.trainer = trainer
     follower.install()
     follower.until(lambda: not is_alive(trainer))
@@ -599,22 +803,48 @@ def command_follow(arguments: argparse.Namespace) -> int:
 
 
 def command_stop(arguments: argparse.Namespace) -> int:
-    run = Path(arguments.run_dir).expanduser().absolute()
-    trainer = read_json(run / "process.json")
-    if trainer is None or not is_alive(trainer):
-        raise Refusal(nothing_trains(run, trainer))
+    _, trainer = training_in(arguments.run_dir)
     try:
-        os.kill(int(trainer["pid"]), signal.SIGINT)
+        ask(trainer, signal.SIGQUIT if arguments.now else signal.SIGINT)
     except PermissionError:
         raise Refusal(f"process {trainer['pid']} belongs to another user, who has to stop it") from None
-    print(f"process {trainer['pid']} was asked to save and stop")
+    except ProcessLookupError:
+        raise Refusal(f"process {trainer['pid']} has ended already") from None
+    what = "end without a save" if arguments.now else "save and stop"
+    print(f"process {trainer['pid']} was asked to {what}")
     return 0
 
 
+def command_status(arguments: argparse.Namespace) -> int:
+    """One JSON document: who process.json says trains here, whether it runs, and what the lock says."""
+    run = Path(arguments.run_dir).expanduser().absolute()
+    process = read_process(run)
+    here = process is not None and process.get("host") == socket.gethostname()
+    alive = process is not None and is_alive(process)
+    state = "none" if process is None else ("alive" if alive else "dead") if here else "elsewhere"
+    print(json.dumps({"schema": SCHEMA, "process": state, "lock": lock_state(run)}))
+    return 0
+
+
+def training_in(run_dir: str) -> Tuple[RunFolder, Dict[str, Any]]:
+    """A run's folder and the process that trains in it. Raises Refusal where none does."""
+    run = Path(run_dir).expanduser().absolute()
+    process = read_process(run)
+    if process is None and read_json(run / "process.json") is not None:
+        raise Refusal(f"nothing is training in {run}: it is a copy of a run, whose process trains in the original")
+    if process is None or not is_alive(process):
+        raise Refusal(nothing_trains(run, process))
+    try:
+        return RunFolder(run), process
+    except OSError as error:
+        raise Refusal(f"{run} cannot be opened: {error.strerror}") from None
+
+
 def nothing_trains(run: Path, process: Optional[Dict[str, Any]]) -> str:
-    if process is not None and process.get("host") != socket.gethostname():
-        return f"{run} is trained on {process.get('host')}, not on this machine"
-    return f"nothing is training in {run}"
+    if process is None or process.get("host") == socket.gethostname():
+        return f"nothing is training in {run}"
+    ended = ", or has ended: nothing here holds its lock" if lock_state(run) == "free" else ""
+    return f"{run} is trained on {process.get('host')}, not on this machine{ended}"
 
 
 def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
@@ -623,14 +853,17 @@ def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
     if "--" in words:
         own, argv = words[: words.index("--")], words[words.index("--") + 1 :]
     parser = OneLineParser(prog="npt_supervise.py", description="Trains in the background and follows it.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="run|follow|stop")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="run|follow|stop|status")
     for name, text in (
         ("run", "start a trainer, given after --, and follow it"),
         ("follow", "follow the trainer that is running"),
         ("stop", "ask the trainer to save and stop"),
+        ("status", "print as JSON whether something trains in the run"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--run-dir", required=True, metavar="DIR", help="the run's folder")
+        if name == "stop":
+            command.add_argument("--now", action="store_true", help="end it without a save")
         if name == "run":
             command.add_argument("--launcher", default="local", choices=["local", "torchrun", "slurm", "shell"])
             command.add_argument("--segment", type=int, help="this segment's number [counted in metrics.jsonl]")
@@ -651,7 +884,8 @@ def main(words: List[str]) -> int:
             raise Refusal("training needs Linux or macOS; on Windows use WSL or a Remote window")
         if arguments.command == "run":
             return command_run(arguments, argv)
-        return command_follow(arguments) if arguments.command == "follow" else command_stop(arguments)
+        commands = {"follow": command_follow, "stop": command_stop, "status": command_status}
+        return commands[arguments.command](arguments)
     except Refusal as refusal:
         print(f"error: {refusal}", file=sys.stderr)
         return 2

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import PYTHON, SUPERVISE, Bench, alive, parent_of
@@ -133,24 +136,189 @@ def test_an_interrupted_follower_asks_the_trainer_to_save_and_follows_to_the_end
     assert bench.json("process.json") is None
 
 
-def test_sigterm_again_never_cuts_a_save_but_a_second_ctrl_c_is_passed_on(bench: Bench) -> None:
+#: A trainer that saves when it is asked once, and ends unsaved when it is asked twice, as many do.
+HASTY = """
+    got = []
+    def ask(n, f):
+        got.append(n)
+        if len(got) > 1:
+            os._exit(99)
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP"):
+        signal.signal(getattr(signal, name), ask)
+    say("ready")
+    while not (got and (run.parents[1] / "go").exists()):
+        time.sleep(0.02)
+    say("saved")
+    sys.exit(130)
+"""
+
+
+def test_stop_from_anywhere_any_number_of_times_reaches_the_trainer_once(bench: Bench) -> None:
+    follower = bench.start(bench.trainer(HASTY))
+    bench.wait(lambda: "ready" in bench.log())
+    process = bench.process()
+    second = subprocess.Popen([PYTHON, str(SUPERVISE), "follow", "--run-dir", str(bench.run)], stdout=subprocess.PIPE)
+    bench.started.append(second)
+    assert second.stdout is not None and b"ready" in os.read(second.stdout.fileno(), 65536)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        follower.send_signal(number)
+        second.send_signal(number)
+        os.kill(process["supervisor"]["pid"], number)
+        assert bench.call("stop", "--run-dir", str(bench.run)).returncode == 0
+    os.kill(process["supervisor"]["pid"], signal.SIGUSR1)
+    bench.wait(lambda: bench.log().count("already stopping, since ") >= 4)
+    assert "still waiting for the trainer to finish its step and save (last logged step: 0)" in bench.log()
+    (bench.folder / "go").touch()
+    out, _ = follower.communicate(timeout=10)
+    assert follower.returncode == 130, bench.log()
+    text = out.decode()
+    assert text.count("saving and stopping... (Ctrl+\\ ends it without a save)") == 1
+    assert text.count("already saving and stopping: waiting for the trainer") == 2
+    assert "saved\n" in bench.log()
+
+
+def test_sigquit_ends_without_a_save(bench: Bench) -> None:
+    for way in ("follower", "stop --now"):
+        follower = bench.start(bench.trainer(POLITE))
+        bench.wait(lambda: bench.log().count("ready") == len(bench.started))
+        if way == "follower":
+            follower.send_signal(signal.SIGQUIT)
+        else:
+            done = bench.call("stop", "--run-dir", str(bench.run), "--now")
+            assert done.returncode == 0 and "was asked to end without a save" in done.stdout
+        assert follower.wait(timeout=10) == 128 + signal.SIGQUIT
+        exit_document = bench.json("exit.json")
+        assert exit_document is not None
+        assert (exit_document["why"], exit_document["signal"]) == ("killed", "SIGQUIT")
+        assert "saved" not in bench.log()
+        assert bench.json("process.json") is None
+
+
+def test_a_trainer_that_does_not_hear_sigquit_is_killed(bench: Bench) -> None:
+    follower = bench.start(bench.trainer("signal.signal(signal.SIGQUIT, signal.SIG_IGN); say('ready'); time.sleep(60)"))
+    bench.wait(lambda: "ready" in bench.log())
+    bench.call("stop", "--run-dir", str(bench.run), "--now")
+    assert follower.wait(timeout=30) == 128 + signal.SIGKILL
+    bench.wait(lambda: bench.json("process.json") is None)
+
+
+def test_a_stop_that_a_trainer_does_not_handle_is_a_stop(bench: Bench) -> None:
+    follower = bench.start(bench.trainer("signal.signal(signal.SIGINT, signal.SIG_DFL); say('ready'); time.sleep(60)"))
+    bench.wait(lambda: "ready" in bench.log())
+    follower.send_signal(signal.SIGINT)
+    assert follower.wait(timeout=10) == 130
+    exit_document = bench.json("exit.json")
+    assert exit_document is not None and (exit_document["why"], exit_document["signal"]) == ("stopped", "SIGINT")
+
+
+def test_a_copy_of_a_run_does_not_train_and_its_stop_stops_nothing(bench: Bench) -> None:
+    follower = bench.start(bench.trainer(POLITE))
+    bench.wait(lambda: "ready" in bench.log())
+    process = bench.process()
+    found = bench.run.stat()
+    assert process["folder"] == {"device": found.st_dev, "inode": found.st_ino, "path": str(bench.run)}
+    copy = bench.run.with_name("copy")
+    shutil.copytree(bench.run, copy)
+    for words in (["stop"], ["stop", "--now"], ["follow"]):
+        refused = bench.call(*words[:1], "--run-dir", str(copy), *words[1:])
+        assert refused.returncode == 2
+        assert refused.stderr == (
+            f"error: nothing is training in {copy}: it is a copy of a run, whose process trains in the original\n"
+        )
+    assert status_of(bench, copy) == {"schema": 1, "process": "none", "lock": "free"}
+    assert status_of(bench, bench.run) == {"schema": 1, "process": "alive", "lock": "held"}
+    # The copy can be trained in at the same time.
+    other = bench.call("run", "--run-dir", str(copy), "--", sys.executable, "-c", "print('trained')")
+    assert other.returncode == 0 and "trained" in other.stdout
+    assert alive(process["pid"]) and bench.json("process.json") == process
+    follower.send_signal(signal.SIGINT)
+    assert follower.wait(timeout=10) == 130
+
+
+def status_of(bench: Bench, run: Path) -> Any:
+    return json.loads(bench.call("status", "--run-dir", str(run)).stdout)
+
+
+def test_a_process_of_an_older_supervisor_names_no_folder_and_is_believed(bench: Bench) -> None:
+    follower = bench.start(bench.trainer(POLITE))
+    bench.wait(lambda: "ready" in bench.log())
+    older = {key: value for key, value in bench.process().items() if key not in ("folder", "supervisor")}
+    (bench.run / "process.json").write_text(json.dumps(older))
+    assert bench.call("stop", "--run-dir", str(bench.run)).returncode == 0
+    assert follower.wait(timeout=10) == 130
+
+
+@pytest.mark.parametrize("move", ["renamed", "another parent", "parent renamed", "another in its place"])
+def test_a_run_that_moves_is_one_run(bench: Bench, move: str) -> None:
     body = """
-        got = []
-        signal.signal(signal.SIGINT, lambda n, f: got.append(n))
+        stop = []
+        signal.signal(signal.SIGINT, lambda n, f: stop.append(n))
         say("ready")
-        while len(got) < 2:
+        while not stop:
             time.sleep(0.02)
-        sys.exit(99)
+        say("stopping")
+        os.kill(os.getpid(), signal.SIGKILL)
     """
     follower = bench.start(bench.trainer(body))
     bench.wait(lambda: "ready" in bench.log())
-    follower.send_signal(signal.SIGTERM)
-    time.sleep(0.3)
-    follower.send_signal(signal.SIGTERM)
-    time.sleep(0.3)
-    assert follower.poll() is None
+    process = bench.process()
+    old = bench.run
+    if move == "renamed" or move == "another in its place":
+        bench.run = old.rename(old.with_name("new"))
+    elif move == "another parent":
+        (bench.folder / "elsewhere").mkdir()
+        bench.run = old.rename(bench.folder / "elsewhere" / "run")
+    else:
+        bench.run = old.parent.rename(bench.folder / "other") / old.name
+    if move == "another in its place":
+        old.mkdir()
+        assert bench.call("stop", "--run-dir", str(old)).returncode == 2
+    assert bench.supervised([sys.executable, "-c", ""]).returncode == 2, "the lock went along"
+    assert bench.json("process.json") == process and alive(process["pid"])
+    assert bench.call("stop", "--run-dir", str(bench.run)).returncode == 0
+    out, _ = follower.communicate(timeout=10)
+    assert follower.returncode == 128 + signal.SIGKILL and "stopping\n" in out.decode()
+    assert bench.json("process.json") is None
+    exit_document = bench.json("exit.json")
+    assert exit_document is not None and exit_document["why"] == "killed"
+    assert "stopping\n" in bench.log()
+    assert list(old.iterdir()) == [] if move == "another in its place" else not old.exists()
+
+
+def test_a_run_that_is_deleted_is_not_made_anew(bench: Bench) -> None:
+    follower = bench.start(bench.trainer(POLITE.replace("(run /", "run.exists() and (run /")))
+    bench.wait(lambda: "ready" in bench.log())
+    bench.process()
+    shutil.rmtree(bench.run)
     follower.send_signal(signal.SIGINT)
-    assert follower.wait(timeout=10) == 99
+    out, _ = follower.communicate(timeout=10)
+    assert follower.returncode == 130, out
+    assert "saved\n" in out.decode() and "/proc/" not in out.decode()
+    assert not bench.run.exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "held", "expected"),
+    [
+        ("elsewhere", False, {"process": "elsewhere", "lock": "free"}),
+        ("elsewhere", True, {"process": "elsewhere", "lock": "held"}),
+        (socket.gethostname(), False, {"process": "dead", "lock": "free"}),
+    ],
+)
+def test_the_lock_says_whether_a_container_that_is_gone_still_trains(
+    bench: Bench, host: str, held: bool, expected: "dict[str, str]"
+) -> None:
+    bench.run.mkdir(parents=True)
+    (bench.run / "process.json").write_text(json.dumps({"schema": 1, "host": host, "boot_id": "", "pid": 2**22 + 1}))
+    lock = os.open(bench.run / "run.lock", os.O_RDWR | os.O_CREAT)
+    try:
+        if held:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        assert status_of(bench, bench.run) == {"schema": 1, **expected}
+        refused = bench.call("stop", "--run-dir", str(bench.run)).stderr
+        assert ("nothing here holds its lock" in refused) == (expected == {"process": "elsewhere", "lock": "free"})
+    finally:
+        os.close(lock)
 
 
 def test_closing_the_terminal_does_not_touch_the_training(bench: Bench) -> None:

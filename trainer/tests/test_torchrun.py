@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 
 from npt.checkpoint import manifest
@@ -124,3 +126,27 @@ def test_a_process_that_dies_is_one_line(tmp_path: Path, launch: Callable[..., P
     assert errors == ["error: another process of the run ended; its own message, if it had time for one, says why"]
     assert "Traceback" not in both[0].output
     assert manifest.problems(run / "checkpoints" / "checkpoint-5") == []
+
+
+@pytest.mark.parametrize("to", ["supervisor", "agent"])
+def test_stop_any_number_of_times_saves(to: str, tmp_path: Path) -> None:
+    """Through the supervisor, which asks the workers; and at the agent itself, which leaves them at a second signal."""
+    run = tmp_path / "run"
+    follower = torchrun(2, run, *SMALL, "--max_steps", "100000", "--save_steps", "100000", cwd=tmp_path)
+    log = run / "train.log"
+    wait_until(lambda: log.exists() and "step 5/" in log.read_text())
+    supervise = [sys.executable, str(TRAINER.parent / "supervisor" / "npt_supervise.py"), "stop", "--run-dir", str(run)]
+    for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if to == "agent":
+                os.kill(agent_of(run), number)
+            else:
+                os.kill(json.loads((run / "process.json").read_bytes())["supervisor"]["pid"], number)
+                follower.send_signal(signal.SIGINT)
+                subprocess.run(supervise, check=False, capture_output=True)
+    output, _ = follower.communicate(timeout=120)
+    wait_until(lambda: not is_locked(run))
+    ended = json.loads((run / "exit.json").read_bytes())
+    assert ended["why"] in ("stopped", "preempted") and ended["step"] >= 5, output
+    assert manifest.problems(run / "checkpoints" / f"checkpoint-{ended['step']}") == [], output
+    assert events(run)[-1]["event"] == "end" and events(run)[-1]["step"] == ended["step"]
