@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { Histogram, HISTOGRAM_BINS, Moments } from '../../../src/core/torchfile/tensors/distribution';
-import { SummaryKernel } from '../../../src/core/torchfile/tensors/summaryKernel';
+import { SummaryKernel } from '../../../src/core/torchfile/tensors/kernels/summaryKernel';
 
 describe('Moments and Histogram', () => {
   const ROOM = 40_000;

@@ -5,7 +5,7 @@ import { CHUNK_BYTES, extentPieces, type Extent } from '../../../src/core/torchf
 import { MemorySource } from '../../../src/core/torchfile/container/source';
 import { Statistics } from '../../../src/core/torchfile/tensors/statistics';
 import { blockOf } from '../../../src/core/torchfile/tensors/statisticsBlock';
-import { StatisticsKernel } from '../../../src/core/torchfile/tensors/statisticsKernel';
+import { StatisticsKernel } from '../../../src/core/torchfile/tensors/kernels/statisticsKernel';
 
 describe('StatisticsKernel', () => {
   const ROOM = 8192;

@@ -4,7 +4,7 @@ import { crc32, crc32Joined } from '../../torchfile/container/crc32';
 import type { ByteSource } from '../../torchfile/container/source';
 import { isFloating, numbersOf, numbersPerElement, Statistics, type Totals } from '../../torchfile/tensors/statistics';
 import type { BlockOfNumbers } from '../../torchfile/tensors/statisticsBlock';
-import { StatisticsKernel } from '../../torchfile/tensors/statisticsKernel';
+import { StatisticsKernel } from '../../torchfile/tensors/kernels/statisticsKernel';
 import { swapBytes, swapWidth } from '../../torchfile/tensors/tensorData';
 import type { TorchFile } from '../../torchfile/torchFile';
 import type { NamedTensor } from '../../torchfile/pickle/values';

@@ -1,5 +1,5 @@
 /** What a tensor's numbers are like: moments in one pass, a histogram in another. fp32 numbers go through a kernel where there is one. */
-import { MOST_BINS, SummaryKernel, type BlockMoments } from './summaryKernel';
+import { MOST_BINS, SummaryKernel, type BlockMoments } from './kernels/summaryKernel';
 
 export type Numbers = Float32Array | Float64Array;
 

@@ -8,7 +8,7 @@ import { Histogram, Moments, type Numbers } from './distribution';
 import type { DType } from './dtypes';
 import type { ByteSource } from '../container/source';
 import { isFloating, numbersOf } from './statistics';
-import { SummaryKernel } from './summaryKernel';
+import { SummaryKernel } from './kernels/summaryKernel';
 import { readTensorBytes, swapBytes, swapWidth, TensorDataError, turnSigns } from './tensorData';
 import type { TorchFile } from '../torchFile';
 import { Tensor } from '../pickle/values';

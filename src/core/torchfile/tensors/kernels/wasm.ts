@@ -1,5 +1,5 @@
 /**
- * The little of WebAssembly that the kernels beside this file need: instructions as bytes, and a module of functions over
+ * The little of WebAssembly that the kernels in this folder need: instructions as bytes, and a module of functions over
  * one memory. They are so small that they are assembled when first needed: no compiler in the build, nothing binary in the
  * repository. Codes: WebAssembly 2.0, "Binary Format" and its vector instructions.
  */

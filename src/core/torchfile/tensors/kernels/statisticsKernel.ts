@@ -2,7 +2,7 @@
  * Sum of squares and largest magnitude of fp32 numbers in WebAssembly SIMD. V8 does not vectorise such loops: one thread
  * goes through 2.5 GB/s in JavaScript and through more than 10 GB/s here.
  */
-import { blockOf, type BlockOfNumbers } from './statisticsBlock';
+import { blockOf, type BlockOfNumbers } from '../statisticsBlock';
 import {
   addDoubles,
   constant,
