@@ -29,6 +29,7 @@ export const FILE_PROBLEM_CODES = [
   'unknown-call',
   'unknown-global',
   'nested-pickle',
+  'encoded-pickle',
   'missing-record',
   'storage-size',
   'unused-record',

@@ -4,10 +4,9 @@
  */
 import { readRecord } from './container/chunks';
 import { readPickleFile, type StorageLocation } from './container/legacy';
-import { inspectByteStrings } from './pickle/nested';
+import { inspectStrings, isDangerous } from './pickle/nested';
 import { readPickle } from './pickle/pickle';
 import { DEFAULT_LIMITS, type PickleAct, type PickleError, type PickleResult } from './pickle/pickleTypes';
-import { classifyUnknownCall } from './pickle/globals';
 import { quoted, type FileProblem, type FileProblemCode } from './problems';
 import { identifyForeign } from './container/foreign';
 import { MemorySource, readBytes, type ByteSource } from './container/source';
@@ -312,10 +311,13 @@ function judge(acts: readonly PickleAct[]): FileProblem[] {
               : 'calls';
       problems.push({ code: 'dangerous-global', message: `Loading it in Python ${verb} ${target}.` });
     } else if (act.kind === 'unknown' && act.what === 'call') {
-      if (classifyUnknownCall(act.module) === 'dangerous')
+      if (isDangerous(act))
         problems.push({ code: 'dangerous-global', message: `Loading it in Python calls ${target}.` });
       else
-        problems.push({ code: 'unknown-call', message: `Loading it in Python calls ${target}, which we do not know.` });
+        problems.push({
+          code: 'unknown-call',
+          message: `Loading it in Python calls ${target}, which NPT Checkpoints does not know.`,
+        });
     } else if (act.kind === 'unknown') unknown.push(act.target);
   }
   const names = [...new Set(unknown)];
@@ -326,14 +328,14 @@ function judge(acts: readonly PickleAct[]): FileProblem[] {
       .join(', ');
     problems.push({
       code: 'unknown-global',
-      message: `It holds objects of classes that we do not know and left unread: ${shown}${names.length > 5 ? ` and ${names.length - 5} more` : ''}.`,
+      message: `It names what NPT Checkpoints does not know, and does not read: ${shown}${names.length > 5 ? ` and ${names.length - 5} more` : ''}.`,
     });
   }
   return bounded(problems);
 }
 
 async function inspectNested(interpreter: TorchInterpreter, depth: number): Promise<FileProblem[]> {
-  const { dangerous, archives } = inspectByteStrings(interpreter.byteStrings);
+  const { dangerous, archives, encoded, encodedArchives } = inspectStrings(interpreter);
   const problems: FileProblem[] = [];
   const names = [...new Set(dangerous.map((act) => act.target))];
   if (names.length > 0) {
@@ -345,17 +347,33 @@ async function inspectNested(interpreter: TorchInterpreter, depth: number): Prom
         .join(', ')}.`,
     });
   }
-  if (depth >= MAX_ARCHIVES_DEEP) return problems;
+  const said = encoded.map(
+    ({ how, acts }) =>
+      `A string in it is the ${how.join(' of the ')} of a pickle that would run ${quoted(acts[0]?.target ?? '')}.`,
+  );
+  // Protocol 2 spells byte strings as texts, so that they are met twice.
+  for (const message of new Set(said)) problems.push({ code: 'encoded-pickle', message });
+  if (depth >= MAX_ARCHIVES_DEEP) return bounded(problems);
   for (const bytes of archives) {
-    const inner = await open(new MemorySource(bytes), { valuesOnly: true }, depth + 1);
-    const bad = inner.problems.find(
-      (problem) =>
-        problem.code === 'dangerous-global' || problem.code === 'nested-pickle' || problem.code === 'unknown-call',
-    );
+    const bad = await badInArchive(bytes, depth);
     if (bad)
       problems.push({ code: 'nested-pickle', message: `A byte string in it is itself a torch file. ${bad.message}` });
   }
+  for (const { bytes, how } of encodedArchives) {
+    const bad = await badInArchive(bytes, depth);
+    if (bad)
+      problems.push({
+        code: 'encoded-pickle',
+        message: `A string in it is the ${how.join(' of the ')} of a torch file. ${bad.message}`,
+      });
+  }
   return bounded(problems);
+}
+
+async function badInArchive(bytes: Uint8Array, depth: number): Promise<FileProblem | undefined> {
+  const inner = await open(new MemorySource(bytes), { valuesOnly: true }, depth + 1);
+  const codes: readonly FileProblemCode[] = ['dangerous-global', 'nested-pickle', 'unknown-call'];
+  return inner.problems.find((problem) => codes.includes(problem.code));
 }
 
 /** At most five of a kind, the rest counted. */

@@ -7,16 +7,14 @@ silently), so this is done here, record by record, in memory that does not grow 
 from __future__ import annotations
 
 import io
-import pickletools
 import re
 import struct
 import zipfile
 import zlib
-from pathlib import Path
 from typing import BinaryIO
 
-from npt.checkpoint import pickled
 from npt.checkpoint.finding import Finding, error, info, warning
+from npt.checkpoint.torch_file import TorchFile
 
 END = struct.Struct("<4s4H2LH")
 END64 = struct.Struct("<4sQ2H2L4Q")
@@ -34,28 +32,26 @@ TENSOR_RECORD = re.compile(r"data/(\d+)$")
 OTHER_RECORDS = ("data.pkl", "version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id")
 
 
-def check(path: Path, tensors: list[str]) -> list[Finding]:
-    """What is wrong with the container of one file; ``tensors`` names the tensor whose data is record ``data/<n>``.
+def check(opened: TorchFile, names: dict[str, str]) -> list[Finding]:
+    """What is wrong with the container of an opened file; ``names`` are its tensors', by the key of their storage.
 
     The legacy format carries no checksums; its storages have to fill it to its end.
     """
+    path = opened.path
     with open(path, "rb") as file:
-        head = file.read(4096)
         size = file.seek(0, 2)
-        if size == 0:
-            return [error("empty-file", f"{path.name} is empty")]
-        if not any(head):
-            return [error("zeroed-file", f"{path.name} begins with nothing but zeros: it was never written")]
-        if head[:4] != b"PK\x03\x04" and not zipfile.is_zipfile(file):
-            file.seek(0)
-            return _legacy(file, size, path.name)
+        if opened.format == "torch legacy":
+            return _legacy(file, size, opened)
+        if opened.format != "torch zip":
+            return []
         try:
-            return _archive(file, size, path.name, tensors)
+            return _archive(file, size, opened, names)
         except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError) as damage:
             return [error("zip-central-directory", f"{path.name}: its zip directory is damaged ({damage})")]
 
 
-def _archive(file: BinaryIO, size: int, name: str, tensors: list[str]) -> list[Finding]:
+def _archive(file: BinaryIO, size: int, opened: TorchFile, tensors: dict[str, str]) -> list[Finding]:
+    name = opened.path.name
     found = _end(file, size, name)
     if any(item.code == "truncated" for item in found):
         return found
@@ -65,9 +61,9 @@ def _archive(file: BinaryIO, size: int, name: str, tensors: list[str]) -> list[F
         layout = _layout(file, archive, name)
         found += layout
         if not layout:
-            found += _checksums(archive, name, tensors)
-            found += _pickle_end(archive, name)
-            found += _storages(archive, name)
+            if not any(item.code in ("encrypted", "zip-compression-method") for item in found):
+                found += _checksums(archive, name, tensors)
+            found += _storages(archive, name, opened)
     return found
 
 
@@ -107,9 +103,6 @@ def _names(records: list[zipfile.ZipInfo], name: str) -> list[Finding]:
         found.append(
             error("zip-several-roots", f"{name} has records outside its one folder: {', '.join(sorted(roots))}")
         )
-    inner = {record.orig_filename.partition("/")[2] for record in records}
-    if "data.pkl" not in inner:
-        found.append(error("missing-record", f"{name} has no data.pkl: it is no torch file"))
     for record in records:
         own = record.orig_filename
         short = own.partition("/")[2]
@@ -167,7 +160,7 @@ def _gap(end: int, start: int, *, first: bool, name: str) -> list[Finding]:
     return []
 
 
-def _checksums(archive: zipfile.ZipFile, name: str, tensors: list[str]) -> list[Finding]:
+def _checksums(archive: zipfile.ZipFile, name: str, tensors: dict[str, str]) -> list[Finding]:
     records = archive.infolist()
     if all(record.CRC == 0 for record in records if record.file_size > 0):
         # Written with torch.serialization.set_crc32_options(False): there is nothing to compare with.
@@ -180,24 +173,24 @@ def _checksums(archive: zipfile.ZipFile, name: str, tensors: list[str]) -> list[
                     pass
         except (zipfile.BadZipFile, zlib.error, EOFError) as damage:
             match = TENSOR_RECORD.search(record.orig_filename)
-            number = int(match[1]) if match else -1
-            of = f" (tensor {tensors[number]})" if 0 <= number < len(tensors) else ""
-            what = "does not match its data" if isinstance(damage, zipfile.BadZipFile) else "cannot be compared"
-            message = f"{name} is damaged: the checksum of record {record.orig_filename}{of} {what}"
-            found.append(error("checksum-mismatch", message))
+            of = f" (tensor {tensors[match[1]]})" if match and match[1] in tensors else ""
+            if isinstance(damage, zipfile.BadZipFile):
+                message = (
+                    f"{name} is damaged: the checksum of record {record.orig_filename}{of} does not match its data"
+                )
+                found.append(error("checksum-mismatch", message))
+            else:
+                message = f"{name} is damaged: record {record.orig_filename}{of} cannot be unpacked"
+                found.append(error("unreadable-data", message))
     return found
 
 
-def _storages(archive: zipfile.ZipFile, name: str) -> list[Finding]:
+def _storages(archive: zipfile.ZipFile, name: str, opened: TorchFile) -> list[Finding]:
     """The storages that the pickle names against the records: each has to have one, of its size."""
     sizes = {record.orig_filename.partition("/")[2]: record.file_size for record in archive.infolist()}
-    record = next((item for item in archive.infolist() if item.orig_filename.endswith("/data.pkl")), None)
-    if record is None:
-        return []
-    try:
-        storages = pickled.read(io.BytesIO(archive.read(record)))[1]
-    except (pickled.Malformed, zipfile.BadZipFile):
-        return []  # said by the checksum, or by the pickle's own reading
+    if opened.value is None:
+        return []  # said of the pickle
+    storages = opened.storages
     found: list[Finding] = []
     for key, storage in storages.items():
         size = sizes.get(f"data/{key}")
@@ -214,22 +207,12 @@ def _storages(archive: zipfile.ZipFile, name: str) -> list[Finding]:
     return found
 
 
-def _legacy(file: BinaryIO, size: int, name: str) -> list[Finding]:
+def _legacy(file: BinaryIO, size: int, opened: TorchFile) -> list[Finding]:
     """A file of before torch 1.6: five pickles, then for each storage its number of elements and its bytes."""
-    try:
-        magic = pickled.read(file)[0]
-        if magic != pickled.LEGACY_MAGIC:
-            return [error("not-torch", f"{name} is no torch file")]
-        for _ in ("protocol", "system"):
-            pickled.read(file)
-        _, storages = pickled.read(file)
-        keys, _ = pickled.read(file)
-    except pickled.Malformed as damage:
-        if file.tell() >= size:
-            return [error("pickle-truncated", f"{name}: its pickle breaks off")]
-        return [error("pickle-malformed" if file.tell() > 2 else "not-torch", f"{name}: no torch file ({damage})")]
-    if not isinstance(keys, list):
-        return [error("pickle-malformed", f"{name}: its list of storages is none")]
+    name, keys, storages = opened.path.name, opened.keys, opened.storages
+    if keys is None:
+        return []  # said of the pickles
+    file.seek(opened.data_start)
     for number, key in enumerate(keys, 1):
         head, storage = file.read(8), storages.get(key)
         if len(head) < 8:
@@ -242,20 +225,9 @@ def _legacy(file: BinaryIO, size: int, name: str) -> list[Finding]:
             return [error("storage-size", f"{name}: a storage of {storage.numel} elements has {numel} in the file")]
         if file.seek(storage.bytes, io.SEEK_CUR) > size:
             return [error("truncated", f"{name} is cut off inside storage {number} of {len(keys)}")]
+    absent = next((key for key in storages if key not in keys), None)
+    if absent is not None:
+        return [error("missing-record", f"{name}: storage {absent} is not in the file")]
     rest = size - file.tell()
     found = [error("trailing-data", f"{name} has {rest} bytes after its last storage")] if rest else []
     return found + ([info("no-checksums", f"{name} carries no checksums")] if keys else [])
-
-
-def _pickle_end(archive: zipfile.ZipFile, name: str) -> list[Finding]:
-    """Bytes behind the pickle's end, which every unpickler passes over."""
-    for record in archive.infolist():
-        if record.orig_filename.endswith("/data.pkl"):
-            data = archive.read(record)
-            try:
-                end = max(position for _, _, position in pickletools.genops(data) if position is not None) + 1
-            except (ValueError, UnicodeDecodeError) as damage:
-                return [error("pickle-malformed", f"{name}: its pickle is malformed ({damage})")]
-            if end != len(data):
-                return [error("pickle-trailing-data", f"{name}: {len(data) - end} bytes after the end of its pickle")]
-    return []

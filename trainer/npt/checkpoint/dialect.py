@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from typing import Any
 
 from torch import Tensor
 
-from npt.checkpoint.accepted import accepting
+from npt.checkpoint.pickles.rebuild import attributes, numpy_array
 from npt.curriculum import Curriculum
 from npt.errors import UsageError
 from npt.model.np_component import NPShape
@@ -19,36 +18,18 @@ LONG_KEY = re.compile(r"^(?:model\.)?(?:model\.)?layers\.(\d+)\.np_component\.(.
 KEY = re.compile(r"^layer_(\d+)_np\.(.+)$")
 
 
-def numpy_scalars() -> AbstractContextManager[None]:
-    """Lets ``weights_only`` loading read NumPy scalars: harmless, and every dialect has them after its warm-up."""
-    import codecs
-
-    import numpy
-
-    core = getattr(numpy, "_core", None) or numpy.core
-    dtypes: list[type] = [
-        numpy.dtype,
-        *(type(numpy.dtype(name)) for name in ("float64", "float32", "int64", "int32", "bool")),
-    ]
-    return accepting(
-        {
-            "_codecs.encode": codecs.encode,
-            # The same function under the names that NumPy 1 and NumPy 2 pickle it by.
-            "numpy.core.multiarray.scalar": core.multiarray.scalar,
-            "numpy._core.multiarray.scalar": core.multiarray.scalar,
-            **{f"{each.__module__}.{each.__qualname__}": each for each in dtypes},
-        }
-    )
-
-
-def plain(value: Any) -> Any:
-    """The value with NumPy scalars as Python numbers."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+def plain(value: Any, depth: int = 0) -> Any:
+    """The value with NumPy arrays as lists, and objects that are nothing but attributes as dicts."""
+    if depth > 50:
+        return value  # no checkpoint's, and a value may contain itself
+    array = numpy_array(value)
+    if array is not None:
+        return array
+    named = attributes(value)
+    if named is not None:
+        return {key: plain(item, depth + 1) for key, item in named.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(plain(item) for item in value)
-    if type(value).__module__.startswith("numpy") and hasattr(value, "item"):
-        return value.item()
+        return type(value)(plain(item, depth + 1) for item in value)
     return value
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-import pickle
-import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import torch
 from torch import Tensor
 
 from npt import SCHEMA
-from npt.checkpoint import dialect, manifest
+from npt.checkpoint import dialect, manifest, torch_file
+from npt.checkpoint.pickles.machine import PickleError
+from npt.checkpoint.pickles.values import TensorRef
+from npt.checkpoint.torch_file import TorchFile
 from npt.errors import UsageError
+
+Leaf = TypeVar("Leaf")
+UNKNOWN = "save it again with plain values and tensors only, or leave them unread with --ignore_integrity"
 
 
 @dataclass
@@ -37,48 +41,91 @@ class Stored:
         return int(self.training_state["global_step"])
 
 
-def read_file(path: Path) -> Any:
-    """One ``.pt`` file, loaded without running code. Raises ``UsageError`` in one line."""
+# What a file that holds one of these is not loaded for, and what to do about it.
+REFUSED = {
+    "dangerous-global": "do not load it in Python at all",
+    "nested-pickle": "do not load it in Python at all",
+    "unknown-call": UNKNOWN,
+    "unknown-global": UNKNOWN,
+}
+
+
+def read_file(path: Path, *, leave_unknown: bool = False) -> Any:
+    """One ``.pt`` file with its tensors, read without running code. Raises ``UsageError`` in one line.
+
+    ``leave_unknown`` leaves objects that nobody knows unread instead of refusing the file.
+    """
+    opened = open_file(path)
     try:
-        with dialect.numpy_scalars():
-            return torch.load(path, map_location="cpu", weights_only=True)
+        value = opened.with_tensors() if refusal(opened, leave_unknown=leave_unknown) is None else None
+    except (PickleError, OSError, zlib.error) as damage:
+        raise UsageError(f"{path} cannot be read: {damage}; use another checkpoint or another copy") from None
+    refused = refusal(opened, leave_unknown=leave_unknown)
+    if refused is not None:
+        raise UsageError(f"{path} is not loaded: {refused}")
+    return value
+
+
+def read_values(path: Path) -> Any:
+    """The same without the tensors' data: much sooner there where only numbers are asked for."""
+    opened = open_file(path)
+    refused = refusal(opened, leave_unknown=True)
+    if refused is not None:
+        raise UsageError(f"{path} is not loaded: {refused}")
+    return opened.value
+
+
+def open_file(path: Path) -> TorchFile:
+    """The file opened, whatever is in it. Raises ``UsageError`` where there is none, or the system refuses it."""
+    try:
+        return torch_file.open_file(path)
     except FileNotFoundError:
         raise UsageError(f"{path.name} is missing in {path.parent}") from None
-    except Exception as error:
-        # A damaged or hostile pickle can make the reader fail in any way; it still runs nothing.
-        raise UsageError(f"{path} cannot be loaded: {_reason(error)}") from None
+    except OSError as refused:
+        raise UsageError(f"{path} cannot be read: {refused.strerror or refused}") from None
 
 
-def _reason(error: Exception) -> str:
-    """Why a file cannot be loaded, in one clause; torch's first line recommends to load it unsafely."""
-    text = str(error)
-    refused = re.search(r"GLOBAL ([\w.]+)|(?:import|function|class) ([\w.]+\.[\w.]+)", text)
-    if isinstance(error, pickle.UnpicklingError) and refused:
-        return (
-            f"loading it would import and may run {refused[1] or refused[2]}, which no checkpoint needs; do not load it"
-        )
-    lines = [line.strip() for line in text.splitlines() if line.strip() and "Weights only load failed" not in line]
-    return (lines or [type(error).__name__])[0]
+def refusal(opened: TorchFile, *, leave_unknown: bool = False) -> str | None:
+    """Why a file's values are not to be had, in one clause that says what to do; None where they are."""
+    for problem in opened.problems:
+        advice = REFUSED.get(problem.code)
+        if advice is not None and not (leave_unknown and advice is UNKNOWN):
+            return f"{problem.message}; {advice}"
+    if opened.value is None and opened.problems:
+        return f"{opened.problems[0].message}; use another checkpoint or another copy"
+    return None
 
 
-def storage_names(value: Any) -> list[str]:
-    """The tensors' paths in a loaded value, by the number of the record that their data is in.
-
-    ``torch.save`` numbers storages in the order in which it meets them, and a dict comes back in its order.
-    """
-    names: dict[int, str] = {}
-    for name, tensor in tensors_in(value):
-        names.setdefault(tensor.untyped_storage()._cdata, name)
-    return list(names.values())
+def tensor_names(opened: TorchFile) -> dict[str, str]:
+    """The path of the first tensor in each storage, by the storage's key."""
+    names: dict[str, str] = {}
+    for name, tensor in leaves(opened.value, TensorRef):
+        names.setdefault(tensor.storage.key, name)
+    return names
 
 
-def tensors_in(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
+def leaves(value: Any, kind: type[Leaf]) -> Iterator[tuple[str, Leaf]]:
+    """Every object of a kind in nested dicts, lists and tuples with its path, in the pickle's order, each once."""
+    seen: set[int] = set()
+    pending: list[tuple[str, Any]] = [("", value)]
+    while pending:
+        name, item = pending.pop()
+        if isinstance(item, kind):
+            if id(item) not in seen:
+                seen.add(id(item))
+                yield name, item
+            continue
+        if not isinstance(item, (dict, list, tuple)) or id(item) in seen:
+            continue
+        seen.add(id(item))
+        prefix = f"{name[:200]}." if name else ""
+        children = item.items() if isinstance(item, dict) else enumerate(item)
+        pending += reversed([(f"{prefix}{key}", child) for key, child in children])
+
+
+def tensors_in(value: Any) -> Iterator[tuple[str, Tensor]]:
     """Every tensor in a nested value with its path, in the order in which ``torch.save`` met them."""
-    if isinstance(value, Tensor):
-        yield name, value
-    elif isinstance(value, (dict, list, tuple)):
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from tensors_in(item, f"{name}.{key}" if name else str(key))
+    return leaves(value, Tensor)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def checkpoint_step(checkpoint: Path) -> int:
         # Only now, because importing PyTorch takes seconds.
         from npt.checkpoint import load
 
-        named = int(load.read_file(checkpoint / "training_state.pt")["global_step"])
+        named = int(load.read_values(checkpoint / "training_state.pt")["global_step"])
     return named
 
 

@@ -1,15 +1,15 @@
 """Whether a checkpoint can be resumed from: its files, their checksums, what they hold, and that they agree.
 
-Nothing that a file holds is executed: it is read with ``weights_only``, and the only other things allowed are NumPy
-scalars, which other trainers' checkpoints have and which are harmless.
+Nothing that a file holds is executed (``torch_file`` says how it is read), and the loader of a resume reads it the same
+way: what is called valid here is what it accepts.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import time
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from os import PathLike
@@ -18,7 +18,8 @@ from typing import Any
 
 from npt import SCHEMA
 from npt.checkpoint import agreement, container, dialect, find, load, manifest
-from npt.checkpoint.finding import ERROR, Finding, error, info, verdict_of
+from npt.checkpoint.finding import ERROR, Finding, error, info, verdict_of, warning
+from npt.checkpoint.pickles.machine import PickleError
 from npt.errors import UsageError
 from npt.storage.atomic import DELETED, TEMPORARY
 
@@ -30,20 +31,11 @@ WRITING_SECONDS = 120.0
 # What the first part of a file looks like.
 HALF_WRITTEN = ("truncated", "pickle-truncated", "empty-file", "config-unreadable")
 # What stays true of a file that is still being written.
-STAYING = ("dangerous-global", "unknown-call")
+STAYING = ("dangerous-global", "nested-pickle", "unknown-call")
+# Of a file's own problems, those that a resume survives.
+WARNINGS = ("encoded-pickle",)
 # After these a file's values still are what it says they are, and can be compared with the other files'.
 OUTER = ("manifest-size", "sha256-mismatch", "checksum-mismatch", "missing-file", "trailing-data", "unused-record")
-# Modules in which a pickle that names one of their functions means no good; torch refuses to load any of them.
-DANGEROUS_MODULES = frozenset({
-    "os", "posix", "nt", "sys", "subprocess", "builtins", "__builtin__", "shutil", "socket", "runpy", "importlib",
-    "pickle", "_pickle", "marshal", "ctypes", "pty", "code", "pdb", "webbrowser", "urllib", "requests", "pip", "timeit",
-    "commands", "operator", "_operator", "functools", "io", "_io", "codecs", "gzip", "bz2", "lzma", "zipfile",
-    "tarfile", "tempfile", "sqlite3", "logging", "cProfile", "profile", "bdb", "trace", "doctest", "pydoc", "asyncio",
-    # torch names those of builtins without their module
-    "eval", "exec", "open", "getattr", "setattr", "compile", "__import__", "map",
-})  # fmt: skip
-# How ``load.read_file`` words what a refused pickle would have imported.
-REFUSED = re.compile(r"would import and may run ([\w.]+)")
 
 
 @dataclass
@@ -195,22 +187,28 @@ def _compare(
 def _load(path: Path, found: list[Finding]) -> Any:
     """The value of a file, or None with a finding; the container is checked in either case."""
     try:
-        value = load.read_file(path)
+        opened = load.open_file(path)
     except UsageError as refused:
-        own = container.check(path, [])
-        named = REFUSED.search(str(refused))
-        if named:
-            code = "dangerous-global" if named[1].partition(".")[0] in DANGEROUS_MODULES else "unknown-call"
-            found.append(error(code, f"{path.name}: {str(refused).partition('loaded: ')[2]}"))
-            found += own
-        else:
-            # The container's damage is the better explanation of why torch could not load it.
-            found += own if any(item.severity == ERROR for item in own) else [error("unreadable-file", str(refused))]
+        found.append(error("unreadable-file", str(refused)))
         return None
-    own = container.check(path, load.storage_names(value))
+    own = container.check(opened, load.tensor_names(opened))
+    damaged = any(item.severity == ERROR for item in own)
+    for problem in opened.problems:
+        # What the container's own check says of a damaged archive is the better explanation.
+        if problem.code != "zip-central-directory" or not damaged:
+            make = warning if problem.code in WARNINGS else error
+            advice = load.REFUSED.get(problem.code)
+            found.append(make(problem.code, f"{path.name}: {problem.message}{f'; {advice}' if advice else ''}"))
     found += own
     # torch leaves a tensor whose record is marked so at whatever memory held: there is no value to look at.
-    return None if any(container.MARKED_AS_DIRECTORY in item.message for item in own) else value
+    if opened.value is None or any(container.MARKED_AS_DIRECTORY in item.message for item in own):
+        return None
+    try:
+        return opened.with_tensors()
+    except (PickleError, OSError, zlib.error) as damage:
+        if not damaged:
+            found.append(error("unreadable-data", f"{path.name}: {damage}"))
+        return None
 
 
 def _json(path: Path, found: list[Finding]) -> dict[str, Any] | None:

@@ -43,6 +43,7 @@ class PickleStream {
   async next(interpreter: TorchInterpreter): Promise<PickleResult> {
     for (;;) {
       const strings = interpreter.byteStrings.length;
+      const texts = interpreter.texts.length;
       const result = readPickle(this.data, interpreter, this.position, DEFAULT_LIMITS);
       const wants =
         result.error?.code === 'truncated' && this.data.length < Math.min(this.source.size, MAX_PICKLE_BYTES);
@@ -52,6 +53,7 @@ class PickleStream {
       }
       // What the broken-off attempt has seen will be seen again.
       interpreter.byteStrings.length = strings;
+      interpreter.texts.length = texts;
       interpreter.storages.clear();
       interpreter.tensors.length = 0;
       this.data = await readBytes(
@@ -76,7 +78,10 @@ export async function readPickleFile(source: ByteSource): Promise<PickleFile> {
     // Only the third says what the file holds; a byte string in any of them may be a pickle that one of its calls loads.
     const own = i === 2 ? interpreter : new TorchInterpreter();
     const result = await stream.next(own);
-    if (own !== interpreter) for (const bytes of own.byteStrings) interpreter.byteStrings.push(bytes);
+    if (own !== interpreter) {
+      for (const bytes of own.byteStrings) interpreter.byteStrings.push(bytes);
+      for (const text of own.texts) interpreter.texts.push(text);
+    }
     results.push(result);
     values.push(result.value);
     if (result.error) break;

@@ -129,25 +129,25 @@ class Machine {
         stack.push(input.float64());
         return;
       case 0x53: // STRING
-        stack.push(quotedText(input.line()));
+        stack.push(this.text(quotedText(input.line())));
         return;
       case 0x54: // BINSTRING
-        stack.push(input.text(input.length4(true), latin1));
+        stack.push(this.text(input.text(input.length4(true), latin1)));
         return;
       case 0x55: // SHORT_BINSTRING
-        stack.push(input.text(input.byte(), latin1));
+        stack.push(this.text(input.text(input.byte(), latin1)));
         return;
       case 0x56: // UNICODE
-        stack.push(rawUnicode(input.line()));
+        stack.push(this.text(rawUnicode(input.line())));
         return;
       case 0x58: // BINUNICODE
-        stack.push(input.text(input.length4(false), utf8));
+        stack.push(this.text(input.text(input.length4(false), utf8)));
         return;
       case 0x8c: // SHORT_BINUNICODE
-        stack.push(input.text(input.byte(), utf8));
+        stack.push(this.text(input.text(input.byte(), utf8)));
         return;
       case 0x8d: // BINUNICODE8
-        stack.push(input.text(input.length8(), utf8));
+        stack.push(this.text(input.text(input.length8(), utf8)));
         return;
       case 0x42: // BINBYTES
         stack.push(this.byteString(input.length4(false)));
@@ -191,8 +191,8 @@ class Machine {
         return;
       case 0x91: {
         // FROZENSET
-        const set = new PySet();
-        set.items.push(...stack.popMarkChecked());
+        const set = new PySet(true);
+        objects.extend(stack.popMarkChecked(), set);
         stack.push(set);
         return;
       }
@@ -306,6 +306,11 @@ class Machine {
       default:
         throw new PickleFormatError(`0x${opcode.toString(16).padStart(2, '0')} is not a pickle opcode`);
     }
+  }
+
+  private text(text: string): string {
+    this.interpreter.text(text);
+    return text;
   }
 
   private byteString(count: number): Uint8Array {

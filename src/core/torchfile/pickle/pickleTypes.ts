@@ -38,7 +38,9 @@ export interface PickleAct {
   readonly what: 'import' | 'call' | 'new' | 'setstate' | 'computed-name' | 'extension';
   /** `module.name`, or a description when there is no name. */
   readonly target: string;
+  /** The import's two parts, as Python 3 has them; empty where there is none. */
   readonly module: string;
+  readonly name: string;
   readonly kind: GlobalKind;
   readonly position: number;
 }
@@ -51,6 +53,8 @@ export interface PickleInterpreter {
   persistent(id: PyValue): PyValue;
   /** Told of every byte string: it may hold another pickle. */
   byteString(bytes: Uint8Array): void;
+  /** Told of every text: it may spell another pickle. */
+  text(text: string): void;
 }
 
 export class PickleFormatError extends Error {

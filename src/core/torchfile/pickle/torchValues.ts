@@ -20,12 +20,20 @@ import {
 
 /** Byte strings remembered for a second look, in all; more than any checkpoint has. */
 const MAX_BYTE_STRINGS = 10_000;
+/** The same of texts; shorter ones spell no pickle that does anything. */
+const MAX_TEXTS = 50_000;
+const SHORTEST_TEXT = 16;
 
 export class TorchInterpreter implements PickleInterpreter {
   /** Storages that the pickle refers to, by key. */
   readonly storages = new Map<string, StorageRef>();
   readonly tensors: Tensor[] = [];
   readonly byteStrings: Uint8Array[] = [];
+  readonly texts: string[] = [];
+
+  text(text: string): void {
+    if (text.length >= SHORTEST_TEXT && this.texts.length < MAX_TEXTS) this.texts.push(text);
+  }
 
   byteString(bytes: Uint8Array): void {
     if (bytes.length >= 4 && this.byteStrings.length < MAX_BYTE_STRINGS) this.byteStrings.push(bytes);
@@ -87,15 +95,30 @@ export class TorchInterpreter implements PickleInterpreter {
         this.tensors.push(parameter);
         return parameter;
       }
+      case '_rebuild_device_tensor_from_cpu_tensor':
+        // A TPU's and other devices' data comes back to where it was from the CPU: this is the tensor.
+        return args[0] instanceof Tensor ? args[0] : undefined;
       case 'OrderedDict':
       case 'dict':
       case 'Counter':
         return orderedDict(args);
+      case 'deque':
+        return args.length === 0 ? [] : sequenceItems(args[0])?.slice();
+      case 'Path':
+      case 'PosixPath':
+      case 'PurePath':
+      case 'PurePosixPath':
+        return pathText(args, '/');
+      case 'WindowsPath':
+      case 'PureWindowsPath':
+        return pathText(args, '\\');
+      case 'TorchVersion':
+        return typeof args[0] === 'string' ? args[0] : undefined;
       case 'defaultdict':
         return args.length === 0 || args[0] === null ? new PyDict() : knownFactory(args[0]) ? new PyDict() : undefined;
       case 'set':
       case 'frozenset': {
-        const set = new PySet();
+        const set = new PySet(callable.name === 'frozenset');
         for (const item of sequenceItems(args[0]) ?? []) set.items.push(item);
         return set;
       }
@@ -114,9 +137,12 @@ export class TorchInterpreter implements PickleInterpreter {
         return typeof args[0] === 'string' ? args[0] : undefined;
       case 'int':
       case 'float':
+        return args.length === 1 && typeof args[0] === 'number' ? args[0] : undefined;
       case 'bool':
+        return args.length === 1 && typeof args[0] === 'boolean' ? args[0] : undefined;
       case 'str':
-        return args.length === 1 && ['number', 'boolean', 'string'].includes(typeof args[0]) ? args[0] : undefined;
+      case 'str_':
+        return args.length === 1 && typeof args[0] === 'string' ? args[0] : undefined;
       default:
         return undefined;
     }
@@ -133,8 +159,9 @@ export class TorchInterpreter implements PickleInterpreter {
     return bytes;
   }
 
-  private tensor(args: readonly PyValue[], dtype: DType | null): Tensor {
+  private tensor(args: readonly PyValue[], dtype: DType | null): Tensor | undefined {
     const [storage, offsetValue, shapeValue, strideValue] = args;
+    if (storage instanceof Opaque) return undefined; // data that is a pickle of its own (torch.storage)
     if (!(storage instanceof StorageRef)) throw new PickleFormatError('a tensor without a storage');
     const offset = asInteger(offsetValue);
     const shape = sizes(shapeValue);
@@ -191,6 +218,13 @@ function dtypeOfTorchGlobal(global: Global): DType | null {
   return global.module === 'torch' ? dtypeByName(global.name) : null;
 }
 
+/** The parts that pathlib keeps of a path; its root is a part too. */
+function pathText(args: readonly PyValue[], separator: string): string | undefined {
+  if (!args.every((part) => typeof part === 'string')) return undefined;
+  const [first = '.', ...rest] = args;
+  return [first.endsWith(separator) ? first.slice(0, -1) : first, ...rest].join(separator) || separator;
+}
+
 function knownFactory(factory: PyValue | undefined): boolean {
   return factory instanceof Global && factory.kind === 'safe';
 }
@@ -223,6 +257,7 @@ function numpyScalar(args: readonly PyValue[]): PyValue | undefined {
   const little = order !== '>' && !code.startsWith('>');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const plain = code.replace(/^[<>|=]/, '');
+  if (plain.startsWith('U')) return utf32(view, little);
   if (bytes.length !== Number(plain.slice(1))) return undefined;
   switch (plain) {
     case 'f8':
@@ -252,6 +287,17 @@ function numpyScalar(args: readonly PyValue[]): PyValue | undefined {
     default:
       return undefined;
   }
+}
+
+/** numpy's text: four bytes a character, filled up with zeros. */
+function utf32(view: DataView, little: boolean): string | undefined {
+  let text = '';
+  for (let at = 0; at + 4 <= view.byteLength; at += 4) {
+    const code = view.getUint32(at, little);
+    if (code > 0x10ffff) return undefined;
+    text += String.fromCodePoint(code);
+  }
+  return text.replace(/\0+$/, '');
 }
 
 function narrowBigInt(value: bigint): number | bigint {

@@ -25,6 +25,8 @@ export class Tuple {
 
 export class PySet {
   readonly items: PyValue[] = [];
+
+  constructor(readonly frozen: boolean = false) {}
 }
 
 /** A dict (also an OrderedDict or defaultdict): insertion order, Python's equality for plain keys, identity for others. */
@@ -146,6 +148,22 @@ export function sequenceItems(value: PyValue | undefined): readonly PyValue[] | 
   if (Array.isArray(value)) return value;
   if (value instanceof Tuple) return value.items;
   return null;
+}
+
+/** Whether Python takes it for a dict's key or a set's item. */
+export function isHashable(value: PyValue, depth = 0): boolean {
+  if (value instanceof Tuple) return depth > 20 || value.items.every((item) => isHashable(item, depth + 1));
+  return !(Array.isArray(value) || value instanceof PyDict || (value instanceof PySet && !value.frozen));
+}
+
+/** A dict, or the attributes of an object that is nothing but them (argparse.Namespace); null for anything else. */
+export function attributesOf(value: PyValue | undefined): PyDict | null {
+  if (value instanceof PyDict) return value;
+  const plain =
+    value instanceof Opaque &&
+    value.callable instanceof Global &&
+    ['argparse.Namespace', 'types.SimpleNamespace'].includes(value.callable.qualified);
+  return plain && value.state instanceof PyDict ? value.state : null;
 }
 
 /** A finite integer that JavaScript holds exactly; null for anything else. */

@@ -89,6 +89,3 @@ export function dtypeOfStorageClass(module: string, name: string): DType | null 
   if (module !== 'torch' && module !== 'torch.cuda' && module !== 'torch.storage') return null;
   return Object.hasOwn(STORAGE_CLASSES, name) ? (BY_NAME.get(STORAGE_CLASSES[name] as string) ?? null) : null;
 }
-
-export const STORAGE_CLASS_NAMES: readonly string[] = Object.keys(STORAGE_CLASSES);
-export const DTYPE_NAMES: readonly string[] = [...BY_NAME.keys(), ...Object.keys(ALIASES)];
