@@ -13,11 +13,14 @@ from typing import Any
 import torch
 
 from npt import SCHEMA, rng
-from npt.checkpoint import manifest, retention, save
+from npt.checkpoint import save
 from npt.checkpoint.background import BackgroundSaver
+from npt.checkpoint.retention import Retention
+from npt.checkpoint.verified import Verified
 from npt.data.tokenizers import Tokenizer
 from npt.evaluation import evaluate, generate
 from npt.measurements import probe_similarity
+from npt.run import optional, probe_file
 from npt.run.folder import RunFolder
 from npt.run.metrics_log import MetricsLog
 from npt.signals import Stopped, StopRequest
@@ -50,6 +53,9 @@ class Segment:
         self.tokenizer = tokenizer
         self.stop = stop
         self._saver = BackgroundSaver(trainer.arguments.async_save)
+        self._verified = Verified()
+        limit = trainer.arguments.save_total_limit
+        self._retention = Retention(limit, self._verified, lambda: stop.signal is not None)
         self.last_metrics: dict[str, float] = dict(metrics or {})
         self._evaluated: tuple[int, float] | None = None
         self._stage_shown = -1
@@ -57,26 +63,34 @@ class Segment:
         self._training_tokens = 0
         self._steps_since_log = 0
         self.probe = self._load_or_make_probe()
+        self._restore_best_file()
 
     def _load_or_make_probe(self) -> dict[str, torch.Tensor]:
         """A few real attention outputs of each NPT layer, the same for the whole life of a run."""
         path = self.run.path / "probe.pt"
-        wanted = {f"layer_{index}" for index in self.trainer.layers}
-        if path.exists():
-            known: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-            if wanted <= set(known):
-                return known
+        widths = dict.fromkeys(self.trainer.layers, self.trainer.shape.hidden_size)
+        known = probe_file.load(path, widths)
+        if known is not None:
+            return known
         samples = self.trainer.val_loader
         if samples is None:
             return {}
         ids = samples[:1, :PROBE_TOKENS].to(self.trainer.device)
         found = self.trainer.scaffold.teacher_attention(ids)
         probe = {f"layer_{index}": a[0].to("cpu", torch.float32).contiguous() for index, a in found.items()}
-        temporary = atomic.temporary_beside(path)
-        torch.save(probe, temporary)
-        temporary.replace(path)
-        atomic.fsync_folder(path.parent)
+        probe_file.store(path, probe)
         return probe
+
+    def _restore_best_file(self) -> None:
+        """Writes best.json anew where it is damaged or missing and the checkpoint that it would name is there."""
+        path = self.run.checkpoints / "best.json"
+        known = optional.load(path, optional.json_object)
+        best = self.trainer.best
+        if known is None and best is not None and (self.run.checkpoints / best["checkpoint"]).is_dir():
+            self._store_best(best)
+
+    def _store_best(self, best: dict[str, Any]) -> None:
+        optional.store(self.run.checkpoints / "best.json", atomic.json_bytes({"schema": SCHEMA, **best}))
 
     def train(self) -> str:
         """Trains; returns why it ended: ``done``, ``stopped`` or ``preempted``."""
@@ -109,7 +123,7 @@ class Segment:
         self._evaluate(step)
         saved = self.run.checkpoints / f"checkpoint-{step}"
         if self._note_best(step) and saved.exists():
-            atomic.replace_json(self.run.checkpoints / "best.json", {"schema": SCHEMA, **(self.trainer.best or {})})
+            self._store_best(self.trainer.best or {})
 
     def _step(self) -> None:
         trainer, a = self.trainer, self.trainer.arguments
@@ -136,8 +150,7 @@ class Segment:
             self._save(trainer.group.gather(rng.capture()))
 
     def _saved(self, step: int) -> bool:
-        folder = self.run.checkpoints / f"checkpoint-{step}"
-        return folder.exists() and not manifest.problems(folder)
+        return save.is_kept(self.run.checkpoints / f"checkpoint-{step}", self._verified)
 
     def _show_stage(self) -> None:
         trainer = self.trainer
@@ -222,22 +235,22 @@ class Segment:
             self.log.metrics(step, probed)
             self.last_metrics.update(probed)
         best = dict(trainer.best or {}) if self._note_best(step) else None
+        known_best = (trainer.best or {}).get("checkpoint")
         content = trainer.content(self.run.segment, self.config, dict(self.last_metrics), rng_states)
         stall = time.perf_counter() - started
 
         def write() -> None:
             trainer.snapshot.copy()
-            path = self.run.saving(lambda checkpoints: save.save(checkpoints, content))
+            path = self.run.saving(lambda checkpoints: save.save(checkpoints, content, self._verified))
             seconds = time.perf_counter() - started
             if best is not None:
-                atomic.replace_json(self.run.checkpoints / "best.json", {"schema": SCHEMA, **best})
+                self._store_best(best)
             in_background = trainer.arguments.async_save
             stood = stall + trainer.snapshot.waited if in_background else seconds
             self.log.checkpoint(step, f"checkpoints/{path.name}", seconds, stood)
             print(f"saved {path.name} in {seconds:.2f} s")
-            limit = trainer.arguments.save_total_limit
-            for name in retention.prune(self.run.path, limit) if limit is not None else []:
-                print(f"deleted {name}: --save_total_limit is {limit}")
+            for line in self._retention.prune(path, known_best, self.run.shown):
+                print(line)
 
         self._saver.submit(write)
 

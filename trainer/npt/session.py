@@ -198,17 +198,18 @@ def _run_main(
 ) -> int:
     enter(start, print)
     a, run = start.arguments, start.run
-    run.birth(sys.argv, start.parent, start.changed if start.branches else {})
-    log = run.begin_segment(start.step, start.changed, config)
-    if not run.supervised:
-        console.log_to(run.path / "train.log")
-    STOP.before_exit = lambda number: run.end_segment(
-        STOP.why if number == STOP.signal else "killed", trainer.global_step, number.name, None
-    )
-    _introduce(start, trainer, notes)
-    tracker = _start_wandb(run, a, config)
-    log.mirror = tracker.metrics if tracker is not None else None
+    tracker: wandb_log.WandbLog | None = None
     try:
+        run.birth(sys.argv, start.parent, start.changed if start.branches else {})
+        log = run.begin_segment(start.step, start.changed, config)
+        if not run.supervised:
+            console.log_to(run.path / "train.log")
+        STOP.before_exit = lambda number: run.end_segment(
+            STOP.why if number == STOP.signal else "killed", trainer.global_step, number.name, None
+        )
+        _introduce(start, trainer, notes)
+        tracker = _start_wandb(run, a, config)
+        log.mirror = tracker.metrics if tracker is not None else None
         segment = Segment(
             trainer, run, log, config, texts.tokenizer, STOP, start.stored.metrics if start.stored else None
         )

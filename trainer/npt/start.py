@@ -15,6 +15,7 @@ from npt.checkpoint.step import checkpoint_step
 from npt.errors import UsageError
 from npt.run.folder import RunFolder, free_name, move_aside, read_json
 from npt.run.lock import RunLock
+from npt.storage import paths
 
 EXPERIMENTS = Path("experiments")
 Say = Callable[[str], None]
@@ -52,8 +53,7 @@ def fresh(typed: Mapping[str, Any]) -> Start:
     """A start from nothing. Raises ``UsageError`` where a run with checkpoints is in the way."""
     arguments = resolve(typed)
     given = arguments.output_dir
-    path = Path(given).expanduser() if given else free_name(EXPERIMENTS / default_name(arguments))
-    path = path.absolute()
+    path = paths.absolute(given) if given else free_name(paths.absolute(EXPERIMENTS / default_name(arguments)))
     start = Start(arguments, RunFolder(path))
     if find.list_checkpoints(path):
         if not arguments.overwrite_output_dir:
@@ -77,14 +77,14 @@ def resumed(typed: Mapping[str, Any], say: Say) -> Start:
     arguments = resolve(typed, stored.config)
     step = stored.step
     changed = changes(stored.config, arguments)
-    given = Path(arguments.output_dir).expanduser().absolute() if arguments.output_dir else None
+    given = paths.absolute(arguments.output_dir) if arguments.output_dir else None
     # A link in the path must not make the same folder look like another one.
-    same = given is not None and source.run is not None and given.resolve() == source.run
+    same = given is not None and source.run is not None and paths.same(given, source.run)
     target, parent = source.run, None
     if given is not None and not same:
         target = given
     elif source.run is None:
-        target = free_name(EXPERIMENTS.absolute() / f"{source.checkpoint.parent.name}-from-{step}")
+        target = free_name(paths.absolute(EXPERIMENTS) / f"{source.checkpoint.parent.name}-from-{step}")
     else:
         newest, _ = find.newest_valid(source.run)
         if newest is not None and checkpoint_step(newest) > step:
@@ -109,9 +109,13 @@ def resumed(typed: Mapping[str, Any], say: Say) -> Start:
 
 
 def _parent(source: Source, step: int) -> dict[str, Any]:
-    identity = read_json(source.run / "run.json") if source.run else None
+    try:
+        identity = read_json(source.run / "run.json") if source.run else None
+    except (UsageError, OSError):
+        # Lineage then goes by the run's name, as it does for runs of other trainers.
+        identity = None
     return {
-        "id": str(identity["id"]) if identity else "",
+        "id": str((identity or {}).get("id", "")),
         "run": source.run.name if source.run else source.checkpoint.parent.name,
         "checkpoint": source.checkpoint.name,
         "step": step,

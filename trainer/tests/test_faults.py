@@ -107,7 +107,7 @@ def obey_permissions() -> None:
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     sets = (Capability * 2)()
     assert libc.capget(header, sets) == 0
-    overrides_permissions = 1 << 1
+    overrides_permissions = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
     sets[0].effective &= ~overrides_permissions
     sets[0].permitted &= ~overrides_permissions
     assert libc.capset(header, sets) == 0

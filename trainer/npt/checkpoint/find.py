@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from npt.checkpoint import manifest
 from npt.errors import UsageError
+from npt.storage import paths
 
 PREFIX = "checkpoint-"
 
@@ -18,12 +22,49 @@ def step_of(name: str) -> int | None:
 
 
 def list_checkpoints(run: Path) -> list[Path]:
-    """The visible checkpoints of a run, by step."""
-    folder = run / "checkpoints"
-    if not folder.is_dir():
+    """The visible checkpoints of a run, by step: folders, and links to folders, whatever is in them."""
+    try:
+        entries = [(step_of(name), run / "checkpoints" / name) for name in os.listdir(run / "checkpoints")]
+    except OSError:
         return []
-    steps = [(step_of(entry.name), entry) for entry in folder.iterdir() if entry.is_dir()]
-    return [entry for step, entry in sorted((s, e) for s, e in steps if s is not None)]
+    return [entry for step, entry in sorted((s, e) for s, e in entries if s is not None) if os.path.isdir(entry)]
+
+
+def problem(checkpoint: Path) -> str | None:
+    """Why a path is no complete valid checkpoint of this trainer, as a clause to put behind its name; None where it is.
+
+    The same checks as validation's of manifest and checksums, and of the step against the folder's name. What only the
+    values of tensors could tell is not asked: a file whose checksum fits is what a trainer wrote after looking at them.
+    A checkpoint of another trainer, which has no manifest, is none of ours (see ``is_foreign``).
+    """
+    step = step_of(checkpoint.name)
+    try:
+        if not stat.S_ISDIR(os.stat(checkpoint).st_mode):
+            return "is no folder"
+        names = os.listdir(checkpoint)
+        if not names:
+            return "is empty"
+        if manifest.NAME not in names:
+            return f"has no {manifest.NAME}: another trainer's, or unfinished"
+        wrong = manifest.problems(checkpoint)
+        if wrong:
+            return f"is broken: {wrong[0]}"
+        inside = json.loads((checkpoint / manifest.NAME).read_bytes()).get("step")
+    except FileNotFoundError:
+        return "is a link to nothing" if checkpoint.is_symlink() else "is gone"
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    # A copy, or a folder that was renamed: a resume would go by the step inside.
+    return f"is broken: its manifest is of step {inside}" if step not in (None, inside) else None
+
+
+def is_foreign(checkpoint: Path) -> bool:
+    """Whether a folder has something in it, but no manifest: another trainer's, or one of its saves cut short."""
+    try:
+        names = os.listdir(checkpoint)
+    except OSError:
+        return False
+    return bool(names) and manifest.NAME not in names
 
 
 @dataclass
@@ -36,17 +77,34 @@ class Source:
 
 
 def newest_valid(run: Path, below: int | None = None) -> tuple[Path | None, list[str]]:
-    """The newest checkpoint of a run whose files are whole, and a line for each broken one passed over."""
+    """The newest checkpoint of a run whose files are whole, and a line for each broken one passed over.
+
+    Of another trainer's, which has no checksums, weights and training state have to be there.
+    """
     passed: list[str] = []
     for checkpoint in reversed(list_checkpoints(run)):
         step = step_of(checkpoint.name)
         if below is not None and step is not None and step >= below:
             continue
-        wrong = manifest.problems(checkpoint)
-        if not wrong:
+        wrong = _foreign_problem(checkpoint) if is_foreign(checkpoint) else problem(checkpoint)
+        if wrong is None:
             return checkpoint, passed
-        passed.append(f"{checkpoint.name} is broken and passed over: {wrong[0]}")
+        passed.append(passed_over(checkpoint.name, wrong))
     return None, passed
+
+
+def _foreign_problem(checkpoint: Path) -> str | None:
+    try:
+        return next((f"is broken: {clause}" for clause in manifest.problems(checkpoint)), None)
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+
+
+def passed_over(name: str, wrong: str) -> str:
+    """A line about a checkpoint that is not used, from its name and what is wrong with it."""
+    what, _, why = wrong.partition(": ")
+    passed = "passed over" if what.startswith("is ") else "is passed over"
+    return f"{name} {what} and {passed}{f': {why}' if why else ''}"
 
 
 def run_of(checkpoint: Path) -> Path | None:
@@ -54,12 +112,37 @@ def run_of(checkpoint: Path) -> Path | None:
     return checkpoint.parent.parent if checkpoint.parent.name == "checkpoints" else None
 
 
+def _is_place(path: Path) -> bool:
+    """Whether a path is where a run has a checkpoint, by its names alone."""
+    return path.parent.name == "checkpoints" and (step_of(path.name) is not None or path.name in ("final", "best"))
+
+
+def _in_its_run(path: Path) -> Path:
+    """The path by which a checkpoint is in its run.
+
+    Runs, their checkpoints and their ``checkpoints`` folders may be links: the path as given is in the run then, and
+    the folder that it leads to may be anywhere. Only a link from outside (``latest``) is followed to such a place.
+    """
+    place = path
+    for _ in range(40):
+        if _is_place(place):
+            return place
+        if not place.is_symlink():
+            break
+        place = paths.absolute(place.parent / os.readlink(place))
+    resolved = path.resolve()
+    return resolved if _is_place(resolved) else path
+
+
 def locate(text: str) -> Source:
     """What ``--resume_from`` names: a checkpoint folder, or a run. Raises ``UsageError`` for anything else."""
-    path = Path(text).expanduser()
-    if not path.exists():
-        raise UsageError(f"NPT weights not found: {path} does not exist")
-    path = path.resolve()
+    path = paths.absolute(text)
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(f"NPT weights not found: {path} does not exist") from None
+    except OSError as error:
+        raise UsageError(f"NPT weights not found: {path} cannot be read: {error.strerror or error}") from None
     if path.name == "checkpoints":
         path = path.parent
     if path.is_dir() and not (path / "npt_weights.pt").exists() and (path / "checkpoints").is_dir():
@@ -70,6 +153,7 @@ def locate(text: str) -> Source:
         return Source(newest, path, passed)
     if not (path / "npt_weights.pt").is_file():
         raise UsageError(f"NPT weights not found: {path} has no npt_weights.pt")
+    path = _in_its_run(path)
     return Source(path, run_of(path))
 
 

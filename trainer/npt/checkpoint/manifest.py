@@ -50,6 +50,9 @@ def check(folder: Path) -> list[Finding]:
     if not path.exists():
         lacking = [name for name in STATE_FILES[:2] if not (folder / name).exists()]
         return [error("missing-file", f"{name} is missing") for name in lacking]
+    if not path.is_file():
+        # Never opened: reading a pipe waits for whoever writes to it.
+        return [error("manifest-unreadable", f"{NAME} is no file")]
     try:
         document = json.loads(path.read_bytes())
         listed: dict[str, dict[str, Any]] = document["files"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import os
@@ -17,9 +16,12 @@ import torch
 from torch import Tensor
 
 from npt import SCHEMA
-from npt.checkpoint import manifest
+from npt.checkpoint import find, manifest, validate
+from npt.checkpoint.verified import State, Verified, state_of
 from npt.errors import TrainingError
 from npt.storage import atomic
+
+FILES = (*manifest.STATE_FILES, "config.json", manifest.NAME)
 
 
 @dataclass
@@ -71,7 +73,8 @@ class _HashingFile:
         self._file.flush()
 
 
-def _write(path: Path, fill: Callable[[_HashingFile], None]) -> dict[str, Any]:
+def _write(path: Path, fill: Callable[[_HashingFile], None]) -> tuple[dict[str, Any], State]:
+    """Writes a file; returns what the manifest says of it, and what tells it from a file that was changed later."""
     with open(path, "wb", buffering=1 << 20) as raw:
         file = _HashingFile(raw)
         try:
@@ -81,20 +84,27 @@ def _write(path: Path, fill: Callable[[_HashingFile], None]) -> dict[str, Any]:
                 raise file.error from None
             raise
         raw.flush()
-        os.fsync(raw.fileno())
-    return {"bytes": file.size, "sha256": file.digest.hexdigest()}
+        atomic.sync(raw.fileno())
+        state = state_of(os.fstat(raw.fileno()))
+    return {"bytes": file.size, "sha256": file.digest.hexdigest()}, state
 
 
-def _fill(folder: Path, content: Content) -> None:
+def _write_bytes(path: Path, content: bytes) -> tuple[dict[str, Any], State]:
+    return _write(path, lambda file: (file.write(content), None)[1])
+
+
+def _fill(folder: Path, content: Content) -> dict[str, State]:
+    """Writes a checkpoint's files, the manifest last; returns their states."""
     files: dict[str, Any] = {}
+    states: dict[str, State] = {}
     for name, value in (
         ("npt_weights.pt", content.weights),
         ("training_state.pt", content.training_state),
         ("multi_layer_state.pt", content.multi_layer_state),
     ):
-        files[name] = _write(folder / name, lambda file, value=value: torch.save(value, file))  # type: ignore[misc]
+        files[name], states[name] = _write(folder / name, lambda file, value=value: torch.save(value, file))  # type: ignore[misc]
     text = atomic.json_bytes(content.config)
-    files["config.json"] = _write(folder / "config.json", lambda file: (file.write(text), None)[1])
+    files["config.json"], states["config.json"] = _write_bytes(folder / "config.json", text)
     document = {
         "schema": SCHEMA,
         "step": content.step,
@@ -105,8 +115,9 @@ def _fill(folder: Path, content: Content) -> None:
         "model": content.model,
         "files": files,
     }
-    atomic.write_bytes(folder / manifest.NAME, atomic.json_bytes(manifest.signed(document)))
+    _, states[manifest.NAME] = _write_bytes(folder / manifest.NAME, atomic.json_bytes(manifest.signed(document)))
     atomic.fsync_folder(folder)
+    return states
 
 
 def _full(folder: Path, what: str, needed: int) -> TrainingError:
@@ -117,32 +128,35 @@ def _full(folder: Path, what: str, needed: int) -> TrainingError:
     )
 
 
-def save(checkpoints: Path, content: Content) -> Path:
-    """Writes ``checkpoint-<step>`` and returns its path; one that is already there is kept as it is.
+def is_kept(target: Path, verified: Verified) -> bool:
+    """Whether a complete valid checkpoint is where one of that step would be saved, so that it is not saved again."""
+    if verified.problem(target) is None:
+        return True
+    return find.is_foreign(target) and validate.examine(target).valid
 
-    Raises ``TrainingError`` where the disk is full or the folder cannot be written; nothing half written stays.
+
+def save(checkpoints: Path, content: Content, verified: Verified | None = None) -> Path:
+    """Writes ``checkpoint-<step>`` and returns its path; a complete valid one that is already there is kept as it is.
+
+    ``verified`` will know what was written. Raises ``TrainingError`` where the disk is full or the folder cannot be
+    written; nothing half written stays.
     """
+    verified = verified or Verified()
     target = checkpoints / f"checkpoint-{content.step}"
-    if target.exists():
-        if not manifest.problems(target):
-            return target
-        _put_aside(target)
     temporary = atomic.temporary_beside(target)
     try:
         checkpoints.mkdir(parents=True, exist_ok=True)
-        if atomic.free_bytes(checkpoints) < content.bytes_needed:
-            raise _full(checkpoints, target.name, content.bytes_needed)
-        if temporary.exists():
-            shutil.rmtree(temporary)
-        temporary.mkdir()
-        _fill(temporary, content)
-        os.rename(temporary, target)
-        atomic.fsync_folder(checkpoints)
+        if _makes_way(target, verified):
+            if atomic.free_bytes(checkpoints) < content.bytes_needed:
+                raise _full(checkpoints, target.name, content.bytes_needed)
+            if os.path.lexists(temporary):
+                atomic.discard(temporary)
+            temporary.mkdir()
+            states = _fill(temporary, content)
+            if _place(temporary, target, verified):
+                verified.note(target, states)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(temporary)
-        if target.exists() and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            return target
+        shutil.rmtree(temporary, ignore_errors=True)
         if atomic.is_full(error):
             raise _full(checkpoints, target.name, content.bytes_needed) from None
         raise TrainingError(f"{target.name} cannot be saved: {error.strerror or error} ({checkpoints})") from None
@@ -152,13 +166,36 @@ def save(checkpoints: Path, content: Content) -> Path:
     return target
 
 
-def _put_aside(broken: Path) -> None:
-    """Renames a damaged checkpoint that is where a new one goes; nothing is deleted."""
+def _place(temporary: Path, target: Path, verified: Verified) -> bool:
+    """Gives a finished checkpoint its name, unless a valid one of that name has come meanwhile."""
+    while True:
+        try:
+            os.rename(temporary, target)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR) or not os.path.lexists(target):
+                raise
+            if _makes_way(target, verified):
+                continue
+            shutil.rmtree(temporary)
+            return False
+        atomic.fsync_folder(target.parent)
+        return True
+
+
+def _makes_way(target: Path, verified: Verified) -> bool:
+    """Whether a checkpoint can be saved at a path. What is there and is no valid one is renamed, nothing is deleted."""
+    if not os.path.lexists(target):
+        return True
+    if is_kept(target, verified):
+        return False
+    kind = "other" if find.is_foreign(target) else "broken"
     number = 1
-    while (aside := broken.with_name(f"broken-{broken.name}-{number}")).exists():
+    while os.path.lexists(aside := target.with_name(f"{kind}-{target.name}-{number}")):
         number += 1
-    os.rename(broken, aside)
-    print(f"warning: {broken.name} was damaged and is now {aside.name}")
+    why = verified.problem(target)
+    os.rename(target, aside)
+    print(f"warning: {target.name} {why}; it is now {aside.name}")
+    return True
 
 
 def write_final(checkpoint: Path) -> Path:
@@ -166,21 +203,15 @@ def write_final(checkpoint: Path) -> Path:
     final = checkpoint.with_name("final")
     temporary = atomic.temporary_beside(final)
     try:
-        if temporary.exists():
-            shutil.rmtree(temporary)
+        if os.path.lexists(temporary):
+            atomic.discard(temporary)
         temporary.mkdir()
         for file in sorted(checkpoint.iterdir()):
-            try:
-                os.link(file, temporary / file.name)
-            except OSError as error:
-                if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV):
-                    raise
-                shutil.copyfile(file, temporary / file.name)
+            # What a person or a tool put beside them (folders, notes) is not the checkpoint's.
+            if file.name in FILES:
+                atomic.link_or_copy(file, temporary / file.name)
         atomic.fsync_folder(temporary)
-        if final.exists():
-            atomic.remove_tree(final)
-        os.rename(temporary, final)
-        atomic.fsync_folder(final.parent)
+        atomic.replace_folder(temporary, final)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         if atomic.is_full(error):

@@ -21,6 +21,7 @@ from npt.checkpoint import agreement, container, dialect, find, load, manifest
 from npt.checkpoint.finding import ERROR, Finding, error, info, verdict_of, warning
 from npt.checkpoint.pickles.machine import PickleError
 from npt.errors import UsageError
+from npt.storage import paths
 from npt.storage.atomic import DELETED, TEMPORARY
 
 WEIGHTS, TRAINING, MULTI = manifest.STATE_FILES
@@ -60,11 +61,11 @@ class Report:
 
 def examine(checkpoint: str | PathLike[str]) -> Report:
     """Everything that is wrong with a checkpoint folder. Raises ``UsageError`` where the path is no checkpoint's."""
-    path = Path(checkpoint).expanduser()
+    # Not where a link leads to: the name says the step, and the folder above is the run's.
+    path = paths.absolute(checkpoint)
     if not path.is_dir():
         what = "is a file; name the checkpoint folder that it is in" if path.exists() else "does not exist"
         raise UsageError(f"{path} {what}")
-    path = path.resolve()
     report = Report(path)
     present = [name for name in (*manifest.STATE_FILES, manifest.NAME) if (path / name).is_file()]
     if path.name.startswith((TEMPORARY, DELETED)):

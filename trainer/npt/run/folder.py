@@ -134,9 +134,17 @@ class RunFolder:
             ) from None
 
     def birth(self, argv: list[str], parent: dict[str, Any] | None, changed: dict[str, list[Any]]) -> None:
-        """Writes ``run.json``, unless the run already has one."""
-        if (self.path / "run.json").exists():
-            return
+        """Writes ``run.json``, unless the run has one and a checkpoint.
+
+        What a start left behind that died before its first checkpoint does not count, and is made anew.
+        """
+        if self._had_checkpoint():
+            if os.path.lexists(self.path / "run.json"):
+                return
+        else:
+            for name in ("probe.pt", "wandb.json", "checkpoints/best.json"):
+                with contextlib.suppress(OSError):
+                    (self.path / name).unlink()
         document = {
             "schema": SCHEMA,
             "id": str(uuid.uuid4()),
@@ -150,6 +158,15 @@ class RunFolder:
         }
         atomic.replace_json(self.path / "run.json", document)
 
+    def _had_checkpoint(self) -> bool:
+        """Whether there is a checkpoint, whatever its state, or was one, by what is logged."""
+        with contextlib.suppress(OSError):
+            if any(name.startswith("checkpoint-") or name == "final" for name in os.listdir(self.checkpoints)):
+                return True
+        with contextlib.suppress(OSError), open(self.path / "metrics.jsonl", "rb") as log:
+            return any(line.startswith(b'{"event":"checkpoint"') for line in log)
+        return False
+
     def identity(self) -> dict[str, Any] | None:
         """``run.json``, or None for a run of another trainer."""
         return read_json(self.path / "run.json")
@@ -159,13 +176,14 @@ class RunFolder:
         atomic.sweep(self.path)
         atomic.sweep(self.checkpoints)
         self.segment = last_segment(self.path / "metrics.jsonl") + 1
+        atomic.replace_json(self.path / "config.json", config)
+        self.metrics = MetricsLog(self.path / "metrics.jsonl", self.segment)
+        with contextlib.suppress(FileNotFoundError):
+            (self.path / "exit.json").unlink()
+        # After all that may fail: from here on the segment ends with end_segment, which takes it away again.
         if not self.supervised:
             assert self._open is not None, "lock() comes first"
             atomic.replace_json(self.path / "process.json", process.describe(self.segment, self._open.identity()))
-        with contextlib.suppress(FileNotFoundError):
-            (self.path / "exit.json").unlink()
-        atomic.replace_json(self.path / "config.json", config)
-        self.metrics = MetricsLog(self.path / "metrics.jsonl", self.segment)
         self.metrics.start(resume_step, changed)
         return self.metrics
 
@@ -205,7 +223,7 @@ class RunFolder:
 def move_aside(run: Path) -> Path:
     """Renames a run's folder to ``<run>-old-<n>`` and returns the new path; nothing is deleted."""
     number = 1
-    while (aside := run.with_name(f"{run.name}-old-{number}")).exists():
+    while os.path.lexists(aside := run.with_name(f"{run.name}-old-{number}")):
         number += 1
     os.rename(run, aside)
     return aside
@@ -214,7 +232,7 @@ def move_aside(run: Path) -> Path:
 def free_name(run: Path) -> Path:
     """The path itself, or with ``-2``, ``-3``, … where it is taken."""
     candidate, number = run, 2
-    while candidate.exists():
+    while os.path.lexists(candidate):
         candidate = run.with_name(f"{run.name}-{number}")
         number += 1
     return candidate

@@ -1,4 +1,4 @@
-"""One trainer per run, by an flock that dies with its process."""
+"""One trainer per run, by an flock that dies with its process, and where there is none by what process.json says."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ import fcntl
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from npt.errors import UsageError
-from npt.run.opened import is_folder
+from npt.run import process
+from npt.run.opened import is_folder, readable
 
 INHERITED = "NPT_RUN_LOCK_FD"
+BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
+# What flock(2) answers where a file system has no locks (some network and FUSE disks), or where a sandbox has none.
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM)
+# Without locks, another machine's trainer is taken to be training while its log is as young as this.
+SIGN_OF_LIFE_SECONDS = 120.0
 
 
 class RunLock:
@@ -35,10 +42,15 @@ class RunLock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            os.close(descriptor)
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+            busy = error.errno in BUSY or (error.errno in NO_LOCKS and _trains(run, descriptor))
+            if busy or error.errno not in NO_LOCKS:
+                os.close(descriptor)
+            if busy:
+                raise UsageError(f"another trainer is already running in {run}{_holder(run)}") from None
+            if error.errno not in NO_LOCKS:
                 raise
-            raise UsageError(f"another trainer is already running in {run}{_holder(run)}") from None
+            line = f"warning: {run} is on a disk without file locks: take care not to start two trainers in it"
+            print(readable(line))
         return RunLock(descriptor, inherited=False)
 
     def release(self) -> None:
@@ -64,11 +76,34 @@ def _is_same_file(descriptor: int, path: Path) -> bool:
     return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 
 
-def _holder(run: Path) -> str:
+def _named(run: Path) -> dict[str, Any] | None:
     try:
-        process = json.loads((run / "process.json").read_bytes())
-        if not is_folder(process.get("folder"), run):
-            return ""
-        return f" (process {int(process['pid'])} on {process['host']})"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return ""
+        document = json.loads((run / "process.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(document, dict) or not isinstance(document.get("pid"), int):
+        return None
+    return document if is_folder(document.get("folder"), run) else None
+
+
+def _trains(run: Path, lock: int) -> bool:
+    """Whether the process that process.json names trains, as far as can be told without a lock."""
+    named = _named(run)
+    if named is None or named["pid"] == os.getpid():
+        return False
+    if process.is_here(named):
+        return process.is_alive(named)
+    if named.get("job") is not None and named["job"] == os.environ.get("SLURM_JOB_ID"):
+        return False  # This very job, before it was requeued.
+    # Another machine's clock may differ: both times are the file system's.
+    os.utime(lock)
+    try:
+        signs = [os.stat(run / name).st_mtime for name in ("metrics.jsonl", "process.json") if (run / name).is_file()]
+    except OSError:
+        return False
+    return 0 <= os.fstat(lock).st_mtime - max(signs, default=0.0) < SIGN_OF_LIFE_SECONDS
+
+
+def _holder(run: Path) -> str:
+    named = _named(run)
+    return f" (process {named['pid']} on {named.get('host')})" if named is not None else ""

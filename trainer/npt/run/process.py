@@ -52,3 +52,24 @@ def describe(segment: int, folder: dict[str, Any]) -> dict[str, Any]:
         "segment": segment,
         "folder": folder,
     }
+
+
+def is_here(document: dict[str, Any]) -> bool:
+    """Whether a ``process.json`` names a process of this host."""
+    return document.get("host") == atomic.host()
+
+
+def is_alive(document: dict[str, Any]) -> bool:
+    """Whether the very process that a ``process.json`` of this host names still runs: pids are reused."""
+    pid, here = document.get("pid"), boot_id()
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    if here and document.get("boot_id") not in ("", here):
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return not here or document.get("start_ticks") == start_ticks(pid)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from npt import SCHEMA
 from npt.arguments import Arguments
-from npt.run.folder import read_json
+from npt.run import optional
 from npt.storage import atomic
 
 Say = Callable[[str], None]
@@ -54,11 +54,16 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
+def _known_run(content: bytes) -> dict[str, Any]:
+    document = optional.json_object(content)
+    if not all(isinstance(document.get(key), str) and document[key] for key in ("id", "project")):
+        raise optional.Unusable("names no W&B run")
+    return document
+
+
 def _identity(folder: Path, project: str) -> dict[str, Any]:
-    known = read_json(folder / "wandb.json")
-    if known is not None:
-        return known
-    return {"schema": SCHEMA, "id": uuid.uuid4().hex[:12], "project": project}
+    known = optional.load(folder / "wandb.json", _known_run)
+    return known or {"schema": SCHEMA, "id": uuid.uuid4().hex[:12], "project": project}
 
 
 def logged_in() -> bool:
@@ -108,5 +113,5 @@ def start(folder: Path, shown: Path, arguments: Arguments, config: Mapping[str, 
     except Exception as error:
         say(f"warning: W&B cannot be used ({_first_line(error)}); metrics.jsonl has the metrics")
         return None
-    atomic.replace_json(folder / "wandb.json", identity)
+    optional.store(folder / "wandb.json", atomic.json_bytes(identity))
     return WandbLog(run, say)

@@ -8,6 +8,8 @@ import json
 import os
 import shutil
 import socket
+import stat
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,10 @@ from npt.storage.canonical_json import finite
 TEMPORARY = ".tmp-"
 DELETED = ".del-"
 FULL = (errno.ENOSPC, errno.EDQUOT)
+# What fsync answers where a file system has none (some FUSE and network disks): a write there is as durable as it gets.
+NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+# Of a folder, only these say that what was renamed in it may be lost; many file systems cannot sync folders at all.
+LOSING = (errno.EIO, *FULL)
 
 
 def host() -> str:
@@ -28,17 +34,26 @@ def temporary_beside(target: Path) -> Path:
     return target.with_name(f"{TEMPORARY}{target.name}-{host()}-{os.getpid()}")
 
 
-def fsync_folder(folder: Path) -> None:
-    """Makes renames in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(descriptor: int) -> None:
+    """Makes what was written to an open file durable, as far as its file system can."""
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network file systems cannot sync folders; there the rename is as durable as it gets.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+        if error.errno not in NO_SYNC:
             raise
-    finally:
-        os.close(descriptor)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Makes renames in a folder durable, as far as its file system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno in LOSING:
+            raise
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -46,7 +61,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     with open(path, "wb") as file:
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
+        sync(file.fileno())
 
 
 def json_bytes(document: Any) -> bytes:
@@ -54,11 +69,11 @@ def json_bytes(document: Any) -> bytes:
     return (json.dumps(finite(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def replace_json(path: Path, document: Any) -> None:
-    """Replaces a JSON file atomically."""
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Replaces a file atomically."""
     temporary = temporary_beside(path)
     try:
-        write_bytes(temporary, json_bytes(document))
+        write_bytes(temporary, content)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -67,52 +82,115 @@ def replace_json(path: Path, document: Any) -> None:
     fsync_folder(path.parent)
 
 
-def remove_tree(folder: Path) -> None:
-    """Deletes a folder: first out of sight by a rename, then its content."""
-    hidden = folder.with_name(f"{DELETED}{folder.name}-{host()}-{os.getpid()}")
-    if hidden.exists():
-        shutil.rmtree(hidden)
-    os.rename(folder, hidden)
-    fsync_folder(folder.parent)
-    shutil.rmtree(hidden)
+def replace_json(path: Path, document: Any) -> None:
+    """Replaces a JSON file atomically."""
+    replace_bytes(path, json_bytes(document))
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Gives a file a second name, or makes a synced copy where its file system has no hard links or is another."""
+    source = Path(os.path.realpath(source))
+    try:
+        os.link(source, target)
+    except OSError:
+        # Whatever keeps it from being linked: where that keeps it from being copied, too, copying says so.
+        with open(source, "rb") as read, open(target, "wb") as write:
+            shutil.copyfileobj(read, write, 1 << 20)
+            write.flush()
+            sync(write.fileno())
+
+
+def hide(path: Path) -> Path:
+    """Renames a file, folder or link out of sight and returns its hidden path: the first half of deleting it.
+
+    ``discard`` is the second half, ``os.rename`` back undoes it. A kill in between leaves what ``sweep`` finishes.
+    """
+    hidden = path.with_name(f"{DELETED}{path.name}-{host()}-{os.getpid()}")
+    if os.path.lexists(hidden):
+        discard(hidden)
+    os.rename(path, hidden)
+    fsync_folder(path.parent)
+    return hidden
+
+
+def discard(path: Path) -> None:
+    """Deletes a file, a link (never what it leads to) or a folder with all that is in it."""
+    if stat.S_ISDIR(os.lstat(path).st_mode):
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def replace_folder(temporary: Path, target: Path) -> None:
+    """Puts a finished folder in the place of whatever is there, which comes back if that fails."""
+    hidden = hide(target) if os.path.lexists(target) else None
+    try:
+        os.rename(temporary, target)
+    except BaseException:
+        if hidden is not None:
+            os.rename(hidden, target)
+        raise
+    fsync_folder(target.parent)
+    if hidden is not None:
+        discard(hidden)
 
 
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True
     return True
 
 
+def _orphaned(name: str) -> bool:
+    """Whether a leftover's name says that its process, on this host, is dead."""
+    rest, _, pid = name.rpartition("-")
+    if not (pid.isascii() and pid.isdigit() and rest.endswith("-" + host())):
+        return False
+    return int(pid) == os.getpid() or not _alive(int(pid))
+
+
 def sweep(folder: Path) -> list[str]:
-    """Removes leftovers in a folder whose process on this host is dead; returns their names."""
-    if not folder.is_dir():
+    """Removes leftovers in a folder whose process on this host is dead; returns their names.
+
+    Files, folders and links alike. What cannot be removed is passed over with a line; it stops nobody.
+    """
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
         return []
     swept: list[str] = []
-    for entry in sorted(folder.iterdir()):
-        if not entry.name.startswith((TEMPORARY, DELETED)):
+    for name in names:
+        if not name.startswith((TEMPORARY, DELETED)) or not _orphaned(name):
             continue
-        rest, _, pid = entry.name.rpartition("-")
-        if not pid.isdigit() or not rest.endswith("-" + host()):
+        try:
+            discard(folder / name)
+        except FileNotFoundError:
             continue
-        if int(pid) == os.getpid() or not _alive(int(pid)):
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
-            swept.append(entry.name)
+        except OSError as error:
+            print(f"warning: {name} is left over from an earlier start and stays: {reason(error)}")
+            continue
+        swept.append(name)
     return swept
 
 
 def free_bytes(folder: Path) -> int:
-    """The bytes that can still be written where the folder is."""
-    space = os.statvfs(folder)
-    return space.f_bavail * space.f_frsize
+    """The bytes that can still be written where the folder is; no end of them where the file system does not say."""
+    try:
+        space = os.statvfs(folder)
+    except OSError:
+        return sys.maxsize
+    return space.f_bavail * space.f_frsize if space.f_blocks else sys.maxsize
 
 
 def is_full(error: BaseException) -> bool:
     """Whether an error says that the disk (or the quota) is full."""
     return isinstance(error, OSError) and error.errno in FULL
+
+
+def reason(error: OSError) -> str:
+    """What the system says, without number and path."""
+    return error.strerror or str(error)
