@@ -1,6 +1,7 @@
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 import { importRules } from './tools/lint/imports.mjs';
+import { textDoorRules } from './tools/lint/textDoor.mjs';
 
 export default tseslint.config(
   { ignores: ['dist/', 'out/', 'node_modules/', 'test-results/', '.vscode-test/', 'trainer/', 'supervisor/'] },
@@ -24,6 +25,7 @@ export default tseslint.config(
     },
   },
   ...importRules,
+  ...textDoorRules,
   {
     files: ['test/**/*.ts'],
     rules: {

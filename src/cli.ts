@@ -1,5 +1,6 @@
 /** The core from a shell (contract section 8): for login nodes, CI and scripts. */
 import { type Command, UsageError, helpOf, parseCommandLine } from './cli/options';
+import { printable, printableJson } from './cli/table';
 import { version } from '../package.json';
 
 /** Each in a bundle of its own (esbuild.mjs): a command starts sooner when the others' code stays on the disk. */
@@ -46,7 +47,7 @@ async function main(words: readonly string[]): Promise<number> {
   }
   const invocation = parseCommandLine(command, rest);
   const result = await command.run(invocation);
-  if (invocation.json) print(JSON.stringify(result.document, null, process.stdout.isTTY ? 2 : undefined));
+  if (invocation.json) print(printableJson(result.document, process.stdout.isTTY ? 2 : undefined));
   else if (result.text !== '') print(result.text);
   return result.yes ? 0 : 1;
 }
@@ -67,7 +68,7 @@ main(process.argv.slice(2)).then(
   },
   (error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`error: ${message.split('\n')[0] ?? ''}\n`);
+    process.stderr.write(`error: ${printable(message.split('\n')[0] ?? '')}\n`);
     process.exitCode = 2;
   },
 );

@@ -16,6 +16,8 @@ import { Launcher } from './features/training/launch';
 import * as tree from './features/tree';
 import * as validate from './features/validate';
 import { ValidationResults } from './features/validate/results';
+import { Log } from './platform/log';
+import { showError } from './platform/messages';
 import { ReportDocuments } from './platform/reportDocuments';
 import { Workspaces } from './platform/workspaces';
 
@@ -25,7 +27,7 @@ export interface NptApi {
 }
 
 export function activate(context: vscode.ExtensionContext): NptApi {
-  const log = vscode.window.createOutputChannel('NPT Checkpoints', { log: true });
+  const log = new Log('NPT Checkpoints');
   context.subscriptions.push(log);
   try {
     const deps = compose(context, log);
@@ -44,24 +46,21 @@ export function activate(context: vscode.ExtensionContext): NptApi {
     return { workspaces: deps.workspaces };
   } catch (error) {
     // A failed activation would otherwise be a silent, empty view.
-    log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    log.error(error);
     void tellFailure(error, log);
     throw error;
   }
 }
 
 /** Not awaited by activate(): a message that nobody answers must not keep the activation hanging. */
-async function tellFailure(error: unknown, log: vscode.LogOutputChannel): Promise<void> {
+async function tellFailure(error: unknown, log: Log): Promise<void> {
   const show = vscode.l10n.t('Show Log');
   const reason = error instanceof Error ? error.message : String(error);
-  const answer = await vscode.window.showErrorMessage(
-    vscode.l10n.t('NPT Checkpoints could not start: {0}', reason),
-    show,
-  );
+  const answer = await showError(vscode.l10n.t('NPT Checkpoints could not start: {0}', reason), show);
   if (answer === show) log.show();
 }
 
-function compose(context: vscode.ExtensionContext, log: vscode.LogOutputChannel): FeatureDeps {
+function compose(context: vscode.ExtensionContext, log: Log): FeatureDeps {
   const workspaces = new Workspaces((message) => {
     log.error(message);
   });

@@ -22,6 +22,7 @@ Works for any trainer. Standard library only, Python 3.8 or later, one file: it 
 from __future__ import annotations
 
 import argparse
+import codecs
 import errno
 import json
 import os
@@ -36,6 +37,7 @@ import time
 from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO, Callable, Dict, List, NoReturn, Optional, Tuple
+from urllib.parse import unquote
 
 try:
     import fcntl
@@ -553,6 +555,39 @@ def error_line(log: Path) -> Optional[str]:
 # --- The follower: in the terminal -----------------------------------------------------------------------------------
 
 
+class TerminalText:
+    """What a terminal is shown of a log, which holds whatever a trainer, its data and its names put there: text,
+    colours and what progress bars need. Every other control sequence, which could retitle the terminal, make links,
+    write to the clipboard or have the terminal type, is shown instead of obeyed."""
+
+    #: Colours, erasing in a line, moving the cursor; and what is shown by a sign or an escape.
+    SPECIAL = re.compile(
+        "\x1b\\[[0-9;]*[mKABCDG]|[\x00-\x07\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    )
+    #: The start of a sequence whose rest is not there yet.
+    TORN = re.compile("\x1b(\\[[0-9;]{0,16})?$")
+
+    def __init__(self) -> None:
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.held = ""
+
+    def take(self, data: bytes) -> bytes:
+        text = self.held + self.decoder.decode(data)
+        torn = self.TORN.search(text)
+        self.held = torn.group() if torn else ""
+        return self.SPECIAL.sub(self.sign, text[: len(text) - len(self.held)]).encode("utf-8", "replace")
+
+    @staticmethod
+    def sign(match: "re.Match[str]") -> str:
+        found = match.group()
+        if len(found) > 1:
+            return found
+        code = ord(found)
+        if code < 0x20:
+            return chr(0x2400 + code)
+        return "\u2421" if code == 0x7F else f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
 class Follower:
     """Shows a log as it grows and passes Ctrl+C on."""
 
@@ -563,6 +598,7 @@ class Follower:
         self.asked = False
         self.wanted: List[int] = []
         self.log: Optional[BinaryIO] = None
+        self.screen = TerminalText() if sys.stdout.isatty() else None
 
     @property
     def run(self) -> Path:
@@ -623,7 +659,7 @@ class Follower:
             if not data:
                 return
             self.offset += len(data)
-            self.show(data)
+            self.show(data if self.screen is None else self.screen.take(data))
 
     def until(self, ended: Callable[[], bool]) -> None:
         """Follows until `ended` says so, and then shows the rest."""
@@ -692,6 +728,9 @@ def stopped_as_asked(run: Path, since: Optional[Tuple[int, int]]) -> bool:
 
 
 def command_run(arguments: argparse.Namespace, argv: List[str]) -> int:
+    if arguments.escaped:
+        arguments.run_dir = unquote(arguments.run_dir, errors="surrogateescape")
+        argv = [unquote(word, errors="surrogateescape") for word in argv]
     run = Path(arguments.run_dir).expanduser().absolute()
     if not argv:
         raise Refusal("run needs a command after --, such as: -- python scripts/train_multi_layer_npt.py …")
@@ -869,6 +908,8 @@ def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
             command.add_argument("--segment", type=int, help="this segment's number [counted in metrics.jsonl]")
             # For a task runner: 128+n would mark as failed what did as it was told.
             command.add_argument("--stopped-ok", action="store_true", help="exit with 0 after a requested stop")
+            # VS Code substitutes ${…} in a task's words, and a terminal obeys the control characters it shows.
+            command.add_argument("--escaped", action="store_true", help="DIR and the command are percent-encoded")
     return parser.parse_args(own), argv
 
 

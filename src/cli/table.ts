@@ -1,4 +1,5 @@
 /** Aligned columns, and text that cannot move a terminal's cursor. */
+import { visibleText } from '../core/plainText';
 
 export function table(rows: readonly (readonly string[])[]): string {
   const clean = rows.map((row) => row.map(printable));
@@ -14,7 +15,15 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-/** Names come from the disk, and a name may hold an escape sequence. */
+/** Names come from the disk, and a name may hold an escape sequence. Nothing is cut: what reads this may be a script. */
 export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, '\uFFFD');
+  return visibleText(text, { longest: Infinity });
+}
+
+/** A JSON document whose strings cannot move a terminal's cursor or turn its text round; JSON's own escapes do that. */
+export function printableJson(document: unknown, indent: number | undefined): string {
+  return JSON.stringify(document, null, indent).replace(
+    /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

@@ -1,5 +1,6 @@
 /** Registers commands: each is called with what it acts on, and what it throws reaches the user as one line. */
 import * as vscode from 'vscode';
+import { showError } from '../platform/messages';
 import type { FeatureDeps } from './deps';
 import type { Named } from './targets';
 
@@ -26,13 +27,10 @@ export function registerCommands(context: vscode.ExtensionContext, deps: Feature
 }
 
 async function tellFailure(deps: FeatureDeps, manifest: unknown, command: string, error: unknown): Promise<void> {
-  deps.log.error(`${command}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  deps.log.error(error, command);
   const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
   const show = vscode.l10n.t('Show Log');
-  const answer = await vscode.window.showErrorMessage(
-    vscode.l10n.t('{0} failed: {1}', titleOf(manifest, command), reason),
-    show,
-  );
+  const answer = await showError(vscode.l10n.t('{0} failed: {1}', titleOf(manifest, command), reason), show);
   if (answer === show) deps.log.show();
 }
 

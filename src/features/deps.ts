@@ -1,6 +1,6 @@
 /** What every feature is given. */
-import type * as vscode from 'vscode';
 import type { CheckpointWorker } from '../core/checkpoint/worker/workerClient';
+import type { Log } from '../platform/log';
 import type { ReportDocuments } from '../platform/reportDocuments';
 import type { Workspaces } from '../platform/workspaces';
 import type { ValidationResults } from './validate/results';
@@ -8,7 +8,7 @@ import type { ValidationResults } from './validate/results';
 export interface FeatureDeps {
   readonly workspaces: Workspaces;
   /** Output channel "NPT Checkpoints". */
-  readonly log: vscode.LogOutputChannel;
+  readonly log: Log;
   /** Reads, validates and compares checkpoints in a worker thread. */
   readonly checkpoints: CheckpointWorker;
   /** Validation results by checkpoint path, for the tree's icons. */

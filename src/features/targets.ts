@@ -7,6 +7,8 @@ import * as vscode from 'vscode';
 import { allCheckpoints } from '../core/experiment/checkpoints';
 import type { Checkpoint, Run } from '../core/experiment/model';
 import { formatAge, formatBytes, formatCount, formatValue } from '../core/format';
+import { showError, showInformation, showWarning } from '../platform/messages';
+import { pick, type PickRow } from '../platform/picks';
 import type { FeatureDeps } from './deps';
 
 /** What VS Code calls a command of the tree with: the node that was clicked, and all that are selected where it is one of them. */
@@ -98,7 +100,7 @@ function tellGone(deps: FeatureDeps, target: string, { none }: Question): void {
   const run = deps.workspaces.runAt(target);
   const message =
     run?.path === target ? `${run.name}: ${none}` : vscode.l10n.t('{0} is not there any more.', path.basename(target));
-  void vscode.window.showErrorMessage(message);
+  void showError(message);
 }
 
 /** The runs meant: those named, or whose checkpoints are named; none when the user gave up or was told that there are none. */
@@ -114,7 +116,7 @@ export async function chooseRuns(deps: FeatureDeps, named: Named, question: RunQ
   if (paths.some((target) => workspaces.runAt(target) === undefined)) await workspaces.rescan();
   const runs = new Set(paths.map((target) => workspaces.runAt(target)).filter((run) => run !== undefined));
   if (runs.size === 0) {
-    void vscode.window.showWarningMessage(vscode.l10n.t('There is no training run at {0}.', paths[0] ?? ''));
+    void showWarning(vscode.l10n.t('There is no training run at {0}.', paths[0] ?? ''));
   }
   return [...runs];
 }
@@ -124,7 +126,7 @@ export async function chooseRun(deps: FeatureDeps, named: Named, question: RunQu
   return (await chooseRuns(deps, { argument: named.argument }, question))[0];
 }
 
-interface CheckpointItem extends vscode.QuickPickItem {
+interface CheckpointRow extends PickRow {
   readonly found?: CheckpointOfRun;
 }
 
@@ -134,11 +136,11 @@ async function pickCheckpoint(
   { title, none, accepts }: CheckpointQuestion,
 ): Promise<CheckpointOfRun | undefined> {
   const now = Date.now() / 1000;
-  const items = deps.workspaces.runs.flatMap((run): CheckpointItem[] => {
+  const items = deps.workspaces.runs.flatMap((run): CheckpointRow[] => {
     const offered = [...allCheckpoints(run)].reverse().filter(accepts);
     if (offered.length === 0) return [];
     return [
-      { label: run.name, kind: vscode.QuickPickItemKind.Separator },
+      { label: run.name, heading: true },
       ...offered.map((checkpoint) => ({
         label: checkpoint.name,
         description: run.name,
@@ -157,10 +159,10 @@ async function pickCheckpoint(
     ];
   });
   if (items.length === 0) {
-    void vscode.window.showInformationMessage(none);
+    void showInformation(none);
     return undefined;
   }
-  const picked = await vscode.window.showQuickPick(items, {
+  const picked = await pick(items, {
     title,
     placeHolder: vscode.l10n.t('Choose a checkpoint'),
     matchOnDescription: true,
@@ -172,11 +174,11 @@ async function pickCheckpoint(
 async function pickRun(deps: FeatureDeps, { title, none, accepts }: RunQuestion): Promise<Run | undefined> {
   const runs = deps.workspaces.runs.filter(accepts);
   if (runs.length === 0) {
-    void vscode.window.showInformationMessage(none);
+    void showInformation(none);
     return undefined;
   }
   if (runs.length === 1) return runs[0];
-  const picked = await vscode.window.showQuickPick(
+  const picked = await pick(
     runs.map((run) => ({
       label: run.name,
       description: `${run.state} · ${formatCount(run.step)}${run.maxSteps === null ? '' : ` / ${formatCount(run.maxSteps)}`}`,

@@ -1,5 +1,6 @@
 /** Work that a person sees going on, and can cancel. */
 import * as vscode from 'vscode';
+import { plainText } from '../core/plainText';
 
 /** `done` and `total` in the same unit; zero of zero is nothing done yet. */
 export type ShowShare = (done: number, total: number) => void;
@@ -15,7 +16,7 @@ export async function withCancellableProgress<T>(
   work: (signal: AbortSignal, showShare: ShowShare, showMessage: (message: string) => void) => Promise<T>,
 ): Promise<T | undefined> {
   return vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, title, cancellable: true },
+    { location: vscode.ProgressLocation.Notification, title: plainText(title), cancellable: true },
     async (progress, token) => {
       const abort = new AbortController();
       const registration = token.onCancellationRequested(() => {
@@ -31,7 +32,7 @@ export async function withCancellableProgress<T>(
             shown = Math.max(shown, share);
           },
           (message) => {
-            progress.report({ message });
+            progress.report({ message: plainText(message) });
           },
         );
       } catch (error) {

@@ -4,6 +4,7 @@ import { access, constants } from 'node:fs/promises';
 import * as path from 'node:path';
 import { promisify } from 'node:util';
 import * as vscode from 'vscode';
+import { showError } from './messages';
 import { settings } from './settings';
 
 const run = promisify(execFile);
@@ -83,7 +84,7 @@ export async function needingPython<T>(action: () => Promise<T>): Promise<T | un
   } catch (error) {
     if (!(error instanceof PythonNotFound)) throw error;
     const open = vscode.l10n.t('Open Setting');
-    if ((await vscode.window.showErrorMessage(error.message, open)) === open) await openPythonSetting();
+    if ((await showError(error.message, open)) === open) await openPythonSetting();
     return undefined;
   }
 }

@@ -1,5 +1,6 @@
 /** Reports (Markdown) as read-only documents, so that the Markdown preview can show them without a file on disk. */
 import * as vscode from 'vscode';
+import { tabTitle } from './editors';
 import { Disposable } from '../core/disposable';
 
 const SCHEME = 'npt-report';
@@ -28,7 +29,11 @@ export class ReportDocuments extends Disposable implements vscode.TextDocumentCo
    * @returns the document's address
    */
   async show(name: string, subject: string, markdown: string): Promise<vscode.Uri> {
-    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${name}.md`, query: subject });
+    const uri = vscode.Uri.from({
+      scheme: SCHEME,
+      path: `/${tabTitle(name).replaceAll('/', '\u2215')}.md`,
+      query: subject,
+    });
     this.reports.set(uri.toString(), markdown);
     this.changed.fire(uri);
     await vscode.commands.executeCommand('markdown.showPreview', uri);

@@ -1,6 +1,7 @@
 /** Editor tabs that each show one training run: found by it, and brought back after a reload. */
 import * as vscode from 'vscode';
 import { Disposable, type Ends } from '../core/disposable';
+import { tabTitle } from './editors';
 
 /** What owns a tab: a dashboard, a probe. */
 export interface RunPage extends Ends {
@@ -47,7 +48,10 @@ export class RunPanels<T extends RunPage> extends Disposable {
 
   /** A new tab beside those that are open. */
   open(title: string, runPath: string): T {
-    return this.adopt(vscode.window.createWebviewPanel(this.viewType, title, vscode.ViewColumn.Active), runPath);
+    return this.adopt(
+      vscode.window.createWebviewPanel(this.viewType, tabTitle(title), vscode.ViewColumn.Active),
+      runPath,
+    );
   }
 
   private adopt(panel: vscode.WebviewPanel, runPath: string): T {

@@ -1,5 +1,6 @@
 /** Shows one of our pages in a webview: its files, its rights, its HTML. */
 import * as vscode from 'vscode';
+import { tabTitle } from './editors';
 import { pageHtml } from './pageHtml';
 
 /**
@@ -11,10 +12,15 @@ export function showPage(webview: vscode.Webview, extension: vscode.Uri, name: s
   const uri = (file: string): string => webview.asWebviewUri(vscode.Uri.joinPath(files, file)).toString();
   webview.options = { enableScripts: true, localResourceRoots: [files] };
   webview.html = pageHtml({
-    title,
+    title: tabTitle(title),
     source: webview.cspSource,
     script: uri(`${name}.js`),
     styles: [uri('codicon.css'), uri(`${name}.css`)],
     language: vscode.env.language,
   });
+}
+
+/** Sets the title of the page's tab. */
+export function entitle(panel: vscode.WebviewPanel, title: string): void {
+  panel.title = tabTitle(title);
 }

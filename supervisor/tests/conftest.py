@@ -41,7 +41,7 @@ class Bench:
 
     def start(self, argv: List[str], *options: str, **more: Any) -> "subprocess.Popen[bytes]":
         command = [PYTHON, str(SUPERVISE), "run", "--run-dir", str(self.run), *options, "--", *argv]
-        follower = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+        follower = subprocess.Popen(command, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more})
         self.started.append(follower)
         return follower
 

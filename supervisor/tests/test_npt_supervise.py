@@ -4,12 +4,14 @@ import fcntl
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+import tty
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,71 @@ def test_follows_from_its_own_segment_and_ends_with_the_trainers_code(bench: Ben
         "signal": None,
     }
     assert bench.json("process.json") is None
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "${command:workbench.action.quit}",
+        "${env:HOME}",
+        "a b",
+        'it\'s "quoted"',
+        "two\nlines",
+        "-x",
+        "--",
+        "%24{x}",
+        "",
+        "日本 é",
+    ],
+)
+def test_escaped_words_reach_the_trainer_as_they_are(bench: Bench, word: str) -> None:
+    argv = [*bench.trainer("say(json.dumps(sys.argv[1:]))"), "--name", word]
+    # As platform/tasks.ts writes them: what VS Code or a terminal would not leave alone.
+    encoded = [re.sub("[%$\\x00-\\x1f]", lambda found: f"%{ord(found.group()):02x}", each) for each in argv]
+    assert "${" not in "".join(encoded)
+    done = bench.supervised(encoded, "--escaped")
+    assert done.returncode == 0, done.stderr
+    assert json.dumps(["--name", word]) in bench.log().splitlines()
+
+
+def test_a_terminal_obeys_nothing_of_a_log_but_colours_and_progress_bars(bench: Bench) -> None:
+    kept = "\x1b[31mred\x1b[0m\r\x1b[K\x1b[Abar é"
+    refused = [
+        "\x1b]52;c;aGk=\x07",
+        "\x1b]8;;command:x\x07",
+        "\x1b[6n",
+        "\x1b[2J",
+        "\x1bPq",
+        "\x9b6n",
+        "\x00",
+        "\u202eevil",
+    ]
+    primary, secondary = pty.openpty()
+    tty.setraw(secondary)
+    # Byte by byte: a sequence may come in pieces.
+    body = f"""
+        for byte in {(kept + "".join(refused) + "THE END").encode()!r}:
+            os.write(1, bytes([byte]))
+    """
+    follower = bench.start(bench.trainer(body), stdout=secondary)
+    os.close(secondary)
+    shown = b""
+    while True:
+        try:
+            data = os.read(primary, 65536)
+        except OSError:  # Linux's way to say that nobody holds the other end any more.
+            break
+        if not data:
+            break
+        shown += data
+    assert follower.wait(10) == 0
+    text = shown.decode()
+    assert kept in text
+    assert text.rstrip().endswith("THE END")
+    assert not [sequence for sequence in refused if sequence in text]
+    assert "\u241b]52;c;aGk=\u2407" in text
+    assert "\\u202eevil" in text
+    assert not set("\x00\x07\x9b\u202e") & set(text)
 
 
 def test_gives_the_trainer_the_lock_and_names_it_in_process_json(bench: Bench) -> None:

@@ -4,7 +4,7 @@ import type { RunState } from '../../src/core/experiment/model';
 import type { App, Part } from './app';
 import { compact, figureText, numberOf, percent, roughDuration, shortStep } from './format';
 import { button, progressBar } from '../ui/controls';
-import { h, setText } from '../ui/dom';
+import { h, setText, setTitle } from '../ui/dom';
 
 const STATE_WORDS: Readonly<Record<RunState, string>> = {
   queued: 'Queued',
@@ -127,10 +127,10 @@ export class Header implements Part {
 
   private headline({ known: { run } }: App): void {
     setText(this.name, run.name);
-    this.name.title = run.path;
+    setTitle(this.name, run.path);
     setText(this.state, STATE_WORDS[run.state]);
     this.state.className = `pill ${run.state}`;
-    this.state.title = run.error ?? '';
+    setTitle(this.state, run.error ?? '');
     this.stage.hidden = run.stage === null;
     setText(this.stage, run.stage ?? '');
     this.stage.className = `stage-tag ${run.stage ?? ''}`;
@@ -150,7 +150,7 @@ export class Header implements Part {
         .filter((part) => part !== null && part !== '')
         .join(' · '),
     );
-    this.about.title = this.about.textContent;
+    setTitle(this.about, this.about.textContent);
   }
 
   private figures({ known: { run, figures } }: App): void {

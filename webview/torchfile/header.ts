@@ -2,7 +2,7 @@
 import type { DiskMessage, TorchOutline } from '../../src/protocol/torchFile';
 import type { Verdict } from '../../src/core/checkpoint/report/report';
 import { formatBytes, formatCount } from '../../src/core/format';
-import { fill, h, icon } from '../ui/dom';
+import { fill, h, icon, setText } from '../ui/dom';
 
 const VERDICTS: Readonly<Record<Verdict, readonly [icon: string, look: string, text: string]>> = {
   valid: ['pass', 'good', 'structure valid'],
@@ -105,6 +105,6 @@ export class Header {
     }[message.state];
     this.disk.hidden = text === '';
     this.disk.classList.toggle('bad', message.state === 'gone' || message.state === 'failed');
-    this.disk.textContent = text;
+    setText(this.disk, text);
   }
 }

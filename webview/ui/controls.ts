@@ -12,7 +12,7 @@ import {
   type Checkbox,
   type Dropdown,
 } from '@vscode/webview-ui-toolkit';
-import { fill, h, icon } from './dom';
+import { asText, fill, h, icon, setText, setTitle } from './dom';
 
 /** Defines the toolkit's elements; before any control is made. */
 export function startControls(): void {
@@ -47,14 +47,14 @@ export function button(
   options: { primary?: boolean; title?: string } = {},
 ): ButtonControl {
   const element = make('vscode-button');
-  element.textContent = label;
+  setText(element, label);
   element.appearance = options.primary === true ? 'primary' : 'secondary';
-  if (options.title !== undefined) element.title = options.title;
+  if (options.title !== undefined) setTitle(element, options.title);
   element.addEventListener('click', onClick);
   return {
     element,
     set: (change) => {
-      if (change.label !== undefined && element.textContent !== change.label) element.textContent = change.label;
+      if (change.label !== undefined) setText(element, change.label);
       if (change.primary !== undefined) element.appearance = change.primary ? 'primary' : 'secondary';
       if (change.enabled !== undefined) element.disabled = !change.enabled;
       if (change.shown !== undefined) element.hidden = !change.shown;
@@ -66,8 +66,8 @@ export function button(
 export function iconButton(name: string, label: string, onClick: () => void): HTMLElement {
   const element = make('vscode-button');
   element.appearance = 'icon';
-  element.setAttribute('aria-label', label);
-  element.title = label;
+  element.setAttribute('aria-label', asText(label));
+  setTitle(element, label);
   element.append(icon(name));
   element.addEventListener('click', onClick);
   return element;
@@ -81,8 +81,8 @@ export interface CheckboxControl {
 /** `label` is shown; where `visible` is false it is for screen readers only. */
 export function checkbox(label: string, onChange: (checked: boolean) => void, visible = true): CheckboxControl {
   const element = make('vscode-checkbox');
-  if (visible) element.textContent = label;
-  else element.setAttribute('aria-label', label);
+  if (visible) setText(element, label);
+  else element.setAttribute('aria-label', asText(label));
   let quiet = false;
   element.addEventListener('change', () => {
     if (!quiet) onChange(element.checked);
@@ -104,7 +104,7 @@ export interface DropdownControl {
 
 export function dropdown(label: string, onChange: (value: string) => void): DropdownControl {
   const element = make('vscode-dropdown');
-  element.setAttribute('aria-label', label);
+  element.setAttribute('aria-label', asText(label));
   let present = '';
   element.addEventListener('change', () => {
     onChange(element.value);
@@ -120,7 +120,7 @@ export function dropdown(label: string, onChange: (value: string) => void): Drop
           ...options.map((option) => {
             const child = document.createElement('vscode-option');
             child.setAttribute('value', option.value);
-            child.textContent = option.label;
+            setText(child, option.label);
             return child;
           }),
         );
@@ -148,8 +148,8 @@ export function slider(label: string, max: number, onInput: (value: number) => v
     element,
     set: (value, text) => {
       element.value = String(value);
-      element.title = text;
-      element.setAttribute('aria-valuetext', text);
+      setTitle(element, text);
+      element.setAttribute('aria-valuetext', asText(text));
     },
   };
 }

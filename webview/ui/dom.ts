@@ -1,12 +1,23 @@
 /** Building elements. Never through markup in a string: the page's CSP and untrusted names both forbid it. */
 
+import { visibleLines } from '../../src/core/plainText';
+
+/** The longest text of one element, in UTF-16 units: a name in a file may have megabytes. */
+const LIMIT = { longest: 4000 };
+
+/** What a page shows of a text, whoever wrote it: nothing unseen, nothing that reorders what is beside it. */
+export function asText(text: string): string {
+  return visibleLines(text, LIMIT);
+}
+
 type Child = Node | string | null | undefined | false;
 type Attributes = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
 function decorate(element: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
-    element.setAttribute(name, value === true ? '' : String(value));
+    const text = value === true ? '' : String(value);
+    element.setAttribute(name, name === 'title' || name.startsWith('aria-') ? asText(text) : text);
   }
 }
 
@@ -36,12 +47,22 @@ export function s<K extends keyof SVGElementTagNameMap>(
 
 /** Replaces what is in the element. */
 export function fill(element: Element, ...children: Child[]): void {
-  element.replaceChildren(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  element.replaceChildren(
+    ...children
+      .filter((child) => child !== null && child !== undefined && child !== false)
+      .map((child) => (typeof child === 'string' ? asText(child) : child)),
+  );
 }
 
 /** Sets the text, and nothing where it is the same: screen readers announce changes. */
 export function setText(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  const wanted = asText(text);
+  if (element.textContent !== wanted) element.textContent = wanted;
+}
+
+/** Sets what shows while the pointer rests on the element. */
+export function setTitle(element: HTMLElement, text: string): void {
+  element.title = asText(text);
 }
 
 /** An icon of the codicon font; says nothing to a screen reader. */

@@ -2,12 +2,13 @@
 import * as vscode from 'vscode';
 import { findArgument, type TrainerArgument } from '../../core/arguments/arguments';
 import type { Plan, PlannedArgument } from '../../core/training/plan/plan';
+import { askText, pick, type PickRow } from '../../platform/picks';
 import { splitValues } from '../../core/arguments/values';
 
 /** New values by argument; more than one value makes more than one branch. */
 export type Changes = ReadonlyMap<string, readonly string[]>;
 
-interface ArgumentItem extends vscode.QuickPickItem {
+interface ArgumentItem extends PickRow {
   readonly argument?: PlannedArgument;
   readonly review?: true;
 }
@@ -22,7 +23,8 @@ function listItems(current: Plan, changes: Changes): ArgumentItem[] {
     const values = changes.get(argument.name);
     const was = text(argument.value) || '–';
     return {
-      label: `$(${values === undefined ? 'blank' : 'edit'}) ${argument.name}`,
+      label: argument.name,
+      icon: values === undefined ? 'blank' : 'edit',
       description: values === undefined ? was : `${was} → ${values.join(' | ')}`,
       detail: findArgument(argument.name)?.description,
       argument,
@@ -31,12 +33,12 @@ function listItems(current: Plan, changes: Changes): ArgumentItem[] {
   const editable = current.arguments.filter((argument) => findArgument(argument.name)?.branchable === true);
   const changed = editable.filter((argument) => changes.has(argument.name));
   const rest = editable.filter((argument) => !changes.has(argument.name));
-  const separator = (label: string): ArgumentItem => ({ label, kind: vscode.QuickPickItemKind.Separator });
+  const separator = (label: string): ArgumentItem => ({ label, heading: true });
   return [
     ...(changed.length === 0
       ? []
       : [
-          { label: `$(check) ${vscode.l10n.t('Review and start')}`, review: true as const },
+          { label: vscode.l10n.t('Review and start'), icon: 'check', review: true as const },
           separator(vscode.l10n.t('changed')),
           ...changed.map(item),
         ]),
@@ -46,7 +48,7 @@ function listItems(current: Plan, changes: Changes): ArgumentItem[] {
       ? []
       : [
           separator(vscode.l10n.t('or')),
-          { label: `$(check) ${vscode.l10n.t('Branch without changes')}`, review: true as const },
+          { label: vscode.l10n.t('Branch without changes'), icon: 'check', review: true as const },
         ]),
   ];
 }
@@ -70,18 +72,18 @@ async function editValue(
   now: readonly string[] | undefined,
 ): Promise<readonly string[] | undefined> {
   if (argument.choices !== undefined) {
-    const picked = await vscode.window.showQuickPick(
+    const picked = await pick(
       argument.choices.map((choice) => ({ label: choice, description: choice === was ? vscode.l10n.t('now') : '' })),
       { title, placeHolder: argument.description, ignoreFocusOut: true },
     );
     return picked === undefined ? undefined : picked.label === was ? [] : [picked.label];
   }
-  const typed = await vscode.window.showInputBox({
+  const typed = await askText({
     title,
     value: now?.join(' | ') ?? was,
     prompt: vscode.l10n.t('{0} Several values, separated by |, make several branches.', argument.description),
     ignoreFocusOut: true,
-    validateInput: (value) => problem(argument, value),
+    problem: (value) => problem(argument, value),
   });
   if (typed === undefined) return undefined;
   const values = splitValues(argument, typed);
@@ -96,7 +98,7 @@ async function editValue(
 export async function chooseChanges(title: string, current: Plan, before: Changes): Promise<Changes | undefined> {
   const changes = new Map(before);
   for (;;) {
-    const picked = await vscode.window.showQuickPick(listItems(current, changes), {
+    const picked = await pick(listItems(current, changes), {
       title,
       placeHolder: vscode.l10n.t('What should be different? Type to search'),
       matchOnDescription: true,

@@ -7,6 +7,8 @@ import { CONFIG } from '../../core/checkpoint/layout';
 import { renderComparison, summarizeComparison } from '../../core/checkpoint/report/renderComparison';
 import { CheckpointPathError } from '../../core/checkpoint/pathErrors';
 import { withCancellableProgress } from '../../platform/progress';
+import { showError, showInformation } from '../../platform/messages';
+import { showDifference } from '../../platform/editors';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoint, targetPaths, type CheckpointOfRun, type Named } from '../targets';
@@ -31,7 +33,7 @@ async function chooseTwo(
     .map((candidate): CheckpointOfRun | undefined => deps.workspaces.checkpointAt(candidate))
     .filter((found) => found !== undefined);
   if (chosen.length > 2) {
-    void vscode.window.showErrorMessage(
+    void showError(
       vscode.l10n.t('{0} checkpoints are selected: select the two that are to be compared.', chosen.length),
     );
     return undefined;
@@ -76,14 +78,9 @@ async function tell(a: CheckpointOfRun, b: CheckpointOfRun, comparison: Comparis
   const open = vscode.l10n.t('Compare Configurations');
   const buttons = (await isFile(left)) && (await isFile(right)) ? [open] : [];
   const names = `${titleOf(a, b)} ↔ ${titleOf(b, a)}`;
-  const answer = await vscode.window.showInformationMessage(`${names}: ${summarizeComparison(comparison)}`, ...buttons);
+  const answer = await showInformation(`${names}: ${summarizeComparison(comparison)}`, ...buttons);
   if (answer !== open) return;
-  await vscode.commands.executeCommand(
-    'vscode.diff',
-    vscode.Uri.file(left),
-    vscode.Uri.file(right),
-    `${CONFIG}: ${names}`,
-  );
+  await showDifference(left, right, `${CONFIG}: ${names}`);
 }
 
 async function compare(deps: FeatureDeps, named: Named): Promise<ShownComparison | undefined> {
@@ -98,7 +95,7 @@ async function compare(deps: FeatureDeps, named: Named): Promise<ShownComparison
     );
   } catch (error) {
     if (!(error instanceof CheckpointPathError)) throw error;
-    void vscode.window.showErrorMessage(error.message);
+    void showError(error.message);
     return undefined;
   }
   if (comparison === undefined) return undefined;

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { CreateWorkspaceError, createTrainingWorkspace } from '../../core/training/createWorkspace';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
+import { showError, showInformation } from '../../platform/messages';
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
   const trainer = path.join(context.extensionPath, 'trainer');
@@ -20,16 +21,14 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
       await createTrainingWorkspace(trainer, chosen.fsPath);
     } catch (error) {
       if (!(error instanceof CreateWorkspaceError)) throw error;
-      void vscode.window.showErrorMessage(error.message);
+      void showError(error.message);
       return;
     }
     deps.log.info(`created a training workspace in ${chosen.fsPath}`);
     const open = vscode.l10n.t('Open Folder');
     const isOpen = deps.workspaces.all.some((workspace) => workspace.root === chosen.fsPath);
     const message = vscode.l10n.t('The training workspace is in {0}.', chosen.fsPath);
-    const answer = isOpen
-      ? await vscode.window.showInformationMessage(message)
-      : await vscode.window.showInformationMessage(message, open);
+    const answer = isOpen ? await showInformation(message) : await showInformation(message, open);
     if (answer === open) await vscode.commands.executeCommand('vscode.openFolder', chosen);
   };
   registerCommands(context, deps, { 'npt.createWorkspace': create });

@@ -2,7 +2,8 @@
 import * as vscode from 'vscode';
 import type { Run } from '../../core/experiment/model';
 import { Disposable } from '../../core/disposable';
-import { showPage } from '../../platform/webviewPage';
+import { showError } from '../../platform/messages';
+import { entitle, showPage } from '../../platform/webviewPage';
 import type { RunCommand, SaveMessage } from '../../protocol/dashboard';
 import type { FeatureDeps } from '../deps';
 import { DashboardSession } from './session';
@@ -88,7 +89,7 @@ export class DashboardPanel extends Disposable {
   }
 
   private entitle(run: Run | undefined): void {
-    if (run !== undefined) this.panel.title = run.name;
+    if (run !== undefined) entitle(this.panel, run.name);
   }
 
   private async save(request: SaveMessage, content: () => Promise<string | Uint8Array>): Promise<void> {
@@ -104,7 +105,7 @@ export class DashboardPanel extends Disposable {
       await vscode.workspace.fs.writeFile(target, typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      void vscode.window.showErrorMessage(vscode.l10n.t('Could not save {0}: {1}', target.fsPath, why));
+      void showError(vscode.l10n.t('Could not save {0}: {1}', target.fsPath, why));
       this.deps.log.error(`Saving ${target.fsPath} failed: ${why}`);
     }
   }

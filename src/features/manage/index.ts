@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { readFailure } from '../../core/experiment/disk';
 import { PinsError, setPinned } from '../../core/experiment/pins';
+import { showError, showInformation } from '../../platform/messages';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoints, chooseRuns, targetPaths, type Named } from '../targets';
@@ -30,7 +31,7 @@ async function pin(deps: FeatureDeps, named: Named, pinned: boolean): Promise<vo
         error instanceof PinsError
           ? error.message
           : vscode.l10n.t('{0} cannot be written: {1}', path.join(run, 'pins.json'), readFailure(error));
-      void vscode.window.showErrorMessage(reason);
+      void showError(reason);
       break;
     }
   }
@@ -48,7 +49,7 @@ async function openTrainLog(deps: FeatureDeps, named: Named): Promise<void> {
     try {
       await vscode.workspace.fs.stat(log);
     } catch {
-      void vscode.window.showInformationMessage(vscode.l10n.t('{0} has no train.log.', run.name));
+      void showInformation(vscode.l10n.t('{0} has no train.log.', run.name));
       continue;
     }
     await vscode.window.showTextDocument(log, { preview: runs.length === 1 });

@@ -1,6 +1,7 @@
 /** NPT: Probe Run: every complete checkpoint's NP components on the same input, and a page that shows what they gave. */
 import * as vscode from 'vscode';
 import type { Run } from '../../core/experiment/model';
+import { showInformation, showWarning } from '../../platform/messages';
 import { withCancellableProgress } from '../../platform/progress';
 import { RunPanels } from '../../platform/runPanels';
 import type { ProbeMessage } from '../../protocol/dashboard';
@@ -18,14 +19,14 @@ async function runToProbe(deps: FeatureDeps, named: Named): Promise<Run | undefi
     accepts: (candidate) => checkpointsToProbe(candidate).length > 0,
   });
   if (run === undefined || checkpointsToProbe(run).length > 0) return run;
-  void vscode.window.showInformationMessage(vscode.l10n.t('{0} has no complete checkpoint to probe yet.', run.name));
+  void showInformation(vscode.l10n.t('{0} has no complete checkpoint to probe yet.', run.name));
   return undefined;
 }
 
 async function tellUnavailable(reason: string): Promise<void> {
   // VS Code cuts a notification without a button to one line.
   const show = vscode.l10n.t('Show Log');
-  const answer = await vscode.window.showWarningMessage(
+  const answer = await showWarning(
     vscode.l10n.t('The probe is off: {0}. Everything else works without it.', reason),
     show,
   );

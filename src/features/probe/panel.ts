@@ -1,7 +1,7 @@
 /** The probe's page in an editor tab: shows what the last probe of a run found. */
 import * as vscode from 'vscode';
 import { Disposable } from '../../core/disposable';
-import { showPage } from '../../platform/webviewPage';
+import { entitle, showPage } from '../../platform/webviewPage';
 import { parseProbePageMessage, type ProbeHostMessage, type ProbeMessage } from '../../protocol/dashboard';
 import type { FeatureDeps } from '../deps';
 import { checkpointsToProbe } from './facts';
@@ -70,7 +70,7 @@ export class ProbePanel extends Disposable {
   private tellNews(): void {
     const run = this.deps.workspaces.runs.find(({ path }) => path === this.runPath);
     if (run === undefined) return;
-    this.panel.title = vscode.l10n.t('Probe of {0}', run.name);
+    entitle(this.panel, vscode.l10n.t('Probe of {0}', run.name));
     const known = new Set(this.found?.checkpoints.map(({ step }) => step));
     const newer = this.found === undefined ? 0 : checkpointsToProbe(run).filter(({ step }) => !known.has(step)).length;
     const message: ProbeHostMessage = { type: 'news', run: run.path, name: run.name, newer };

@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { formatCount, formatValue } from '../../core/format';
 import type { Run } from '../../core/experiment/model';
+import { StatusItem } from '../../platform/statusBar';
 import type { FeatureDeps } from '../deps';
 
 function text(run: Run, others: number): string {
@@ -9,12 +10,11 @@ function text(run: Run, others: number): string {
   const parts = [run.name, steps, run.stage, run.loss === null ? null : formatValue(run.loss)].filter(
     (part) => part !== null,
   );
-  return `$(sync~spin) ${parts.join(' · ')}${others === 0 ? '' : ` +${others}`}`;
+  return `${parts.join(' · ')}${others === 0 ? '' : ` +${others}`}`;
 }
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
-  const item = vscode.window.createStatusBarItem('npt.training', vscode.StatusBarAlignment.Left, 10);
-  item.name = vscode.l10n.t('NPT training');
+  const item = new StatusItem('npt.training', vscode.l10n.t('NPT training'), 10);
   const update = (): void => {
     const training = deps.workspaces.runs.filter((run) => run.state === 'training');
     const [run] = training;
@@ -22,10 +22,12 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
       item.hide();
       return;
     }
-    item.text = text(run, training.length - 1);
-    item.tooltip = training.map((each) => `${each.name}: ${each.stage ?? '–'}, ${formatCount(each.step)}`).join('\n');
-    item.command = { command: 'npt.openDashboard', title: vscode.l10n.t('Open Dashboard'), arguments: [run.path] };
-    item.show();
+    item.show({
+      icon: 'sync~spin',
+      text: text(run, training.length - 1),
+      tooltip: training.map((each) => `${each.name}: ${each.stage ?? '–'}, ${formatCount(each.step)}`),
+      command: { command: 'npt.openDashboard', title: vscode.l10n.t('Open Dashboard'), arguments: [run.path] },
+    });
   };
   context.subscriptions.push(item, deps.workspaces.onDidChange(update));
   update();

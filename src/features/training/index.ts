@@ -5,8 +5,11 @@ import { formatCount } from '../../core/format';
 import { newestComplete } from '../../core/experiment/checkpoints';
 import type { Run } from '../../core/experiment/model';
 import { StopError, stopRun } from '../../core/experiment/runningProcess';
+import { showError, showInformation } from '../../platform/messages';
+import { askText } from '../../platform/picks';
 import { needingPython } from '../../platform/python';
 import { settings } from '../../platform/settings';
+import { showStatus } from '../../platform/statusBar';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoint, chooseRuns, type CheckpointOfRun, type Named } from '../targets';
@@ -30,7 +33,7 @@ export class TrainingCommands {
       if (plan.errors.some((error) => error.code === 'training-complete')) {
         const extend = vscode.l10n.t('Extend Training…');
         const message = plan.errors[0]?.message ?? '';
-        if ((await vscode.window.showInformationMessage(message, extend)) === extend)
+        if ((await showInformation(message, extend)) === extend)
           await this.extend({ argument: chosen.checkpoint.path });
         return;
       }
@@ -43,11 +46,11 @@ export class TrainingCommands {
   async extend(named: Named): Promise<void> {
     const chosen = await this.checkpoint(named, vscode.l10n.t('Extend Training'));
     if (chosen === undefined) return;
-    const steps = await vscode.window.showInputBox({
+    const steps = await askText({
       title: vscode.l10n.t('Extend {0} from step {1}', chosen.run.name, formatCount(chosen.checkpoint.step)),
       prompt: vscode.l10n.t('How many steps beyond the checkpoint?'),
       value: String(settings.additionalSteps(vscode.Uri.file(chosen.run.path))),
-      validateInput: (text) =>
+      problem: (text) =>
         /^[1-9]\d{0,9}$/.test(text.trim()) ? undefined : vscode.l10n.t('A whole number of steps, 1 or more.'),
     });
     if (steps === undefined) return;
@@ -65,7 +68,7 @@ export class TrainingCommands {
   async stop(named: Named): Promise<void> {
     // process.json comes with the folder: whom it names is signalled only where the folder is trusted.
     if (!vscode.workspace.isTrusted) {
-      void vscode.window.showErrorMessage(vscode.l10n.t('Stopping signals a process: trust this workspace first.'));
+      void showError(vscode.l10n.t('Stopping signals a process: trust this workspace first.'));
       return;
     }
     const runs = await chooseRuns(this.deps, named, {
@@ -78,18 +81,18 @@ export class TrainingCommands {
 
   private async stopOne(run: Run): Promise<void> {
     if (run.process === null) {
-      void vscode.window.showInformationMessage(vscode.l10n.t('{0} is not training.', run.name));
+      void showInformation(vscode.l10n.t('{0} is not training.', run.name));
       return;
     }
     try {
       await stopRun(run.process, 'SIGINT');
     } catch (error) {
       if (!(error instanceof StopError)) throw error;
-      void vscode.window.showErrorMessage(vscode.l10n.t('{0} was not stopped. {1}', run.name, error.message));
+      void showError(vscode.l10n.t('{0} was not stopped. {1}', run.name, error.message));
       return;
     }
-    const message = vscode.l10n.t('$(debug-stop) {0}: finishing the step, saving and stopping…', run.name);
-    vscode.window.setStatusBarMessage(message, this.ended(run.path));
+    const message = vscode.l10n.t('{0}: finishing the step, saving and stopping…', run.name);
+    showStatus('debug-stop', message, this.ended(run.path));
     this.deps.log.info(`stop ${run.path}: asked pid ${run.process.pid}`);
   }
 

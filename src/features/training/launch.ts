@@ -2,8 +2,10 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { Plan } from '../../core/training/plan/plan';
+import { showError } from '../../platform/messages';
 import { missingModules, openPythonSetting } from '../../platform/python';
 import { settings } from '../../platform/settings';
+import { programTask, TaskTextError } from '../../platform/tasks';
 import type { FeatureDeps } from '../deps';
 import { trainingTask, type NptTaskDefinition } from './tasks';
 
@@ -20,19 +22,19 @@ export class Launcher {
   /** Starts a plan as a task. Says what is in the way, in one line, when it cannot. */
   async launch(plan: Plan, definition: NptTaskDefinition): Promise<boolean> {
     if (!vscode.workspace.isTrusted) {
-      void vscode.window.showErrorMessage(vscode.l10n.t('Training starts a process: trust this workspace first.'));
+      void showError(vscode.l10n.t('Training starts a process: trust this workspace first.'));
       return false;
     }
     const problem = plan.errors[0];
     if (problem !== undefined) {
-      void vscode.window.showErrorMessage(problem.message);
+      void showError(problem.message);
       return false;
     }
     if (!(await this.pythonIsReady(plan))) return false;
     for (const warning of plan.warnings) this.deps.log.warn(`${definition.kind} ${plan.run}: ${warning.message}`);
     this.deps.log.info(`${definition.kind} ${plan.run}: ${plan.argv.join(' ')}`);
     const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(plan.cwd));
-    await vscode.tasks.executeTask(trainingTask(plan, definition, folder, this.supervisor));
+    if (!(await this.execute(() => trainingTask(plan, definition, folder, this.supervisor)))) return false;
     if (settings.openDashboardOnResume()) void this.showWhenItTrains(plan);
     return true;
   }
@@ -44,13 +46,13 @@ export class Launcher {
       missing = await missingModules(python, REQUIRED_MODULES);
     } catch (error) {
       const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-      void vscode.window.showErrorMessage(vscode.l10n.t('{0} does not run: {1}', python, reason));
+      void showError(vscode.l10n.t('{0} does not run: {1}', python, reason));
       return false;
     }
     if (missing.length === 0) return true;
     const install = vscode.l10n.t('Install');
     const choose = vscode.l10n.t('Choose Interpreter');
-    const answer = await vscode.window.showErrorMessage(
+    const answer = await showError(
       vscode.l10n.t('{0} has no {1}, which training needs.', python, missing.join(', ')),
       install,
       choose,
@@ -66,15 +68,29 @@ export class Launcher {
       () => true,
       () => false,
     );
-    const wanted = hasLock ? ['-r', lock.fsPath] : [...missing];
-    const task = new vscode.Task(
-      { type: 'process' },
-      vscode.TaskScope.Workspace,
-      vscode.l10n.t('install training requirements'),
-      'npt',
-      new vscode.ProcessExecution(python, ['-m', 'pip', 'install', ...wanted], { cwd }),
+    const wanted = hasLock ? ['-r', path.basename(lock.fsPath)] : [...missing];
+    await this.execute(() =>
+      programTask({
+        definition: { type: 'process' },
+        scope: undefined,
+        name: vscode.l10n.t('install training requirements'),
+        program: python,
+        words: ['-m', 'pip', 'install', ...wanted],
+        folder: cwd,
+      }),
     );
-    await vscode.tasks.executeTask(task);
+  }
+
+  /** Starts a task; says so when it cannot be made. */
+  private async execute(make: () => vscode.Task): Promise<boolean> {
+    try {
+      await vscode.tasks.executeTask(make());
+      return true;
+    } catch (error) {
+      if (!(error instanceof TaskTextError)) throw error;
+      void showError(error.message);
+      return false;
+    }
   }
 
   /** A branch's folder appears only when its trainer starts; the dashboard opens then. */

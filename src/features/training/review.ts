@@ -3,8 +3,9 @@ import * as vscode from 'vscode';
 import { formatCount } from '../../core/format';
 import { shellCommand } from '../../core/training/launchers/commandLine';
 import type { Plan, PlannedArgument } from '../../core/training/plan/plan';
+import { pickUntil, type PickRow } from '../../platform/picks';
 
-interface ReviewItem extends vscode.QuickPickItem {
+interface ReviewItem extends PickRow {
   readonly action?: 'start' | 'copy';
 }
 
@@ -14,12 +15,13 @@ function valueText(value: unknown): string {
 }
 
 function separator(label: string): ReviewItem {
-  return { label, kind: vscode.QuickPickItemKind.Separator };
+  return { label, heading: true };
 }
 
 function changeItem(argument: PlannedArgument): ReviewItem {
   return {
-    label: `$(edit) ${argument.name}`,
+    label: argument.name,
+    icon: 'edit',
     description: `${valueText(argument.previous)} → ${valueText(argument.value)}`,
   };
 }
@@ -29,22 +31,25 @@ function planItems(plan: Plan): ReviewItem[] {
   const kept = plan.arguments.filter((argument) => argument.source !== 'changed');
   const items: ReviewItem[] = [];
   if (plan.errors.length > 0) items.push(separator(vscode.l10n.t('cannot start')));
-  for (const error of plan.errors) items.push({ label: '$(error)', detail: error.message, description: error.code });
+  for (const error of plan.errors)
+    items.push({ label: '', icon: 'error', detail: error.message, description: error.code });
   if (plan.warnings.length > 0) items.push(separator(vscode.l10n.t('to know')));
   for (const warning of plan.warnings)
-    items.push({ label: '$(warning)', detail: warning.message, description: warning.code });
+    items.push({ label: '', icon: 'warning', detail: warning.message, description: warning.code });
   if (changed.length > 0) items.push(separator(vscode.l10n.t('changes')), ...changed.map(changeItem));
   items.push(
     separator(vscode.l10n.t('curriculum')),
     ...plan.curriculum.map((stage) => ({
-      label: `$(${stage.name === plan.stageAtStart ? 'arrow-right' : 'blank'}) ${stage.name}`,
+      label: stage.name,
+      icon: stage.name === plan.stageAtStart ? 'arrow-right' : 'blank',
       description: `${formatCount(stage.from)} – ${formatCount(stage.until)}${stage.name === 'mixed' ? ` · ${vscode.l10n.t('ratio {0}', stage.mixingRatio)}` : ''}`,
     })),
     separator(vscode.l10n.t('command')),
-    { label: `$(copy) ${vscode.l10n.t('Copy command')}`, detail: shellCommand(plan.argv), action: 'copy' },
+    { label: vscode.l10n.t('Copy command'), icon: 'copy', detail: shellCommand(plan.argv), action: 'copy' },
     separator(vscode.l10n.t('unchanged arguments')),
     ...kept.map((argument) => ({
-      label: `$(blank) ${argument.name}`,
+      label: argument.name,
+      icon: 'blank',
       description: `${valueText(argument.value)} · ${vscode.l10n.t('from {0}', argument.source)}`,
     })),
   );
@@ -57,34 +62,23 @@ function planItems(plan: Plan): ReviewItem[] {
  */
 export async function reviewPlans(title: string, startLabel: string, plans: readonly Plan[]): Promise<boolean> {
   const blocked = plans.some((plan) => plan.errors.length > 0);
-  const items: ReviewItem[] = blocked ? [] : [{ label: `$(rocket) ${startLabel}`, action: 'start' }];
+  const items: ReviewItem[] = blocked ? [] : [{ label: startLabel, icon: 'rocket', action: 'start' }];
   for (const plan of plans) {
     if (plans.length > 1) items.push(separator(plan.run));
     items.push(...planItems(plan));
   }
-  const picker = vscode.window.createQuickPick<ReviewItem>();
-  picker.title = title;
-  picker.placeholder = blocked
+  const placeHolder = blocked
     ? vscode.l10n.t('This cannot start. Press Escape and change it.')
     : vscode.l10n.t('Review, then press Enter to start');
-  picker.items = items;
-  picker.matchOnDescription = true;
-  picker.matchOnDetail = true;
-  picker.ignoreFocusOut = true;
-  return new Promise((resolve) => {
-    picker.onDidAccept(() => {
-      const action = picker.selectedItems[0]?.action;
+  const chosen = await pickUntil(
+    items,
+    { title, placeHolder, matchOnDescription: true, matchOnDetail: true, ignoreFocusOut: true },
+    ({ action }) => {
       if (action === 'copy') {
         void vscode.env.clipboard.writeText(plans.map((plan) => shellCommand(plan.argv)).join('\n'));
-      } else if (action === 'start') {
-        resolve(true);
-        picker.hide();
       }
-    });
-    picker.onDidHide(() => {
-      resolve(false);
-      picker.dispose();
-    });
-    picker.show();
-  });
+      return action === 'start';
+    },
+  );
+  return chosen !== undefined;
 }

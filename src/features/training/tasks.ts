@@ -6,6 +6,7 @@ import { makePlan } from '../../core/training/plan/makePlan';
 import type { Plan, PlanKind } from '../../core/training/plan/plan';
 import { findPython } from '../../platform/python';
 import { settings } from '../../platform/settings';
+import { escapedWords, programTask, TaskTextError } from '../../platform/tasks';
 import type { FeatureDeps } from '../deps';
 
 /** What to train, as the tree, the palette and tasks.json ask for it. */
@@ -56,32 +57,25 @@ export function trainingTask(
   supervisor: string,
 ): vscode.Task {
   const [python = 'python3'] = plan.argv;
-  const scope = folder?.uri;
-  const execution = new vscode.ProcessExecution(
-    python,
-    [
-      supervisor,
-      'run',
-      '--run-dir',
-      plan.run,
-      '--launcher',
-      settings.launcher(scope),
-      '--stopped-ok',
-      '--',
-      ...plan.argv,
-    ],
-    { cwd: plan.cwd, env: { PYTHONUNBUFFERED: '1' } },
-  );
-  const task = new vscode.Task(
+  const { escaped, words } = escapedWords([plan.run, ...plan.argv]);
+  const [run = plan.run, ...argv] = words;
+  const task = programTask({
     definition,
-    folder ?? vscode.TaskScope.Workspace,
-    `${definition.kind} ${path.basename(plan.run)}`,
-    'npt',
-    execution,
-    '$npt',
-  );
+    scope: folder,
+    name: `${definition.kind} ${path.basename(plan.run)}`,
+    detail: plan.argv.slice(1).join(' '),
+    program: python,
+    words: [
+      ...[supervisor, 'run', '--run-dir', run, '--launcher', settings.launcher(folder?.uri), '--stopped-ok'],
+      ...(escaped ? ['--escaped'] : []),
+      '--',
+      ...argv,
+    ],
+    folder: plan.cwd,
+    environment: { PYTHONUNBUFFERED: '1' },
+    problemMatchers: ['$npt'],
+  });
   task.isBackground = true;
-  task.detail = plan.argv.slice(1).join(' ');
   task.presentationOptions = {
     reveal: vscode.TaskRevealKind.Always,
     panel: vscode.TaskPanelKind.Dedicated,
@@ -133,6 +127,12 @@ export class TrainingTasks implements vscode.TaskProvider {
       return undefined;
     }
     const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(root));
-    return trainingTask(plan, definition, folder, this.supervisor);
+    try {
+      return trainingTask(plan, definition, folder, this.supervisor);
+    } catch (error) {
+      if (!(error instanceof TaskTextError)) throw error;
+      this.deps.log.warn(`task ${definition.kind} ${definition.checkpoint}: ${error.message}`);
+      return undefined;
+    }
   }
 }

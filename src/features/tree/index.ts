@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import type { Run } from '../../core/experiment/model';
 import { Disposable } from '../../core/disposable';
+import { TreeViewText } from '../../platform/treeText';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { treeItem } from './items';
@@ -160,16 +161,16 @@ class AgeRefresh extends Disposable {
   }
 }
 
-function updateView(view: vscode.TreeView<TreeNode>, deps: FeatureDeps): void {
+function updateView(view: TreeViewText, deps: FeatureDeps): void {
   const runs: readonly Run[] = deps.workspaces.runs;
   const training = runs.filter((run) => run.state === 'training').length;
-  view.badge = training === 0 ? undefined : { value: training, tooltip: vscode.l10n.t('{0} runs training', training) };
+  view.setBadge(training, vscode.l10n.t('{0} runs training', training));
   const problems = deps.workspaces.all.flatMap((workspace) => workspace.problems);
   const messages = [
     deps.workspaces.degraded,
     problems[0] === undefined ? null : `${problems[0].path}: ${problems[0].message}`,
   ];
-  view.message = messages.find((message) => message !== null) ?? undefined;
+  view.setMessage(messages.find((message) => message !== null) ?? undefined);
 }
 
 /**
@@ -246,13 +247,14 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
     canSelectMany: true,
     showCollapseAll: true,
   });
+  const text = new TreeViewText(view);
   context.subscriptions.push(
     tree,
     view,
     new BranchReveal(view, deps),
     new AgeRefresh(view, tree),
     deps.workspaces.onDidChange(() => {
-      updateView(view, deps);
+      updateView(text, deps);
       updateContext();
     }),
   );

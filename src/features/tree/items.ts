@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { formatAge, formatBytes, formatCount, formatValue } from '../../core/format';
 import type { Checkpoint, Run, RunState } from '../../core/experiment/model';
 import type { Verdict } from '../../core/checkpoint/report/report';
+import { treeRow, type Tooltip } from '../../platform/treeText';
 import type { GroupNode, TreeNode } from './nodes';
 
 const RUN_ICONS: Record<RunState, [icon: string, color: string | undefined]> = {
@@ -100,24 +101,9 @@ function checkpointDescription(checkpoint: Checkpoint, now: number): string {
   return parts.filter((part) => part !== null).join(' · ');
 }
 
-/** A Markdown table of figures; values come from files, so they go in as text. */
-function tooltip(title: string, rows: readonly (readonly [string, string | null])[]): vscode.MarkdownString {
-  const text = new vscode.MarkdownString();
-  text.appendMarkdown('**');
-  text.appendText(title);
-  text.appendMarkdown('**\n\n| | |\n|---|---|\n');
-  for (const [name, value] of rows) {
-    if (value === null) continue;
-    text.appendMarkdown(`| ${name} | `);
-    text.appendText(value.replaceAll('\n', ' ').replaceAll('|', '¦'));
-    text.appendMarkdown(' |\n');
-  }
-  return text;
-}
-
-function runTooltip(run: Run): vscode.MarkdownString {
+function runRows(run: Run): Tooltip['rows'] {
   const parent = run.parent;
-  return tooltip(run.name, [
+  return [
     [vscode.l10n.t('State'), run.exit?.error ? `${stateText(run.state)}: ${run.exit.error}` : stateText(run.state)],
     [
       vscode.l10n.t('Step'),
@@ -129,14 +115,14 @@ function runTooltip(run: Run): vscode.MarkdownString {
     [vscode.l10n.t('Branched from'), parent === null ? null : `${parent.run} @ ${formatCount(parent.step)}`],
     [vscode.l10n.t('Process'), run.process === null ? null : `${run.process.launcher}, pid ${run.process.pid}`],
     [vscode.l10n.t('Folder'), run.path],
-  ]);
+  ];
 }
 
-function checkpointTooltip(checkpoint: Checkpoint, verdict: Verdict | undefined): vscode.MarkdownString {
+function checkpointRows(checkpoint: Checkpoint, verdict: Verdict | undefined): Tooltip['rows'] {
   const flags = [checkpoint.best && vscode.l10n.t('best'), checkpoint.pinned && vscode.l10n.t('pinned')].filter(
     (flag) => flag !== false,
   );
-  return tooltip(checkpoint.name, [
+  return [
     [vscode.l10n.t('Step'), formatCount(checkpoint.step)],
     [vscode.l10n.t('Stage'), checkpoint.stage],
     [
@@ -150,7 +136,7 @@ function checkpointTooltip(checkpoint: Checkpoint, verdict: Verdict | undefined)
     [vscode.l10n.t('Size'), formatBytes(checkpoint.bytes)],
     [vscode.l10n.t('Finished'), new Date(checkpoint.time * 1000).toLocaleString()],
     [vscode.l10n.t('Folder'), checkpoint.path],
-  ]);
+  ];
 }
 
 export interface ItemContext {
@@ -164,36 +150,57 @@ export interface ItemContext {
 
 export function treeItem(node: TreeNode, context: ItemContext): vscode.TreeItem {
   const { Collapsed, Expanded, None } = vscode.TreeItemCollapsibleState;
-  const item = new vscode.TreeItem(label(node), context.hasChildren ? (context.open ? Expanded : Collapsed) : None);
+  const item = treeRow(
+    { label: label(node), description: description(node, context.now), ...tooltip(node, context.verdict) },
+    context.hasChildren ? (context.open ? Expanded : Collapsed) : None,
+  );
   item.id = node.id;
   item.contextValue = contextValue(node);
   switch (node.kind) {
     case 'run':
       item.iconPath = icon(...RUN_ICONS[node.run.state]);
-      item.description = runDescription(node.run);
-      item.tooltip = runTooltip(node.run);
       break;
     case 'group':
       item.iconPath = icon('layers');
-      item.description = vscode.l10n.t('{0} checkpoints', formatCount(node.checkpoints.length));
       break;
     case 'checkpoint':
       item.iconPath = checkpointIcon(node.checkpoint, context.verdict);
-      item.description = checkpointDescription(node.checkpoint, context.now);
-      item.tooltip = checkpointTooltip(node.checkpoint, context.verdict);
       break;
     case 'file':
       item.resourceUri = vscode.Uri.file(node.path);
       item.iconPath = vscode.ThemeIcon.File;
-      item.description = formatBytes(node.file.bytes);
       if (/\.(json|pt)$/.test(node.file.name)) {
         item.command = { command: 'vscode.open', title: vscode.l10n.t('Open'), arguments: [item.resourceUri] };
       }
       break;
   }
-  const figures = typeof item.description === 'string' ? `, ${item.description}` : '';
-  item.accessibilityInformation = { label: `${label(node)}${figures}` };
   return item;
+}
+
+function description(node: TreeNode, now: number): string {
+  switch (node.kind) {
+    case 'run':
+      return runDescription(node.run);
+    case 'checkpoint':
+      return checkpointDescription(node.checkpoint, now);
+    case 'group':
+      return vscode.l10n.t('{0} checkpoints', formatCount(node.checkpoints.length));
+    case 'file':
+      return formatBytes(node.file.bytes);
+  }
+}
+
+/** A file has none: VS Code shows its path. */
+function tooltip(node: TreeNode, verdict: Verdict | undefined): { readonly tooltip?: Tooltip } {
+  switch (node.kind) {
+    case 'run':
+      return { tooltip: { title: node.run.name, rows: runRows(node.run) } };
+    case 'checkpoint':
+      return { tooltip: { title: node.checkpoint.name, rows: checkpointRows(node.checkpoint, verdict) } };
+    case 'group':
+    case 'file':
+      return {};
+  }
 }
 
 function label(node: TreeNode): string {

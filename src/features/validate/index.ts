@@ -7,6 +7,7 @@ import type { ValidationReport } from '../../core/checkpoint/report/report';
 import { CheckpointPathError } from '../../core/checkpoint/pathErrors';
 import { allCheckpoints } from '../../core/experiment/checkpoints';
 import { formatCount, formatProgress } from '../../core/format';
+import { showError, showInformation } from '../../platform/messages';
 import { withCancellableProgress } from '../../platform/progress';
 import { settings } from '../../platform/settings';
 import { registerCommands } from '../commands';
@@ -136,7 +137,7 @@ async function tell(deps: FeatureDeps, { reports, gone }: Validated): Promise<vo
   const bad = reports.filter((report) => report.verdict !== 'valid');
   const first = bad[0] ?? reports[0];
   if (first === undefined) {
-    if (gone.length > 0) void vscode.window.showInformationMessage(goneText(gone));
+    if (gone.length > 0) void showInformation(goneText(gone));
     return;
   }
   const show = vscode.l10n.t('Show Report');
@@ -147,10 +148,7 @@ async function tell(deps: FeatureDeps, { reports, gone }: Validated): Promise<vo
         ? vscode.l10n.t('All {0} checkpoints are valid.', reports.length)
         : vscode.l10n.t('{0} of {1} checkpoints are not valid. {2}', bad.length, reports.length, summary(deps, first));
   const message = gone.length === 0 ? verdict : `${verdict} ${goneText(gone)}`;
-  const answer =
-    bad.length === 0
-      ? await vscode.window.showInformationMessage(message, show)
-      : await vscode.window.showErrorMessage(message, show);
+  const answer = bad.length === 0 ? await showInformation(message, show) : await showError(message, show);
   if (answer === show) await showReports(deps, reports);
 }
 
@@ -188,7 +186,7 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
       await deps.workspaces.ready();
       const paths = deps.workspaces.runs.flatMap(allCheckpoints).map((checkpoint) => checkpoint.path);
       if (paths.length === 0) {
-        void vscode.window.showInformationMessage(vscode.l10n.t('There is no checkpoint in this workspace yet.'));
+        void showInformation(vscode.l10n.t('There is no checkpoint in this workspace yet.'));
       }
       return run(paths);
     },

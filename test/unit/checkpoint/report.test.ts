@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FINDINGS, verdictOf, type FindingCode } from '../../../src/core/checkpoint/validate/findings';
-import { escapeMarkdown, optimizerRows, renderReport } from '../../../src/core/checkpoint/report/renderReport';
+import { markdownText } from '../../../src/core/plainText';
+import { optimizerRows, renderReport } from '../../../src/core/checkpoint/report/renderReport';
 import type { Finding, Level, ValidationReport } from '../../../src/core/checkpoint/report/report';
 import { validateCheckpoint } from '../../../src/core/checkpoint/validate/validate';
 import { ATTACKS } from './attacks';
@@ -95,11 +96,11 @@ describe('renderReport', () => {
   });
 
   it('escapes every kind of markup', () => {
-    assert.equal(escapeMarkdown('a_b*c`d[e](f)<g>&|h'), 'a\\_b\\*c\\`d\\[e\\]\\(f\\)&lt;g&gt;&amp;\\|h');
-    assert.equal(escapeMarkdown('- item'), '\\- item');
-    assert.equal(escapeMarkdown('1. item'), '1\\. item');
-    assert.equal(escapeMarkdown('1) item'), '1\\) item');
-    assert.equal(escapeMarkdown('0.005'), '0.005');
+    assert.equal(markdownText('a_b*c`d[e](f)<g>&|h'), 'a\\_b\\*c\\`d\\[e\\]\\(f\\)&lt;g&gt;&amp;\\|h');
+    assert.equal(markdownText('- item'), '\\- item');
+    assert.equal(markdownText('1. item'), '1\\. item');
+    assert.equal(markdownText('1) item'), '1\\) item');
+    assert.equal(markdownText('0.005'), '0.005');
   });
 });
 

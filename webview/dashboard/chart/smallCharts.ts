@@ -3,7 +3,7 @@ import uPlot from 'uplot';
 import { formatBytes, formatValue } from '../../../src/core/format';
 import { domainOf, type App, type Part } from '../app';
 import { compact } from '../format';
-import { h, setText } from '../../ui/dom';
+import { asText, h, setText } from '../../ui/dom';
 import { airy, xAxisOptions, yAxisOptions } from '../../charts/axes';
 import { drawBoundaries, drawTints } from '../../charts/backdrop';
 import { aligned, extremes } from './data';
@@ -174,9 +174,11 @@ export class SmallChart implements Part {
     );
     this.plotBox.setAttribute(
       'aria-label',
-      layered
-        ? `${this.card.title}, ${this.card.metrics.length} layers`
-        : `${this.card.title}: ${valueText(this.card.key, last)}`,
+      asText(
+        layered
+          ? `${this.card.title}, ${this.card.metrics.length} layers`
+          : `${this.card.title}: ${valueText(this.card.key, last)}`,
+      ),
     );
   }
 

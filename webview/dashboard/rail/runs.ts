@@ -5,7 +5,7 @@ import { strokeOf, type App, type Part } from '../app';
 import { numberOf, shortStep } from '../format';
 import { LOSS } from '../state';
 import { button, checkbox, type CheckboxControl } from '../../ui/controls';
-import { fill, h, s, setText } from '../../ui/dom';
+import { asText, fill, h, s, setText, setTitle } from '../../ui/dom';
 
 /** Shown without being asked: the family and what is overlaid come first. */
 const MOST = 8;
@@ -81,7 +81,7 @@ export class Runs implements Part {
     const focused = run.path === app.known.run.path;
     const on = focused || app.look.overlay.includes(run.path);
     row.element.classList.toggle('focused', focused);
-    row.box.element.setAttribute('aria-label', `Show ${run.name}`);
+    row.box.element.setAttribute('aria-label', asText(`Show ${run.name}`));
     row.box.element.toggleAttribute('disabled', focused);
     row.box.set(on);
     const { color, dash } = strokeOf(app, run.path);
@@ -97,9 +97,12 @@ export class Runs implements Part {
       }),
     );
     setText(row.name, run.name);
-    row.name.title = focused ? run.path : `Open the dashboard of ${run.name}`;
+    setTitle(row.name, focused ? run.path : `Open the dashboard of ${run.name}`);
     setText(row.about, aboutText(run));
-    row.about.title = `${run.state} at step ${run.step.toLocaleString('en-US')}${run.stage === null ? '' : `, ${run.stage}`}`;
+    setTitle(
+      row.about,
+      `${run.state} at step ${run.step.toLocaleString('en-US')}${run.stage === null ? '' : `, ${run.stage}`}`,
+    );
     const last = on ? (app.curves.of(run.path, app.look.metric)?.last ?? null) : null;
     const value = last ?? (app.look.metric === LOSS ? numberOf(run.loss) : null);
     setText(row.value, value === null ? '–' : formatValue(value));

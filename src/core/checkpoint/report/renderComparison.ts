@@ -12,7 +12,7 @@ import type {
 } from '../compare/compare';
 import { CONFIG, TRAINING_STATE } from '../layout';
 import type { ComparedMoments, ComparedOptimizer } from '../compare/optimizerComparison';
-import { escapeMarkdown } from './renderReport';
+import { markdownText } from '../../plainText';
 import type { Measured } from '../compare/tensorComparison';
 import { parseWeightName } from '../weightNames';
 
@@ -229,17 +229,17 @@ function cut(text: string): string {
 export function renderComparison(comparison: Comparison): string {
   const { a, b } = comparison;
   return [
-    `# ${escapeMarkdown(basename(a.path))} and ${escapeMarkdown(basename(b.path))}`,
+    `# ${markdownText(basename(a.path))} and ${markdownText(basename(b.path))}`,
     '',
     `**${summarizeComparison(comparison)}**`,
     '',
-    ...comparison.notes.map((note) => `- ${escapeMarkdown(noteText(note))}.`),
+    ...comparison.notes.map((note) => `- ${markdownText(noteText(note))}.`),
     ...(comparison.notes.length === 0 ? [] : ['']),
     '| Side | Step | Folder |',
     '|---|---:|---|',
     ...[a, b].map(
       ({ path, step }, i) =>
-        `| ${i === 0 ? 'A' : 'B'} | ${step === null ? '–' : formatCount(step)} | ${escapeMarkdown(path)} |`,
+        `| ${i === 0 ? 'A' : 'B'} | ${step === null ? '–' : formatCount(step)} | ${markdownText(path)} |`,
     ),
     '',
     ...layerSection(comparison),
@@ -283,7 +283,9 @@ function argumentSection(comparison: Comparison): string[] {
     '',
     '| Argument | A | B |',
     '|---|---|---|',
-    ...comparison.arguments.map((each) => `| ${[each.name, ...argumentTexts(each)].map(escapeMarkdown).join(' | ')} |`),
+    ...comparison.arguments.map(
+      (each) => `| ${[each.name, ...argumentTexts(each)].map((text) => markdownText(text)).join(' | ')} |`,
+    ),
     '',
   ];
 }
@@ -292,14 +294,14 @@ function curriculumSection(stages: readonly ComparedStage[]): string[] {
   if (stages.length === 0) return [];
   const lines = ['## Curriculum', ''];
   if (stages.every((stage) => stage.same))
-    return [...lines, `The same: ${stages.map((stage) => escapeMarkdown(stageText(stage.a))).join(', ')}.`, ''];
+    return [...lines, `The same: ${stages.map((stage) => markdownText(stageText(stage.a))).join(', ')}.`, ''];
   return [
     ...lines,
     '| Stage | A | B |',
     '|---:|---|---|',
     ...stages.map(
       ({ index, same, a, b }) =>
-        `| ${index + 1} | ${escapeMarkdown(stageText(a))} | ${same ? 'the same' : escapeMarkdown(stageText(b))} |`,
+        `| ${index + 1} | ${markdownText(stageText(a))} | ${same ? 'the same' : markdownText(stageText(b))} |`,
     ),
     '',
   ];
@@ -316,7 +318,7 @@ function optimizerSection(optimizer: ComparedOptimizer): string[] {
     '|---|---|---|',
     ...rows.map(
       ({ name, same, a, b }) =>
-        `| ${escapeMarkdown(name)} | ${escapeMarkdown(a)} | ${same ? 'the same' : escapeMarkdown(b)} |`,
+        `| ${markdownText(name)} | ${markdownText(a)} | ${same ? 'the same' : markdownText(b)} |`,
     ),
     '',
     ...momentTable(optimizer.layers),
@@ -328,7 +330,7 @@ function momentTable(layers: readonly ComparedMoments[]): string[] {
   const names = momentNames(layers);
   if (names.length === 0) return [];
   return [
-    `| Layer | ${names.map((name) => `Change of ${escapeMarkdown(name)}`).join(' | ')} |`,
+    `| Layer | ${names.map((name) => `Change of ${markdownText(name)}`).join(' | ')} |`,
     `|---:|${names.map(() => '---:|').join('')}`,
     ...layers.map(({ layer, moments }) => {
       const cells = names.map((name) => {
@@ -368,7 +370,7 @@ function tensorSection(comparison: Comparison): string[] {
         const figures = tensor.same
           ? '**identical** |'
           : `${tensor.relativeChange === null ? UNMEASURED : formatValue(tensor.relativeChange)} | ${cosineText(tensor.cosine)}`;
-        return `| ${escapeMarkdown(tensor.name)} | ${figures} |`;
+        return `| ${markdownText(tensor.name)} | ${figures} |`;
       }),
     '',
   ];
@@ -376,5 +378,5 @@ function tensorSection(comparison: Comparison): string[] {
 
 function onlyIn(side: 'A' | 'B', names: readonly string[]): string[] {
   if (names.length === 0) return [];
-  return [`## Only in ${side}`, '', ...names.map((name) => `- ${escapeMarkdown(name)}`), ''];
+  return [`## Only in ${side}`, '', ...names.map((name) => `- ${markdownText(name)}`), ''];
 }

@@ -1,6 +1,7 @@
 /** The report as Markdown for a person: the verdict, what was found and what to do, then the facts. */
 import { basename } from 'node:path';
 import { formatBytes, formatCount, formatValue } from '../../format';
+import { markdownText } from '../../plainText';
 import type {
   Finding,
   OptimizerFacts,
@@ -29,37 +30,16 @@ const LEVEL_TEXT = {
 
 const SEVERITIES: Readonly<Record<Severity, string>> = { error: 'Error', warning: 'Warning', info: 'Note' };
 
-/**
- * Markdown text in which nothing that came from a file is markup: no HTML, no links, no emphasis. Also for tooltips and
- * other Markdown made elsewhere.
- */
-export function escapeMarkdown(text: string): string {
-  return (
-    text
-      .replace(/\p{Cc}+/gu, ' ')
-      .replace(/[\\`*_{}[\]<>#|~!$&()]/g, (mark) =>
-        mark === '<' ? '&lt;' : mark === '>' ? '&gt;' : mark === '&' ? '&amp;' : `\\${mark}`,
-      )
-      // Markdown viewers make links of bare addresses.
-      .replace(/:\/\//g, ':\u200b//')
-      .replace(/\bwww\./gi, (www) => `${www.slice(0, 3)}\u200b.`)
-      .replace(/@/g, '@\u200b')
-      .replace(/^(\s*)([-+=])/gm, '$1\\$2')
-      // A backslash before a digit would stay one (CommonMark 2.4), and 0.5 begins no list.
-      .replace(/^(\s*\d+)\.(?=\s|$)/gm, '$1\\.')
-  );
-}
-
 export function renderReport(report: ValidationReport): string {
   const singleFile = report.files.length === 1 && report.files[0]?.name === basename(report.path);
   const lines = [
-    `# ${escapeMarkdown(basename(report.path))}`,
+    `# ${markdownText(basename(report.path))}`,
     '',
     `**${singleFile && report.verdict === 'valid' ? 'Valid: nothing is wrong with this file.' : VERDICTS[report.verdict]}**`,
     '',
     `Looked at: ${LEVEL_TEXT[report.level]}. Took ${report.seconds < 10 ? report.seconds.toFixed(2) : report.seconds.toFixed(0)} s. No code in the files was run.`,
     '',
-    escapeMarkdown(report.path),
+    markdownText(report.path),
     '',
   ];
   if (report.findings.length > 0) {
@@ -79,7 +59,7 @@ export function renderReport(report: ValidationReport): string {
   if (report.files.length > 0) {
     lines.push('## Files', '', '| File | Size | Format |', '|---|---:|---|');
     for (const file of report.files)
-      lines.push(`| ${escapeMarkdown(file.name)} | ${formatBytes(file.bytes)} | ${escapeMarkdown(file.format)} |`);
+      lines.push(`| ${markdownText(file.name)} | ${formatBytes(file.bytes)} | ${markdownText(file.format)} |`);
     lines.push('');
   }
   return lines.join('\n');
@@ -111,15 +91,15 @@ function renderProbe(layers: readonly ProbedLayer[]): string[] {
 }
 
 function renderFinding(finding: Finding): string[] {
-  const line = `- **${SEVERITIES[finding.severity]}**: ${escapeMarkdown(finding.message)} (\`${finding.code}\`)`;
+  const line = `- **${SEVERITIES[finding.severity]}**: ${markdownText(finding.message)} (\`${finding.code}\`)`;
   // A backslash at the end of a line is Markdown's line break.
-  return finding.advice === undefined ? [line] : [`${line}\\`, `  ${escapeMarkdown(finding.advice)}`];
+  return finding.advice === undefined ? [line] : [`${line}\\`, `  ${markdownText(finding.advice)}`];
 }
 
 function facts(report: ValidationReport): [string, string][] {
   const rows: [string, string][] = [];
   const add = (name: string, value: string | number | null): void => {
-    if (value !== null && value !== '') rows.push([name, escapeMarkdown(String(value))]);
+    if (value !== null && value !== '') rows.push([name, markdownText(String(value))]);
   };
   add('Step', report.step === null ? null : formatCount(report.step));
   add('Stage', report.stage);

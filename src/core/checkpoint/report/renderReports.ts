@@ -1,6 +1,6 @@
 /** Several validations as one Markdown document: the verdicts at a glance, then what is wrong with whom. */
 import { formatCount } from '../../format';
-import { escapeMarkdown } from './renderReport';
+import { markdownText } from '../../plainText';
 import type { Finding, ValidationReport } from './report';
 
 export interface NamedReport {
@@ -21,7 +21,7 @@ export function renderReports(reports: readonly NamedReport[]): string {
   const bad = reports.filter(({ report }) => report.verdict !== 'valid');
   const rows = [...bad, ...reports.filter((each) => !bad.includes(each))].map(
     ({ name, report }) =>
-      `| ${escapeMarkdown(name)} | ${report.verdict} | ${report.step === null ? '–' : formatCount(report.step)} | ${escapeMarkdown(worst(report)?.message ?? '')} |`,
+      `| ${markdownText(name)} | ${report.verdict} | ${report.step === null ? '–' : formatCount(report.step)} | ${markdownText(worst(report)?.message ?? '')} |`,
   );
   const lead =
     bad.length === 0

@@ -1,0 +1,66 @@
+/**
+ * Tasks that run a program. VS Code substitutes variables such as `${command:X}`, which runs X, in a task's program,
+ * arguments, folder and environment, and shows its name in notifications, quick picks and terminals.
+ */
+import * as vscode from 'vscode';
+import { plainText, visibleText } from '../core/plainText';
+
+/** The longest name of a task, in UTF-16 units. */
+const LIMIT = { longest: 120 };
+
+/** What would be substituted is not run; the message is one line for the user. */
+export class TaskTextError extends Error {}
+
+function holdsVariable(text: string): boolean {
+  return text.includes('${');
+}
+
+/**
+ * Words that reach `npt_supervise.py --escaped` as they are: what VS Code would substitute, and what a terminal that shows
+ * the command would obey, is percent-encoded. Words without either stay readable.
+ */
+export function escapedWords(words: readonly string[]): { readonly escaped: boolean; readonly words: string[] } {
+  const escaped = words.some((word) => holdsVariable(word) || visibleText(word, { longest: Infinity }) !== word);
+  if (!escaped) return { escaped, words: [...words] };
+  const encode = (word: string): string =>
+    // Half of a surrogate pair has no bytes: no program can be given it.
+    word.replace(/\p{Cs}/gu, '\ufffd').replace(/[%$\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, encodeURIComponent);
+  return { escaped, words: words.map(encode) };
+}
+
+export interface ProgramTask {
+  readonly definition: vscode.TaskDefinition;
+  readonly scope: vscode.WorkspaceFolder | undefined;
+  readonly name: string;
+  readonly detail?: string;
+  readonly program: string;
+  readonly words: readonly string[];
+  readonly folder: string;
+  /** Names and values of our own; none come from disk. */
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly problemMatchers?: readonly string[];
+}
+
+/**
+ * A task that runs a program with an argv, without a shell.
+ *
+ * @throws TaskTextError where a word would not reach the program as it is
+ */
+export function programTask(task: ProgramTask): vscode.Task {
+  const named = [task.program, task.folder, ...task.words].find(holdsVariable);
+  if (named !== undefined) {
+    throw new TaskTextError(
+      vscode.l10n.t('VS Code replaces "${…}" in tasks, and {0} has one in its path. Rename that folder.', named),
+    );
+  }
+  const made = new vscode.Task(
+    task.definition,
+    task.scope ?? vscode.TaskScope.Workspace,
+    plainText(task.name, LIMIT),
+    'npt',
+    new vscode.ProcessExecution(task.program, [...task.words], { cwd: task.folder, env: { ...task.environment } }),
+    [...(task.problemMatchers ?? [])],
+  );
+  if (task.detail !== undefined) made.detail = plainText(task.detail);
+  return made;
+}

@@ -1,0 +1,50 @@
+/** Trees: rows, their tooltips (Markdown), a view's message and badge. */
+import * as vscode from 'vscode';
+import { markdownText, plainText } from '../core/plainText';
+
+/** The longest label and description, in UTF-16 units; the tooltip says more. */
+const LIMIT = { longest: 200 };
+
+/** A title over a table of names and values; rows without a value are left out. */
+export interface Tooltip {
+  readonly title: string;
+  readonly rows: readonly (readonly [name: string, value: string | null])[];
+}
+
+export interface TreeRowText {
+  readonly label: string;
+  readonly description: string;
+  readonly tooltip?: Tooltip;
+}
+
+/** A row of a tree; what is no text (icon, id, command) is the caller's to set. */
+export function treeRow(text: TreeRowText, state: vscode.TreeItemCollapsibleState): vscode.TreeItem {
+  const label = plainText(text.label, LIMIT);
+  const item = new vscode.TreeItem(label, state);
+  item.description = plainText(text.description, LIMIT);
+  item.accessibilityInformation = { label: item.description === '' ? label : `${label}, ${item.description}` };
+  if (text.tooltip !== undefined) item.tooltip = markdownTable(text.tooltip);
+  return item;
+}
+
+function markdownTable({ title, rows }: Tooltip): vscode.MarkdownString {
+  const lines = rows.flatMap(([name, value]) =>
+    value === null ? [] : [`| ${markdownText(name)} | ${markdownText(value)} |`],
+  );
+  return new vscode.MarkdownString([`**${markdownText(title)}**`, '', '| | |', '|---|---|', ...lines].join('\n'));
+}
+
+/** What a tree's view shows beside its rows. */
+export class TreeViewText {
+  constructor(private readonly view: vscode.TreeView<unknown>) {}
+
+  /** The line above the rows; undefined for none. */
+  setMessage(message: string | undefined): void {
+    this.view.message = message === undefined ? undefined : plainText(message);
+  }
+
+  /** The number at the view's icon; none for 0. */
+  setBadge(value: number, tooltip: string): void {
+    this.view.badge = value === 0 ? undefined : { value, tooltip: plainText(tooltip) };
+  }
+}
