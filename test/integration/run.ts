@@ -8,10 +8,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { runTests } from '@vscode/test-electron';
 import { stopTraining } from '../../tools/demo/training.mjs';
+import { severalRoots } from './roots';
 import { makeWorkspace } from './workspace';
 
 const root = path.resolve(__dirname, '../..');
-const suite = path.join(root, 'out/integration/suite.js');
+/** `roots`: a window with several folders open instead of one. */
+const roots = process.env.NPT_TEST_ROOTS === '1';
+const suite = path.join(root, `out/integration/${roots ? 'roots' : 'suite'}.js`);
 
 function executable(): string | undefined {
   const named = process.env.VSCODE_EXECUTABLE;
@@ -21,7 +24,7 @@ function executable(): string | undefined {
 
 async function main(): Promise<void> {
   await build({
-    entryPoints: [path.join(__dirname, 'suite/index.ts')],
+    entryPoints: [path.join(__dirname, 'suite', roots ? 'roots.ts' : 'index.ts')],
     outfile: suite,
     bundle: true,
     platform: 'node',
@@ -44,7 +47,7 @@ async function main(): Promise<void> {
       extensionTestsPath: suite,
       vscodeExecutablePath: executable(),
       launchArgs: [
-        workspace,
+        roots ? severalRoots(workspace, folder) : workspace,
         '--disable-extensions',
         `--user-data-dir=${path.join(folder, 'user-data')}`,
         `--extensions-dir=${path.join(folder, 'extensions')}`,

@@ -22,16 +22,17 @@ const node = (root, file, ...args) => [process.execPath, bin(root, file), ...arg
 /**
  * The in-host suite in one release of VS Code.
  * @param {string} name @param {string} tool @param {import('../setup/vscode-host.mjs').VscodeRelease} release
+ * @param {NodeJS.ProcessEnv} [extra]
  * @returns {Suite}
  */
-function inHost(name, tool, release) {
+function inHost(name, tool, release, extra = {}) {
   return {
     name,
     needs: ['build', 'python', tool, 'chromium'],
     alone: true,
     run: (context) => {
       const runner = [process.execPath, '--import', 'tsx', path.join(context.root, 'test/integration/run.ts')];
-      const env = { ...context.env, NPT_TEST_VSCODE: release };
+      const env = { ...context.env, ...extra, NPT_TEST_VSCODE: release };
       return runMochaProgram(name, () => runner, { ...context, env }, 10);
     },
   };
@@ -118,6 +119,7 @@ export const SUITES = [
   { name: 'supervisor', needs: ['python'], run: (context) => runPytest('supervisor', 'supervisor', context, 10) },
   inHost('integration', 'vscode', 'newest'),
   inHost('integration-oldest', 'vscodeOldest', 'oldest'),
+  inHost('integration-roots', 'vscode', 'newest', { NPT_TEST_ROOTS: '1' }),
   {
     name: 'ui',
     needs: ['python', 'vscode', 'chromium'],

@@ -1,17 +1,4 @@
-/** Entry point inside the extension host: VS Code calls run() and takes a rejection for failed tests. */
-import Mocha from 'mocha';
+/** Entry point inside the extension host, for a window with one folder: VS Code calls run(). */
+import { runMocha } from './mochaRun';
 
-export async function run(): Promise<void> {
-  const output = process.env.NPT_TEST_REPORT;
-  const mocha = new Mocha({
-    ui: 'bdd',
-    timeout: 30_000,
-    color: false,
-    ...(output === undefined ? { reporter: 'spec' } : { reporter: 'json', reporterOptions: { output } }),
-  });
-  // The bundle registers its tests when it is loaded, which must happen between these two.
-  mocha.suite.emit('pre-require', globalThis, '', mocha);
-  await import('./tests');
-  const failures = await new Promise<number>((resolve) => mocha.run(resolve));
-  if (failures > 0) throw new Error(`${failures} of the tests in the extension host failed.`);
-}
+export const run = (): Promise<void> => runMocha(() => import('./tests'));
