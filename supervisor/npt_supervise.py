@@ -54,6 +54,11 @@ TAIL_BYTES = 16 * 1024
 BACKLOG_BYTES = 4 * 1024
 #: How long a trainer that is to end without a save may take for it.
 QUIT_SECONDS = 5
+#: torchrun's agent dies of SIGUSR1 unless told to handle it, and orphans its workers then; the others are its defaults,
+#: which have to be repeated. Told in the two ways that its versions know; by an argument, older ones would not start.
+TORCHRUN_SIGNALS = dict.fromkeys(
+    ("PET_SIGNALS_TO_HANDLE", "TORCHELASTIC_SIGNALS_TO_HANDLE"), "SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1"
+)
 #: flock(2) is missing on some network disks; identity by process.json has to do there.
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
@@ -432,6 +437,8 @@ class Supervisor:
         log = self.log = open(self.run / "train.log", "ab", buffering=0)
         self.say(f"\n── segment {self.segment} · {time.strftime('%Y-%m-%d %H:%M:%S')} · {self.command()}")
         environment = dict(os.environ, NPT_SUPERVISED="1", NPT_RUN_LOCK_FD=str(self.lock), PYTHONUNBUFFERED="1")
+        if self.launcher == "torchrun":
+            environment.update(TORCHRUN_SIGNALS)
         try:
             self.trainer = subprocess.Popen(
                 self.argv,

@@ -123,6 +123,7 @@ def test_gives_the_trainer_the_lock_and_names_it_in_process_json(bench: Bench) -
     body = """
         lock = int(os.environ["NPT_RUN_LOCK_FD"])
         assert os.environ["NPT_SUPERVISED"] == "1"
+        assert os.environ["PET_SIGNALS_TO_HANDLE"].split(",")[-1] == "SIGUSR1"
         assert os.fstat(lock).st_ino == (run / "run.lock").stat().st_ino
         try:
             fcntl.flock(os.open(run / "run.lock", os.O_RDWR), fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ class Process:
 
 def _child(argv: list[str], cwd: Path, log: Path, before: Callable[[], None] | None) -> None:
     code = 70
-    with contextlib.suppress(BaseException):
+    try:
         os.setsid()
         os.chdir(cwd)
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -132,6 +133,9 @@ def _child(argv: list[str], cwd: Path, log: Path, before: Callable[[], None] | N
         code = npt.main.main(argv)
         sys.stdout.flush()
         sys.stderr.flush()
+    except BaseException:
+        # The log is this process's console by now, unless it could not even be opened.
+        traceback.print_exc()
     os._exit(code)
 
 

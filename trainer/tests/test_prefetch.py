@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
@@ -68,8 +69,16 @@ def stat(pid: int | str) -> list[str]:
 
 def workers_of(trainer: int) -> list[int]:
     """The living data workers of a process, oldest first: those that tokenise, then the one that reads."""
-    found = [e.name for e in Path("/proc").iterdir() if e.name.isdigit() and stat(e.name)[:2] == ["S", str(trainer)]]
-    return sorted(int(pid) for pid in found if b"npt.data.worker" in (Path("/proc") / pid / "cmdline").read_bytes())
+
+    def is_worker(pid: str) -> bool:
+        state, parent = stat(pid)[:2]
+        if parent != str(trainer) or state in "ZX":
+            return False
+        with contextlib.suppress(OSError):  # it ended between the two looks
+            return b"npt.data.worker" in (Path("/proc") / pid / "cmdline").read_bytes()
+        return False
+
+    return sorted(int(e.name) for e in Path("/proc").iterdir() if e.name.isdigit() and is_worker(e.name))
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import inspect
 import json
 import os
 import signal
@@ -16,9 +17,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed.elastic.multiprocessing import api
 
 from npt.checkpoint import manifest
 from tests.conftest import SMALL, TRAINER, Process, events, same, series, weights
+
+PASSES_USR1_ON = "TORCHELASTIC_SIGNALS_TO_HANDLE" in inspect.getsource(api)
 
 
 def torchrun(processes: int, run: Path, *arguments: str, cwd: Path) -> subprocess.Popen[str]:
@@ -27,7 +31,6 @@ def torchrun(processes: int, run: Path, *arguments: str, cwd: Path) -> subproces
         sys.executable, str(TRAINER.parent / "supervisor" / "npt_supervise.py"), "run", "--run-dir", str(run),
         "--launcher", "torchrun", "--",
         sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}",
-        "--signals-to-handle=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1",
         str(TRAINER / "scripts" / "train_multi_layer_npt.py"), *arguments, "--output_dir", str(run),
     ]  # fmt: skip
     return subprocess.Popen(
@@ -82,12 +85,14 @@ def test_two_processes(tmp_path: Path, launch: Callable[..., Process]) -> None:
     second = torchrun(2, part, *SMALL, cwd=tmp_path)
     wait_until((part / "checkpoints" / "checkpoint-5").exists)
     os.kill(agent_of(part), signal.SIGUSR1)
-    output, _ = second.communicate(timeout=120)
+    output, _ = second.communicate()
+    wait_until(lambda: not is_locked(part))
     end = [e for e in events(part) if e["event"] == "end"][-1]
-    assert end["why"] in ("preempted", "done"), output
+    # Where torchrun cannot be told to pass the signal on, its agent dies of it, and its processes save and stop.
+    assert end["why"] in ("preempted" if PASSES_USR1_ON else "stopped", "done"), output
     state = torch.load(part / "checkpoints" / f"checkpoint-{end['step']}" / "training_state.pt", weights_only=True)
     assert state["data_state"]["samples"] == end["step"] * 4 and len(state["rng_state"]) == 2
-    if end["why"] == "preempted":
+    if end["why"] != "done":
         pair(launch, "--resume_from", str(part))
     assert same(weights(part), weights(whole))
     assert series(part) == series(whole)

@@ -12,14 +12,13 @@ describe('launchers', () => {
     assert.deepEqual(trainerArgv(COMMAND, 'local'), ['/env/bin/python', 'scripts/t.py', '--resume_from', 'a b']);
   });
 
-  it('torchrun: SIGUSR1 is handled, or it would orphan the workers', () => {
+  it('torchrun: with arguments that every supported version knows', () => {
     assert.deepEqual(trainerArgv(COMMAND, 'torchrun', 2), [
       '/env/bin/python',
       '-m',
       'torch.distributed.run',
       '--standalone',
       '--nproc_per_node=2',
-      '--signals-to-handle=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1',
       'scripts/t.py',
       '--resume_from',
       'a b',

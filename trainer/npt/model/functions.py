@@ -52,7 +52,13 @@ class _GatedUp(torch.autograd.Function):
         grad = grads[0]
         for_up = F.silu(gate).mul_(grad)
         through = grad * up
-        for_gate: Tensor = torch.ops.aten.silu_backward.grad_input(through, gate, grad_input=through)
+        silu_backward = torch.ops.aten.silu_backward
+        for_gate: Tensor
+        if torch.compiler.is_compiling():
+            # A compiled graph places its results itself, and torch 2.4's traces no call that names the place.
+            for_gate = silu_backward(through, gate)
+        else:
+            for_gate = silu_backward.grad_input(through, gate, grad_input=through)
         return for_gate, for_up
 
 

@@ -13,12 +13,6 @@ export interface TrainerCommand {
   readonly args: readonly string[];
 }
 
-/**
- * torchrun's agent dies of SIGUSR1 unless told to handle it, and orphans its workers then; the others are its own defaults
- * and have to be repeated.
- */
-const TORCHRUN_SIGNALS = 'SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1';
-
 /** The command as `launcher` runs it on the machine where training happens. Under Slurm that is the job's first command. */
 export function trainerArgv(
   command: TrainerCommand,
@@ -30,7 +24,6 @@ export function trainerArgv(
   return [
     interpreter,
     ...['-m', 'torch.distributed.run', '--standalone', `--nproc_per_node=${processes}`],
-    `--signals-to-handle=${TORCHRUN_SIGNALS}`,
     script,
     ...args,
   ];
