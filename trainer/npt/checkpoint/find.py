@@ -69,11 +69,15 @@ def is_foreign(checkpoint: Path) -> bool:
 
 @dataclass
 class Source:
-    """What to resume from: a checkpoint, its run (None for a checkpoint outside a run), and what was passed over."""
+    """What to resume from: a checkpoint, its run (None for a checkpoint outside a run), and what was passed over.
+
+    ``named_run`` tells that the run was named, and the checkpoint chosen as its newest.
+    """
 
     checkpoint: Path
     run: Path | None
     passed_over: list[str] = field(default_factory=list)
+    named_run: bool = False
 
 
 def newest_valid(run: Path, below: int | None = None) -> tuple[Path | None, list[str]]:
@@ -150,7 +154,7 @@ def locate(text: str) -> Source:
         if newest is None:
             reason = passed[0] if passed else "it has no checkpoint"
             raise UsageError(f"NPT weights not found: nothing to resume in {path} ({reason})")
-        return Source(newest, path, passed)
+        return Source(newest, path, passed, named_run=True)
     if not (path / "npt_weights.pt").is_file():
         raise UsageError(f"NPT weights not found: {path} has no npt_weights.pt")
     path = _in_its_run(path)
