@@ -86,7 +86,7 @@ def resumed(typed: Mapping[str, Any], say: Say) -> Start:
     elif source.run is None:
         target = free_name(paths.absolute(EXPERIMENTS) / f"{source.checkpoint.parent.name}-from-{step}")
     elif not source.named_run:
-        # Who names a run goes on in it: a checkpoint that came since the look is another trainer's, and the lock says so.
+        # Who names a run goes on in it: a checkpoint that came since is of another trainer, and the lock says so.
         newest, _ = find.newest_valid(source.run)
         if newest is not None and checkpoint_step(newest) > step:
             target = free_name(source.run.with_name(f"{source.run.name}-from-{step}"))
