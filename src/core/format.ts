@@ -44,8 +44,15 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** Age of a moment: "just now", "5 min ago", "3 h ago", "2 d ago". `time` and `now` in Unix seconds. */
+/** Clocks differ: what lies less than this ahead is shown as new. */
+const AHEAD_SECONDS = 600;
+
+/**
+ * Age of a moment: "just now", "5 min ago", "3 h ago", "2 d ago", and "dated 3 h ahead" for what claims to come from the future.
+ * `time` and `now` in Unix seconds.
+ */
 export function formatAge(time: number, now: number): string {
+  if (time - now > AHEAD_SECONDS) return `dated ${formatAge(now, time).replace(' ago', '')} ahead`;
   const seconds = Math.max(0, now - time);
   if (seconds < 45) return 'just now';
   if (seconds < 90 * 60) return `${Math.max(1, Math.round(seconds / 60))} min ago`;

@@ -52,6 +52,10 @@ export interface RunProcess {
   readonly launcher: 'local' | 'torchrun' | 'slurm' | 'shell';
   readonly job: string | null;
   readonly segment: number;
+  /** The folder that it trains in; missing in what older trainers wrote. */
+  readonly folder?: { readonly device: number; readonly inode: number; readonly path: string };
+  /** Who started the trainer, waits for it and passes requests on; missing where nobody does. */
+  readonly supervisor?: { readonly pid: number; readonly startTicks: number };
 }
 
 export interface RunExit {

@@ -33,7 +33,8 @@ export function readProcess(json: JsonObject): RunProcess | null {
   const host = stringIn(json, 'host');
   const pid = countIn(json, 'pid');
   if (host === null || pid === null) return null;
-  const job = json.job;
+  const { job, folder, supervisor } = json;
+  const supervisorPid = isObject(supervisor) ? countIn(supervisor, 'pid') : null;
   return {
     host,
     bootId: stringIn(json, 'boot_id') ?? '',
@@ -43,6 +44,21 @@ export function readProcess(json: JsonObject): RunProcess | null {
     launcher: LAUNCHERS.find((known) => known === json.launcher) ?? 'shell',
     job: typeof job === 'string' ? job : typeof job === 'number' ? job.toString() : null,
     segment: countIn(json, 'segment') ?? 1,
+    ...(folder === undefined ? {} : { folder: folderIn(folder) }),
+    ...(isObject(supervisor) && supervisorPid !== null
+      ? { supervisor: { pid: supervisorPid, startTicks: countIn(supervisor, 'start_ticks') ?? 0 } }
+      : {}),
+  };
+}
+
+/** A folder that cannot be read is no folder: then the process is nobody's. */
+function folderIn(folder: unknown): NonNullable<RunProcess['folder']> {
+  const named = isObject(folder) ? folder : {};
+  return {
+    // Beyond 2^53 these are rounded, as those that Node's stat gives are.
+    device: numberIn(named, 'device') ?? 0,
+    inode: numberIn(named, 'inode') ?? 0,
+    path: stringIn(named, 'path') ?? '',
   };
 }
 

@@ -1,4 +1,5 @@
 /** How a run is doing (contract section 1), decided from what is on disk. Pure. */
+import { secondsSince } from '../clock';
 import type { Liveness } from './runningProcess';
 import type { RunExit, RunProcess, RunState } from './model';
 
@@ -30,7 +31,8 @@ export interface RunEvidence {
 
 export function runState(evidence: RunEvidence): RunState {
   const { process, exit } = evidence;
-  const quiet = evidence.now - evidence.lastSign;
+  // A sign dated in the future is none.
+  const quiet = secondsSince(evidence.lastSign, evidence.now) ?? Number.POSITIVE_INFINITY;
   if (process !== null) {
     if (evidence.liveness === 'alive') return 'training';
     if (evidence.liveness === 'elsewhere' && quiet < SIGN_OF_LIFE_SECONDS) return 'training';

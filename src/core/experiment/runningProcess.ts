@@ -77,12 +77,15 @@ export class StopError extends Error {
 }
 
 /**
- * Sends a signal to the process that trains a run, after making sure that it still is that process. SIGINT and SIGTERM:
- * finish the step, save, stop (contract section 5).
+ * Asks whoever trains a run to stop, after making sure that it still is that process. SIGINT and SIGTERM: finish the step, save,
+ * stop; SIGQUIT: end without a save (contract section 5).
+ *
+ * The supervisor is asked where there is one: it passes the first request on and no other, so that any number of windows may
+ * ask. Without one it is the trainer; ours only repeats what it is waiting for.
  *
  * @throws StopError when it ended already, runs on another machine, or may not be signalled
  */
-export async function stopRun(named: RunProcess, signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL' = 'SIGINT'): Promise<void> {
+export async function stopRun(named: RunProcess, signal: 'SIGINT' | 'SIGTERM' | 'SIGQUIT' = 'SIGINT'): Promise<void> {
   const state = liveness(named);
   if (state === 'elsewhere') {
     const how = named.launcher === 'slurm' && named.job !== null ? `: use scancel ${named.job}, or` : ':';
@@ -92,7 +95,7 @@ export async function stopRun(named: RunProcess, signal: 'SIGINT' | 'SIGTERM' | 
     throw new StopError(`The process that trained this run (pid ${named.pid}) has ended already.`);
   }
   try {
-    process.kill(named.pid, signal);
+    process.kill(decider(named), signal);
   } catch (error) {
     if (errorCode(error) === 'ESRCH') {
       throw new StopError(`The process that trained this run (pid ${named.pid}) has ended already.`);
@@ -102,6 +105,14 @@ export async function stopRun(named: RunProcess, signal: 'SIGINT' | 'SIGTERM' | 
     }
     throw error;
   }
+}
+
+/** The process that decides about the run's end. */
+function decider({ pid, supervisor }: RunProcess): number {
+  if (supervisor === undefined) return pid;
+  const stat = procStat(supervisor.pid);
+  if (stat === null) return thisHost().bootId === '' && answersSignals(supervisor.pid) ? supervisor.pid : pid;
+  return stat.startTicks === supervisor.startTicks && stat.state !== 'Z' && stat.state !== 'X' ? supervisor.pid : pid;
 }
 
 /** Without /proc, ps tells the start time to the second; before signalling, that much identity is asked for. */

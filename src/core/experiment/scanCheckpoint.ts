@@ -1,5 +1,6 @@
 /** One checkpoint folder: complete, being written or broken, told from names, sizes and the manifest alone (contract section 2). */
 import type { Stats } from 'node:fs';
+import { isWithin } from '../clock';
 import { FileContentError, type JsonObject, countIn, isObject, numberIn, parseDocument, stringIn } from './json';
 import type { Checkpoint, CheckpointFile, CheckpointState } from './model';
 import { type FolderEntry, readFailure } from './disk';
@@ -85,7 +86,11 @@ export async function readCheckpointContent(
   }
   const verdict =
     manifest === null
-      ? judgeWithoutManifest(facts.files, changed, place.folder !== place.path, context.now())
+      ? judgeWithoutManifest(
+          facts.files,
+          isWithin(context.lastChange(place.folder, signature, changed), context.now(), WRITING_SECONDS),
+          place.folder !== place.path,
+        )
       : judgeByManifest(facts.files, manifest, place.step);
   return {
     ...EMPTY,
@@ -175,12 +180,7 @@ function judgeByManifest(files: readonly CheckpointFile[], manifest: Manifest, s
  * Other trainers write in place, in the order weights, training state, multi-layer state, config.json (contract section 7):
  * config.json there means finished. Older ones stop after the training state.
  */
-function judgeWithoutManifest(
-  files: readonly CheckpointFile[],
-  changed: number,
-  beingWritten: boolean,
-  now: number,
-): Judgement {
+function judgeWithoutManifest(files: readonly CheckpointFile[], recent: boolean, beingWritten: boolean): Judgement {
   const sizes = new Map(files.map((file) => [file.name, file.bytes]));
   const has = (name: string): boolean => (sizes.get(name) ?? 0) > 0;
   if (beingWritten) return { state: 'writing', stateReason: 'being written' };
@@ -190,9 +190,9 @@ function judgeWithoutManifest(
   if (missing.length === 0 && (withConfig || !sizes.has('multi_layer_state.pt'))) {
     const older = !withConfig;
     // The older form has no last file: until it has been left alone for a while, it may still be growing.
-    if (!older || now - changed > WRITING_SECONDS) return COMPLETE;
+    if (!older || !recent) return COMPLETE;
   }
-  if (!withConfig && now - changed <= WRITING_SECONDS) {
+  if (!withConfig && recent) {
     return { state: 'writing', stateReason: 'being written' };
   }
   const [first] = missing;

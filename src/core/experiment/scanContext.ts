@@ -1,5 +1,6 @@
 /** What the scans of one workspace share: the disk, what was read before, and what could not be read. */
 import type { Stats } from 'node:fs';
+import { secondsSince } from '../clock';
 import { readCheckpointFacts } from '../checkpoint/facts';
 import { type Curriculum, curriculumFromEntries } from '../curriculum';
 import { PacedDisk, readFailure } from './disk';
@@ -40,6 +41,7 @@ export class ScanContext {
     string,
     { signature: string; facts: StoredFacts | null; problem: string | null; scan: number }
   >();
+  private readonly changes = new Map<string, { signature: string; at: number; scan: number }>();
   private scan = 0;
   private found: Problem[] = [];
 
@@ -106,6 +108,25 @@ export class ScanContext {
     }
   }
 
+  /**
+   * When something last changed, Unix seconds: its own time, or where that lies in the future the moment at which a scan saw it
+   * differ from the scan before; 0 where neither tells.
+   *
+   * @param signature differs when it changed
+   * @param time as the disk has it, Unix seconds
+   */
+  lastChange(path: string, signature: string, time: number): number {
+    const known = this.changes.get(path);
+    if (known?.signature === signature) {
+      known.scan = this.scan;
+      return known.at;
+    }
+    const now = this.now();
+    const at = secondsSince(time, now) !== null ? time : known === undefined ? 0 : now;
+    this.changes.set(path, { signature, at, scan: this.scan });
+    return at;
+  }
+
   /** The same object as last time when the signature is the same. */
   reuseCheckpoint(signature: string, make: () => Checkpoint): Checkpoint {
     const made = make();
@@ -141,6 +162,7 @@ export class ScanContext {
   endFullScan(): void {
     for (const [path, entry] of this.files) if (entry.scan !== this.scan) this.files.delete(path);
     for (const [path, entry] of this.stored) if (entry.scan !== this.scan) this.stored.delete(path);
+    for (const [path, entry] of this.changes) if (entry.scan !== this.scan) this.changes.delete(path);
     for (const [path, entry] of this.checkpoints) if (entry.scan !== this.scan) this.checkpoints.delete(path);
   }
 }

@@ -9,6 +9,7 @@ import type { JsonObject } from './json';
 import { TAIL_BYTES, lastLogged } from './lastLogged';
 import type { Checkpoint, Run } from './model';
 import { isRun } from './runMarks';
+import { isAbout } from './processFolder';
 import { readBest, readBirth, readExit, readPins, readProcess } from './runFiles';
 import { runState } from './runState';
 import {
@@ -43,7 +44,9 @@ export async function scanRun(
   const inRun = (file: string): string => path.join(runPath, file);
   const birth = await context.readJson(inRun('run.json'), readBirth);
   const config = await context.readJson(inRun('config.json'), (json) => json);
-  const process = await context.readJson(inRun('process.json'), readProcess);
+  const named = await context.readJson(inRun('process.json'), readProcess);
+  const folder = named?.folder === undefined ? null : await context.disk.stat(runPath).catch(() => null);
+  const process = named !== null && (await isAbout(named, runPath, folder)) ? named : null;
   const exit = await context.readJson(inRun('exit.json'), readExit);
   const best = await context.readJson(inRun('checkpoints/best.json'), readBest);
   const pins = await context.readJson(inRun('pins.json'), readPins);
@@ -171,7 +174,12 @@ async function newestGrowth(runPath: string, foreign: boolean, context: ScanCont
   for (const file of ['metrics.jsonl', 'training_log.jsonl', 'train.log', 'process.json']) {
     const stats = await context.disk.stat(path.join(runPath, file)).catch(() => null);
     if (stats === null || (foreign && !grewSinceBirth(stats))) continue;
-    newest = Math.max(newest, stats.mtimeMs / 1000);
+    const changed = context.lastChange(
+      path.join(runPath, file),
+      `${stats.mtimeMs}:${stats.size}`,
+      stats.mtimeMs / 1000,
+    );
+    newest = Math.max(newest, changed);
   }
   return newest;
 }

@@ -1,4 +1,5 @@
 /** What in a run's metrics deserves a look. Pure functions of the logged data. */
+import { secondsSince } from '../clock';
 import type { Curriculum } from '../curriculum/curriculum';
 import type { Series } from './series';
 import { emaStart, extendEma } from './smooth';
@@ -195,7 +196,8 @@ function pace(input: AlertInput): Alert[] {
     index === 0 ? [] : [time - (all[index - 1] as number)],
   );
   const usual = median(gaps);
-  const silence = input.now - input.lastTime;
+  // A line dated in the future says nothing of how long it has been quiet since.
+  const silence = secondsSince(input.lastTime, input.now) ?? 0;
   if (silence > Math.max(60, 20 * usual)) {
     const detail = `nothing logged for ${Math.round(silence / 60)} min; a step line came every ${short(usual)} s`;
     return [{ kind: 'stalled', step: loss.lastStep, title: 'Training has stalled', detail, value: loss.lastValue }];

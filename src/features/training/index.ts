@@ -3,24 +3,26 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { formatCount } from '../../core/format';
 import { newestComplete } from '../../core/experiment/checkpoints';
-import type { Run } from '../../core/experiment/model';
-import { StopError, stopRun } from '../../core/experiment/runningProcess';
-import { showError, showInformation } from '../../platform/messages';
+import { processIn } from '../../core/experiment/processFolder';
+import { liveness } from '../../core/experiment/runningProcess';
+import type { Plan } from '../../core/training/plan/plan';
+import { showInformation } from '../../platform/messages';
 import { askText } from '../../platform/picks';
 import { needingPython } from '../../platform/python';
 import { settings } from '../../platform/settings';
-import { showStatus } from '../../platform/statusBar';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
-import { chooseCheckpoint, chooseRuns, type CheckpointOfRun, type Named } from '../targets';
+import { chooseCheckpoint, type CheckpointOfRun, type Named } from '../targets';
 import type { Launcher } from './launch';
 import { reviewPlans } from './review';
+import { StopCommands } from './stop';
 import { planFor, TrainingTasks, type NptTaskDefinition } from './tasks';
 
 export class TrainingCommands {
   constructor(
     private readonly deps: FeatureDeps,
     private readonly launcher: Launcher,
+    private readonly stopping: StopCommands,
   ) {}
 
   /** One click when nothing needs asking; a plan with warnings is shown first. */
@@ -29,7 +31,8 @@ export class TrainingCommands {
     if (chosen === undefined) return;
     const definition = this.definition('resume', chosen);
     await needingPython(async () => {
-      const plan = await planFor(definition, this.deps.workspaces.rootOf(chosen.run));
+      const plan = await this.plan(definition, chosen);
+      if (plan === undefined) return;
       if (plan.errors.some((error) => error.code === 'training-complete')) {
         const extend = vscode.l10n.t('Extend Training…');
         const message = plan.errors[0]?.message ?? '';
@@ -59,50 +62,21 @@ export class TrainingCommands {
       additionalSteps: Number(steps.trim()),
     };
     await needingPython(async () => {
-      const plan = await planFor(definition, this.deps.workspaces.rootOf(chosen.run));
+      const plan = await this.plan(definition, chosen);
+      if (plan === undefined) return;
       if (plan.errors.length > 0 || (await this.review('extend', [plan], chosen)))
         await this.launcher.launch(plan, definition);
     });
   }
 
-  async stop(named: Named): Promise<void> {
-    // process.json comes with the folder: whom it names is signalled only where the folder is trusted.
-    if (!vscode.workspace.isTrusted) {
-      void showError(vscode.l10n.t('Stopping signals a process: trust this workspace first.'));
-      return;
-    }
-    const runs = await chooseRuns(this.deps, named, {
-      title: vscode.l10n.t('Stop Training'),
-      none: vscode.l10n.t('Nothing is training in this workspace.'),
-      accepts: (candidate) => candidate.process !== null,
-    });
-    await Promise.all(runs.map((run) => this.stopOne(run)));
-  }
-
-  private async stopOne(run: Run): Promise<void> {
-    if (run.process === null) {
-      void showInformation(vscode.l10n.t('{0} is not training.', run.name));
-      return;
-    }
-    try {
-      await stopRun(run.process, 'SIGINT');
-    } catch (error) {
-      if (!(error instanceof StopError)) throw error;
-      void showError(vscode.l10n.t('{0} was not stopped. {1}', run.name, error.message));
-      return;
-    }
-    const message = vscode.l10n.t('{0}: finishing the step, saving and stopping…', run.name);
-    showStatus('debug-stop', message, this.ended(run.path));
-    this.deps.log.info(`stop ${run.path}: asked pid ${run.process.pid}`);
-  }
-
-  /** Resolves when a run's process has ended, however long its last step and its save take. */
-  private async ended(runPath: string): Promise<void> {
-    const { workspaces } = this.deps;
-    await workspaces.until(() => {
-      const run = workspaces.runs.find((each) => each.path === runPath);
-      return run === undefined || run.process === null ? true : undefined;
-    });
+  /** The plan; a run whose process on another host cannot be asked is settled first. Undefined when that was given up. */
+  private async plan(definition: NptTaskDefinition, chosen: CheckpointOfRun): Promise<Plan | undefined> {
+    const make = (): Promise<Plan> => planFor(definition, this.deps.workspaces.rootOf(chosen.run));
+    const plan = await make();
+    if (!plan.errors.some((error) => error.code === 'run-is-training')) return plan;
+    const process = await processIn(chosen.run.path);
+    if (process === null || liveness(process) !== 'elsewhere') return plan;
+    return (await this.stopping.settle(chosen.run, process)) ? make() : undefined;
   }
 
   private async review(
@@ -139,11 +113,14 @@ export class TrainingCommands {
 }
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps, launcher: Launcher): void {
-  const commands = new TrainingCommands(deps, launcher);
+  const stopping = new StopCommands(deps, launcher.supervisor);
+  const commands = new TrainingCommands(deps, launcher, stopping);
   registerCommands(context, deps, {
     'npt.resume': (named) => commands.resume(named),
     'npt.extend': (named) => commands.extend(named),
-    'npt.stop': (named) => commands.stop(named),
+    'npt.stop': (named) => stopping.stop(named),
+    'npt.stopNow': (named) => stopping.stopNow(named),
+    'npt.treatAsEnded': (named) => stopping.treatAsEnded(named),
   });
   context.subscriptions.push(vscode.tasks.registerTaskProvider('npt', new TrainingTasks(deps, launcher.supervisor)));
 }

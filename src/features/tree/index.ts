@@ -5,7 +5,7 @@ import { Disposable } from '../../core/disposable';
 import { TreeViewText } from '../../platform/treeText';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
-import { treeItem } from './items';
+import { isElsewhere, treeItem } from './items';
 import {
   childrenOf,
   checkpointNode,
@@ -229,13 +229,21 @@ class BranchReveal extends Disposable {
 
 /** What `when` clauses ask; told only when it changes, since the model changes every second while a run trains. */
 function keepContext(deps: FeatureDeps): () => void {
-  let told: boolean | undefined;
+  const told = new Map<string, boolean>();
+  const tell = (key: string, value: boolean): void => {
+    if (told.get(key) === value) return;
+    told.set(key, value);
+    void vscode.commands.executeCommand('setContext', key, value);
+  };
   return () => {
-    const hasRuns = deps.workspaces.runs.length > 0;
-    if (hasRuns === told) return;
-    told = hasRuns;
-    void vscode.commands.executeCommand('setContext', 'npt.scanned', true);
-    void vscode.commands.executeCommand('setContext', 'npt.hasRuns', hasRuns);
+    const { runs } = deps.workspaces;
+    tell('npt.scanned', true);
+    tell('npt.hasRuns', runs.length > 0);
+    tell(
+      'npt.training',
+      runs.some((run) => run.state === 'training'),
+    );
+    tell('npt.trainedElsewhere', runs.some(isElsewhere));
   };
 }
 

@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { formatAge, formatBytes, formatCount, formatValue } from '../../core/format';
 import type { Checkpoint, Run, RunState } from '../../core/experiment/model';
+import { liveness } from '../../core/experiment/runningProcess';
 import type { Verdict } from '../../core/checkpoint/report/report';
 import { treeRow, type Tooltip } from '../../platform/treeText';
 import type { GroupNode, TreeNode } from './nodes';
@@ -40,13 +41,26 @@ function checkpointIcon(checkpoint: Checkpoint, verdict: Verdict | undefined): v
   return icon(checkpoint.name === 'final' ? 'flag' : 'circle-outline');
 }
 
+/** Trained by a process on another host, which nobody here can ask whether it still runs. */
+export function isElsewhere(run: Run): boolean {
+  return run.process !== null && liveness(run.process) === 'elsewhere';
+}
+
+function processText(run: Run): string | null {
+  if (run.process === null) return null;
+  const { launcher, pid, host } = run.process;
+  return isElsewhere(run)
+    ? vscode.l10n.t('{0}, process {1} on {2}, which cannot be asked from here', launcher, pid, host)
+    : `${launcher}, pid ${pid}`;
+}
+
 /** Tokens end with ';' so that a `when` clause can match a whole token. */
 export function contextValue(node: TreeNode): string {
   if (node.kind === 'file' || node.kind === 'group') return `${node.kind};`;
   if (node.kind === 'run') {
     const { run } = node;
     const resumable = RESUMABLE.has(run.state) && run.checkpoints.some((checkpoint) => checkpoint.state === 'complete');
-    return `run;${run.state};${resumable ? 'resumable;' : ''}`;
+    return `run;${run.state};${resumable ? 'resumable;' : ''}${isElsewhere(run) ? 'elsewhere;' : ''}`;
   }
   const { checkpoint } = node;
   const flags = [checkpoint.best && 'best', checkpoint.pinned && 'pinned', checkpoint.name === 'final' && 'final'];
@@ -113,7 +127,7 @@ function runRows(run: Run): Tooltip['rows'] {
     [vscode.l10n.t('Loss'), run.loss === null ? null : formatValue(run.loss)],
     [vscode.l10n.t('Checkpoints'), formatCount(run.checkpoints.length)],
     [vscode.l10n.t('Branched from'), parent === null ? null : `${parent.run} @ ${formatCount(parent.step)}`],
-    [vscode.l10n.t('Process'), run.process === null ? null : `${run.process.launcher}, pid ${run.process.pid}`],
+    [vscode.l10n.t('Process'), processText(run)],
     [vscode.l10n.t('Folder'), run.path],
   ];
 }

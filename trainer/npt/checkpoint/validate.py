@@ -29,6 +29,7 @@ CONFIG = "config.json"
 
 # Other trainers write under the final name; a file younger than this may still be growing.
 WRITING_SECONDS = 120.0
+CLOCK_SLACK_SECONDS = 5.0
 # What the first part of a file looks like.
 HALF_WRITTEN = ("truncated", "pickle-truncated", "empty-file", "config-unreadable")
 # What stays true of a file that is still being written.
@@ -103,7 +104,8 @@ def _states(path: Path) -> dict[str, State]:
 
 
 def _recent(states: Iterable[State]) -> bool:
-    return any(time.time() - changed / 1e9 < WRITING_SECONDS for _, changed, _ in states)
+    # A file dated in the future says nothing; clocks that share a disk differ by a few seconds.
+    return any(-CLOCK_SLACK_SECONDS <= time.time() - changed / 1e9 < WRITING_SECONDS for _, changed, _ in states)
 
 
 def _notice_changes(report: Report, before: dict[str, State]) -> None:

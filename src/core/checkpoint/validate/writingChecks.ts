@@ -1,5 +1,6 @@
 /** Still being written is not broken: telling a checkpoint that somebody is writing from one that is damaged. */
 import { join } from 'node:path';
+import { isWithin } from '../../clock';
 import { fileState, type FileState } from '../fileState';
 import { finding } from './findings';
 import { isDeletedFolder, isTemporaryFolder, MANIFEST } from '../layout';
@@ -7,7 +8,7 @@ import type { Finding } from '../report/report';
 import type { Validation } from './validation';
 
 /** Other trainers write under the final name; a file younger than this may still be growing. */
-const WRITING_MS = 120_000;
+const WRITING_SECONDS = 120;
 
 /** What stays true of a file that is still being written. */
 const FINDINGS_THAT_STAY: ReadonlySet<string> = new Set(['dangerous-global', 'nested-pickle', 'unknown-call']);
@@ -30,7 +31,7 @@ export function recent(states: ReadonlyMap<string, FileState>): boolean {
 }
 
 function isRecent(state: FileState): boolean {
-  return Date.now() - state.modified < WRITING_MS;
+  return isWithin(state.modified / 1000, Date.now() / 1000, WRITING_SECONDS);
 }
 
 /**

@@ -57,6 +57,35 @@ describe('the process that trains a run', () => {
     );
   });
 
+  it('is asked through its supervisor where it has one, and directly where that is gone', async () => {
+    const { child, named } = sleeper();
+    const supervisor = sleeper();
+    const ended = (which: ChildProcess): Promise<unknown> =>
+      new Promise((resolve) =>
+        which.once('exit', (_, signal) => {
+          resolve(signal);
+        }),
+      );
+    const { pid, startTicks } = supervisor.named;
+    const supervised = { ...named, supervisor: { pid, startTicks } };
+    const first = ended(supervisor.child);
+    await stopRun(supervised, 'SIGINT');
+    assert.equal(await first, 'SIGINT');
+    assert.equal(liveness(named), 'alive', 'the trainer itself was not asked');
+    const second = ended(child);
+    await stopRun(supervised, 'SIGQUIT');
+    assert.equal(await second, 'SIGQUIT');
+  });
+
+  it('a reused pid of its supervisor is not signalled', async () => {
+    const { child, named } = sleeper();
+    const innocent = sleeper();
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    await stopRun({ ...named, supervisor: { pid: innocent.named.pid, startTicks: 1 } });
+    await ended;
+    assert.equal(liveness(innocent.named), 'alive');
+  });
+
   it('a reused pid is not signalled', async () => {
     const { child, named } = sleeper();
     await assert.rejects(stopRun({ ...named, startTicks: 1 }), StopError);
