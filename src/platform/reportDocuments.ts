@@ -2,22 +2,29 @@
 import * as vscode from 'vscode';
 import { tabTitle } from './editors';
 import { Disposable } from '../core/disposable';
+import { ReportShelf } from './reportShelf';
 
 const SCHEME = 'npt-report';
 
 export class ReportDocuments extends Disposable implements vscode.TextDocumentContentProvider {
-  private readonly reports = new Map<string, string>();
+  private readonly shelf = new ReportShelf();
   private readonly changed = this._register(new vscode.EventEmitter<vscode.Uri>());
   readonly onDidChange = this.changed.event;
 
   constructor() {
     super();
     this._register(vscode.workspace.registerTextDocumentContentProvider(SCHEME, this));
+    // Not when the document is closed: VS Code does that under an open preview, which asks for it again.
+    this._register(
+      vscode.window.tabGroups.onDidChangeTabs(() => {
+        this.shelf.keep(vscode.window.tabGroups.all.flatMap((group) => group.tabs.map((tab) => tab.label)));
+      }),
+    );
   }
 
   provideTextDocumentContent(uri: vscode.Uri): string {
-    // A preview that VS Code restored after a reload.
-    return this.reports.get(uri.toString()) ?? vscode.l10n.t('This report is gone: run the command again.');
+    // A preview that VS Code restored after a reload, or whose tab was closed and opened again.
+    return this.shelf.get(uri.toString()) ?? vscode.l10n.t('This report is gone: run the command again.');
   }
 
   /**
@@ -29,12 +36,9 @@ export class ReportDocuments extends Disposable implements vscode.TextDocumentCo
    * @returns the document's address
    */
   async show(name: string, subject: string, markdown: string): Promise<vscode.Uri> {
-    const uri = vscode.Uri.from({
-      scheme: SCHEME,
-      path: `/${tabTitle(name).replaceAll('/', '\u2215')}.md`,
-      query: subject,
-    });
-    this.reports.set(uri.toString(), markdown);
+    const document = `${tabTitle(name).replaceAll('/', '\u2215')}.md`;
+    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${document}`, query: subject });
+    this.shelf.put(uri.toString(), document, markdown);
     this.changed.fire(uri);
     await vscode.commands.executeCommand('markdown.showPreview', uri);
     return uri;

@@ -14,7 +14,7 @@ import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoint, targetPaths, type Named } from '../targets';
 
-/** How long a result may outlive a change of its checkpoint. */
+/** How often a few results are held to what is on disk. */
 const STALE_CHECK_MS = 5000;
 
 /** The checkpoints and files a command is about: those named, every checkpoint of a run, or what the user picks. */
@@ -171,9 +171,11 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
   const look = setInterval(() => {
     if (looking) return;
     looking = true;
-    void deps.validations.refresh(deps.workspaces.runs.flatMap(allCheckpoints)).finally(() => {
-      looking = false;
-    });
+    void deps.validations
+      .refresh((checkpoint) => deps.workspaces.checkpointAt(checkpoint) !== undefined)
+      .finally(() => {
+        looking = false;
+      });
   }, STALE_CHECK_MS);
   context.subscriptions.push({
     dispose: () => {
