@@ -1,4 +1,5 @@
 /** What every page has in common: its line to the extension host, and telling it of errors. */
+import { pageOf, Questions, type Addressed, type ReportMessage } from '../src/protocol/requests';
 
 interface VsCodeApi {
   postMessage(message: unknown): void;
@@ -11,21 +12,40 @@ declare function acquireVsCodeApi(): VsCodeApi;
 // VS Code gives it out once a page.
 const api = acquireVsCodeApi();
 
+/** Tells this page's messages from those of the page that was in this tab before. */
+const page = crypto.randomUUID();
+
 export interface Line<Sent, Received> {
   readonly send: (message: Sent) => void;
   readonly onHostMessage: (take: (message: Received) => void) => void;
+  /** Numbers what this page asks. */
+  readonly questions: Questions;
 }
 
-/** The line to the host, typed by the page's protocol. */
-export function line<Sent, Received>(): Line<Sent, Received> {
+/** The line to the host, typed and checked by the page's protocol. Errors that nobody catches go into the host's log. */
+export function line<Sent, Received>(parse: (raw: unknown) => Received | undefined): Line<Sent, Received> {
+  const post = (message: (Sent | ReportMessage) & object): void => {
+    const addressed: Addressed = { ...message, page };
+    api.postMessage(addressed);
+  };
+  const report = (message: string): void => {
+    post({ type: 'report', message: message.slice(0, LONGEST_REPORT) });
+  };
+  reportErrors(report);
   return {
-    send(message) {
-      api.postMessage(message);
+    send: (message) => {
+      post(message as Sent & object);
     },
+    questions: new Questions(),
     // Only the host can post to this window: VS Code gives every webview an origin of its own, and we open no frames.
     onHostMessage(take) {
-      window.addEventListener('message', (event: MessageEvent<Received>) => {
-        take(event.data);
+      window.addEventListener('message', (event: MessageEvent<unknown>) => {
+        const to = pageOf(event.data);
+        // Sent to the page that was here before, and still on its way when it went.
+        if (to !== '' && to !== page) return;
+        const message = parse(event.data);
+        if (message === undefined) report('The host sent a message that is not in the protocol; it was ignored.');
+        else take(message);
       });
     },
   };
@@ -43,16 +63,12 @@ export function saveState(state: unknown): void {
 /** The host's log is the only place where a user's window can tell of what went wrong in its page. */
 const LONGEST_REPORT = 4000;
 
-/** Tells the host of every error that nobody caught, in one line. */
-export function reportErrors(report: (message: string) => void): void {
-  const tell = (message: string): void => {
-    report(message.slice(0, LONGEST_REPORT));
-  };
+function reportErrors(report: (message: string) => void): void {
   window.addEventListener('error', ({ message, filename, lineno }) => {
-    tell(`${message} (${filename.split('/').at(-1) ?? ''}:${lineno})`);
+    report(`${message} (${filename.split('/').at(-1) ?? ''}:${lineno})`);
   });
   window.addEventListener('unhandledrejection', (event) => {
-    tell(String(event.reason));
+    report(String(event.reason));
   });
 }
 

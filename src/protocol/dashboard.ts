@@ -1,12 +1,32 @@
 /**
- * Every message between the extension host and its pages, the dashboard's first. The page gets one snapshot, then increments, only while it
+ * Every message between the extension host and the dashboard's page. The page gets one snapshot, then increments, only while it
  * is visible. Series travel as ArrayBuffers of their own (a typed-array view would ship the whole buffer behind it, and JSON
- * turns NaN into null); the host checks whatever the page sends with `parsePageMessage`.
+ * turns NaN into null). Both sides check what they are sent: `parsePageMessage`, `parseHostMessage`.
  */
 import type { Stage } from '../core/curriculum/curriculum';
-import type { CheckpointState, RunState } from '../core/experiment/model';
-import type { AlertKind } from '../core/metrics/alerts';
-import type { XAxis } from '../core/metrics/trace';
+import { CHECKPOINT_STATES, RUN_STATES, type CheckpointState, type RunState } from '../core/experiment/model';
+import { ALERT_KINDS, type AlertKind } from '../core/metrics/alerts';
+import { X_AXES, type XAxis } from '../core/metrics/trace';
+import { readyMessage, reportMessage, type ReadyMessage, type ReportMessage } from './requests';
+import { stage } from './curriculum';
+import {
+  bytes,
+  count,
+  either,
+  flag,
+  list,
+  message,
+  name,
+  nullable,
+  number,
+  object,
+  optional,
+  parser,
+  range,
+  text,
+  word,
+  type Shape,
+} from './shape';
 
 /** A number as JSON can carry it; null: not known. */
 export type Figure = number | 'NaN' | 'Infinity' | '-Infinity' | null;
@@ -133,7 +153,7 @@ export interface FiguresMessage {
   readonly alerts?: readonly AlertFacts[];
 }
 
-/** The curves asked for with `watch`, whole; those of an older request than the last are to be ignored. */
+/** The answer to `watch`: the curves asked for, whole. Comes again for those of them whose past changed. */
 export interface CurvesMessage {
   readonly type: 'curves';
   readonly request: number;
@@ -147,9 +167,10 @@ export interface PointsMessage {
   readonly curves: readonly Curve[];
 }
 
-/** How the configuration of another run differs from this one's. */
+/** The answer to `compare`: how the configuration of another run differs from this one's. */
 export interface DifferenceMessage {
   readonly type: 'difference';
+  readonly request: number;
   readonly other: string;
   readonly rows: readonly { readonly name: string; readonly here: string | null; readonly there: string | null }[];
 }
@@ -164,11 +185,6 @@ export interface MissingMessage {
 
 export type HostMessage =
   SnapshotMessage | ModelMessage | FiguresMessage | CurvesMessage | PointsMessage | DifferenceMessage | MissingMessage;
-
-/** The page listens and wants its snapshot. */
-export interface ReadyMessage {
-  readonly type: 'ready';
-}
 
 /** A curve that the page shows. */
 export interface WatchedCurve {
@@ -209,6 +225,7 @@ export interface FocusMessage {
 /** Tell how another run's configuration differs. */
 export interface CompareMessage {
   readonly type: 'compare';
+  readonly request: number;
   readonly other: string;
 }
 
@@ -223,156 +240,160 @@ export type SaveMessage =
       readonly runs: readonly string[];
     };
 
-/** Something in the page went wrong; for the log. */
-export interface ReportMessage {
-  readonly type: 'report';
-  readonly message: string;
-}
-
 export type PageMessage =
   ReadyMessage | WatchMessage | ActMessage | FocusMessage | CompareMessage | SaveMessage | ReportMessage;
 
-// --- the probe's page -------------------------------------------------------------------------------------------------
-
-/** What one layer gave at one checkpoint; null where that is not known, or not finite. */
-export interface ProbedLayerFacts {
-  readonly layer: number;
-  /** Of the gate's first rank. */
-  readonly similarity: number | null;
-  readonly vANorm: number | null;
-  readonly vBNorm: number | null;
-  readonly effectiveRank: number | null;
-  readonly drift: number | null;
-  /** Outputs that are NaN or infinite, in all projections and ranks. */
-  readonly nonFinite: number;
-}
-
-export interface ProbedCheckpointFacts {
-  readonly name: string;
-  readonly step: number;
-  readonly stage: string | null;
-  /** Why it was not run, in one line; null where it was. */
-  readonly problem: string | null;
-  readonly layers: readonly ProbedLayerFacts[];
-}
-
-/** What the probe of a run found; whole. */
-export interface ProbeMessage {
-  readonly type: 'probe';
-  /** Path of the run. */
-  readonly run: string;
-  readonly name: string;
-  /** Unix seconds. */
-  readonly time: number;
-  readonly stages: readonly Stage[];
-  /** What the components were run on; null where none was. */
-  readonly input: 'probe.pt' | 'fixed' | 'both' | null;
-  readonly tokens: number;
-  /** Largest difference between a similarity and the trainer's own at that checkpoint; null where it logged none. */
-  readonly largestDifference: number | null;
-  /** Ascending by step. */
-  readonly checkpoints: readonly ProbedCheckpointFacts[];
-}
-
-/** Which run the page is about, and how many of its complete checkpoints the last probe did not have. */
-export interface ProbeNewsMessage {
-  readonly type: 'news';
-  readonly run: string;
-  readonly name: string;
-  readonly newer: number;
-}
-
-export type ProbeHostMessage = ProbeMessage | ProbeNewsMessage;
-
-/** Probe the run again. */
-export interface ProbeAgainMessage {
-  readonly type: 'again';
-}
-
-export type ProbePageMessage = ReadyMessage | ProbeAgainMessage | ReportMessage;
-
-/** As parsePageMessage, for the probe's page. */
-export function parseProbePageMessage(raw: unknown): ProbePageMessage | undefined {
-  if (!isFields(raw)) return undefined;
-  switch (raw['type']) {
-    case 'ready':
-      return { type: 'ready' };
-    case 'again':
-      return { type: 'again' };
-    case 'report':
-      return isText(raw['message']) ? { type: 'report', message: raw['message'] } : undefined;
-    default:
-      return undefined;
-  }
-}
-
 // --- what is checked --------------------------------------------------------------------------------------------------
 
-const LONGEST_TEXT = 4096;
 const LONGEST_PICTURE = 64 << 20;
-const MOST_CURVES = 512;
+/** Curves that a page may show at a time. */
+export const MOST_CURVES = 512;
 
-type Fields = Readonly<Record<string, unknown>>;
+const figure: Shape<Figure> = nullable(either(number(), word('NaN', 'Infinity', '-Infinity')));
 
-function isText(value: unknown, longest = LONGEST_TEXT): value is string {
-  return typeof value === 'string' && value.length > 0 && value.length <= longest;
-}
+const summaryFields = {
+  path: name,
+  name,
+  state: word(...RUN_STATES),
+  step: number(),
+  maxSteps: nullable(number()),
+  stage: nullable(text()),
+  loss: figure,
+  parentPath: nullable(name),
+  parentName: nullable(text()),
+  origin: number(),
+};
 
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+const runSummary = object<RunSummary>(summaryFields);
 
-function isNumberIn(value: unknown, low: number, high: number): value is number {
-  return typeof value === 'number' && value >= low && value <= high;
-}
+const checkpointFacts = object<CheckpointFacts>({
+  name,
+  path: name,
+  step: number(),
+  time: number(),
+  state: word(...CHECKPOINT_STATES),
+  stage: nullable(text()),
+  loss: figure,
+  evalLoss: figure,
+  bytes: number(0),
+  best: flag,
+  pinned: flag,
+});
 
-function isRange(value: unknown): value is [number, number] | null {
-  if (value === null) return true;
-  if (!Array.isArray(value) || value.length !== 2) return false;
-  return Number.isFinite(value[0]) && Number.isFinite(value[1]) && (value[0] as number) < (value[1] as number);
-}
+const runFacts = object<RunFacts>({
+  ...summaryFields,
+  subtitle: text(),
+  created: number(),
+  curriculum: nullable(list(stage)),
+  stageTimes: list(nullable(number())),
+  checkpoints: list(checkpointFacts),
+  error: nullable(text(LONGEST_PICTURE)),
+});
 
-function watchedCurve(value: unknown): WatchedCurve | undefined {
-  if (!isFields(value) || !isText(value['run']) || !isText(value['metric'])) return undefined;
-  if (!isNumberIn(value['smoothing'], 0, 0.9999) || !isNumberIn(value['width'], 1, 16384)) return undefined;
-  return { run: value['run'], metric: value['metric'], smoothing: value['smoothing'], width: value['width'] };
-}
+const figures = object<Figures>({
+  step: nullable(number()),
+  loss: figure,
+  smoothing: number(0, 1),
+  slope: figure,
+  evalLoss: figure,
+  bestEvalLoss: figure,
+  bestEvalStep: nullable(number()),
+  learningRate: figure,
+  learningRatePhase: nullable(text()),
+  tokensPerSecond: figure,
+  stepsPerSecond: figure,
+  gpuMemoryBytes: figure,
+  etaSeconds: nullable(number()),
+  nextStage: nullable(
+    object<NonNullable<Figures['nextStage']>>({ name: text(), seconds: nullable(number()), step: number() }),
+  ),
+});
 
-/** The message, checked and copied field by field; undefined for anything that is none. */
-export function parsePageMessage(raw: unknown): PageMessage | undefined {
-  if (!isFields(raw)) return undefined;
-  switch (raw['type']) {
-    case 'ready':
-      return { type: 'ready' };
-    case 'watch': {
-      const { request, axis, range, curves } = raw;
-      if (!isNumberIn(request, 0, Number.MAX_SAFE_INTEGER) || !isRange(range)) return undefined;
-      if (axis !== 'step' && axis !== 'relative' && axis !== 'time') return undefined;
-      if (!Array.isArray(curves) || curves.length > MOST_CURVES) return undefined;
-      const checked = curves.map(watchedCurve);
-      if (!checked.every((curve) => curve !== undefined)) return undefined;
-      return { type: 'watch', request, axis, range: range === null ? null : [range[0], range[1]], curves: checked };
-    }
-    case 'act': {
-      const command = RUN_COMMANDS.find((known) => known === raw['command']);
-      if (command === undefined || !isText(raw['path'])) return undefined;
-      return { type: 'act', command, path: raw['path'] };
-    }
-    case 'focus':
-      return isText(raw['run']) ? { type: 'focus', run: raw['run'] } : undefined;
-    case 'compare':
-      return isText(raw['other']) ? { type: 'compare', other: raw['other'] } : undefined;
-    case 'save': {
-      const { format, name, content, metric, runs } = raw;
-      if (!isText(name, 200)) return undefined;
-      if ((format === 'png' || format === 'svg') && isText(content, LONGEST_PICTURE))
-        return { type: 'save', format, name, content };
-      if (format !== 'csv' || !isText(metric) || !Array.isArray(runs) || runs.length > MOST_CURVES) return undefined;
-      return runs.every((run) => isText(run)) ? { type: 'save', format, name, metric, runs } : undefined;
-    }
-    case 'report':
-      return isText(raw['message']) ? { type: 'report', message: raw['message'] } : undefined;
-    default:
-      return undefined;
-  }
-}
+const alertFacts = object<AlertFacts>({
+  kind: word(...ALERT_KINDS),
+  step: number(),
+  time: nullable(number()),
+  title: text(),
+  detail: text(),
+  value: nullable(number()),
+});
+
+const curve = object<Curve>({ run: name, metric: name, x: bytes, low: bytes, high: bytes, line: bytes, last: figure });
+
+const type = <T extends string>(wanted: T): Shape<T> => word(wanted);
+
+const hostMessage = message<HostMessage>({
+  snapshot: object({
+    type: type('snapshot'),
+    run: runFacts,
+    runs: list(runSummary),
+    metrics: list(name),
+    figures,
+    alerts: list(alertFacts),
+    hasTimes: flag,
+    canTrain: flag,
+  }),
+  model: object({ type: type('model'), run: runFacts, runs: list(runSummary), canTrain: flag }),
+  figures: object<FiguresMessage>({
+    type: type('figures'),
+    figures,
+    hasTimes: flag,
+    metrics: optional(list(name)),
+    alerts: optional(list(alertFacts)),
+  }),
+  curves: object({ type: type('curves'), request: count, curves: list(curve, MOST_CURVES) }),
+  points: object({ type: type('points'), request: count, curves: list(curve, MOST_CURVES) }),
+  difference: object({
+    type: type('difference'),
+    request: count,
+    other: name,
+    rows: list(object({ name, here: nullable(text(LONGEST_PICTURE)), there: nullable(text(LONGEST_PICTURE)) })),
+  }),
+  missing: object({ type: type('missing'), path: name, scanning: flag }),
+});
+
+const watchedCurve = object<WatchedCurve>({
+  run: name,
+  metric: name,
+  smoothing: number(0, 0.9999),
+  width: number(1, 16384),
+});
+
+const savedName = text(200, 1);
+
+const save: Shape<SaveMessage> = either(
+  object({
+    type: type('save'),
+    format: word('png', 'svg'),
+    name: savedName,
+    content: text(LONGEST_PICTURE, 1),
+  }),
+  object({
+    type: type('save'),
+    format: type('csv'),
+    name: savedName,
+    metric: name,
+    runs: list(name, MOST_CURVES),
+  }),
+);
+
+const pageMessage = message<PageMessage>({
+  ready: readyMessage,
+  watch: object({
+    type: type('watch'),
+    request: count,
+    axis: word(...X_AXES),
+    range: nullable(range),
+    curves: list(watchedCurve, MOST_CURVES),
+  }),
+  act: object({ type: type('act'), command: word(...RUN_COMMANDS), path: name }),
+  focus: object({ type: type('focus'), run: name }),
+  compare: object({ type: type('compare'), request: count, other: name }),
+  save,
+  report: reportMessage,
+});
+
+/** What the page may be sent, checked. */
+export const parseHostMessage = parser(hostMessage);
+/** What the page may send, checked. */
+export const parsePageMessage = parser(pageMessage);

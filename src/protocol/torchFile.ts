@@ -1,14 +1,14 @@
-/**
- * Every message between the extension host and the page that shows a torch file. The host checks whatever the page sends
- * with `parseTorchPageMessage`.
- */
+/** Every message between the extension host and the page that shows a torch file; both sides check what they are sent. */
 import type { TorchOutline } from '../core/checkpoint/outline/outlineTypes';
 import type { SummaryResult } from '../core/torchfile/outlineTypes';
+import { readyMessage, reportMessage, type ReadyMessage, type ReportMessage } from './requests';
+import { bytes, count, either, list, message, nullable, number, object, parser, text, word } from './shape';
 
 export type { SummaryResult, TorchOutline };
 
 /** The two things that read the file's data, one after the other. */
-export type ReadingTask = 'statistics' | 'checksums';
+export const READING_TASKS = ['statistics', 'checksums'] as const;
+export type ReadingTask = (typeof READING_TASKS)[number];
 
 /** The structure, as a TorchOutline in JSON of its own: the host passes it on unread. Summaries known so far follow. */
 export interface OutlineMessage {
@@ -55,38 +55,50 @@ export type DiskMessage =
 export type TorchHostMessage =
   OutlineMessage | SummariesMessage | ProgressMessage | IdleMessage | ChecksumsMessage | DiskMessage;
 
-export type TorchPageMessage =
-  /** The page listens now; everything known is sent. */
-  | { readonly type: 'ready' }
-  /** Statistics of these tensors, the last asked first. */
-  | { readonly type: 'summarize'; readonly generation: number; readonly tensors: readonly number[] }
-  | { readonly type: 'verify' }
-  | { readonly type: 'cancel'; readonly task: ReadingTask }
-  | { readonly type: 'report'; readonly message: string };
+/** Statistics of these tensors, the last asked first; they come as `summaries`. */
+export interface SummarizeMessage {
+  readonly type: 'summarize';
+  readonly generation: number;
+  readonly tensors: readonly number[];
+}
+
+/** Check every record's checksum. */
+export interface VerifyMessage {
+  readonly type: 'verify';
+}
+
+export interface CancelMessage {
+  readonly type: 'cancel';
+  readonly task: ReadingTask;
+}
+
+export type TorchPageMessage = ReadyMessage | SummarizeMessage | VerifyMessage | CancelMessage | ReportMessage;
 
 const MOST_TENSORS = 100_000;
-const LONGEST_REPORT = 4096;
 
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
+const task = word(...READING_TASKS);
 
-/** The message, checked and copied field by field; undefined for anything that is none. */
-export function parseTorchPageMessage(raw: unknown): TorchPageMessage | undefined {
-  if (typeof raw !== 'object' || raw === null) return undefined;
-  const { type, generation, tensors, task, message } = raw as Readonly<Record<string, unknown>>;
-  switch (type) {
-    case 'ready':
-    case 'verify':
-      return { type };
-    case 'summarize':
-      if (!isCount(generation) || !Array.isArray(tensors) || tensors.length > MOST_TENSORS) return undefined;
-      return tensors.every(isCount) ? { type, generation, tensors: [...tensors] } : undefined;
-    case 'cancel':
-      return task === 'statistics' || task === 'checksums' ? { type, task } : undefined;
-    case 'report':
-      return typeof message === 'string' ? { type, message: message.slice(0, LONGEST_REPORT) } : undefined;
-    default:
-      return undefined;
-  }
-}
+const hostMessage = message<TorchHostMessage>({
+  outline: object({ type: word('outline'), generation: count, json: bytes }),
+  summaries: object({ type: word('summaries'), generation: count, json: bytes }),
+  progress: object({ type: word('progress'), task, done: number(0), total: number(0) }),
+  idle: object({ type: word('idle'), task, problem: nullable(text()) }),
+  checksums: object({ type: word('checksums'), generation: count, problems: list(text()) }),
+  disk: either(
+    object({ type: word('disk'), state: word('same', 'changing', 'gone', 'reloaded') }),
+    object({ type: word('disk'), state: word('failed'), message: text() }),
+  ),
+});
+
+const pageMessage = message<TorchPageMessage>({
+  ready: readyMessage,
+  summarize: object({ type: word('summarize'), generation: count, tensors: list(count, MOST_TENSORS) }),
+  verify: object({ type: word('verify') }),
+  cancel: object({ type: word('cancel'), task }),
+  report: reportMessage,
+});
+
+/** What the page may be sent, checked. */
+export const parseTorchHostMessage = parser(hostMessage);
+/** What the page may send, checked. */
+export const parseTorchPageMessage = parser(pageMessage);

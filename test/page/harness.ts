@@ -13,6 +13,7 @@ import type { Run } from '../../src/core/experiment/model';
 import { DashboardSession } from '../../src/features/dashboard/session';
 import { pageHtml } from '../../src/platform/pageHtml';
 import type { HostMessage, RunCommand, SaveMessage } from '../../src/protocol/dashboard';
+import type { Addressed } from '../../src/protocol/requests';
 
 export type ThemeName = 'dark' | 'light' | 'high-contrast';
 
@@ -173,7 +174,10 @@ export class PageHarness {
     const problems: string[] = [];
     const heard: unknown[] = [];
     const { context, page, post } = await this.prepare(options, problems, (message) => {
-      heard.push(message);
+      // Every message says which page sent it; what it says is what the tests are about.
+      const { page: sender, ...said } = message as Addressed;
+      if (sender === '') problems.push('A message did not say which page sent it.');
+      heard.push(said);
     });
     await this.show(page, bundle);
     return { page, heard, problems, post, close: () => context.close() };

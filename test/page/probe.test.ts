@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { RunProbe, RunProbedLayer } from '../../src/core/checkpoint/probe/probeRun';
 import type { Checkpoint, Run } from '../../src/core/experiment/model';
 import { probeMessage } from '../../src/features/probe/facts';
-import type { ProbeMessage } from '../../src/protocol/dashboard';
+import type { ProbeMessage } from '../../src/protocol/probe';
 import { PageHarness, type OpenOptions, type PlainPage } from './harness';
 import { CURRICULUM } from './syntheticRun';
 

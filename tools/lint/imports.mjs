@@ -16,6 +16,16 @@ const OUTSIDE_CORE = {
   message: 'core uses nothing outside of core.',
 };
 
+/** A folder a page; what several need is in webview/ui or webview/charts. */
+const PAGES = ['dashboard', 'probe', 'torchfile'];
+
+const notOf = (pages) => [
+  {
+    regex: `^(\\.\\./)+(${pages.join('|')})/`,
+    message: 'A page uses nothing of another one: what several need is in webview/ui or webview/charts.',
+  },
+];
+
 const restrict = (paths, patterns = []) => ({ 'no-restricted-imports': ['error', { paths, patterns }] });
 
 function roomRules(room, index) {
@@ -48,6 +58,11 @@ export const importRules = [
     ),
   },
   ...ROOMS.map(roomRules),
-  { files: ['webview/**/*.ts'], ignores: ['webview/ui/controls.ts'], rules: restrict([NO_VSCODE, TOOLKIT]) },
+  { files: ['webview/*.ts'], rules: restrict([NO_VSCODE, TOOLKIT]) },
+  ...['ui', 'charts', ...PAGES].map((folder) => ({
+    files: [`webview/${folder}/**/*.ts`],
+    ignores: ['webview/ui/controls.ts'],
+    rules: restrict([NO_VSCODE, TOOLKIT], notOf(PAGES.filter((page) => page !== folder))),
+  })),
   { files: ['webview/ui/controls.ts'], rules: restrict([NO_VSCODE]) },
 ];

@@ -1,7 +1,7 @@
 /** Ticks and labels of the charts' axes. */
 import type uPlot from 'uplot';
 import type { XAxis } from '../../src/core/metrics/trace';
-import { shortStep } from '../dashboard/format';
+import { shortStep } from '../ui/figures';
 import type { Theme } from '../ui/theme';
 
 const FINE_MARKS = [1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 8, 9];

@@ -1,5 +1,6 @@
 /** What the parts of the page share: what is known, how it is looked at, and the ways to change that. */
 import type { RunCommand } from '../../src/protocol/dashboard';
+import type { StageStretch } from '../charts/stages';
 import type { CurveStore } from './curves';
 import type { Known, Look } from './state';
 import type { Theme } from '../ui/theme';
@@ -85,13 +86,6 @@ export function strokeOf(app: App, path: string): { readonly color: string; read
   const index = path === app.known.run.path ? 0 : app.look.overlay.indexOf(path) + 1;
   const others = runs.length - 1;
   return runs[index === 0 ? 0 : 1 + ((index - 1) % others)] ?? { color: app.theme.foreground, dash: [] };
-}
-
-/** A stretch of the x axis in one stage. */
-export interface StageStretch {
-  readonly name: string;
-  readonly from: number;
-  readonly until: number;
 }
 
 /** The curriculum's stages on the x axis; on an axis of times only those that were entered. */

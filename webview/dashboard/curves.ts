@@ -1,6 +1,6 @@
 /** The curves that the page holds: what the host sent, as columns. */
 import type { Curve, CurvesMessage, PointsMessage } from '../../src/protocol/dashboard';
-import { numberOf } from './format';
+import { numberOf } from '../ui/figures';
 
 export interface Columns {
   x: Float64Array;
@@ -30,17 +30,8 @@ function joined<T extends Float32Array | Float64Array>(before: T, after: T): T {
 
 export class CurveStore {
   private readonly byKey = new Map<string, Columns>();
-  private request = 0;
 
-  /** The number of the next `watch`; answers to earlier ones are ignored from now on. */
-  nextRequest(): number {
-    this.request += 1;
-    return this.request;
-  }
-
-  /** Takes a message; false when it answers an older request. */
-  take(message: CurvesMessage | PointsMessage): boolean {
-    if (message.request !== this.request) return false;
+  take(message: CurvesMessage | PointsMessage): void {
     for (const curve of message.curves) {
       const key = `${curve.run}\n${curve.metric}`;
       const fresh = columns(curve);
@@ -58,7 +49,6 @@ export class CurveStore {
             },
       );
     }
-    return true;
   }
 
   of(run: string, metric: string): Columns | undefined {

@@ -2,7 +2,7 @@
 import { domainOf, stageStretches, strokeOf, type App } from './app';
 import { linearTicks, logTicks, tickText, airy } from '../charts/axes';
 import { extremes } from './chart/data';
-import { shortStep } from './format';
+import { shortStep } from '../ui/figures';
 import { s } from '../ui/dom';
 
 /** Base64 of a PNG, on the theme's background: the canvas itself is transparent. */

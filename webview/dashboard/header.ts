@@ -2,7 +2,7 @@
 import { formatBytes, formatCount, formatValue } from '../../src/core/format';
 import type { RunState } from '../../src/core/experiment/model';
 import type { App, Part } from './app';
-import { compact, figureText, numberOf, percent, roughDuration, shortStep } from './format';
+import { compact, figureText, numberOf, percent, roughDuration, shortStep } from '../ui/figures';
 import { button, progressBar } from '../ui/controls';
 import { h, setText, setTitle } from '../ui/dom';
 

@@ -1,6 +1,6 @@
 /** The dashboard's line to the extension host, and what it keeps over a reload. */
-import type { HostMessage, PageMessage } from '../../src/protocol/dashboard';
+import { parseHostMessage, type HostMessage, type PageMessage } from '../../src/protocol/dashboard';
 import { line } from '../page';
 
-export const { send, onHostMessage } = line<PageMessage, HostMessage>();
+export const { send, onHostMessage, questions } = line<PageMessage, HostMessage>(parseHostMessage);
 export { savedState, saveState } from '../page';

@@ -1,17 +1,26 @@
 /** The dashboard's page: puts its parts together, and passes on what the host says and the user does. */
 import 'uplot/dist/uPlot.min.css';
+import '../ui/page.css';
+import '../charts/charts.css';
 import './style.css';
-import type { AlertFacts, HostMessage } from '../../src/protocol/dashboard';
-import { pageRoot, reportErrors } from '../page';
+import {
+  MOST_CURVES,
+  type AlertFacts,
+  type CurvesMessage,
+  type DifferenceMessage,
+  type HostMessage,
+  type PointsMessage,
+} from '../../src/protocol/dashboard';
+import { pageRoot } from '../page';
 import { domainOf, fullDomain, placeOf, type App, type Part } from './app';
-import { Band } from './band';
-import type { Window } from './chart/gestures';
+import { CurriculumBand } from './curriculumBand';
+import type { ChartWindow } from './chart/gestures';
 import { MainChart } from './chart/mainChart';
 import { SmallCharts } from './chart/smallCharts';
 import { CurveStore } from './curves';
 import { pngOf, svgOf } from './export';
 import { Header } from './header';
-import { onHostMessage, savedState, saveState, send } from './host';
+import { onHostMessage, questions, savedState, saveState, send } from './host';
 import { Alerts } from './rail/alerts';
 import { Difference } from './rail/difference';
 import { Lineage } from './rail/lineage';
@@ -33,7 +42,7 @@ class Dashboard {
   private drawing = false;
   private asking: number | undefined;
 
-  private readonly window: Window = {
+  private readonly window: ChartWindow = {
     domain: () => (this.known === undefined ? [0, 1] : domainOf(this.app(this.known))),
     full: () => (this.known === undefined ? [0, 1] : fullDomain(this.app(this.known))),
     show: (range) => {
@@ -48,7 +57,7 @@ class Dashboard {
   constructor(root: HTMLElement) {
     this.root = root;
     const header = new Header();
-    const band = new Band(this.window);
+    const band = new CurriculumBand(this.window);
     const toolbar = new Toolbar(
       (format) => {
         this.save(format);
@@ -61,7 +70,7 @@ class Dashboard {
     const runs = new Runs();
     const lineage = new Lineage();
     const difference = new Difference((other) => {
-      send({ type: 'compare', other });
+      send({ type: 'compare', request: questions.ask('difference'), other });
     });
     const alerts = new Alerts((alert) => {
       this.jump(alert);
@@ -69,7 +78,7 @@ class Dashboard {
     this.parts = [header, band, toolbar, this.chart, table, this.small, runs, lineage, difference, alerts];
     this.page = h(
       'div',
-      { class: 'dashboard' },
+      { class: 'page dashboard' },
       header.element,
       band.element,
       h(
@@ -124,6 +133,11 @@ class Dashboard {
   }
 
   private take(message: HostMessage): void {
+    if (
+      isAnswer(message) &&
+      !questions.awaits(message.type === 'difference' ? 'difference' : 'curves', message.request)
+    )
+      return;
     this.known = learn(this.known, message);
     switch (message.type) {
       case 'snapshot':
@@ -143,7 +157,7 @@ class Dashboard {
         return;
       case 'curves':
       case 'points':
-        if (!this.curves.take(message)) return;
+        this.curves.take(message);
         break;
       case 'model':
       case 'figures':
@@ -197,7 +211,7 @@ class Dashboard {
     const width = this.chart.width;
     const run = app.known.run.path;
     const smoothing = look.smooth === null ? app.known.figures.smoothing : smoothingOf(look.smooth);
-    const curves = [
+    const shown = [
       ...[run, ...look.overlay].map((path) => ({ run: path, metric: look.metric, smoothing, width })),
       // One metric is drawn as it is; the noise of several layers would hide one behind the other.
       ...this.small.watched.map((each) => ({
@@ -207,14 +221,15 @@ class Dashboard {
         width: each.width,
       })),
     ];
-    const request = { axis: look.axis, range: look.range, curves };
+    // The protocol's limit; what is beyond it stays empty.
+    const request = { axis: look.axis, range: look.range, curves: shown.slice(0, MOST_CURVES) };
     const asked = JSON.stringify(request);
     if (asked === this.asked) return;
     this.asked = asked;
     clearTimeout(this.asking);
     // While a wheel turns or a handle is dragged, one question every few frames is enough.
     this.asking = window.setTimeout(() => {
-      send({ type: 'watch', request: this.curves.nextRequest(), ...request });
+      send({ type: 'watch', request: questions.ask('curves'), ...request });
     }, 30);
   }
 
@@ -246,6 +261,10 @@ class Dashboard {
   }
 }
 
+function isAnswer(message: HostMessage): message is CurvesMessage | PointsMessage | DifferenceMessage {
+  return message.type === 'curves' || message.type === 'points' || message.type === 'difference';
+}
+
 function notice(title: string, detail: string, busy: boolean): HTMLElement {
   return h(
     'div',
@@ -256,8 +275,5 @@ function notice(title: string, detail: string, busy: boolean): HTMLElement {
   );
 }
 
-reportErrors((message) => {
-  send({ type: 'report', message });
-});
 startControls();
 new Dashboard(pageRoot()).start();

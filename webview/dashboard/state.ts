@@ -17,7 +17,8 @@ export interface Look {
   /** 0…100 on the slider, see `smoothingOf`; null: as suits the number of points. */
   smooth: number | null;
   logY: boolean;
-  band: boolean;
+  /** The area between the lowest and highest points is drawn. */
+  spread: boolean;
   clip: boolean;
   range: [number, number] | null;
   /** Paths of the runs drawn over the focused one. */
@@ -48,7 +49,7 @@ export function startLook(): Look {
     axis: 'step',
     smooth: null,
     logY: true,
-    band: true,
+    spread: true,
     clip: false,
     range: null,
     overlay: [],
@@ -78,7 +79,7 @@ export function restoreLook(saved: unknown): Look {
   if (typeof from['metric'] === 'string') look.metric = from['metric'];
   if (from['axis'] === 'relative' || from['axis'] === 'time') look.axis = from['axis'];
   if (typeof from['smooth'] === 'number') look.smooth = Math.max(0, Math.min(100, from['smooth']));
-  for (const key of ['logY', 'band', 'clip'] as const) if (typeof from[key] === 'boolean') look[key] = from[key];
+  for (const key of ['logY', 'spread', 'clip'] as const) if (typeof from[key] === 'boolean') look[key] = from[key];
   const range = from['range'];
   if (Array.isArray(range) && typeof range[0] === 'number' && typeof range[1] === 'number' && range[0] < range[1]) {
     look.range = [range[0], range[1]];

@@ -2,7 +2,7 @@
 import { formatCount, formatValue } from '../../src/core/format';
 import { domainOf, stageStretches, type App, type Part } from './app';
 import { lineAt } from './curves';
-import { capital } from './format';
+import { capital } from '../ui/figures';
 import { fill, h } from '../ui/dom';
 
 const ROWS = 20;

@@ -20,7 +20,7 @@ export class Toolbar implements Part {
   private readonly axis = dropdown('Horizontal axis', (axis) => this.app?.change({ axis: axis as XAxis, range: null }));
   private readonly smooth = slider('Smoothing', 100, (smooth) => this.app?.change({ smooth }));
   private readonly logY = checkbox('Log y', (logY) => this.app?.change({ logY }));
-  private readonly band = checkbox('Min–max band', (band) => this.app?.change({ band }));
+  private readonly spread = checkbox('Min–max band', (spread) => this.app?.change({ spread }));
   private readonly clip = checkbox('Clip outliers', (clip) => this.app?.change({ clip }));
 
   constructor(save: (format: SaveAs) => void, showAll: () => void) {
@@ -67,7 +67,7 @@ export class Toolbar implements Part {
       h('span', { class: 'dim wide' }, 'Smooth'),
       h('span', { class: 'wide' }, this.smooth.element),
       this.logY.element,
-      h('span', { class: 'wide' }, this.band.element),
+      h('span', { class: 'wide' }, this.spread.element),
       h('span', { class: 'wide' }, this.clip.element),
       h('span', { class: 'export' }, toggle, menu, iconButton('screen-full', 'Show everything (0)', showAll)),
     );
@@ -97,7 +97,7 @@ export class Toolbar implements Part {
       smoothing === 0 ? 'no smoothing' : `average over about ${Math.round(1 / (1 - smoothing))} points`,
     );
     this.logY.set(look.logY);
-    this.band.set(look.band);
+    this.spread.set(look.spread);
     this.clip.set(look.clip);
   }
 }

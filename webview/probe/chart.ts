@@ -1,9 +1,9 @@
 /** One measure over the run's checkpoints, a line a layer; same look as the dashboard's small charts. */
 import uPlot from 'uplot';
 import { formatCount, formatValue } from '../../src/core/format';
-import type { ProbedLayerFacts, ProbeMessage } from '../../src/protocol/dashboard';
+import type { ProbedLayerFacts, ProbeMessage } from '../../src/protocol/probe';
 import { airy, xAxisOptions, yAxisOptions } from '../charts/axes';
-import { lineStages, tintStages } from '../charts/backdrop';
+import { lineStages, tintStages } from '../charts/stages';
 import { followSize } from '../charts/size';
 import type { Theme } from '../ui/theme';
 import { h, s, setText } from '../ui/dom';

@@ -1,5 +1,11 @@
 /** The page's line to the extension host, and what it keeps over a reload: the run, and what its last probe found. */
-import type { ProbeHostMessage, ProbeMessage, ProbePageMessage } from '../../src/protocol/dashboard';
+import {
+  parseProbe,
+  parseProbeHostMessage,
+  type ProbeHostMessage,
+  type ProbeMessage,
+  type ProbePageMessage,
+} from '../../src/protocol/probe';
 import { line, saveState, savedState } from '../page';
 
 /** `run` is also what the host finds the run by when VS Code restores the tab. */
@@ -8,11 +14,11 @@ export interface Kept {
   readonly found: ProbeMessage;
 }
 
-export const { send, onHostMessage } = line<ProbePageMessage, ProbeHostMessage>();
+export const { send, onHostMessage } = line<ProbePageMessage, ProbeHostMessage>(parseProbeHostMessage);
 
-/** Only this page writes it. */
+/** What an earlier page kept; undefined for none, and for what another version kept in another shape. */
 export function kept(): ProbeMessage | undefined {
-  return (savedState() as Kept | undefined)?.found;
+  return parseProbe((savedState() as Partial<Kept> | undefined)?.found);
 }
 
 export function keep(found: ProbeMessage): void {

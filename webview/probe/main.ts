@@ -1,13 +1,14 @@
 /** The probe's page: what a run's NP components gave at every checkpoint, on the same input. */
 import 'uplot/dist/uPlot.min.css';
-import '../dashboard/style.css';
+import '../ui/page.css';
+import '../charts/charts.css';
 import './style.css';
 import { formatAge, formatCount } from '../../src/core/format';
-import type { ProbeHostMessage, ProbeMessage } from '../../src/protocol/dashboard';
+import type { ProbeHostMessage, ProbeMessage } from '../../src/protocol/probe';
 import { onThemeChange, readTheme } from '../ui/theme';
 import { button, startControls, type ButtonControl } from '../ui/controls';
 import { fill, h, icon, setText } from '../ui/dom';
-import { pageRoot, reportErrors } from '../page';
+import { pageRoot } from '../page';
 import { MeasureChart, type Measure } from './chart';
 import { keep, kept, onHostMessage, send } from './host';
 import { probeTable } from './table';
@@ -72,7 +73,7 @@ class ProbePage {
   );
   private readonly page = h(
     'div',
-    { class: 'dashboard probe' },
+    { class: 'page probe' },
     h(
       'header',
       {},
@@ -222,8 +223,5 @@ function problemsOf(found: ProbeMessage): string[] {
   ]);
 }
 
-reportErrors((message) => {
-  send({ type: 'report', message });
-});
 startControls();
 new ProbePage(pageRoot()).start();

@@ -1,6 +1,6 @@
 /** The charts' figures as a table, for those who do not see the charts. */
 import { formatCount, formatValue } from '../../src/core/format';
-import type { ProbeMessage } from '../../src/protocol/dashboard';
+import type { ProbeMessage } from '../../src/protocol/probe';
 import { h } from '../ui/dom';
 import type { Measure } from './chart';
 

@@ -1,8 +1,8 @@
 /** The page's line to the extension host, and what it keeps over being hidden. */
-import type { TorchHostMessage, TorchPageMessage } from '../../src/protocol/torchFile';
+import { parseTorchHostMessage, type TorchHostMessage, type TorchPageMessage } from '../../src/protocol/torchFile';
 import * as page from '../page';
 
-export const { send, onHostMessage } = page.line<TorchPageMessage, TorchHostMessage>();
+export const { send, onHostMessage } = page.line<TorchPageMessage, TorchHostMessage>(parseTorchHostMessage);
 
 export interface PageState {
   readonly search: string;

@@ -3,7 +3,7 @@ import './style.css';
 import type { SummaryResult, TorchHostMessage, TorchOutline } from '../../src/protocol/torchFile';
 import { formatCount } from '../../src/core/format';
 import { fill, h, setText } from '../ui/dom';
-import { pageRoot, reportErrors } from '../page';
+import { pageRoot } from '../page';
 import { Details } from './details';
 import { Header } from './header';
 import { onHostMessage, savedState, saveState, send, type PageState } from './host';
@@ -224,7 +224,4 @@ class Page {
   }
 }
 
-reportErrors((message) => {
-  send({ type: 'report', message });
-});
 new Page().start(pageRoot());

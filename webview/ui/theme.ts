@@ -11,7 +11,8 @@ export interface Theme {
   /** By stage name. */
   readonly stages: Readonly<Record<string, string>>;
   readonly tint: number;
-  readonly bandAlpha: number;
+  /** Of the area between a curve's lowest and highest points. */
+  readonly spreadAlpha: number;
   /** The focused run's first; dash patterns tell the others apart without colour. */
   readonly runs: readonly { readonly color: string; readonly dash: readonly number[] }[];
   readonly nan: string;
@@ -52,7 +53,7 @@ export function readTheme(): Theme {
     focus: color('focus'),
     stages: { teacher: color('teacher'), mixed: color('mixed'), student: color('student') },
     tint: contrast ? 0.16 : 0.09,
-    bandAlpha: contrast ? 0.35 : 0.25,
+    spreadAlpha: contrast ? 0.35 : 0.25,
     runs: ['run0', 'run1', 'run2', 'run3', 'run4', 'run5', 'run6', 'run7'].map((name, index) => ({
       color: color(name),
       dash: DASHES[index] ?? [],

@@ -4,8 +4,10 @@
  */
 import type { Curriculum } from '../curriculum/curriculum';
 
-export type RunState = 'queued' | 'training' | 'stopped' | 'interrupted' | 'failed' | 'finished';
-export type CheckpointState = 'complete' | 'writing' | 'broken';
+export const RUN_STATES = ['queued', 'training', 'stopped', 'interrupted', 'failed', 'finished'] as const;
+export type RunState = (typeof RUN_STATES)[number];
+export const CHECKPOINT_STATES = ['complete', 'writing', 'broken'] as const;
+export type CheckpointState = (typeof CHECKPOINT_STATES)[number];
 
 export interface CheckpointFile {
   readonly name: string;

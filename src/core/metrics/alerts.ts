@@ -4,7 +4,8 @@ import type { Curriculum } from '../curriculum/curriculum';
 import type { Series } from './series';
 import { emaStart, extendEma } from './smooth';
 
-export type AlertKind = 'spike' | 'nan' | 'plateau' | 'divergence' | 'stage' | 'stalled' | 'slow';
+export const ALERT_KINDS = ['spike', 'nan', 'plateau', 'divergence', 'stage', 'stalled', 'slow'] as const;
+export type AlertKind = (typeof ALERT_KINDS)[number];
 
 export interface Alert {
   readonly kind: AlertKind;

@@ -4,7 +4,8 @@ import { lowerBound, upperBound, type Series } from './series';
 import { emaStart, extendEma, type EmaState } from './smooth';
 
 /** `step`: the global step; `relative`: steps since the run's own start; `time`: Unix seconds. */
-export type XAxis = 'step' | 'relative' | 'time';
+export const X_AXES = ['step', 'relative', 'time'] as const;
+export type XAxis = (typeof X_AXES)[number];
 
 /** Columns of equal length, ascending in x. Where a bucket stands for several points it gives two columns, at its first and last x. */
 export interface TraceView {

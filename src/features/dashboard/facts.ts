@@ -106,12 +106,11 @@ const NOT_COMPARED = new Set([
 ]);
 
 /** Arguments that differ between two runs, in alphabetical order. */
-export function differenceOf(here: Run, there: Run): DifferenceMessage {
+export function differenceOf(here: Run, there: Run): DifferenceMessage['rows'] {
   const names = new Set([...Object.keys(here.config ?? {}), ...Object.keys(there.config ?? {})]);
-  const rows = [...names]
+  return [...names]
     .filter((name) => !NOT_COMPARED.has(name))
     .map((name) => ({ name, here: text(here.config?.[name]), there: text(there.config?.[name]) }))
     .filter((row) => row.here !== row.there)
     .sort((a, b) => a.name.localeCompare(b.name));
-  return { type: 'difference', other: there.path, rows };
 }

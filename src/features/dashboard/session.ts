@@ -17,13 +17,14 @@ import {
   type SaveMessage,
   type WatchMessage,
 } from '../../protocol/dashboard';
+import { Conversation, pageOf, type Addressed } from '../../protocol/requests';
 import { WatchedCurves } from './curves';
 import { differenceOf, factsOf, summaryOf } from './facts';
 import { alertsOf, figuresOf } from './figures';
 
 /** What a session needs from around it. */
 export interface SessionHost {
-  post(message: HostMessage): void;
+  post(message: HostMessage & Addressed): void;
   /** Runs of every opened workspace, as of the last scan. */
   runs(): readonly Run[];
   /** Who branched from whom among them. */
@@ -53,11 +54,10 @@ export class DashboardSession extends Disposable {
     origin: (run) => this.runAt(run)?.parent?.step ?? 0,
   });
   private visible = true;
-  private listening = false;
+  private readonly conversation = new Conversation();
   private timer: NodeJS.Timeout | undefined;
   private hint: FSWatcher | undefined;
   private hinted = '';
-  private newestRequest = 0;
   private ticks = 0;
   private ticking = false;
   private alertsAt = 0;
@@ -86,7 +86,7 @@ export class DashboardSession extends Disposable {
   setVisible(visible: boolean): void {
     if (visible === this.visible || this.isDisposed) return;
     this.visible = visible;
-    if (visible && this.listening) void this.start();
+    if (visible && this.conversation.isOpen) void this.start();
     if (!visible) this.stopFollowing();
   }
 
@@ -94,16 +94,16 @@ export class DashboardSession extends Disposable {
   async focus(path: string): Promise<void> {
     this.path = path;
     this.joined.clear();
-    if (this.listening) await this.start();
+    if (this.conversation.isOpen) await this.start();
   }
 
   /** The workspace's model changed. */
   modelChanged(): void {
-    if (!this.listening || !this.visible || this.isDisposed) return;
+    if (!this.conversation.isOpen || !this.visible || this.isDisposed) return;
     const run = this.runAt(this.path);
     if (run === undefined) {
       this.stopFollowing();
-      this.host.post({ type: 'missing', path: this.path, scanning: this.host.scanning() });
+      this.post({ type: 'missing', path: this.path, scanning: this.host.scanning() });
       return;
     }
     if (this.timer === undefined) {
@@ -113,7 +113,7 @@ export class DashboardSession extends Disposable {
     const runs = this.host.runs();
     const lineage = this.host.lineage();
     const facts = factsOf(run, lineage, this.seriesOf(run.path, 'loss/total'));
-    this.host.post({
+    this.post({
       type: 'model',
       run: facts,
       runs: runs.map((each) => summaryOf(each, lineage)),
@@ -133,13 +133,11 @@ export class DashboardSession extends Disposable {
     }
     switch (message.type) {
       case 'ready':
-        this.listening = true;
-        // Each page counts its questions from 1; VS Code drops a page that is out of sight, and makes another.
-        this.newestRequest = 0;
+        this.conversation.begin(pageOf(raw));
         void this.start();
         return;
       case 'watch':
-        void this.watch(message);
+        if (this.conversation.isWith(pageOf(raw))) void this.watch(message);
         return;
       case 'act':
         // Only what the model knows: a page cannot make the host act on any path it likes.
@@ -155,7 +153,9 @@ export class DashboardSession extends Disposable {
       case 'compare': {
         const here = this.runAt(this.path);
         const there = this.runAt(message.other);
-        if (here !== undefined && there !== undefined) this.host.post(differenceOf(here, there));
+        if (!this.conversation.isWith(pageOf(raw)) || here === undefined || there === undefined) return;
+        const { request, other } = message;
+        this.post({ type: 'difference', request, other, rows: differenceOf(here, there) });
         return;
       }
       case 'save':
@@ -168,12 +168,17 @@ export class DashboardSession extends Disposable {
   }
 
   private async watch(message: WatchMessage): Promise<void> {
-    this.newestRequest = Math.max(this.newestRequest, message.request);
+    const isWanted = this.conversation.question('curves', message.request);
     const unread = message.curves.map((curve) => curve.run).filter((path) => !this.tails.has(path));
     if (unread.length > 0) await this.pollAll(new Set(unread));
     // While a file was read the page may have moved on.
-    if (this.gone || message.request < this.newestRequest) return;
-    this.host.post(this.curves.watch(message));
+    if (this.gone || !isWanted()) return;
+    this.post(this.curves.watch(message));
+  }
+
+  private post(message: HostMessage): void {
+    const addressed = this.conversation.address(message);
+    if (addressed !== undefined) this.host.post(addressed);
   }
 
   /** A method, so that the compiler does not take it for constant over an await. */
@@ -184,7 +189,7 @@ export class DashboardSession extends Disposable {
   private async start(): Promise<void> {
     const run = this.runAt(this.path);
     if (run === undefined) {
-      this.host.post({ type: 'missing', path: this.path, scanning: this.host.scanning() });
+      this.post({ type: 'missing', path: this.path, scanning: this.host.scanning() });
       return;
     }
     await this.pollAll(this.lineage(run));
@@ -197,7 +202,7 @@ export class DashboardSession extends Disposable {
     const metrics = [...this.metricNames(run)];
     this.sentAlerts = JSON.stringify(alerts);
     this.sentMetrics = metrics.join('\n');
-    this.host.post({
+    this.post({
       type: 'snapshot',
       run: factsOf(run, lineage, loss.series),
       runs: runs.map((each) => summaryOf(each, lineage)),
@@ -254,7 +259,8 @@ export class DashboardSession extends Disposable {
       const changed = await this.pollAll(new Set(due));
       // Asked again: much can have happened while the files were read.
       if (this.gone || this.timer === undefined || this.path !== focused.path) return;
-      if (changed) for (const message of this.curves.increments()) this.host.post(message);
+      // Whoever read it: an answer to an earlier question may have read what this one lacks.
+      for (const message of this.curves.increments()) this.post(message);
       this.sendFigures(focused, changed);
     } finally {
       this.ticking = false;
@@ -276,7 +282,7 @@ export class DashboardSession extends Disposable {
     if (!changed && !newAlerts && !newMetrics) return;
     this.sentAlerts = alertsText;
     this.sentMetrics = metricsText;
-    this.host.post({
+    this.post({
       type: 'figures',
       figures: figuresOf(run, log, this.lossTrace()),
       hasTimes: !Number.isNaN(log.lastTime),

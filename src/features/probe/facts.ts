@@ -1,7 +1,7 @@
 /** What the probe's page is told about a run. Without VS Code, so that the page's tests make it from real probes. */
 import type { RunProbe, RunProbedLayer } from '../../core/checkpoint/probe/probeRun';
 import type { Checkpoint, Run } from '../../core/experiment/model';
-import type { ProbedLayerFacts, ProbeMessage } from '../../protocol/dashboard';
+import type { ProbedLayerFacts, ProbeMessage } from '../../protocol/probe';
 
 /** The checkpoints that a probe runs: the complete ones by step, and `final` where it is a step of its own. */
 export function checkpointsToProbe(run: Run): Checkpoint[] {

@@ -4,7 +4,7 @@ import type { Run } from '../../core/experiment/model';
 import { showInformation, showWarning } from '../../platform/messages';
 import { withCancellableProgress } from '../../platform/progress';
 import { RunPanels } from '../../platform/runPanels';
-import type { ProbeMessage } from '../../protocol/dashboard';
+import type { ProbeMessage } from '../../protocol/probe';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseRun, type Named } from '../targets';

@@ -2,7 +2,8 @@
 import * as vscode from 'vscode';
 import { Disposable } from '../../core/disposable';
 import { entitle, showPage } from '../../platform/webviewPage';
-import { parseProbePageMessage, type ProbeHostMessage, type ProbeMessage } from '../../protocol/dashboard';
+import { parseProbePageMessage, type ProbeHostMessage, type ProbeMessage } from '../../protocol/probe';
+import { Conversation, pageOf } from '../../protocol/requests';
 import type { FeatureDeps } from '../deps';
 import { checkpointsToProbe } from './facts';
 
@@ -11,6 +12,7 @@ export const VIEW_TYPE = 'npt.probe';
 export class ProbePanel extends Disposable {
   private found: ProbeMessage | undefined;
   private news = '';
+  private readonly conversation = new Conversation();
 
   /**
    * Takes over `panel`: a new one, or one that VS Code kept over a reload, whose page remembers what it showed.
@@ -32,6 +34,7 @@ export class ProbePanel extends Disposable {
         const message = parseProbePageMessage(raw);
         switch (message?.type) {
           case 'ready':
+            this.conversation.begin(pageOf(raw));
             if (this.found !== undefined) this.post(this.found);
             this.news = '';
             this.tellNews();
@@ -63,8 +66,9 @@ export class ProbePanel extends Disposable {
   }
 
   private post(message: ProbeHostMessage): void {
-    // A hidden page gets it when it says that it is ready.
-    void this.panel.webview.postMessage(message);
+    // A page that is not there yet gets it when it says that it is ready.
+    const addressed = this.conversation.address(message);
+    if (addressed !== undefined) void this.panel.webview.postMessage(addressed);
   }
 
   private tellNews(): void {

@@ -7,12 +7,13 @@ import type { FileIdentity } from '../../core/checkpoint/outline/outlineTypes';
 import type { CheckpointWorker } from '../../core/checkpoint/worker/workerClient';
 import type { PackedOutline } from '../../core/checkpoint/worker/workerMessages';
 import { Disposable } from '../../core/disposable';
+import { Conversation, pageOf, type Addressed } from '../../protocol/requests';
 import { parseTorchPageMessage, type DiskMessage, type TorchHostMessage } from '../../protocol/torchFile';
 import { StatisticsQueue } from './statisticsQueue';
 
 export interface TorchFileHost {
   readonly reader: Pick<CheckpointWorker, 'outline' | 'summarize' | 'validate'>;
-  post(message: TorchHostMessage): void;
+  post(message: TorchHostMessage & Addressed): void;
   log(message: string): void;
 }
 
@@ -33,7 +34,8 @@ export class TorchFileSession extends Disposable {
   private checksums: readonly string[] | null = null;
   private verifying: AbortController | null = null;
   private disk: DiskMessage = { type: 'disk', state: 'same' };
-  private listening = false;
+  private readonly conversation = new Conversation();
+  private sendings = 0;
   private visible = true;
   private reading = false;
   /** What the last poll saw where it was not what is shown. */
@@ -60,7 +62,7 @@ export class TorchFileSession extends Disposable {
     this.visible = visible;
     if (visible) void this.poll();
     // A page that is hidden is thrown away; the next one says that it is ready.
-    else this.listening = false;
+    else this.conversation.end();
   }
 
   /** A message of the page, whatever it may be. */
@@ -72,7 +74,7 @@ export class TorchFileSession extends Disposable {
     }
     switch (message.type) {
       case 'ready':
-        this.listening = true;
+        this.conversation.begin(pageOf(raw));
         this.sendAll();
         break;
       case 'summarize':
@@ -93,7 +95,8 @@ export class TorchFileSession extends Disposable {
   }
 
   private post(message: TorchHostMessage): void {
-    if (this.listening && !this.isDisposed) this.host.post(message);
+    const addressed = this.conversation.address(message);
+    if (addressed !== undefined && !this.isDisposed) this.host.post(addressed);
   }
 
   private sendAll(): void {
@@ -108,9 +111,12 @@ export class TorchFileSession extends Disposable {
   /** One after the other, and the thread is let go in between: a file may have a hundred thousand. */
   private async sendSummaries(): Promise<void> {
     const { generation, summaries } = this;
+    // Only one such answer at a time: a page that is made anew gets them from the first on.
+    this.sendings += 1;
+    const isWanted = this.conversation.question('summaries', this.sendings);
     // Those that come meanwhile are sent when they come.
     for (const json of [...summaries]) {
-      if (generation !== this.generation || !this.listening) return;
+      if (generation !== this.generation || !isWanted()) return;
       this.post({ type: 'summaries', generation, json: bufferOf(json) });
       await new Promise((resolve) => setImmediate(resolve));
     }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import type { ProbeMessage } from '../../../src/protocol/dashboard';
+import type { ProbeMessage } from '../../../src/protocol/probe';
 import { activated, mainRun, modelShows, workspaceRoot } from './extension';
 
 const probe = async (argument: unknown): Promise<ProbeMessage | undefined> =>

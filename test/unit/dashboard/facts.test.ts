@@ -41,7 +41,7 @@ describe('what the page is told of a run', () => {
   it('lists the arguments that differ, and not where a run is', () => {
     const here = run('a', { config: { learning_rate: 1e-4, seed: 1, output_dir: 'x', layers: [1, 2] } });
     const there = run('b', { config: { learning_rate: 5e-5, seed: 1, output_dir: 'y', layers: [1, 2], np_rank: 8 } });
-    assert.deepEqual(differenceOf(here, there).rows, [
+    assert.deepEqual(differenceOf(here, there), [
       { name: 'learning_rate', here: '0.0001', there: '0.00005' },
       { name: 'np_rank', here: null, there: '8' },
     ]);

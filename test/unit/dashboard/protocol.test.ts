@@ -21,7 +21,11 @@ describe('what the page may send', () => {
       path: '/a',
     });
     assert.deepEqual(parsePageMessage({ type: 'focus', run: '/a' }), { type: 'focus', run: '/a' });
-    assert.deepEqual(parsePageMessage({ type: 'compare', other: '/a' }), { type: 'compare', other: '/a' });
+    assert.deepEqual(parsePageMessage({ type: 'compare', request: 2, other: '/a' }), {
+      type: 'compare',
+      request: 2,
+      other: '/a',
+    });
     assert.deepEqual(parsePageMessage({ type: 'save', format: 'csv', name: 'x', metric: 'm', runs: ['/a'] }), {
       type: 'save',
       format: 'csv',

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { Lineage } from '../../../src/core/experiment/lineage';
 import type { Run } from '../../../src/core/experiment/model';
 import { DashboardSession } from '../../../src/features/dashboard/session';
-import type { Curve, HostMessage, RunCommand } from '../../../src/protocol/dashboard';
+import { parseHostMessage, type Curve, type HostMessage, type RunCommand } from '../../../src/protocol/dashboard';
+import type { Addressed } from '../../../src/protocol/requests';
 
 function line(step: number, loss: number): string {
   return (
@@ -20,7 +21,7 @@ function steps(curve: Curve | undefined): number[] {
 describe('a dashboard’s session', () => {
   let experiments: string;
   let runs: Run[];
-  let posted: HostMessage[];
+  let posted: (HostMessage & Addressed)[];
   let acts: [RunCommand, string][];
   let logged: string[];
   let session: DashboardSession;
@@ -53,7 +54,11 @@ describe('a dashboard’s session', () => {
 
   function open(run: Run): void {
     session = new DashboardSession(run.path, {
-      post: (message) => posted.push(message),
+      post: (message) => {
+        // As the page does it.
+        assert.ok(parseHostMessage(message), `refused: ${JSON.stringify(message)}`);
+        posted.push(message);
+      },
       runs: () => runs,
       lineage: () => new Lineage([{ runs }]),
       scanning: () => false,
@@ -68,17 +73,21 @@ describe('a dashboard’s session', () => {
 
   async function message<T extends HostMessage['type']>(
     type: T,
-    accept: (message: Extract<HostMessage, { type: T }>) => boolean = () => true,
-  ): Promise<Extract<HostMessage, { type: T }>> {
+    accept: (message: Extract<HostMessage, { type: T }> & Addressed) => boolean = () => true,
+  ): Promise<Extract<HostMessage, { type: T }> & Addressed> {
     const deadline = Date.now() + 3000;
     for (;;) {
-      const index = posted.findIndex((each) => each.type === type && accept(each as Extract<HostMessage, { type: T }>));
-      if (index !== -1) return posted.splice(index, 1)[0] as Extract<HostMessage, { type: T }>;
+      const index = posted.findIndex(
+        (each) => each.type === type && accept(each as Extract<HostMessage, { type: T }> & Addressed),
+      );
+      if (index !== -1) return posted.splice(index, 1)[0] as Extract<HostMessage, { type: T }> & Addressed;
       if (Date.now() > deadline)
         throw new Error(`No ${type} came; there were: ${posted.map((each) => each.type).join(', ')}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
+
+  const curveOf = (run: Run): object => ({ run: run.path, metric: 'loss/total', smoothing: 0, width: 400 });
 
   const watch = (request: number, run: Run, range: [number, number] | null = null): unknown => ({
     type: 'watch',
@@ -191,6 +200,48 @@ describe('a dashboard’s session', () => {
     session.receive({ type: 'ready' });
     await message('snapshot');
     session.receive(watch(1, run));
+    assert.equal((await message('curves')).request, 1);
+  });
+
+  it('goes on live in a page that was made anew while a large run was read for the one before', async () => {
+    const run = addRun('a', line(10, 5));
+    const large = addRun('large', Array.from({ length: 100_000 }, (_, index) => line(index + 1, 1)).join(''));
+    open(run);
+    await message('snapshot');
+    session.receive(watch(40, run));
+    await message('curves');
+    // Overlaid in the old page; before it is read, the tab is hidden and shown, and VS Code has made another page.
+    session.receive({ ...(watch(41, run) as object), curves: [curveOf(run), curveOf(large)] });
+    session.setVisible(false);
+    session.setVisible(true);
+    session.receive({ type: 'ready', page: 'second' });
+    session.receive({ ...(watch(1, run) as object), page: 'second' });
+    await message('curves', (each) => each.request === 1);
+    // Asked by the new page too, so that an answer tells when the large run was read.
+    session.receive({ ...(watch(2, run) as object), page: 'second', curves: [curveOf(run), curveOf(large)] });
+    await message('curves', (each) => each.curves.some((curve) => steps(curve).length > 100));
+    appendFileSync(path.join(run.path, 'metrics.jsonl'), line(20, 4));
+    const points = await message('points');
+    assert.deepEqual([points.request, points.page], [2, 'second']);
+    assert.ok(
+      posted.every((each) => (each.type !== 'curves' && each.type !== 'points') || each.request <= 2),
+      'no answer to a page that is gone',
+    );
+  });
+
+  it('answers no page but the one that listens', async () => {
+    const run = addRun('a', line(10, 5));
+    const other = addRun('b', line(10, 5));
+    open(run);
+    await message('snapshot');
+    session.receive({ type: 'ready', page: 'new' });
+    await message('snapshot', (each) => each.page === 'new');
+    session.receive({ ...(watch(7, run) as object), page: 'old' });
+    session.receive({ type: 'compare', request: 9, other: other.path, page: 'old' });
+    session.receive({ type: 'compare', request: 1, other: other.path, page: 'new' });
+    const { request, rows } = await message('difference');
+    assert.deepEqual([request, rows], [1, [{ name: 'seed', here: 'a', there: 'b' }]]);
+    session.receive({ ...(watch(1, run) as object), page: 'new' });
     assert.equal((await message('curves')).request, 1);
   });
 

@@ -28,6 +28,10 @@ describe('the lint rules of imports', () => {
     ['src/protocol/dashboard.ts', "import * as vscode from 'vscode';"],
     ['webview/dashboard/main.ts', "import { a } from '@vscode/webview-ui-toolkit';"],
     ['webview/ui/controls.ts', "import * as vscode from 'vscode';"],
+    ['webview/probe/main.ts', "import { a } from '../dashboard/app';"],
+    ['webview/probe/main.ts', "import '../dashboard/style.css';"],
+    ['webview/charts/axes.ts', "import { a } from '../dashboard/app';"],
+    ['webview/dashboard/chart/data.ts', "import { a } from '../../probe/chart';"],
   ];
   for (const [file, code] of refused) {
     it(`refuse in ${file}: ${code}`, async () => {
@@ -41,6 +45,7 @@ describe('the lint rules of imports', () => {
     ['src/core/checkpoint/compare/compare.ts', "import { a } from '../../arguments/arguments';"],
     ['src/core/checkpoint/validate/validate.ts', "import { a } from '../facts';"],
     ['src/features/tree/index.ts', "import * as vscode from 'vscode';"],
+    ['webview/dashboard/chart/data.ts', "import { a } from '../../charts/axes';"],
   ];
   for (const [file, code] of allowed) {
     it(`allow in ${file}: ${code}`, async () => {

@@ -1,7 +1,7 @@
 /** Zooming and panning a chart: drag, wheel, shift-drag, double click, and all of it from the keyboard. */
 import type uPlot from 'uplot';
 
-export interface Window {
+export interface ChartWindow {
   /** What is shown. */
   domain(): [number, number];
   /** The most that there is to show. */
@@ -13,8 +13,8 @@ export interface Window {
 /** At most 200 times closer than everything. */
 const CLOSEST = 200;
 
-function clamped(range: [number, number], window: Window): [number, number] {
-  const [start, end] = window.full();
+function clamped(range: [number, number], view: ChartWindow): [number, number] {
+  const [start, end] = view.full();
   const whole = end - start;
   let width = range[1] - range[0];
   if (width >= whole) return [start, end];
@@ -25,51 +25,51 @@ function clamped(range: [number, number], window: Window): [number, number] {
 }
 
 /** Zooms by `factor` (< 1: closer) around `centre`. */
-export function zoom(window: Window, factor: number, centre: number): void {
-  const [from, until] = window.domain();
-  window.show(clamped([centre - (centre - from) * factor, centre + (until - centre) * factor], window));
+export function zoom(view: ChartWindow, factor: number, centre: number): void {
+  const [from, until] = view.domain();
+  view.show(clamped([centre - (centre - from) * factor, centre + (until - centre) * factor], view));
 }
 
 /** Moves by a share of what is shown. */
-export function pan(window: Window, share: number): void {
-  const [from, until] = window.domain();
+export function pan(view: ChartWindow, share: number): void {
+  const [from, until] = view.domain();
   const by = (until - from) * share;
-  window.show(clamped([from + by, until + by], window));
+  view.show(clamped([from + by, until + by], view));
 }
 
 /** The keys of a chart; true when the key was one. */
-export function chartKey(event: KeyboardEvent, window: Window): boolean {
-  const [from, until] = window.domain();
+export function chartKey(event: KeyboardEvent, view: ChartWindow): boolean {
+  const [from, until] = view.domain();
   const centre = (from + until) / 2;
   switch (event.key) {
     case 'ArrowLeft':
-      pan(window, event.shiftKey ? -0.5 : -0.1);
+      pan(view, event.shiftKey ? -0.5 : -0.1);
       return true;
     case 'ArrowRight':
-      pan(window, event.shiftKey ? 0.5 : 0.1);
+      pan(view, event.shiftKey ? 0.5 : 0.1);
       return true;
     case 'ArrowUp':
     case '+':
     case '=':
-      zoom(window, 0.8, centre);
+      zoom(view, 0.8, centre);
       return true;
     case 'ArrowDown':
     case '-':
-      zoom(window, 1.25, centre);
+      zoom(view, 1.25, centre);
       return true;
     case 'Home':
     case '0':
     case 'Escape':
-      if (event.key === 'Escape' && from <= window.full()[0] && until >= window.full()[1]) return false;
-      window.show(null);
+      if (event.key === 'Escape' && from <= view.full()[0] && until >= view.full()[1]) return false;
+      view.show(null);
       return true;
     default:
       return false;
   }
 }
 
-/** uPlot's cursor options that make a chart zoom the window of all charts. */
-export function zoomingCursor(window: Window, syncKey: string): uPlot.Cursor {
+/** uPlot's cursor options that make a chart zoom the view of all charts. */
+export function zoomingCursor(view: ChartWindow, syncKey: string): uPlot.Cursor {
   return {
     drag: { x: true, y: false, setScale: false, dist: 4 },
     points: { size: 6 },
@@ -78,23 +78,23 @@ export function zoomingCursor(window: Window, syncKey: string): uPlot.Cursor {
       mousedown: (u, target, handler) => (event: MouseEvent) => {
         if (event.button !== 0 || event.target !== target) return null;
         if (!event.shiftKey) return handler(event);
-        startPan(u, event, window);
+        startPan(u, event, view);
         return null;
       },
       dblclick: () => () => {
-        window.show(null);
+        view.show(null);
         return null;
       },
     },
   };
 }
 
-function startPan(u: uPlot, start: MouseEvent, window: Window): void {
-  const [from, until] = window.domain();
+function startPan(u: uPlot, start: MouseEvent, view: ChartWindow): void {
+  const [from, until] = view.domain();
   const perPixel = (until - from) / u.over.clientWidth;
   const move = (event: MouseEvent): void => {
     const by = (start.clientX - event.clientX) * perPixel;
-    window.show(clamped([from + by, until + by], window));
+    view.show(clamped([from + by, until + by], view));
   };
   const stop = (): void => {
     document.removeEventListener('mousemove', move);
@@ -105,7 +105,7 @@ function startPan(u: uPlot, start: MouseEvent, window: Window): void {
 }
 
 /** Hooks that a chart needs for the rest: the dragged selection, and the wheel. */
-export function zoomingHooks(window: Window): uPlot.Hooks.Arrays {
+export function zoomingHooks(view: ChartWindow): uPlot.Hooks.Arrays {
   return {
     ready: [
       (u) => {
@@ -113,12 +113,12 @@ export function zoomingHooks(window: Window): uPlot.Hooks.Arrays {
           'wheel',
           (event) => {
             const out = event.deltaY > 0;
-            const [from, until] = window.domain();
-            const [start, end] = window.full();
+            const [from, until] = view.domain();
+            const [start, end] = view.full();
             // With everything shown, scrolling on is for the page.
             if (event.deltaY === 0 || (out && until - from >= (end - start) * 0.999)) return;
             event.preventDefault();
-            zoom(window, 1.0015 ** Math.max(-200, Math.min(200, event.deltaY)), u.posToVal(event.offsetX, 'x'));
+            zoom(view, 1.0015 ** Math.max(-200, Math.min(200, event.deltaY)), u.posToVal(event.offsetX, 'x'));
           },
           { passive: false },
         );
@@ -130,7 +130,7 @@ export function zoomingHooks(window: Window): uPlot.Hooks.Arrays {
         if (width < 4) return;
         const range: [number, number] = [u.posToVal(left, 'x'), u.posToVal(left + width, 'x')];
         u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-        window.show(clamped(range, window));
+        view.show(clamped(range, view));
       },
     ],
   };

@@ -3,12 +3,12 @@ import uPlot from 'uplot';
 import { formatValue } from '../../../src/core/format';
 import { domainOf, fullDomain, strokeOf, stageStretches, type App, type Part } from '../app';
 import { lineAt } from '../curves';
-import { capital, shortStep } from '../format';
+import { capital, shortStep } from '../../ui/figures';
 import { h, setText } from '../../ui/dom';
 import { airy, xAxisOptions, yAxisOptions } from '../../charts/axes';
-import { drawBoundaries, drawEndings, drawMarks, drawTints } from '../../charts/backdrop';
+import { drawBoundaries, drawEndings, drawMarks, drawTints } from './overlays';
 import { aligned, envelope, extremes, withoutOutliers, type Drawn } from './data';
-import { chartKey, zoomingCursor, zoomingHooks, type Window } from './gestures';
+import { chartKey, zoomingCursor, zoomingHooks, type ChartWindow } from './gestures';
 import { Markers } from './markers';
 import { followSize } from '../../charts/size';
 
@@ -27,7 +27,7 @@ export class MainChart implements Part {
   private app: App | undefined;
   private shape = '';
 
-  constructor(private readonly window: Window) {
+  constructor(private readonly window: ChartWindow) {
     this.markers = new Markers();
     this.element = h('div', { class: 'main-chart' }, this.plotBox, this.readout, this.empty, this.markers.popover);
     this.plotBox.addEventListener('keydown', (event) => {
@@ -61,7 +61,7 @@ export class MainChart implements Part {
       known.run.path,
       look.axis,
       look.logY,
-      look.band,
+      look.spread,
       look.metric,
       app.theme,
       curves.length,
@@ -81,7 +81,7 @@ export class MainChart implements Part {
     const { look, known, curves } = app;
     const focused = curves.of(known.run.path, look.metric);
     const list: Drawn[] = [];
-    if (focused !== undefined && look.band) {
+    if (focused !== undefined && look.spread) {
       const [from, until] = domainOf(app);
       list.push({ curve: envelope(focused, from, until, this.plotBox.clientWidth), columns: ['high', 'low'] });
     }
@@ -101,13 +101,13 @@ export class MainChart implements Part {
     const series: uPlot.Series[] = [{}];
     const bands: uPlot.Band[] = [];
     const edge: uPlot.Series = {
-      stroke: withAlpha(own.color, theme.bandAlpha * 1.6),
+      stroke: withAlpha(own.color, theme.spreadAlpha * 1.6),
       width: 0.75,
       points: { show: false },
     };
-    if (focused !== undefined && look.band) {
+    if (focused !== undefined && look.spread) {
       series.push({ ...edge }, { ...edge });
-      bands.push({ series: [1, 2], fill: withAlpha(own.color, theme.bandAlpha) });
+      bands.push({ series: [1, 2], fill: withAlpha(own.color, theme.spreadAlpha) });
     }
     for (const path of look.overlay) {
       if (app.curves.of(path, look.metric) === undefined) continue;
@@ -208,7 +208,7 @@ export class MainChart implements Part {
     if (focused !== undefined) {
       if (look.clip) widen(withoutOutliers(focused, from, until, look.logY));
       else widen(extremes(focused, from, until, focused.line, focused.line, look.logY));
-      if (look.band && !look.clip) widen(extremes(focused, from, until, focused.low, focused.high, look.logY));
+      if (look.spread && !look.clip) widen(extremes(focused, from, until, focused.low, focused.high, look.logY));
     }
     for (const path of look.overlay) {
       const curve = curves.of(path, look.metric);

@@ -4,7 +4,7 @@ import { formatBytes, formatCount, formatValue } from '../../../src/core/format'
 import type { CheckpointFacts } from '../../../src/protocol/dashboard';
 import { domainOf, placeOf, type App } from '../app';
 import { lineNear, type Columns } from '../curves';
-import { numberOf, percent } from '../format';
+import { numberOf, percent } from '../../ui/figures';
 import { button } from '../../ui/controls';
 import { fill, h, s } from '../../ui/dom';
 

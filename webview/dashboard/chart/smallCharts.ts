@@ -2,12 +2,12 @@
 import uPlot from 'uplot';
 import { formatBytes, formatValue } from '../../../src/core/format';
 import { domainOf, type App, type Part } from '../app';
-import { compact } from '../format';
+import { compact } from '../../ui/figures';
 import { asText, h, setText } from '../../ui/dom';
 import { airy, xAxisOptions, yAxisOptions } from '../../charts/axes';
-import { drawBoundaries, drawTints } from '../../charts/backdrop';
+import { drawBoundaries, drawTints } from './overlays';
 import { aligned, extremes } from './data';
-import { chartKey, zoomingCursor, zoomingHooks, type Window } from './gestures';
+import { chartKey, zoomingCursor, zoomingHooks, type ChartWindow } from './gestures';
 import { SYNC_KEY } from './mainChart';
 import { followSize } from '../../charts/size';
 
@@ -96,7 +96,7 @@ export class SmallChart implements Part {
 
   constructor(
     readonly card: Card,
-    private readonly window: Window,
+    private readonly window: ChartWindow,
   ) {
     const layers = card.metrics.length > 1 ? h('span', { class: 'layers' }) : null;
     this.element = h(
@@ -266,7 +266,7 @@ export class SmallCharts implements Part {
   private readonly charts = new Map<string, SmallChart>();
   private arranged = '';
 
-  constructor(private readonly window: Window) {
+  constructor(private readonly window: ChartWindow) {
     this.element = h('section', { class: 'small-charts', 'aria-label': 'Other metrics' }, this.grid, this.groups);
   }
 

@@ -1,10 +1,10 @@
 /** Who branched from whom, where: each run a line on the axis of steps. */
 import type { RunSummary } from '../../../src/protocol/dashboard';
 import { strokeOf, type App, type Part } from '../app';
-import { clippedStages } from '../band';
+import { clippedStages } from '../curriculumBand';
 import { visibleCheckpoints } from '../chart/markers';
 import { formatCount } from '../../../src/core/format';
-import { shortStep } from '../format';
+import { shortStep } from '../../ui/figures';
 import { fill, h, s } from '../../ui/dom';
 
 const LANE = 36;

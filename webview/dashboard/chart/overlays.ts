@@ -1,49 +1,13 @@
-/** What lies behind and over the curves on the canvas: stage tints, boundaries and names, now, spikes and NaNs. */
+/** What the dashboard draws under and over its curves: stage tints, boundaries, now, spikes and NaNs. */
 import type uPlot from 'uplot';
-import { placeOf, stageStretches, strokeOf, type App, type StageStretch } from '../dashboard/app';
-import { indexAt, type Columns } from '../dashboard/curves';
-import type { Theme } from '../ui/theme';
-import { tickText } from './axes';
-
-interface Area {
-  readonly left: number;
-  readonly right: number;
-  readonly top: number;
-  readonly bottom: number;
-  /** Canvas pixels in a CSS pixel. */
-  readonly ratio: number;
-}
-
-function areaOf(u: uPlot): Area {
-  const { left, top, width, height } = u.bbox;
-  return { left, top, right: left + width, bottom: top + height, ratio: window.devicePixelRatio || 1 };
-}
-
-function clampX(u: uPlot, place: number, area: Area): number {
-  if (place === Number.NEGATIVE_INFINITY) return area.left;
-  if (place === Number.POSITIVE_INFINITY) return area.right;
-  return Math.min(area.right, Math.max(area.left, u.valToPos(place, 'x', true)));
-}
+import { tickText } from '../../charts/axes';
+import { areaOf, lineStages, tintStages, verticalLine } from '../../charts/stages';
+import { placeOf, stageStretches, strokeOf, type App } from '../app';
+import { indexAt, type Columns } from '../curves';
 
 /** Tints of the stages. */
 export function drawTints(u: uPlot, app: App): void {
   tintStages(u, stageStretches(app), app.theme);
-}
-
-/** The same on any chart; stretches in the unit of its x axis. */
-export function tintStages(u: uPlot, stretches: readonly StageStretch[], theme: Theme): void {
-  const area = areaOf(u);
-  const { ctx } = u;
-  ctx.save();
-  ctx.globalAlpha = theme.tint;
-  for (const stretch of stretches) {
-    const from = clampX(u, stretch.from, area);
-    const until = clampX(u, stretch.until, area);
-    if (until <= from) continue;
-    ctx.fillStyle = theme.stages[stretch.name] ?? theme.dim;
-    ctx.fillRect(from, area.top, until - from, area.bottom - area.top);
-  }
-  ctx.restore();
 }
 
 /** Dashed lines where stages begin; their names at the top when there is room; a dotted line at the newest step. */
@@ -60,42 +24,8 @@ export function drawBoundaries(u: uPlot, app: App, names: boolean): void {
   ctx.lineWidth = area.ratio;
   ctx.strokeStyle = app.theme.dim;
   ctx.setLineDash([1.5 * area.ratio, 3 * area.ratio]);
-  line(ctx, x, area.top, area.bottom);
+  verticalLine(ctx, x, area.top, area.bottom);
   ctx.restore();
-}
-
-/** The lines and names of stages on any chart; stretches in the unit of its x axis. */
-export function lineStages(u: uPlot, stretches: readonly StageStretch[], theme: Theme, names: boolean): void {
-  const area = areaOf(u);
-  const { ctx } = u;
-  ctx.save();
-  ctx.lineWidth = area.ratio;
-  stretches.forEach((stretch, index) => {
-    const from = clampX(u, stretch.from, area);
-    const until = clampX(u, stretch.until, area);
-    const color = theme.stages[stretch.name] ?? theme.dim;
-    if (index > 0 && from > area.left && from < area.right) {
-      ctx.strokeStyle = color;
-      ctx.setLineDash([4 * area.ratio, 4 * area.ratio]);
-      line(ctx, from, area.top, area.bottom);
-    }
-    if (!names || until - from <= 0) return;
-    ctx.font = `600 ${11 * area.ratio}px ${theme.font}`;
-    const text = stretch.name.toUpperCase();
-    if (ctx.measureText(text).width + 8 * area.ratio > until - from) return;
-    ctx.fillStyle = color;
-    ctx.textAlign = 'center';
-    ctx.textBaseline = 'top';
-    ctx.fillText(text, (from + until) / 2, area.top + 6 * area.ratio);
-  });
-  ctx.restore();
-}
-
-function line(ctx: CanvasRenderingContext2D, x: number, top: number, bottom: number): void {
-  ctx.beginPath();
-  ctx.moveTo(x, top);
-  ctx.lineTo(x, bottom);
-  ctx.stroke();
 }
 
 /** Spikes (▼ and how high) and NaNs (×) of the focused run's loss. */

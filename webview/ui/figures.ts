@@ -1,4 +1,4 @@
-/** Figures as the page writes them. */
+/** Figures as pages write them. */
 import { formatValue } from '../../src/core/format';
 import type { Figure } from '../../src/protocol/dashboard';
 

@@ -2,9 +2,9 @@
 import type { Stage } from '../../src/core/curriculum/curriculum';
 import { formatCount } from '../../src/core/format';
 import { placeOf, stepAtPlace, type App, type Part } from './app';
-import type { Window } from './chart/gestures';
+import type { ChartWindow } from './chart/gestures';
 import { visibleCheckpoints } from './chart/markers';
-import { capital, percent, shortStep } from './format';
+import { capital, percent, shortStep } from '../ui/figures';
 import { fill, h, s } from '../ui/dom';
 
 const TOP = 18;
@@ -20,7 +20,7 @@ function widthOf(text: string, family: string, bold: boolean): number {
   return ruler.measureText(text).width;
 }
 
-export class Band implements Part {
+export class CurriculumBand implements Part {
   readonly element: HTMLElement;
   private readonly hint = h('span', { class: 'dim hint' }, 'drag the handles to zoom every chart · ◆ checkpoint');
   private readonly box = h('div', { class: 'band' });
@@ -29,7 +29,7 @@ export class Band implements Part {
   private drawn = '';
   private dragging = false;
 
-  constructor(private readonly window: Window) {
+  constructor(private readonly window: ChartWindow) {
     this.element = h(
       'section',
       { class: 'curriculum', 'aria-label': 'Curriculum' },
@@ -47,7 +47,7 @@ export class Band implements Part {
     const { run, figures } = app.known;
     const width = this.box.clientWidth;
     if (width === 0) return;
-    const window = this.windowSteps(app);
+    const shown = this.windowSteps(app);
     const drawn = JSON.stringify([
       width,
       run.curriculum,
@@ -55,12 +55,12 @@ export class Band implements Part {
       figures.step,
       run.state,
       run.checkpoints,
-      window,
+      shown,
       app.look.axis,
     ]);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
-    this.draw(app, width, window);
+    this.draw(app, width, shown);
   }
 
   /** The window in steps; null on an axis of times. */
@@ -78,7 +78,7 @@ export class Band implements Part {
     return Math.max(1, planned, figures.step ?? run.step);
   }
 
-  private draw(app: App, width: number, window: [number, number] | null): void {
+  private draw(app: App, width: number, shown: [number, number] | null): void {
     const { run, figures } = app.known;
     const total = this.total(app);
     const x = (step: number): number => (Math.max(0, Math.min(total, step)) / total) * (width - 2) + 1;
@@ -118,13 +118,13 @@ export class Band implements Part {
     const nowSpan = this.drawNow(svg, x(now), nowText, width);
     for (const stage of stages) this.drawLabel(svg, stage, x, nowSpan);
     this.drawTicks(svg, stages, total, x);
-    if (window !== null)
+    if (shown !== null)
       svg.append(
         s('rect', {
           class: 'window',
-          x: x(window[0]),
+          x: x(shown[0]),
           y: TOP,
-          width: Math.max(2, x(window[1]) - x(window[0])),
+          width: Math.max(2, x(shown[1]) - x(shown[0])),
           height: HEIGHT,
           rx: 2,
         }),
@@ -139,7 +139,7 @@ export class Band implements Part {
       svg.append(mark);
     }
     // The handles stay the same elements while they are dragged or have the focus.
-    const handles = window === null ? [] : this.handles(window, total, x);
+    const handles = shown === null ? [] : this.handles(shown, total, x);
     if (this.dragging || this.box.contains(document.activeElement)) {
       this.box.querySelector('svg')?.replaceWith(svg);
       if (handles.length === 0) fill(this.box, svg);
@@ -233,11 +233,11 @@ export class Band implements Part {
   }
 
   /** Two sliders, one at either end of the window. */
-  private handles(window: [number, number], total: number, x: (step: number) => number): HTMLElement[] {
+  private handles(shown: [number, number], total: number, x: (step: number) => number): HTMLElement[] {
     const existing = [...this.box.querySelectorAll<HTMLElement>('.handle')];
     return [0, 1].map((side) => {
       const handle = existing[side] ?? this.makeHandle(side);
-      const value = window[side] as number;
+      const value = shown[side] as number;
       handle.style.left = `${x(value)}px`;
       handle.setAttribute('aria-valuenow', String(Math.round(value)));
       handle.setAttribute('aria-valuemax', String(total));
@@ -274,7 +274,7 @@ export class Band implements Part {
     });
     handle.addEventListener('keydown', (event) => {
       if (this.app === undefined) return;
-      const window = this.windowSteps(this.app);
+      const shown = this.windowSteps(this.app);
       const step = this.total(this.app) / (event.shiftKey ? 10 : 50);
       const by: Readonly<Record<string, number>> = {
         ArrowLeft: -step,
@@ -285,9 +285,9 @@ export class Band implements Part {
         PageUp: 5 * step,
       };
       const change = by[event.key];
-      if (change !== undefined && window !== null) this.moveTo(side, (window[side] as number) + change);
-      else if (event.key === 'Home' && window !== null) this.moveTo(side, 0);
-      else if (event.key === 'End' && window !== null) this.moveTo(side, this.total(this.app));
+      if (change !== undefined && shown !== null) this.moveTo(side, (shown[side] as number) + change);
+      else if (event.key === 'Home' && shown !== null) this.moveTo(side, 0);
+      else if (event.key === 'End' && shown !== null) this.moveTo(side, this.total(this.app));
       else if (event.key === 'Escape') this.window.show(null);
       else return;
       event.preventDefault();
@@ -297,13 +297,13 @@ export class Band implements Part {
 
   private moveTo(side: number, step: number): void {
     const app = this.app;
-    const window = app === undefined ? null : this.windowSteps(app);
-    if (app === undefined || window === null) return;
+    const shown = app === undefined ? null : this.windowSteps(app);
+    if (app === undefined || shown === null) return;
     const total = this.total(app);
     const least = total / 200;
     const moved = Math.max(0, Math.min(total, step));
     const [from, until] =
-      side === 0 ? [Math.min(moved, window[1] - least), window[1]] : [window[0], Math.max(moved, window[0] + least)];
+      side === 0 ? [Math.min(moved, shown[1] - least), shown[1]] : [shown[0], Math.max(moved, shown[0] + least)];
     const range: [number, number] = [placeOf(app, from, null) ?? from, placeOf(app, until, null) ?? until];
     this.window.show(range);
     const handles = this.box.querySelectorAll<HTMLElement>('.handle');
