@@ -1,6 +1,7 @@
 /** The core from a shell (contract section 8): for login nodes, CI and scripts. */
 import { type Command, UsageError, helpOf, parseCommandLine } from './cli/options';
 import { printable, printableJson } from './cli/table';
+import { isFileError, readFailure } from './core/files';
 import { version } from '../package.json';
 
 /** Each in a bundle of its own (esbuild.mjs): a command starts sooner when the others' code stays on the disk. */
@@ -52,6 +53,13 @@ async function main(words: readonly string[]): Promise<number> {
   return result.yes ? 0 : 1;
 }
 
+/** Node's own errors of a path in our words. */
+function messageOf(error: unknown): string {
+  const { path: where } = error as NodeJS.ErrnoException;
+  if (isFileError(error) && where !== undefined) return `${where} ${readFailure(error)}.`;
+  return error instanceof Error ? error.message : String(error);
+}
+
 function print(text: string): void {
   process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
 }
@@ -67,7 +75,7 @@ main(process.argv.slice(2)).then(
     process.exitCode = code;
   },
   (error: unknown) => {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     process.stderr.write(`error: ${printable(message.split('\n')[0] ?? '')}\n`);
     process.exitCode = 2;
   },

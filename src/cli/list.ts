@@ -1,9 +1,10 @@
 /** `list`: the runs of a workspace and their checkpoints. */
-import fs from 'node:fs';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { allCheckpoints } from '../core/experiment/checkpoints';
 import type { Run } from '../core/experiment/model';
 import { scanWorkspace } from '../core/experiment/scan';
+import { danglingLink, isAbsent, isFileError, readFailure, requireFolder } from '../core/files';
 import { formatAge, formatBytes, formatCount } from '../core/format';
 import { type Command, UsageError } from './options';
 import { printable, table } from './table';
@@ -23,16 +24,18 @@ export const listCommand: Command = {
   },
   async run({ positionals, option }) {
     const root = path.resolve(positionals[0] ?? '.');
-    if (!fs.existsSync(root)) throw new UsageError(`${root} does not exist.`);
+    try {
+      requireFolder(root, await stat(root));
+    } catch (error) {
+      if (!isFileError(error)) throw error;
+      throw new UsageError(`${root} ${readFailure((isAbsent(error) ? danglingLink(root) : null) ?? error)}.`);
+    }
     const workspace = await scanWorkspace(root, { experimentsFolder: option('experiments') });
     const document = { runs: workspace.runs.map(runDocument), problems: workspace.problems };
-    const text =
-      workspace.runs.length === 0
-        ? `No runs in ${workspace.experiments}.`
-        : [
-            ...workspace.runs.map(runText),
-            ...workspace.problems.map((p) => printable(`! ${p.path}: ${p.message}`)),
-          ].join('\n');
+    const text = [
+      ...(workspace.runs.length === 0 ? [`No runs in ${workspace.experiments}.`] : workspace.runs.map(runText)),
+      ...workspace.problems.map((p) => printable(`! ${p.path}: ${p.message}`)),
+    ].join('\n');
     return { document, text, yes: true };
   },
 };

@@ -52,6 +52,7 @@ const AHEAD_SECONDS = 600;
  * `time` and `now` in Unix seconds.
  */
 export function formatAge(time: number, now: number): string {
+  if (time <= 0) return 'date unknown';
   if (time - now > AHEAD_SECONDS) return `dated ${formatAge(now, time).replace(' ago', '')} ahead`;
   const seconds = Math.max(0, now - time);
   if (seconds < 45) return 'just now';

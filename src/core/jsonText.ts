@@ -1,4 +1,5 @@
 /** JSON as Python writes it, out of files that may hold anything: bare NaN and Infinity, and a bound on nesting. */
+import { decodeText, EncodingError } from './textEncoding';
 
 /**
  * Whatever walks through a value later (copying, comparing, writing, sending it to a worker) does so by recursion, and
@@ -72,4 +73,126 @@ function endOfString(text: string, from: number): number {
     else if (code === QUOTE) return at;
   }
   return text.length;
+}
+
+/** The newest schema that this version reads and writes (contract, beginning). */
+export const SCHEMA = 1;
+/** No document of a run or a checkpoint is as long. Metrics files are read another way. */
+export const MAX_DOCUMENT_BYTES = 8 * 1024 * 1024;
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** A document that cannot be used; the message is one clause, to be put behind the file's path. */
+export class FileContentError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'FileContentError';
+  }
+}
+
+/**
+ * The object that a JSON file holds, in any encoding of textEncoding.ts.
+ *
+ * @param content the file's bytes, or its text
+ * @throws FileContentError
+ */
+export function parseObject(content: Uint8Array | string): JsonObject {
+  let text: string;
+  try {
+    text = typeof content === 'string' ? content : decodeText(content);
+  } catch (error) {
+    if (error instanceof EncodingError) throw new FileContentError(error.clause);
+    throw error;
+  }
+  if (text.trim() === '') throw new FileContentError('is empty');
+  let value: unknown;
+  try {
+    value = parseJsonText(text);
+  } catch (error) {
+    if (error instanceof JsonDepthError) throw new FileContentError(error.message);
+    throw new FileContentError(`is not JSON${placeOfError(text)}`);
+  }
+  if (!isObject(value)) throw new FileContentError('is not a JSON object');
+  return value;
+}
+
+/** The same for a document with a schema number. @throws FileContentError for a newer one, too */
+export function parseDocument(content: Uint8Array | string): JsonObject {
+  const value = parseObject(content);
+  if (typeof value['schema'] === 'number' && value['schema'] > SCHEMA) {
+    throw new FileContentError(
+      `has schema ${value['schema']}; this version of NPT Checkpoints reads schema ${SCHEMA}: update it to read this`,
+    );
+  }
+  return value;
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A number, including the contract's strings for numbers that are not finite; null for anything else. */
+export function numberIn(object: JsonObject, key: string): number | null {
+  const value = object[key];
+  if (typeof value === 'number') return value;
+  if (value === 'NaN') return Number.NaN;
+  if (value === 'Infinity') return Number.POSITIVE_INFINITY;
+  if (value === '-Infinity') return Number.NEGATIVE_INFINITY;
+  return null;
+}
+
+export function stringIn(object: JsonObject, key: string): string | null {
+  const value = object[key];
+  return typeof value === 'string' ? value : null;
+}
+
+/** A step, a segment, a size: a whole number that is not negative; null for anything else. */
+export function countIn(object: JsonObject, key: string): number | null {
+  const value = object[key];
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
+}
+
+/** Configurations are a few kilobytes long; looking for the line of a mistake in millions of them takes seconds. */
+const LONGEST_SEARCHED = 256 * 1024;
+
+/** " (line 3)" where a text of several lines stops being JSON; nothing to add where it is a single line. */
+function placeOfError(text: string): string {
+  if (text.length > LONGEST_SEARCHED || !text.trimEnd().includes('\n')) return '';
+  const line = text.slice(0, jsonEnd(text)).split('\n').length;
+  return ` (line ${line})`;
+}
+
+const TOKEN =
+  /[\s\uFEFF]*(?:([{}[\],:])|("(?:[^"\\\p{Cc}]|[\u007f-\u009f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|NaN|-?Infinity)(?![\w.]))/uy;
+
+/** How far a text is JSON: the place of the first token that cannot stand where it does. */
+function jsonEnd(text: string): number {
+  const open: string[] = [];
+  // What may come next: a value, a key, a colon, or a comma or closing bracket.
+  let next: 'value' | 'first' | 'key' | 'firstKey' | 'colon' | 'more' | 'nothing' = 'value';
+  let end = 0;
+  TOKEN.lastIndex = 0;
+  for (let token = TOKEN.exec(text); token !== null; token = TOKEN.exec(text)) {
+    const [whole, mark, string] = token;
+    const at = TOKEN.lastIndex - whole.trimStart().length;
+    const closes = (mark === ']' && open.at(-1) === '[') || (mark === '}' && open.at(-1) === '{');
+    const after = (): typeof next => (open.length === 0 ? 'nothing' : 'more');
+    if (closes && (next === 'more' || next === (mark === ']' ? 'first' : 'firstKey'))) {
+      open.pop();
+      next = after();
+    } else if (next === 'value' || next === 'first') {
+      if (mark === '{' || mark === '[') {
+        open.push(mark);
+        next = mark === '[' ? 'first' : 'firstKey';
+      } else if (mark === undefined) next = after();
+      else return at;
+    } else if ((next === 'key' || next === 'firstKey') && string !== undefined) next = 'colon';
+    else if (next === 'colon' && mark === ':') next = 'value';
+    else if (next === 'more' && mark === ',') next = open.at(-1) === '[' ? 'value' : 'key';
+    else return at;
+    end = TOKEN.lastIndex;
+  }
+  // The first thing that is no token at all; blank lines before it are not where the trouble is.
+  const rest = text.slice(end);
+  return rest.trim() === '' ? text.trimEnd().length : end + (rest.length - rest.trimStart().length);
 }

@@ -1,18 +1,13 @@
 /** A checkpoint's facts for scanning and planning: a few reads of a few kilobytes, never the tensors' data. */
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isAbsent, isFileError, readFailure } from '../files';
 import { openFile } from '../torchfile/container/source';
 import { readTorchFile } from '../torchfile/torchFile';
 import type { NamedTensor, PyValue } from '../torchfile/pickle/values';
 import { readMultiLayerState, readTrainingState, type ScheduleEntry } from './contents';
-import {
-  describeFailure,
-  readJsonObject,
-  readManifest,
-  type JsonObject,
-  type JsonResult,
-  type Manifest,
-} from './jsonFiles';
+import type { JsonObject } from '../jsonText';
+import { readJsonObject, type JsonResult } from '../jsonFile';
+import { readManifest, type Manifest } from './layouts/manifest';
 import { CONFIG, MANIFEST, MULTI_LAYER_STATE, stepOfFolder, TRAINING_STATE, WEIGHTS } from './layout';
 import type { Modulation } from './report/report';
 import { readWeightsShape } from './weightNames';
@@ -87,7 +82,7 @@ export async function readCheckpointFacts(path: string): Promise<CheckpointFacts
   return {
     path,
     dialect: dialectOf(
-      manifestJson.failure !== 'missing',
+      manifestJson.failure?.kind !== 'missing',
       training?.schema ?? null,
       multiLayerFile.opened,
       training?.config ?? null,
@@ -142,7 +137,7 @@ function unreadable(file: string, reason: string | null): UnreadableFile | null 
 }
 
 function jsonFailure({ failure }: JsonResult): string | null {
-  return failure === null || failure === 'missing' ? null : describeFailure(failure);
+  return failure === null || failure.kind === 'missing' ? null : failure.clause;
 }
 
 /** A sentence as a part of another: without its full stop. */
@@ -162,7 +157,6 @@ interface ReadFile {
 async function readValues(path: string): Promise<ReadFile> {
   const nothing = { opened: false, value: null, tensors: [] };
   try {
-    if (!(await stat(path)).isFile()) return { ...nothing, failure: 'is not a file' };
     const source = await openFile(path);
     try {
       const { value, tensors, problems } = await readTorchFile(source, { valuesOnly: true });
@@ -174,7 +168,7 @@ async function readValues(path: string): Promise<ReadFile> {
     }
   } catch (error) {
     // Missing, unreadable or gone while reading: the fact is not known.
-    const { code } = error as NodeJS.ErrnoException;
-    return { ...nothing, failure: code === 'ENOENT' ? null : `cannot be read (${code ?? 'unknown error'})` };
+    if (!isFileError(error)) throw error;
+    return { ...nothing, failure: isAbsent(error) ? null : readFailure(error) };
   }
 }

@@ -3,25 +3,31 @@
  * asked directly: a look at a small checkpoint's files took longer by way of the thread pool than all that is done with them
  * (1.9 ms of 3.2 ms measured).
  */
-import { lstatSync, readdirSync, statSync, type Stats } from 'node:fs';
-import { lstat, readdir, stat } from 'node:fs/promises';
+import { readdirSync, statSync, type Stats } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { isFileError, regularStats } from '../files';
+import type { FileIdentity } from './fileIdentity';
 
-export interface FileState {
-  readonly bytes: number;
-  /** Milliseconds since 1970, with the fraction that the file system keeps. */
-  readonly modified: number;
-  readonly inode: number;
+export function identityOf(stats: Stats): FileIdentity {
+  return { bytes: stats.size, modified: stats.mtimeMs, inode: stats.ino };
 }
 
-/** A file or a link to one; null when there is none, or none that may be looked at: the caller says which file it is. */
-export async function fileState(path: string, blocking = false): Promise<FileState | null> {
-  try {
-    const link = blocking ? lstatSync(path, { throwIfNoEntry: false }) : await lstat(path);
-    const found = link?.isSymbolicLink() === true ? await statsOf(path, blocking) : link;
-    return found?.isFile() === true ? { bytes: found.size, modified: found.mtimeMs, inode: found.ino } : null;
-  } catch {
-    return null;
-  }
+/**
+ * A file or a link to one; null where there is none.
+ *
+ * @throws WrongKindError for anything else that is there, and Node's own errors for what may not be looked at
+ */
+export async function fileState(path: string, blocking = false): Promise<FileIdentity | null> {
+  const found = await regularStats(path, blocking);
+  return found === null ? null : identityOf(found);
+}
+
+/** The same, where a file that cannot be looked at is as good as none. */
+export function fileStateIfReadable(path: string, blocking = false): Promise<FileIdentity | null> {
+  return fileState(path, blocking).catch((error: unknown) => {
+    if (isFileError(error)) return null;
+    throw error;
+  });
 }
 
 /** Links followed. Rejects with Node's own errors. */
@@ -29,11 +35,7 @@ export async function statsOf(path: string, blocking = false): Promise<Stats> {
   return blocking ? statSync(path) : stat(path);
 }
 
-/** The names in a folder; none where it cannot be read. */
+/** The names in a folder. Rejects with Node's own errors. */
 export async function namesIn(folder: string, blocking = false): Promise<string[]> {
-  try {
-    return blocking ? readdirSync(folder) : await readdir(folder);
-  } catch {
-    return [];
-  }
+  return blocking ? readdirSync(folder) : readdir(folder);
 }

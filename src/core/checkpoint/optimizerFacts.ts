@@ -5,7 +5,7 @@ import { readTensorBytes, TensorDataError } from '../torchfile/tensors/tensorDat
 import type { TorchFile } from '../torchfile/torchFile';
 import type { Tensor } from '../torchfile/pickle/values';
 import type { OptimizerState, TrainingState } from './contents';
-import type { JsonObject } from './jsonFiles';
+import type { JsonObject } from '../jsonText';
 import type { OptimizerFacts, SchedulerFacts } from './report/report';
 
 /** Of more groups than this the rest is not told: a trainer has a handful, a hostile file may have millions. */

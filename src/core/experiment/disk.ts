@@ -6,6 +6,8 @@
  * spun-down disk) is read asynchronously from then on, because one blocked call there would block everything.
  */
 import fs from 'node:fs';
+import { danglingLink, isAbsent, openRegular, openRegularSync, readFailure, requireFolder } from '../files';
+import { type Encoding, encodingOf } from '../textEncoding';
 
 /** Longest stretch of synchronous work; the host must never wait 50 ms (UX, item 13). */
 const SLICE_MS = 8;
@@ -19,7 +21,9 @@ const MOST_COUNTED_MS = 20;
 
 export interface FolderEntry {
   readonly name: string;
-  readonly stats: fs.Stats;
+  /** What stat says, links followed; null where it cannot be asked, and `failure` says why. */
+  readonly stats: fs.Stats | null;
+  readonly failure: string | null;
 }
 
 export class PacedDisk {
@@ -33,34 +37,50 @@ export class PacedDisk {
     return this.slow;
   }
 
-  /** Entries of a folder; null where there is no such folder. */
+  /** Entries of a folder; null where there is nothing. Rejects with WrongKindError for what is no folder. */
   list(path: string): Promise<fs.Dirent[] | null> {
-    return this.read(
-      () => fs.readdirSync(path, { withFileTypes: true }),
-      () => fs.promises.readdir(path, { withFileTypes: true }),
+    return this.ofFolder(
+      path,
+      this.read(
+        () => fs.readdirSync(path, { withFileTypes: true }),
+        () => fs.promises.readdir(path, { withFileTypes: true }),
+      ),
     );
   }
 
   /** Entries of a folder with what stat says of each, by name; entries that went meanwhile are left out. */
   listWithStats(path: string): Promise<FolderEntry[] | null> {
     const byName = (a: string, b: string): number => (a < b ? -1 : 1);
-    return this.read(
-      () =>
-        fs
-          .readdirSync(path)
-          .sort(byName)
-          .flatMap((name) => {
-            const stats = fs.statSync(`${path}/${name}`, { throwIfNoEntry: false });
-            return stats === undefined ? [] : [{ name, stats }];
-          }),
-      async () => {
-        const names = (await fs.promises.readdir(path)).sort(byName);
-        const stats = await Promise.all(names.map((name) => fs.promises.stat(`${path}/${name}`).catch(() => null)));
-        return names.flatMap((name, i) => {
-          const found = stats[i];
-          return found === null || found === undefined ? [] : [{ name, stats: found }];
-        });
-      },
+    return this.ofFolder(
+      path,
+      this.read(
+        () =>
+          fs
+            .readdirSync(path)
+            .sort(byName)
+            .flatMap((name) => {
+              try {
+                return found(name, fs.statSync(`${path}/${name}`, { throwIfNoEntry: false }), `${path}/${name}`);
+              } catch (error) {
+                return [{ name, stats: null, failure: readFailure(error) }];
+              }
+            }),
+        async () => {
+          const names = (await fs.promises.readdir(path)).sort(byName);
+          const entries = await Promise.all(
+            names.map(async (name) => {
+              try {
+                return found(name, await fs.promises.stat(`${path}/${name}`), `${path}/${name}`);
+              } catch (error) {
+                return isAbsent(error)
+                  ? found(name, undefined, `${path}/${name}`)
+                  : [{ name, stats: null, failure: readFailure(error) }];
+              }
+            }),
+          );
+          return entries.flat();
+        },
+      ),
     );
   }
 
@@ -72,43 +92,76 @@ export class PacedDisk {
     );
   }
 
-  readText(path: string): Promise<string | null> {
-    return this.read(
-      () => fs.readFileSync(path, 'utf8'),
-      () => fs.promises.readFile(path, 'utf8'),
-    );
-  }
-
-  /** The last `bytes` of a file, from the first whole line on when the beginning was cut off. */
-  readTail(path: string, bytes: number): Promise<string | null> {
-    const text = (buffer: Buffer, cut: boolean): string => {
-      const from = cut ? buffer.indexOf(0x0a) + 1 : 0;
-      return buffer.toString('utf8', from);
-    };
+  /** A regular file's bytes. Rejects with WrongKindError for anything else, which is not opened. */
+  readBytes(path: string): Promise<Buffer | null> {
     return this.read(
       () => {
-        const file = fs.openSync(path, 'r');
+        const { descriptor } = openRegularSync(path);
         try {
-          const { size } = fs.fstatSync(file);
-          const buffer = Buffer.alloc(Math.min(size, bytes));
-          const read = fs.readSync(file, buffer, 0, buffer.length, size - buffer.length);
-          return text(buffer.subarray(0, read), size > bytes);
+          return fs.readFileSync(descriptor);
         } finally {
-          fs.closeSync(file);
+          fs.closeSync(descriptor);
         }
       },
       async () => {
-        const file = await fs.promises.open(path, 'r');
+        const { handle } = await openRegular(path);
         try {
-          const { size } = await file.stat();
-          const buffer = Buffer.alloc(Math.min(size, bytes));
-          const { bytesRead } = await file.read(buffer, 0, buffer.length, size - buffer.length);
-          return text(buffer.subarray(0, bytesRead), size > bytes);
+          return await handle.readFile();
         } finally {
-          await file.close();
+          await handle.close();
         }
       },
     );
+  }
+
+  /** The last `bytes` of a regular file as text, from the first whole line on when the beginning was cut off. */
+  readTail(path: string, bytes: number): Promise<string | null> {
+    return this.read(
+      () => {
+        const { descriptor, stats } = openRegularSync(path);
+        try {
+          const head = Buffer.alloc(4);
+          const buffer = Buffer.alloc(Math.min(stats.size, bytes));
+          fs.readSync(descriptor, head, 0, head.length, 0);
+          const read = fs.readSync(descriptor, buffer, 0, buffer.length, stats.size - buffer.length);
+          return tailText(head, buffer.subarray(0, read), stats.size > bytes);
+        } finally {
+          fs.closeSync(descriptor);
+        }
+      },
+      async () => {
+        const { handle, stats } = await openRegular(path);
+        try {
+          const head = Buffer.alloc(4);
+          const buffer = Buffer.alloc(Math.min(stats.size, bytes));
+          await handle.read(head, 0, head.length, 0);
+          const { bytesRead } = await handle.read(buffer, 0, buffer.length, stats.size - buffer.length);
+          return tailText(head, buffer.subarray(0, bytesRead), stats.size > bytes);
+        } finally {
+          await handle.close();
+        }
+      },
+    );
+  }
+
+  /** readdir says of everything that is no folder only that it is none, and of a link to nothing that nothing is there. */
+  private async ofFolder<T>(path: string, listed: Promise<T | null>): Promise<T | null> {
+    const entries = await listed;
+    if (entries !== null) return entries;
+    const stats = await this.stat(path);
+    if (stats !== null) requireFolder(path, stats);
+    if (stats === null) await this.refuseDanglingLink(path);
+    return null;
+  }
+
+  /** For a path that stat finds nothing at. @throws WrongKindError where it is a link that leads nowhere */
+  async refuseDanglingLink(path: string): Promise<void> {
+    const link = await this.read(
+      () => fs.lstatSync(path, { throwIfNoEntry: false }) ?? null,
+      () => fs.promises.lstat(path),
+    );
+    const dangling = link?.isSymbolicLink() === true ? danglingLink(path) : null;
+    if (dangling !== null) throw dangling;
   }
 
   private async read<T>(sync: () => T, async: () => Promise<T>): Promise<T | null> {
@@ -132,30 +185,20 @@ export class PacedDisk {
   }
 }
 
-/** True for errors that only say that something is not (or no longer) there. */
-export function isAbsent(error: unknown): boolean {
-  const code = errorCode(error);
-  return code === 'ENOENT' || code === 'ENOTDIR';
+function found(name: string, stats: fs.Stats | undefined, path: string): FolderEntry[] {
+  if (stats !== undefined) return [{ name, stats, failure: null }];
+  const dangling = danglingLink(path);
+  return dangling === null ? [] : [{ name, stats: null, failure: dangling.clause }];
 }
 
-export function errorCode(error: unknown): string | null {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
-}
-
-/** A failed read in words for one line: what the system said, without the call and the path that Node puts around it. */
-export function readFailure(error: unknown): string {
-  switch (errorCode(error)) {
-    case 'EACCES':
-    case 'EPERM':
-      return 'no permission to read it';
-    case 'EISDIR':
-      return 'is a folder where a file belongs';
-    case 'ELOOP':
-      return 'its symbolic links go in a circle';
-    case 'EIO':
-      return 'the disk reports a read error';
-    case null:
-    default:
-      return `cannot be read: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}`;
+/** Lines of a log's end, in whatever encoding its head shows; what is no character in it spoils its own line only. */
+function tailText(head: Buffer, tail: Buffer, cut: boolean): string {
+  let encoding: Encoding = 'utf-8';
+  try {
+    encoding = encodingOf(head);
+  } catch {
+    // no line of it is one of ours
   }
+  const text = new TextDecoder(encoding).decode(tail);
+  return cut ? text.slice(text.indexOf('\n') + 1) : text;
 }

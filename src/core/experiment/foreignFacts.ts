@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import type { Curriculum } from '../curriculum';
-import { isObject, numberIn } from './json';
+import { isObject, numberIn } from '../jsonText';
 import type { FoundCheckpoint } from './scanCheckpoint';
 import type { ScanContext } from './scanContext';
 

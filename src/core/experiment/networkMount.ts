@@ -1,7 +1,7 @@
 /** Whether a folder is on a disk that other machines change, too: there, watching sees only what this machine does. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { isAbsent } from './disk';
+import { isAbsent } from '../files';
 
 /** File system types from statfs(2), by their magic numbers. */
 const NETWORK_TYPES = new Map<number, string>([

@@ -1,38 +1,24 @@
 /** pins.json (contract section 1): checkpoints that retention must keep. Ours to write, so it is written whole, by rename. */
-import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import * as path from 'node:path';
-
-const SCHEMA = 1;
+import { isAbsent, isFileError, readFailure } from '../files';
+import { readDocument } from '../jsonFile';
+import { FileContentError, parseDocument, SCHEMA } from '../jsonText';
+import { readPins } from './runFiles';
 
 /** pins.json exists but cannot be trusted; it is left as it is. */
 export class PinsError extends Error {}
 
-async function readPins(file: string): Promise<string[]> {
-  let text: string;
+async function pinnedIn(file: string): Promise<string[]> {
   try {
-    text = await readFile(file, 'utf8');
+    return [...readPins(parseDocument(await readDocument(file)))];
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (isFileError(error) && isAbsent(error)) return [];
+    if (error instanceof FileContentError)
+      throw new PinsError(`${file} ${error.message}; mend or remove it, then pin again.`);
+    if (isFileError(error)) throw new PinsError(`${file} ${readFailure(error)}; nothing was changed.`);
     throw error;
   }
-  let content: unknown;
-  try {
-    content = JSON.parse(text);
-  } catch {
-    throw new PinsError(`${file} is not JSON; mend or remove it, then pin again.`);
-  }
-  if (
-    typeof content !== 'object' ||
-    content === null ||
-    !('checkpoints' in content) ||
-    !Array.isArray(content.checkpoints)
-  ) {
-    throw new PinsError(`${file} has no list "checkpoints"; mend or remove it, then pin again.`);
-  }
-  if ('schema' in content && typeof content.schema === 'number' && content.schema > SCHEMA) {
-    throw new PinsError(`${file} has schema ${content.schema}; a newer NPT Checkpoints reads it.`);
-  }
-  return content.checkpoints.filter((name): name is string => typeof name === 'string');
 }
 
 /** One change of a file after the other: each reads what the one before it wrote. */
@@ -65,7 +51,7 @@ async function changePins(file: string, changed: readonly string[], pinned: bool
   const next = `${file}.new`;
   const draft = await openAlone(next);
   try {
-    const others = (await readPins(file)).filter((name) => !changed.includes(name));
+    const others = (await pinnedIn(file)).filter((name) => !changed.includes(name));
     const checkpoints = pinned ? [...others, ...changed] : others;
     await draft.writeFile(`${JSON.stringify({ schema: SCHEMA, checkpoints })}\n`);
     await draft.sync();

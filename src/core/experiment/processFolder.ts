@@ -4,7 +4,8 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { parseDocument } from './json';
+import { readDocument } from '../jsonFile';
+import { parseDocument } from '../jsonText';
 import type { RunProcess } from './model';
 import { networkMount } from './networkMount';
 import { readProcess } from './runFiles';
@@ -62,7 +63,7 @@ export async function isAbout(named: RunProcess, runPath: string, stats: fs.Stat
 export async function processIn(runPath: string): Promise<RunProcess | null> {
   let named: RunProcess | null;
   try {
-    named = readProcess(parseDocument(await fs.promises.readFile(path.join(runPath, 'process.json'), 'utf8')));
+    named = readProcess(parseDocument(await readDocument(path.join(runPath, 'process.json'))));
   } catch {
     return null; // No process.json, or none that names a process.
   }

@@ -1,6 +1,6 @@
 /** The small JSON files of a run (contract section 1), read into types. Each reader gives null for a file that is not there. */
 import type { RunExit, RunParent, RunProcess } from './model';
-import { type JsonObject, countIn, isObject, numberIn, stringIn } from './json';
+import { FileContentError, type JsonObject, countIn, isObject, numberIn, stringIn } from '../jsonText';
 
 export interface RunBirth {
   readonly id: string | null;
@@ -83,8 +83,8 @@ export function readBest(json: JsonObject): string | null {
   return stringIn(json, 'checkpoint');
 }
 
-/** pins.json: names of checkpoints that must be kept. */
+/** pins.json: names of checkpoints that must be kept. @throws FileContentError where it names none */
 export function readPins(json: JsonObject): ReadonlySet<string> {
-  const names = Array.isArray(json.checkpoints) ? (json.checkpoints as unknown[]) : [];
-  return new Set(names.filter((name): name is string => typeof name === 'string'));
+  if (!Array.isArray(json.checkpoints)) throw new FileContentError('has no list "checkpoints"');
+  return new Set((json.checkpoints as unknown[]).filter((name): name is string => typeof name === 'string'));
 }

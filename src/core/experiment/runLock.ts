@@ -3,7 +3,7 @@
  * names a process that nobody here can ask; its lock went with it.
  */
 import { execFile } from 'node:child_process';
-import { isObject } from './json';
+import { isObject } from '../jsonText';
 
 /** `unknown`: the disk has no locks, or nobody could look. */
 export type LockState = 'held' | 'free' | 'unknown';

@@ -1,7 +1,7 @@
 /** What makes a folder in the experiments folder a run, and what else lies there: models, configurations, notes. */
 import path from 'node:path';
 import type { Dirent } from 'node:fs';
-import { parseDocument, type JsonObject } from './json';
+import { parseDocument, type JsonObject } from '../jsonText';
 import type { ScanContext } from './scanContext';
 
 /** Only a trainer or its supervisor writes these. process.json is there before the trainer has said anything. */

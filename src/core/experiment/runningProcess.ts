@@ -8,7 +8,7 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import type { RunProcess } from './model';
-import { errorCode } from './disk';
+import { errorCode } from '../files';
 
 /** `elsewhere`: another machine's process; nothing here can tell whether it runs. */
 export type Liveness = 'alive' | 'dead' | 'elsewhere';

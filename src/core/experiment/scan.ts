@@ -1,7 +1,8 @@
 /** The whole workspace as one model: which folders are runs, what could not be read, who branched from whom. */
 import type { Dirent } from 'node:fs';
 import path from 'node:path';
-import { PacedDisk, readFailure } from './disk';
+import { readFailure } from '../files';
+import { PacedDisk } from './disk';
 import type { Problem, Run, Workspace } from './model';
 import { isNetworkMount } from './networkMount';
 import { reuseEqual } from './reuse';

@@ -1,13 +1,12 @@
 /** One checkpoint folder: complete, being written or broken, told from names, sizes and the manifest alone (contract section 2). */
 import type { Stats } from 'node:fs';
-import { isWithin } from '../clock';
-import { FileContentError, type JsonObject, countIn, isObject, numberIn, parseDocument, stringIn } from './json';
+import { FileContentError, type JsonObject, countIn, isObject, numberIn, parseDocument, stringIn } from '../jsonText';
 import type { Checkpoint, CheckpointFile, CheckpointState } from './model';
-import { type FolderEntry, readFailure } from './disk';
+import { changedMomentsAgo } from '../checkpoint/writing';
+import { kindOf, readFailure } from '../files';
+import type { FolderEntry } from './disk';
 import type { ScanContext } from './scanContext';
 
-/** Folders without a manifest (other trainers write in place) that changed within this time are taken to be being written. */
-const WRITING_SECONDS = 120;
 const MANIFEST = 'manifest.json';
 
 /** What a checkpoint is inside its run. */
@@ -65,7 +64,8 @@ export async function readCheckpointContent(
   try {
     entries = await context.disk.listWithStats(place.folder);
   } catch (error) {
-    return { ...EMPTY, state: 'broken', stateReason: readFailure(error), signature: 'unreadable' };
+    const time = await timeOf(place.folder, context);
+    return { ...EMPTY, state: 'broken', stateReason: readFailure(error), time, changed: time, signature: 'unreadable' };
   }
   if (entries === null) return null;
 
@@ -73,25 +73,37 @@ export async function readCheckpointContent(
   let signature = '';
   let changed = 0;
   let manifestStats: Stats | null = null;
-  for (const { name, stats } of entries) {
+  const obstacles = new Map<string, string>();
+  for (const { name, stats, failure } of entries) {
+    if (stats === null) {
+      obstacles.set(name, failure ?? 'cannot be read');
+      signature += `${name}:${failure ?? ''}|`;
+      continue;
+    }
     changed = Math.max(changed, stats.mtimeMs / 1000);
     signature += `${name}:${stats.size}:${stats.mtimeMs}|`;
     if (stats.isFile()) files.push({ name, bytes: stats.size });
+    else obstacles.set(name, `is not a file but ${kindOf(stats)}`);
     if (name === MANIFEST) manifestStats = stats;
   }
+  // Where nothing in it may be looked at, the folder itself still tells how old it is.
+  if (changed === 0) changed = await timeOf(place.folder, context);
   const facts = { files, bytes: files.reduce((sum, file) => sum + file.bytes, 0), changed };
-  const manifest = manifestStats === null ? null : await readManifest(place, manifestStats, context);
+  const noManifest = obstacles.get(MANIFEST);
+  const manifest =
+    noManifest !== undefined
+      ? `${MANIFEST} ${noManifest}`
+      : manifestStats === null
+        ? null
+        : await readManifest(place, manifestStats, context);
   if (typeof manifest === 'string') {
     return { ...EMPTY, ...facts, time: changed, state: 'broken', stateReason: manifest, hasManifest: true, signature };
   }
+  const growing = changedMomentsAgo(context.lastChange(place.folder, signature, changed), context.now());
   const verdict =
     manifest === null
-      ? judgeWithoutManifest(
-          facts.files,
-          isWithin(context.lastChange(place.folder, signature, changed), context.now(), WRITING_SECONDS),
-          place.folder !== place.path,
-        )
-      : judgeByManifest(facts.files, manifest, place.step);
+      ? judgeWithoutManifest(facts.files, obstacles, growing, place.folder !== place.path)
+      : judgeByManifest(facts.files, obstacles, manifest, place.step);
   return {
     ...EMPTY,
     ...facts,
@@ -104,6 +116,12 @@ export async function readCheckpointContent(
     hasManifest: manifest !== null,
     signature,
   };
+}
+
+/** When a folder last changed, Unix seconds; 0 where it may not be asked. */
+async function timeOf(folder: string, context: ScanContext): Promise<number> {
+  const stats = await context.disk.stat(folder).catch(() => null);
+  return (stats?.mtimeMs ?? 0) / 1000;
 }
 
 const EMPTY: CheckpointContent = {
@@ -128,9 +146,11 @@ async function readManifest(
   context: ScanContext,
 ): Promise<Manifest | string | null> {
   try {
-    return await context.readCached(`${place.folder}/${MANIFEST}`, (text) => manifestFrom(parseDocument(text)), {
+    return await context.readCached(
+      `${place.folder}/${MANIFEST}`,
+      (content) => manifestFrom(parseDocument(content)),
       stats,
-    });
+    );
   } catch (error) {
     return `manifest.json ${error instanceof FileContentError ? error.message : readFailure(error)}`;
   }
@@ -161,11 +181,16 @@ const COMPLETE: Judgement = { state: 'complete', stateReason: null };
 const broken = (stateReason: string): Judgement => ({ state: 'broken', stateReason });
 
 /** The manifest is written last and renamed with the rest: from then on everything it lists must be there. */
-function judgeByManifest(files: readonly CheckpointFile[], manifest: Manifest, step: number | null): Judgement {
+function judgeByManifest(
+  files: readonly CheckpointFile[],
+  obstacles: ReadonlyMap<string, string>,
+  manifest: Manifest,
+  step: number | null,
+): Judgement {
   const sizes = new Map(files.map((file) => [file.name, file.bytes]));
   for (const listed of manifest.files) {
     const size = sizes.get(listed.name);
-    if (size === undefined) return broken(`${listed.name} is missing`);
+    if (size === undefined) return broken(`${listed.name} ${obstacles.get(listed.name) ?? 'is missing'}`);
     if (listed.bytes >= 0 && size !== listed.bytes) {
       return broken(`${listed.name} has ${size} bytes, its manifest says ${listed.bytes}`);
     }
@@ -180,7 +205,12 @@ function judgeByManifest(files: readonly CheckpointFile[], manifest: Manifest, s
  * Other trainers write in place, in the order weights, training state, multi-layer state, config.json (contract section 7):
  * config.json there means finished. Older ones stop after the training state.
  */
-function judgeWithoutManifest(files: readonly CheckpointFile[], recent: boolean, beingWritten: boolean): Judgement {
+function judgeWithoutManifest(
+  files: readonly CheckpointFile[],
+  obstacles: ReadonlyMap<string, string>,
+  growing: boolean,
+  beingWritten: boolean,
+): Judgement {
   const sizes = new Map(files.map((file) => [file.name, file.bytes]));
   const has = (name: string): boolean => (sizes.get(name) ?? 0) > 0;
   if (beingWritten) return { state: 'writing', stateReason: 'being written' };
@@ -190,12 +220,14 @@ function judgeWithoutManifest(files: readonly CheckpointFile[], recent: boolean,
   if (missing.length === 0 && (withConfig || !sizes.has('multi_layer_state.pt'))) {
     const older = !withConfig;
     // The older form has no last file: until it has been left alone for a while, it may still be growing.
-    if (!older || !recent) return COMPLETE;
+    if (!older || !growing) return COMPLETE;
   }
-  if (!withConfig && recent) {
+  if (!withConfig && growing) {
     return { state: 'writing', stateReason: 'being written' };
   }
   const [first] = missing;
+  const obstacle = [...required, 'config.json'].find((name) => obstacles.has(name));
+  if (obstacle !== undefined) return broken(`${obstacle} ${obstacles.get(obstacle) ?? ''}`);
   if (first === undefined) return broken('config.json is missing: writing it was cut short');
   return broken(sizes.has(first) ? `${first} is empty` : `${first} is missing`);
 }

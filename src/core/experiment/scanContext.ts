@@ -3,8 +3,10 @@ import type { Stats } from 'node:fs';
 import { secondsSince } from '../clock';
 import { readCheckpointFacts } from '../checkpoint/facts';
 import { type Curriculum, curriculumFromEntries } from '../curriculum';
-import { PacedDisk, readFailure } from './disk';
-import { FileContentError, parseDocument } from './json';
+import { readFailure } from '../files';
+import { PacedDisk } from './disk';
+import { refuseTooLarge } from '../jsonFile';
+import { FileContentError, parseDocument } from '../jsonText';
 import type { Checkpoint, Problem } from './model';
 
 /** What a scan asks of a checkpoint's tensor files, where nothing else on disk tells. */
@@ -64,32 +66,46 @@ export class ScanContext {
   }
 
   /**
-   * Reads and parses a file, or gives what an earlier read gave when it did not change since.
+   * Reads and parses a document, or gives what an earlier read gave when it did not change since.
    *
-   * @param how `stats` where the caller has them already; `tailBytes` to read only the end
+   * @param known what stat says, where the caller has it already
    * @returns null where there is no such file
    * @throws what `parse` throws, and what the disk throws for a file that cannot be read
    */
-  async readCached<T>(
+  async readCached<T>(path: string, parse: (content: Uint8Array) => T, known?: Stats): Promise<T | null> {
+    return this.cached(path, known, parse, (stats) => {
+      if (stats.isFile()) refuseTooLarge(stats.size);
+      return this.disk.readBytes(path);
+    });
+  }
+
+  /** The same of the last `bytes` of a file's text. */
+  async readCachedTail<T>(path: string, parse: (text: string) => T, bytes: number): Promise<T | null> {
+    return this.cached(path, undefined, parse, () => this.disk.readTail(path, bytes));
+  }
+
+  private async cached<C, T>(
     path: string,
-    parse: (text: string) => T,
-    how: { readonly stats?: Stats; readonly tailBytes?: number } = {},
+    given: Stats | undefined,
+    parse: (content: C) => T,
+    read: (stats: Stats) => Promise<C | null>,
   ): Promise<T | null> {
-    const stats = how.stats ?? (await this.disk.stat(path));
-    if (stats === null) return null;
+    const stats = given ?? (await this.disk.stat(path));
+    if (stats === null) {
+      await this.disk.refuseDanglingLink(path);
+      return null;
+    }
     const known = this.files.get(path);
     if (known?.mtimeMs === stats.mtimeMs && known.size === stats.size && known.ino === stats.ino) {
       known.scan = this.scan;
       if (known.error !== undefined) throw known.error as Error;
       return known.value as T;
     }
-    const text = await (how.tailBytes === undefined
-      ? this.disk.readText(path)
-      : this.disk.readTail(path, how.tailBytes));
-    if (text === null) return null;
+    const content = await read(stats);
+    if (content === null) return null;
     const entry = { mtimeMs: stats.mtimeMs, size: stats.size, ino: stats.ino, scan: this.scan };
     try {
-      const value = parse(text);
+      const value = parse(content);
       this.files.set(path, { ...entry, value, error: undefined });
       return value;
     } catch (error) {
@@ -101,7 +117,7 @@ export class ScanContext {
   /** A JSON document read with `read`; what cannot be read becomes a problem and null. */
   async readJson<T>(path: string, read: (json: ReturnType<typeof parseDocument>) => T): Promise<T | null> {
     try {
-      return await this.readCached(path, (text) => read(parseDocument(text)));
+      return await this.readCached(path, (content) => read(parseDocument(content)));
     } catch (error) {
       this.problem(path, error instanceof FileContentError ? error.message : readFailure(error));
       return null;

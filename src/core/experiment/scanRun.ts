@@ -2,10 +2,11 @@
 import type { Stats } from 'node:fs';
 import path from 'node:path';
 import { type Curriculum, CurriculumError, parseCurriculum, stageAt } from '../curriculum';
+import { isAhead } from '../checkpoint/writing';
 import { liveness } from './runningProcess';
-import { readFailure } from './disk';
+import { readFailure } from '../files';
 import { foreignFacts } from './foreignFacts';
-import type { JsonObject } from './json';
+import type { JsonObject } from '../jsonText';
 import { TAIL_BYTES, lastLogged } from './lastLogged';
 import type { Checkpoint, Run } from './model';
 import { isRun } from './runMarks';
@@ -70,6 +71,16 @@ export async function scanRun(
   const step = logged?.step ?? Math.max(newest?.step ?? 0, final?.step ?? 0);
   const maxSteps = numberOf(config?.max_steps) ?? foreign?.maxSteps ?? null;
   const finalDone = final?.state === 'complete';
+  const now = context.now();
+  const dates = found.checkpoints.map(({ content }) => content.time);
+  const ahead = [...dates, found.final?.content.time ?? 0, birth?.created ?? 0].filter((date) => isAhead(date, now));
+  if (ahead.length > 0) {
+    const newest = new Date(Math.max(...ahead) * 1000).toISOString().slice(0, 16).replace('T', ' ');
+    context.problem(
+      runPath,
+      `has files dated in the future (up to ${newest} UTC), by a wrong clock: how old they are is not known`,
+    );
+  }
   const growing = await newestGrowth(runPath, birth === null, context);
   return {
     name,
@@ -91,7 +102,7 @@ export async function scanRun(
     step,
     maxSteps,
     stage: stageOf(step),
-    created: birth?.created ?? (await bornAt(runPath, context)),
+    created: sinceWhen([birth?.created ?? null, await bornAt(runPath, context), ...dates], now),
     parent: birth?.parent ?? null,
     config,
     curriculum,
@@ -144,7 +155,7 @@ async function readLastLogged(runPath: string, context: ScanContext): Promise<Re
   for (const file of ['metrics.jsonl', 'training_log.jsonl']) {
     const log = path.join(runPath, file);
     try {
-      const logged = await context.readCached(log, lastLogged, { tailBytes: TAIL_BYTES });
+      const logged = await context.readCachedTail(log, lastLogged, TAIL_BYTES);
       if (logged !== null) return logged;
     } catch (error) {
       context.problem(log, readFailure(error));
@@ -186,6 +197,11 @@ async function newestGrowth(runPath: string, foreign: boolean, context: ScanCont
 
 function grewSinceBirth(stats: Stats): boolean {
   return stats.birthtimeMs === 0 || stats.mtimeMs - stats.birthtimeMs > 2000;
+}
+
+/** The first of these dates that can be true, Unix seconds; 0 where none can. */
+function sinceWhen(dates: readonly (number | null)[], now: number): number {
+  return dates.find((date) => date !== null && date > 0 && !isAhead(date, now)) ?? 0;
 }
 
 /** For runs without run.json: the oldest time that the folder tells of itself, Unix seconds. */

@@ -1,7 +1,7 @@
 /** Taking a process that cannot be asked for ended, because a person says so or its lock does. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { errorCode } from './disk';
+import { errorCode } from '../files';
 import type { RunProcess } from './model';
 import { processIn } from './processFolder';
 

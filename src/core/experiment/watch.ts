@@ -8,7 +8,8 @@
 import { FSWatcher } from 'chokidar';
 import type { Stats } from 'node:fs';
 import path from 'node:path';
-import { PacedDisk, errorCode } from './disk';
+import { errorCode } from '../files';
+import { PacedDisk } from './disk';
 import { LiveRuns } from './liveRuns';
 import type { Workspace } from './model';
 import { networkMount } from './networkMount';

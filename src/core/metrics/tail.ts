@@ -1,6 +1,9 @@
 /** Follows a growing metrics file from where it last stopped reading. */
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { lstat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { isAbsent, openRegular } from '../files';
+import { Utf8Pieces } from '../textEncoding';
 import { MetricsLog } from './log';
 
 const CHUNK = 1 << 20;
@@ -14,16 +17,18 @@ export const METRICS_FILES = ['metrics.jsonl', 'training_log.jsonl'] as const;
 export async function metricsFileOf(runPath: string): Promise<string> {
   for (const name of METRICS_FILES) {
     const file = path.join(runPath, name);
-    if (await isFile(file)) return file;
+    if (await isThere(file)) return file;
   }
   return path.join(runPath, METRICS_FILES[0]);
 }
 
-async function isFile(file: string): Promise<boolean> {
+/** Anything but absence is for who opens it to name: a file that may not be read, a pipe in its place. */
+async function isThere(file: string): Promise<boolean> {
   try {
-    return (await stat(file)).isFile();
-  } catch {
-    return false;
+    await lstat(file);
+    return true;
+  } catch (error) {
+    return !isAbsent(error);
   }
 }
 
@@ -34,6 +39,7 @@ async function isFile(file: string): Promise<boolean> {
  */
 export class MetricsTail {
   private current = new MetricsLog();
+  private pieces = new Utf8Pieces();
   private offset = 0;
   private identity = '';
   private anchor = Buffer.alloc(0);
@@ -52,7 +58,7 @@ export class MetricsTail {
     return this.fresh;
   }
 
-  /** Reads on. Resolves to whether anything was read or taken back; a call during another waits for that one. Throws as `fs` does, except that a missing file is an empty one. */
+  /** Reads on. Resolves to whether anything was read or taken back; a call during another waits for that one. Throws as `openRegular` does, except that a missing file is an empty one. */
   poll(): Promise<boolean> {
     this.running ??= this.read().finally(() => {
       this.running = undefined;
@@ -63,16 +69,17 @@ export class MetricsTail {
   private async read(): Promise<boolean> {
     const file = await metricsFileOf(this.runPath);
     let handle: FileHandle;
+    let stats: Stats;
     try {
-      handle = await open(file, 'r');
+      ({ handle, stats } = await openRegular(file));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      if (!isAbsent(error)) throw error;
       if (this.offset === 0) return false;
       this.startOver('');
       return true;
     }
     try {
-      const { dev, ino, size } = await handle.stat();
+      const { dev, ino, size } = stats;
       const identity = `${file}:${dev}:${ino}`;
       let changed = false;
       if (
@@ -88,7 +95,7 @@ export class MetricsTail {
         const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, size - this.offset), this.offset);
         if (bytesRead === 0) break;
         const chunk = buffer.subarray(0, bytesRead);
-        this.current.push(chunk);
+        this.current.push(this.pieces.next(chunk));
         this.anchor = Buffer.concat([this.anchor, chunk.subarray(Math.max(0, bytesRead - ANCHOR))]).subarray(-ANCHOR);
         this.offset += bytesRead;
         changed = true;
@@ -109,6 +116,7 @@ export class MetricsTail {
   private startOver(identity: string): void {
     if (this.offset > 0) this.fresh += 1;
     this.current = new MetricsLog();
+    this.pieces = new Utf8Pieces();
     this.offset = 0;
     this.anchor = Buffer.alloc(0);
     this.identity = identity;

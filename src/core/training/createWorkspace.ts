@@ -2,7 +2,7 @@
 import fs, { constants, type Dirent } from 'node:fs';
 
 import path from 'node:path';
-import { errorCode, readFailure } from '../experiment/disk';
+import { errorCode, readFailure } from '../files';
 
 const { mkdir, mkdtemp, readdir, rename, rm } = fs.promises;
 

@@ -1,7 +1,7 @@
 /** Small things one does with a run or a checkpoint: pin, copy the path, open the log. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { readFailure } from '../../core/experiment/disk';
+import { readFailure } from '../../core/files';
 import { PinsError, setPinned } from '../../core/experiment/pins';
 import { showError, showInformation } from '../../platform/messages';
 import { registerCommands } from '../commands';

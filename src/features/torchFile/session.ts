@@ -2,8 +2,9 @@
  * One opened torch file's side of the conversation with its page, without VS Code: reads in the worker, watches the disk,
  * answers. The page tests run it against a page in a plain browser.
  */
-import { stat } from 'node:fs/promises';
-import type { FileIdentity } from '../../core/checkpoint/outline/outlineTypes';
+import { readFailure } from '../../core/files';
+import { sameFile, type FileIdentity } from '../../core/checkpoint/fileIdentity';
+import { fileState, fileStateIfReadable } from '../../core/checkpoint/fileState';
 import type { CheckpointWorker } from '../../core/checkpoint/worker/workerClient';
 import type { PackedOutline } from '../../core/checkpoint/worker/workerMessages';
 import { Disposable } from '../../core/disposable';
@@ -142,7 +143,7 @@ export class TorchFileSession extends Disposable {
       this.disk = { type: 'disk', state: again ? 'reloaded' : 'same' };
       this.sendAll();
     } catch (error) {
-      this.failedOn = await this.identity();
+      this.failedOn = await fileStateIfReadable(this.path);
       this.setDisk({ type: 'disk', state: 'failed', message: messageOf(error) });
     } finally {
       this.reading = false;
@@ -205,7 +206,16 @@ export class TorchFileSession extends Disposable {
   /** A file that differs is read once it has stayed the same from one look to the next: until then it is being written. */
   private async poll(): Promise<void> {
     if (!this.visible || this.isBusy()) return;
-    const now = await this.identity();
+    let now: FileIdentity | null;
+    try {
+      now = await fileState(this.path);
+    } catch (error) {
+      // Another kind of thing is in its place, or it may not be read any more.
+      if (!this.isBusy() && this.disk.state !== 'failed')
+        this.setDisk({ type: 'disk', state: 'failed', message: `${this.path} ${readFailure(error)}.` });
+      this.failedOn = null;
+      return;
+    }
     if (this.isBusy()) return;
     if (now === null) {
       if (this.disk.state === 'failed') this.failedOn = null;
@@ -214,14 +224,14 @@ export class TorchFileSession extends Disposable {
       return;
     }
     // What could not be read is tried again when it has changed.
-    if (this.disk.state === 'failed' && this.failedOn !== null && same(now, this.failedOn)) return;
+    if (this.disk.state === 'failed' && this.failedOn !== null && sameFile(now, this.failedOn)) return;
     const shown = this.outline?.identity ?? null;
-    if (shown !== null && same(now, shown) && this.disk.state !== 'failed') {
+    if (shown !== null && sameFile(now, shown) && this.disk.state !== 'failed') {
       if (this.disk.state === 'gone' || this.disk.state === 'changing') this.setDisk({ type: 'disk', state: 'same' });
       this.pending = null;
       return;
     }
-    const settled = this.pending !== null && same(now, this.pending);
+    const settled = this.pending !== null && sameFile(now, this.pending);
     this.pending = settled ? null : now;
     if (settled) await this.read(true);
     else if (this.disk.state !== 'changing') this.setDisk({ type: 'disk', state: 'changing' });
@@ -230,20 +240,6 @@ export class TorchFileSession extends Disposable {
   private isBusy(): boolean {
     return this.reading || this.isDisposed;
   }
-
-  private async identity(): Promise<FileIdentity | null> {
-    try {
-      const found = await stat(this.path);
-      return found.isFile() ? { bytes: found.size, modified: found.mtimeMs, inode: found.ino } : null;
-    } catch {
-      // Gone, or not allowed any more: for the page both are a file that cannot be seen.
-      return null;
-    }
-  }
-}
-
-function same(a: FileIdentity, b: FileIdentity): boolean {
-  return a.bytes === b.bytes && a.modified === b.modified && a.inode === b.inode;
 }
 
 /** A buffer of its own: a view would ship what is behind it. */

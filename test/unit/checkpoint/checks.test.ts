@@ -6,7 +6,7 @@ import {
   type CheckpointParts,
 } from '../../../src/core/checkpoint/validate/agreementChecks';
 import type { MultiLayerState, TrainingState } from '../../../src/core/checkpoint/contents';
-import { canonicalJson, manifestHash, readManifest } from '../../../src/core/checkpoint/jsonFiles';
+import { canonicalJson, manifestHash, readManifest } from '../../../src/core/checkpoint/layouts/manifest';
 import { checkNumbers } from '../../../src/core/checkpoint/validate/numberChecks';
 import type { Finding } from '../../../src/core/checkpoint/report/report';
 import { checkMultiLayerState, checkTrainingState } from '../../../src/core/checkpoint/validate/stateChecks';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { manifestHash } from '../../../src/core/checkpoint/jsonFiles';
+import { manifestHash } from '../../../src/core/checkpoint/layouts/manifest';
 import { fixedInput, probeWeights } from '../../../src/core/checkpoint/probe/probe';
 import type { ProbedLayer } from '../../../src/core/checkpoint/report/report';
 import { renderReport } from '../../../src/core/checkpoint/report/renderReport';

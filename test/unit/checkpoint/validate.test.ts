@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { canonicalJson, manifestHash } from '../../../src/core/checkpoint/jsonFiles';
+import { canonicalJson, manifestHash } from '../../../src/core/checkpoint/layouts/manifest';
 import type { Level, ValidationReport } from '../../../src/core/checkpoint/report/report';
 import { CheckpointPathError } from '../../../src/core/checkpoint/pathErrors';
 import { validateCheckpoint } from '../../../src/core/checkpoint/validate/validate';

@@ -95,7 +95,7 @@ describe('the command line', function () {
         ['checkpoint-150', false],
       ],
     );
-    assert.deepEqual(problems, [{ path: path.join(ws.experiments, 'bad/run.json'), message: 'is not valid JSON' }]);
+    assert.deepEqual(problems, [{ path: path.join(ws.experiments, 'bad/run.json'), message: 'is not JSON' }]);
     const { out } = run('list', ws.root);
     assert.match(out, /demo: interrupted, step 30 of 300, teacher\n {2}checkpoint-50 .*best/);
     assert.match(out, /child: .*branched from demo at 50/);

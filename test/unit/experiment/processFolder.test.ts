@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
-import { parseDocument } from '../../../src/core/experiment/json';
+import { parseDocument } from '../../../src/core/jsonText';
 import type { Run, RunProcess } from '../../../src/core/experiment/model';
 import { processIn, speaksFor } from '../../../src/core/experiment/processFolder';
 import { readProcess } from '../../../src/core/experiment/runFiles';

@@ -148,7 +148,7 @@ describe('scanning a workspace', () => {
         await stateAfter((at) => {
           fs.writeFileSync(path.join(at, 'manifest.json'), '{');
         }),
-        ['broken', 'manifest.json is not valid JSON'],
+        ['broken', 'manifest.json is not JSON'],
       );
     });
     it('a manifest of a later version', async () => {
@@ -410,6 +410,7 @@ describe('scanning a workspace', () => {
     const { runs, problems } = await scanWorkspace(ws.root);
     assert.deepEqual(runs.map((run) => run.name).sort(), ['bad', 'good']);
     assert.deepEqual(problems.map((p) => path.basename(p.path)).sort(), [
+      'checkpoints',
       'config.json',
       'exit.json',
       'pins.json',

@@ -46,8 +46,9 @@ describe('figures for people', () => {
     assert.equal(formatDuration(59.6), '1 m 0 s');
     assert.equal(formatDuration(NaN), '–');
     assert.equal(formatAge(100, 110), 'just now');
-    assert.equal(formatAge(0, 300), '5 min ago');
-    assert.equal(formatAge(0, 3 * 86400), '3 d ago');
+    assert.equal(formatAge(100, 400), '5 min ago');
+    assert.equal(formatAge(100, 100 + 3 * 86400), '3 d ago');
+    assert.equal(formatAge(0, 3 * 86400), 'date unknown', 'where nothing on disk tells, it is not 1970');
     assert.equal(formatAge(500, 100), 'just now');
   });
 

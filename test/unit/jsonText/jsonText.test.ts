@@ -1,7 +1,7 @@
 /** JSON out of files that may hold anything: what Python writes, and what nobody should. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { parseDocument } from '../../../src/core/experiment/json';
+import { parseDocument } from '../../../src/core/jsonText';
 import { JsonDepthError, MAX_JSON_DEPTH, parseJsonOfAnyDepth, parseJsonText } from '../../../src/core/jsonText';
 import { parseMetricsLine } from '../../../src/core/metrics/parse';
 
@@ -49,7 +49,7 @@ describe('readers of a run’s files', () => {
       () => parseDocument(`{"a":${nested(1e5)}}`),
       /^FileContentError: is nested more than 64 levels deep$/,
     );
-    assert.throws(() => parseDocument('{"a":'), /^FileContentError: is not valid JSON$/);
+    assert.throws(() => parseDocument('{"a":'), /^FileContentError: is not JSON$/);
   });
 
   it('take the figures of a metrics line, however deep something else in it is', () => {

@@ -2,14 +2,14 @@
  * How far a tensor of one torch file is from one of another. Tensors whose records have the same CRC are the same, and are
  * not read; the rest is read once, in pieces, so that memory does not grow with the tensors.
  */
-import { stat } from 'node:fs/promises';
 import { recordChunks, sourceChunks } from '../../torchfile/container/chunks';
 import { openFile, type ByteSource } from '../../torchfile/container/source';
 import { isFloating, numbersOf } from '../../torchfile/tensors/statistics';
 import { readTensorBytes, TensorDataError, turnSigns } from '../../torchfile/tensors/tensorData';
 import { readTorchFile, type TorchFile } from '../../torchfile/torchFile';
 import type { Tensor } from '../../torchfile/pickle/values';
-import { CheckpointPathError } from '../pathErrors';
+import { isAbsent, isFileError } from '../../files';
+import { CheckpointPathError, pathError } from '../pathErrors';
 import type { Progress } from '../validate/progress';
 import type { ReadingOptions } from '../report/report';
 
@@ -37,14 +37,10 @@ export class OpenTorchFile {
   static async open(path: string, missing: string, options: ReadingOptions): Promise<OpenTorchFile> {
     let source: ByteSource;
     try {
-      if (!(await stat(path)).isFile()) throw new CheckpointPathError(`${path} is not a file.`);
       source = await openFile(path, options.blocking);
     } catch (error) {
-      if (error instanceof CheckpointPathError) throw error;
-      const { code } = error as NodeJS.ErrnoException;
-      throw new CheckpointPathError(
-        code === 'ENOENT' ? missing : `${path} cannot be read (${code ?? 'unknown error'}).`,
-      );
+      if (!isFileError(error)) throw error;
+      throw isAbsent(error) ? new CheckpointPathError(missing) : pathError(path, error);
     }
     try {
       const file = await readTorchFile(source);

@@ -19,7 +19,9 @@ import {
   type PyValue,
 } from '../../torchfile/pickle/values';
 import { fromProblem, sorted, verdictOf } from '../validate/findings';
-import type { FileIdentity, TorchOutline } from './outlineTypes';
+import { sameFile, type FileIdentity } from '../fileIdentity';
+import { identityOf } from '../fileState';
+import type { TorchOutline } from './outlineTypes';
 import { CheckpointPathError, pathError } from '../pathErrors';
 import { Progress } from '../validate/progress';
 import type { ValidationOptions } from '../report/report';
@@ -117,18 +119,11 @@ async function structureOf(path: string, identity: FileIdentity, source: ByteSou
   return file;
 }
 
-export function sameFile(a: FileIdentity, b: FileIdentity): boolean {
-  return a.bytes === b.bytes && a.modified === b.modified && a.inode === b.inode;
-}
-
 async function open(path: string): Promise<{ source: ByteSource; identity: FileIdentity }> {
   try {
-    const found = statSync(path);
-    if (!found.isFile()) throw new CheckpointPathError(`${path} is not a file.`);
-    const identity = { bytes: found.size, modified: found.mtimeMs, inode: found.ino };
+    const identity = identityOf(statSync(path));
     return { source: await openFile(path, true), identity };
   } catch (error) {
-    if (error instanceof CheckpointPathError) throw error;
     throw pathError(path, error);
   }
 }

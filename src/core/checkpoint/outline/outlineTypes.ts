@@ -1,14 +1,7 @@
 /** A torch file's structure as plain data: what the checkpoint worker tells the page that shows it (features/torchFile). */
 import type { OutlineNode, OutlineTensor } from '../../torchfile/outlineTypes';
+import type { FileIdentity } from '../fileIdentity';
 import type { Severity, Verdict } from '../report/report';
-
-/** Tells whether the file on disk is still the one that was read. */
-export interface FileIdentity {
-  readonly bytes: number;
-  /** Milliseconds since 1970. */
-  readonly modified: number;
-  readonly inode: number;
-}
 
 export interface TorchOutline {
   readonly name: string;

@@ -1,7 +1,8 @@
 /** The probe over a run: every complete checkpoint on the same input, and how far each moved from the one before. */
 import { join } from 'node:path';
 import { reasonOf } from '../validate/forwardChecks';
-import { readJsonObject, readManifest } from '../jsonFiles';
+import { readJsonObject } from '../../jsonFile';
+import { readManifest } from '../layouts/manifest';
 import { MANIFEST, WEIGHTS } from '../layout';
 import { loadRuntime, probePathOf, probeWeights, ProbeUnavailableError, type PartOutputs } from './probe';
 import type { ProbedLayer, ValidationOptions } from '../report/report';

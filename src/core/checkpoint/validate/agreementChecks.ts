@@ -2,7 +2,8 @@
 import type { MultiLayerState, ScheduleEntry, TrainingState } from '../contents';
 import type { CheckpointDialect } from '../facts';
 import { finding } from './findings';
-import type { JsonObject, Manifest } from '../jsonFiles';
+import type { Manifest } from '../layouts/manifest';
+import type { JsonObject } from '../../jsonText';
 import { CONFIG, MANIFEST, MULTI_LAYER_STATE, TRAINING_STATE, WEIGHTS } from '../layout';
 import { assignParameters, type Misfit } from '../compare/optimizerAssignment';
 import type { Finding } from '../report/report';

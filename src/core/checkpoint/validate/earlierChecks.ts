@@ -9,9 +9,9 @@ import { readTorchFile } from '../../torchfile/torchFile';
 import { checkData } from './dataChecks';
 import type { TensorNumbers } from '../data/dataParts';
 import { finding } from './findings';
-import { fileState, namesIn } from '../fileState';
+import { fileStateIfReadable, namesIn } from '../fileState';
 import { CONFIG, MANIFEST, stepOfFolder, WEIGHTS } from '../layout';
-import { isSystemError } from '../pathErrors';
+import { isFileError } from '../../files';
 import { Progress } from './progress';
 import type { Finding, ValidationOptions } from '../report/report';
 
@@ -49,7 +49,7 @@ export async function readEarlier(
       if (rms !== null) return { checkpoint: basename(folder), rms };
     } catch (error) {
       // Deleted meanwhile, or not ours to read: what it would have told is not this checkpoint's trouble.
-      if (options.signal?.aborted === true || !isSystemError(error)) throw error;
+      if (options.signal?.aborted === true || !isFileError(error)) throw error;
     }
   }
   return null;
@@ -60,7 +60,7 @@ async function earlierFolders(checkpoint: string, step: number, blocking = false
   const parent = dirname(checkpoint);
   const found: { step: number; folder: string }[] = [];
   for (const place of [parent, join(parent, 'checkpoints')]) {
-    for (const name of await namesIn(place, blocking)) {
+    for (const name of await namesIfReadable(place, blocking)) {
       const other = stepOfFolder(name);
       if (other !== null && other < step) found.push({ step: other, folder: join(place, name) });
     }
@@ -70,10 +70,19 @@ async function earlierFolders(checkpoint: string, step: number, blocking = false
   for (const { folder } of found) {
     if (complete.length === CANDIDATES) break;
     const mark =
-      (await fileState(join(folder, MANIFEST), blocking)) ?? (await fileState(join(folder, CONFIG), blocking));
+      (await fileStateIfReadable(join(folder, MANIFEST), blocking)) ??
+      (await fileStateIfReadable(join(folder, CONFIG), blocking));
     if (mark) complete.push(folder);
   }
   return complete;
+}
+
+/** Neighbours are a help, and their absence is no finding. */
+function namesIfReadable(folder: string, blocking: boolean): Promise<readonly string[]> {
+  return namesIn(folder, blocking).catch((error: unknown) => {
+    if (isFileError(error)) return [];
+    throw error;
+  });
 }
 
 async function readRms(

@@ -2,6 +2,7 @@
  * The catalogue of findings: how bad each is, what it makes of the verdict, and what to do. docs/findings.md explains
  * every one of them; a test keeps the two together. Codes are stable: scripts rely on them.
  */
+import { readFailure, WrongKindError } from '../../files';
 import type { FileProblem, FileProblemCode } from '../../torchfile/problems';
 import type { Finding, Severity, Verdict } from '../report/report';
 
@@ -105,6 +106,11 @@ const CHECKPOINT_FINDINGS = {
     severity: 'error',
     verdict: 'incomplete',
     advice: 'A save was interrupted, or a copy left files out: use another checkpoint.',
+  },
+  'not-a-file': {
+    severity: 'error',
+    verdict: 'invalid',
+    advice: 'Put the file itself in its place, or use another checkpoint.',
   },
   'being-written': {
     severity: 'error',
@@ -278,6 +284,12 @@ export function finding(code: FindingCode, file: string | null, message: string,
   const kind = FINDINGS[code];
   const base = { code, severity: severity ?? kind.severity, file, message };
   return kind.advice === undefined ? base : { ...base, advice: kind.advice };
+}
+
+/** What files.ts and Node say of a file that is there and was not read. */
+export function unreadable(file: string, error: unknown): Finding {
+  const code = error instanceof WrongKindError ? 'not-a-file' : 'unreadable-file';
+  return finding(code, file, `${file} ${readFailure(error)}.`);
 }
 
 export function fromProblem(file: string, problem: FileProblem): Finding {

@@ -5,11 +5,14 @@ import { readMultiLayerState, readTrainingState, type MultiLayerState, type Trai
 import type { TensorNumbers } from '../data/dataParts';
 import { checkAgainstEarlier, readEarlier } from './earlierChecks';
 import { dialectOf, type CheckpointDialect } from '../facts';
-import { fileState, namesIn, type FileState } from '../fileState';
-import { finding } from './findings';
+import type { FileIdentity } from '../fileIdentity';
+import { fileState, namesIn } from '../fileState';
+import { isFileError, readFailure } from '../../files';
+import { finding, unreadable } from './findings';
 import { runForward } from './forwardChecks';
 import { checkConfig, checkManifest } from './jsonChecks';
-import type { JsonObject, Manifest } from '../jsonFiles';
+import type { Manifest } from '../layouts/manifest';
+import type { JsonObject } from '../../jsonText';
 import {
   CHECKPOINT_FILES,
   CONFIG,
@@ -29,11 +32,11 @@ import { checkWeights } from './weightChecks';
 import { noticeChanges, recent, underWay } from './writingChecks';
 
 /** The checkpoint's files that are there, by name, as they were before anything was read. */
-type FileStates = ReadonlyMap<string, FileState>;
+type FileStates = ReadonlyMap<string, FileIdentity>;
 
 export async function checkFolder(validation: Validation): Promise<void> {
   const { path, findings } = validation;
-  const states = await fileStatesIn(path, validation.options.blocking);
+  const { states, obstacles } = await lookAtFiles(path, validation.options.blocking);
   validation.step = stepOfFolder(path);
   const writing = underWay(path);
   if (writing) {
@@ -41,36 +44,63 @@ export async function checkFolder(validation: Validation): Promise<void> {
     findings.push(writing);
     return;
   }
-  if (![...TORCH_FILES, MANIFEST].some((name) => states.has(name))) {
+  if (obstacles.size === CHECKPOINT_FILES.length) {
+    // The folder itself keeps everything from being looked at.
+    const [error] = obstacles.values();
+    findings.push(finding('unreadable-file', null, `${path} ${readFailure(error)}.`));
+    return;
+  }
+  if (![...TORCH_FILES, MANIFEST].some((name) => states.has(name) || obstacles.has(name))) {
     await tellWhatElse(validation, states);
     return;
   }
-  if (!states.has(CONFIG) && !states.has(MANIFEST) && recent(states)) {
+  for (const [name, error] of obstacles) {
+    validation.files.push({ name, bytes: 0, format: 'unreadable' });
+    findings.push(unreadable(name, error));
+  }
+  if (![CONFIG, MANIFEST].some((name) => states.has(name) || obstacles.has(name)) && recent(states)) {
     validation.listUnread(states);
     findings.push(
       finding('being-written', null, 'This checkpoint is being written: its config.json is not there yet.'),
     );
     return;
   }
-  const { manifest, weightNumbers } = await checkFiles(validation, states);
+  const { manifest, weightNumbers } = await checkFiles(validation, states, new Set(obstacles.keys()));
   await compareWithEarlier(validation, weightNumbers);
   await noticeChanges(validation, states);
   await runForward(validation, join(path, WEIGHTS), manifest);
 }
 
-async function fileStatesIn(folder: string, blocking: boolean | undefined): Promise<FileStates> {
-  const states = new Map<string, FileState>();
+/** `obstacles`: what keeps those that are there from being looked at. */
+async function lookAtFiles(
+  folder: string,
+  blocking: boolean | undefined,
+): Promise<{ states: FileStates; obstacles: ReadonlyMap<string, Error> }> {
+  const states = new Map<string, FileIdentity>();
+  const obstacles = new Map<string, Error>();
   for (const name of CHECKPOINT_FILES) {
-    const state = await fileState(join(folder, name), blocking);
-    if (state) states.set(name, state);
+    try {
+      const state = await fileState(join(folder, name), blocking);
+      if (state) states.set(name, state);
+    } catch (error) {
+      if (!isFileError(error)) throw error;
+      obstacles.set(name, error);
+    }
   }
-  return states;
+  return { states, obstacles };
 }
 
 /** A folder that is no checkpoint. */
 async function tellWhatElse(validation: Validation, states: FileStates): Promise<void> {
   validation.listUnread(states);
-  const entries = await namesIn(validation.path, validation.options.blocking);
+  let entries: readonly string[];
+  try {
+    entries = await namesIn(validation.path, validation.options.blocking);
+  } catch (error) {
+    if (!isFileError(error)) throw error;
+    validation.findings.push(finding('unreadable-file', null, `${validation.path} ${readFailure(error)}.`));
+    return;
+  }
   const run = entries.includes('checkpoints');
   validation.findings.push(
     entries.length === 0
@@ -99,6 +129,7 @@ interface Contents {
 async function checkFiles(
   validation: Validation,
   states: FileStates,
+  unread: ReadonlySet<string>,
 ): Promise<{ manifest: Manifest | null; weightNumbers: readonly TensorNumbers[] }> {
   const { findings } = validation;
   const manifest = await checkManifest(validation, states);
@@ -112,12 +143,12 @@ async function checkFiles(
   }
   const { training } = contents;
   const dialect = dialectOf(
-    states.has(MANIFEST),
+    states.has(MANIFEST) || unread.has(MANIFEST),
     training?.schema ?? null,
-    states.has(MULTI_LAYER_STATE),
+    states.has(MULTI_LAYER_STATE) || unread.has(MULTI_LAYER_STATE),
     training?.config ?? null,
   );
-  requireFiles(validation, states, dialect);
+  requireFiles(validation, new Set([...states.keys(), ...unread]), dialect);
   if (validation.reaches('structure')) checkContents(validation, contents, dialect);
   else validation.step = training?.globalStep ?? validation.step;
   for (const [name, { role, tensors }] of numbers) findings.push(...checkNumbers(tensors, name, role, validation.step));
@@ -171,14 +202,14 @@ async function checkOneOf(
   });
 }
 
-function requireFiles(validation: Validation, states: FileStates, dialect: CheckpointDialect): void {
+function requireFiles(validation: Validation, present: ReadonlySet<string>, dialect: CheckpointDialect): void {
   const required: readonly string[] =
     dialect === 'field-old'
       ? [WEIGHTS, TRAINING_STATE]
       : dialect === 'field'
         ? [...TORCH_FILES, CONFIG]
         : CHECKPOINT_FILES;
-  const missing = required.filter((name) => !states.has(name));
+  const missing = required.filter((name) => !present.has(name));
   for (const name of missing) validation.findings.push(finding('missing-file', name, `${name} is missing.`));
 }
 

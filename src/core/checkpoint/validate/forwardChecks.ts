@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import { quoted } from '../../torchfile/problems';
 import { finding } from './findings';
-import type { Manifest } from '../jsonFiles';
+import type { Manifest } from '../layouts/manifest';
 import { WEIGHTS } from '../layout';
 import { probePathOf, probeWeights } from '../probe/probe';
 import type { Finding, ProbedLayer } from '../report/report';

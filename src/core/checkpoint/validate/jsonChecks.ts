@@ -1,19 +1,21 @@
 /** A checkpoint's manifest.json and config.json by themselves, and the sizes and the hash that the manifest has of files. */
 import { join } from 'node:path';
 import { openFile } from '../../torchfile/container/source';
-import type { FileState } from '../fileState';
-import { finding } from './findings';
+import type { FileIdentity } from '../fileIdentity';
+import { finding, type FindingCode } from './findings';
 import { checkSha256 } from './hashChecks';
-import { describeFailure, readJsonObject, readManifest, SCHEMA, type JsonObject, type Manifest } from '../jsonFiles';
+import { readJsonObject, type JsonFailure } from '../../jsonFile';
+import { readManifest, type Manifest } from '../layouts/manifest';
+import { SCHEMA, type JsonObject } from '../../jsonText';
 import { CONFIG, MANIFEST, TORCH_FILES } from '../layout';
-import { isSystemError } from '../pathErrors';
+import { isFileError } from '../../files';
 import type { Finding } from '../report/report';
 import type { Validation } from './validation';
 
 /** The manifest; null where there is none, or none that this version reads. */
 export async function checkManifest(
   validation: Validation,
-  states: ReadonlyMap<string, FileState>,
+  states: ReadonlyMap<string, FileIdentity>,
 ): Promise<Manifest | null> {
   const { findings } = validation;
   const state = states.get(MANIFEST);
@@ -21,7 +23,7 @@ export async function checkManifest(
   validation.files.push({ name: MANIFEST, bytes: state.bytes, format: 'json' });
   const json = await readJsonObject(join(validation.path, MANIFEST), validation.options.blocking);
   if (!json.object) {
-    findings.push(finding('manifest-unreadable', MANIFEST, `${MANIFEST} ${describeFailure(json.failure)}.`));
+    findings.push(unusable('manifest-unreadable', MANIFEST, json.failure));
     return null;
   }
   const manifest = readManifest(json.object);
@@ -51,7 +53,7 @@ export async function checkManifest(
 /** The configuration; null where there is none, none that this version reads, and below level structure. */
 export async function checkConfig(
   validation: Validation,
-  states: ReadonlyMap<string, FileState>,
+  states: ReadonlyMap<string, FileIdentity>,
   manifest: Manifest | null,
 ): Promise<JsonObject | null> {
   const { findings } = validation;
@@ -63,7 +65,7 @@ export async function checkConfig(
     return null;
   }
   const json = await readJsonObject(join(validation.path, CONFIG), validation.options.blocking);
-  if (!json.object) findings.push(finding('config-unreadable', CONFIG, `${CONFIG} ${describeFailure(json.failure)}.`));
+  if (!json.object) findings.push(unusable('config-unreadable', CONFIG, json.failure));
   const sha256 = manifest?.files.get(CONFIG)?.sha256;
   if (typeof sha256 === 'string' && validation.reaches('checksums')) await compareConfig(validation, sha256);
   const schema = json.object?.['schema'];
@@ -83,9 +85,15 @@ async function compareConfig(validation: Validation, sha256: string): Promise<vo
       await source.close();
     }
   } catch (error) {
-    if (validation.cancelled || !isSystemError(error)) throw error;
+    if (validation.cancelled || !isFileError(error)) throw error;
     // Gone or unreadable since it was listed: reading its values has said so already.
   }
+}
+
+/** What is in a document is its own fault; what the system says of it is not. */
+function unusable(content: FindingCode, file: string, { kind, clause }: JsonFailure): Finding {
+  const code = { missing: content, content, 'wrong-kind': 'not-a-file', unreadable: 'unreadable-file' } as const;
+  return finding(code[kind], file, `${file} ${clause}.`);
 }
 
 function newerSchema(file: string, schema: number): Finding {

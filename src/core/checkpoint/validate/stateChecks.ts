@@ -2,7 +2,7 @@
 import type { MultiLayerState, ScheduleEntry, TrainingState } from '../contents';
 import type { CheckpointDialect } from '../facts';
 import { finding } from './findings';
-import { SCHEMA } from '../jsonFiles';
+import { SCHEMA } from '../../jsonText';
 import { MULTI_LAYER_STATE, TRAINING_STATE } from '../layout';
 import type { Finding } from '../report/report';
 

@@ -5,13 +5,15 @@ import { readTorchFile, type TorchFile } from '../../torchfile/torchFile';
 import { readTrainingState } from '../contents';
 import { checkData } from './dataChecks';
 import type { TensorNumbers } from '../data/dataParts';
-import { fileState, type FileState } from '../fileState';
-import { finding, fromProblem } from './findings';
+import type { FileIdentity } from '../fileIdentity';
+import { fileState } from '../fileState';
+import { finding, fromProblem, unreadable } from './findings';
+import { CheckpointPathError } from '../pathErrors';
 import { runForward } from './forwardChecks';
 import { checkSha256 } from './hashChecks';
 import type { NumberRole } from './numberChecks';
 import { optimizerFacts } from '../optimizerFacts';
-import { isSystemError } from '../pathErrors';
+import { isFileError } from '../../files';
 import { SecondReader } from '../data/secondReader';
 import type { Validation } from './validation';
 import { checkWeights } from './weightChecks';
@@ -21,10 +23,7 @@ export async function checkSingleFile(validation: Validation): Promise<void> {
   const { path, files, findings } = validation;
   const name = basename(path);
   const state = await fileState(path, validation.options.blocking);
-  if (!state) {
-    findings.push(finding('unreadable-file', name, `${name} cannot be read.`));
-    return;
-  }
+  if (!state) throw new CheckpointPathError(`${path} does not exist any more.`);
   if (state.bytes === 0) {
     files.push({ name, bytes: 0, format: 'empty' });
     findings.push(finding('empty-file', name, `${name} is empty.`));
@@ -71,7 +70,7 @@ export async function checkTorchFile(
   validation: Validation,
   name: string,
   path: string,
-  state: FileState,
+  state: FileIdentity,
   look: (file: TorchFile, source: ByteSource) => Promise<FileView>,
 ): Promise<FileNumbers | null> {
   const { files, findings, progress } = validation;
@@ -80,9 +79,9 @@ export async function checkTorchFile(
   try {
     source = await openFile(path, blocking);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    if (!isFileError(error)) throw error;
     files.push({ name, bytes: state.bytes, format: 'unreadable' });
-    findings.push(finding('unreadable-file', name, `${name} cannot be read (${code ?? 'unknown error'}).`));
+    findings.push(unreadable(name, error));
     return null;
   }
   const levels = { checksums: true, numbers: validation.reaches('numbers') };
@@ -101,8 +100,8 @@ export async function checkTorchFile(
     if (sha256 !== null) findings.push(...(await checkSha256(source, name, sha256, progress)));
     return { role, tensors: data.numbers };
   } catch (error) {
-    if (validation.cancelled || !isSystemError(error)) throw error;
-    findings.push(finding('unreadable-file', name, `${name} cannot be read (${error.code ?? 'unknown error'}).`));
+    if (validation.cancelled || !isFileError(error)) throw error;
+    findings.push(unreadable(name, error));
     return null;
   } finally {
     await second?.dispose();

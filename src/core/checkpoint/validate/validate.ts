@@ -1,5 +1,8 @@
 /** Validation of a checkpoint folder or a single file in the levels of contract section 8. Runs nothing that a file holds. */
+import type { Stats } from 'node:fs';
+import { isAbsent, kindOf, readFailure } from '../../files';
 import { statsOf } from '../fileState';
+import { finding } from './findings';
 import { checkFolder } from './folderChecks';
 import { CheckpointPathError, pathError } from '../pathErrors';
 import type { ReadingOptions, ValidationOptions, ValidationReport } from '../report/report';
@@ -17,15 +20,22 @@ export async function validateCheckpoint(
   const started = performance.now();
   options.signal?.throwIfAborted();
   const validation = new Validation(path, options);
-  if (await isFolder(path, options.blocking)) await checkFolder(validation);
-  else await checkSingleFile(validation);
+  await check(validation);
   return validation.report((performance.now() - started) / 1000);
 }
 
-async function isFolder(path: string, blocking: boolean | undefined): Promise<boolean> {
-  const found = await statsOf(path, blocking).catch((error: unknown) => {
-    throw pathError(path, error);
-  });
-  if (!found.isDirectory() && !found.isFile()) throw new CheckpointPathError(`${path} is neither a folder nor a file.`);
-  return found.isDirectory();
+async function check(validation: Validation): Promise<void> {
+  const { path, options } = validation;
+  let found: Stats;
+  try {
+    found = await statsOf(path, options.blocking);
+  } catch (error) {
+    if (isAbsent(error)) throw pathError(path, error);
+    // Something may be there that is as good as any: it is not known, and that is the answer.
+    validation.findings.push(finding('unreadable-file', null, `${path} ${readFailure(error)}.`));
+    return;
+  }
+  if (found.isDirectory()) await checkFolder(validation);
+  else if (found.isFile()) await checkSingleFile(validation);
+  else throw new CheckpointPathError(`${path} is ${kindOf(found)}, neither a folder nor a file.`);
 }

@@ -1,5 +1,5 @@
 /** One validation while it goes on: how deep it looks, what it has found so far, and the report that comes of it. */
-import type { FileState } from '../fileState';
+import type { FileIdentity } from '../fileIdentity';
 import { sorted, verdictOf } from './findings';
 import { CHECKPOINT_FILES } from '../layout';
 import { Progress } from './progress';
@@ -47,7 +47,7 @@ export class Validation {
   }
 
   /** Lists files that nothing more is said about. */
-  listUnread(states: Iterable<readonly [name: string, state: FileState]>): void {
+  listUnread(states: Iterable<readonly [name: string, state: FileIdentity]>): void {
     for (const [name, state] of states) this.files.push({ name, bytes: state.bytes, format: 'not read' });
   }
 

@@ -1,14 +1,12 @@
 /** Still being written is not broken: telling a checkpoint that somebody is writing from one that is damaged. */
 import { join } from 'node:path';
-import { isWithin } from '../../clock';
-import { fileState, type FileState } from '../fileState';
+import { sameFile, type FileIdentity } from '../fileIdentity';
+import { fileStateIfReadable } from '../fileState';
 import { finding } from './findings';
+import { changedMomentsAgo } from '../writing';
 import { isDeletedFolder, isTemporaryFolder, MANIFEST } from '../layout';
 import type { Finding } from '../report/report';
 import type { Validation } from './validation';
-
-/** Other trainers write under the final name; a file younger than this may still be growing. */
-const WRITING_SECONDS = 120;
 
 /** What stays true of a file that is still being written. */
 const FINDINGS_THAT_STAY: ReadonlySet<string> = new Set(['dangerous-global', 'nested-pickle', 'unknown-call']);
@@ -26,24 +24,24 @@ export function underWay(folder: string): Finding | null {
 }
 
 /** One of the files was written moments ago. */
-export function recent(states: ReadonlyMap<string, FileState>): boolean {
+export function recent(states: ReadonlyMap<string, FileIdentity>): boolean {
   return [...states.values()].some(isRecent);
 }
 
-function isRecent(state: FileState): boolean {
-  return isWithin(state.modified / 1000, Date.now() / 1000, WRITING_SECONDS);
+function isRecent(state: FileIdentity): boolean {
+  return changedMomentsAgo(state.modified / 1000);
 }
 
 /**
  * A file that changed while it was read was being written, and what was found in it says nothing. The same where another
  * trainer, which writes in place, has left a short file behind moments ago. `states`: from before anything was read.
  */
-export async function noticeChanges(validation: Validation, states: ReadonlyMap<string, FileState>): Promise<void> {
+export async function noticeChanges(validation: Validation, states: ReadonlyMap<string, FileIdentity>): Promise<void> {
   const { findings } = validation;
   const growing = new Set<string>();
   for (const [name, before] of states) {
-    const after = await fileState(join(validation.path, name), validation.options.blocking);
-    const changed = after?.bytes !== before.bytes || after.modified !== before.modified || after.inode !== before.inode;
+    const after = await fileStateIfReadable(join(validation.path, name), validation.options.blocking);
+    const changed = after === null || !sameFile(after, before);
     const short = findings.some((item) => item.file === name && FINDINGS_OF_HALF_A_FILE.has(item.code));
     if (changed || (short && !states.has(MANIFEST) && isRecent(before))) growing.add(name);
   }

@@ -1,7 +1,7 @@
 /** The extension host's side of the checkpoint worker. Starts the thread with the first request, replaces one that died. */
 import { Worker } from 'node:worker_threads';
 import type { Comparison } from '../compare/compare';
-import type { FileIdentity } from '../outline/outlineTypes';
+import type { FileIdentity } from '../fileIdentity';
 import type { RunProbe } from '../probe/probeRun';
 import type { ValidationOptions, ValidationReport } from '../report/report';
 import { CheckpointPathError } from '../pathErrors';

@@ -1,6 +1,6 @@
 /** What the extension host and the checkpoint worker say to each other. */
 import type { Comparison } from '../compare/compare';
-import type { FileIdentity } from '../outline/outlineTypes';
+import type { FileIdentity } from '../fileIdentity';
 import type { RunProbe } from '../probe/probeRun';
 import type { Level, ValidationReport } from '../report/report';
 

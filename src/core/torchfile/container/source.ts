@@ -1,6 +1,7 @@
 /** Random access to bytes: a file or a piece of memory. All that the readers know of the world outside. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { closeSync, readSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { openRegular, openRegularSync } from '../../files';
 
 export interface ByteSource {
   readonly size: number;
@@ -74,10 +75,12 @@ class BlockingFile implements ByteSource {
 const WHOLE_BYTES = 128 * 1024;
 
 function openBlocking(path: string): ByteSource {
-  const descriptor = openSync(path, 'r');
+  const {
+    descriptor,
+    stats: { size },
+  } = openRegularSync(path);
   let keep = false;
   try {
-    const { size } = fstatSync(descriptor);
     if (size > WHOLE_BYTES) {
       keep = true;
       return new BlockingFile(descriptor, size);
@@ -89,16 +92,14 @@ function openBlocking(path: string): ByteSource {
   }
 }
 
-/** Opens a file; `blocking` only where the thread may wait (workers, the command line). Rejects with Node's own errors. */
+/**
+ * Opens a file; `blocking` only where the thread may wait (workers, the command line). Rejects with Node's own errors, and
+ * with WrongKindError for what is no file: that is never opened.
+ */
 export async function openFile(path: string, blocking = false): Promise<ByteSource> {
   if (blocking) return openBlocking(path);
-  const handle = await open(path, 'r');
-  try {
-    return new AsyncFile(handle, (await handle.stat()).size);
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
+  const { handle, stats } = await openRegular(path);
+  return new AsyncFile(handle, stats.size);
 }
 
 export class MemorySource implements ByteSource {

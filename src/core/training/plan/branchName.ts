@@ -53,7 +53,16 @@ function slug(text: string): string {
 export function freeFolder(folder: string, taken: ReadonlySet<string> = new Set()): string {
   for (let n = 1; ; n++) {
     const candidate = n === 1 ? folder : `${folder}-${n}`;
-    if (!taken.has(candidate) && !fs.existsSync(candidate)) return candidate;
+    if (!taken.has(candidate) && isFree(candidate)) return candidate;
+  }
+}
+
+/** Nothing is there, a link that leads nowhere included. What may not be looked at is whoever starts the trainer's to see. */
+function isFree(folder: string): boolean {
+  try {
+    return fs.lstatSync(folder, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return true;
   }
 }
 
@@ -64,5 +73,5 @@ export function checkRunName(name: string, parentFolder: string): string | null 
   if (!/^[\w][\w.+=@ -]*$/.test(trimmed)) {
     return `"${trimmed}" cannot be a run's name: use letters, digits, "-", "_", "." and "+", and no "/".`;
   }
-  return fs.existsSync(path.join(parentFolder, trimmed)) ? `There is already a run named ${trimmed}.` : null;
+  return !isFree(path.join(parentFolder, trimmed)) ? `There is already a run named ${trimmed}.` : null;
 }

@@ -214,9 +214,18 @@ function inWorkspace(target: string, cwd: string): string {
   return relative === '' || relative.startsWith('..') || path.isAbsolute(relative) ? target : relative;
 }
 
+/** False where there is none, or none that may be looked at. */
+function isFolderAt(target: string): boolean {
+  try {
+    return fs.statSync(target).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
 function emptyPlan(request: PlanRequest, error: PlanMessage): Plan {
   const target = path.resolve(request.checkpoint);
-  const isFolder = fs.existsSync(target) && fs.statSync(target).isDirectory();
+  const isFolder = isFolderAt(target);
   return {
     kind: request.kind,
     run:

@@ -1,5 +1,4 @@
 /** What a plan's reader has to know before starting it: errors (it would fail) and warnings (it does something to know about). */
-import fs from 'node:fs';
 import path from 'node:path';
 import { sameFrom, stageAt } from '../../curriculum';
 import { formatCount, formatValue } from '../../format';
@@ -7,6 +6,7 @@ import { liveness } from '../../experiment/runningProcess';
 import { readLayers, valueText } from '../../arguments/argumentValues';
 import type { PlanDraft } from './planDraft';
 import type { PlanMessage } from './plan';
+import { scriptFailure } from './trainerScript';
 import { unsavedArguments } from './unsavedArguments';
 
 export interface Judgement {
@@ -49,10 +49,13 @@ function numeric(draft: PlanDraft, name: string): number | null {
 
 function refuseWhatCannotStart(draft: PlanDraft, refuse: Say): void {
   const { source, cwd, script, kind } = draft;
-  if (!fs.existsSync(path.resolve(cwd, script))) {
+  const failure = scriptFailure(path.resolve(cwd, script));
+  if (failure !== null) {
     refuse(
       'script-missing',
-      `There is no training script ${script} in ${cwd}: create a training workspace there, or set npt.trainScript.`,
+      failure === 'does not exist'
+        ? `There is no training script ${script} in ${cwd}: create a training workspace there, or set npt.trainScript.`
+        : `The training script ${path.resolve(cwd, script)} ${failure}.`,
     );
   }
   const training = source.run?.process ?? null;

@@ -1,5 +1,6 @@
 /** What a plan starts from: a checkpoint on disk with its run, and every argument's value with where it was found. */
-import fs from 'node:fs';
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type CheckpointFacts, readCheckpointFacts } from '../../checkpoint/facts';
 import {
@@ -10,8 +11,9 @@ import {
   parseCurriculum,
 } from '../../curriculum';
 import { allCheckpoints, newestComplete } from '../../experiment/checkpoints';
-import { isAbsent, readFailure } from '../../experiment/disk';
-import { FileContentError, type JsonObject, isObject, parseDocument } from '../../experiment/json';
+import { danglingLink, isAbsent, isFileError, readFailure, regularStats } from '../../files';
+import { readDocument } from '../../jsonFile';
+import { FileContentError, type JsonObject, isObject, parseDocument } from '../../jsonText';
 import type { Checkpoint, Run } from '../../experiment/model';
 import { ScanContext, scanRun } from '../../experiment/scan';
 import { TRAINER_ARGUMENTS } from '../../arguments/arguments';
@@ -63,11 +65,9 @@ export class PlanSourceError extends Error {
 export async function readPlanSource(target: string): Promise<PlanSource> {
   const checkpointPath = path.resolve(target);
   const context = new ScanContext();
-  if (!fs.existsSync(checkpointPath)) {
-    throw new PlanSourceError('not-found', `NPT weights not found: ${checkpointPath} does not exist.`);
-  }
+  await lookAt(checkpointPath);
   const inRun = path.basename(path.dirname(checkpointPath)) === 'checkpoints';
-  const hasWeights = fs.existsSync(path.join(checkpointPath, 'npt_weights.pt'));
+  const hasWeights = await isReadable(path.join(checkpointPath, 'npt_weights.pt'));
   const asRun = hasWeights || inRun ? null : await scanRun(checkpointPath, context);
   if (asRun !== null) return fromRun(asRun);
 
@@ -79,6 +79,29 @@ export async function readPlanSource(target: string): Promise<PlanSource> {
   }
   if (known?.state === 'broken') throw unusable(known, run);
   return fromCheckpoint(checkpointPath, run, known);
+}
+
+/** @throws PlanSourceError where a path leads nowhere, or may not be looked at */
+async function lookAt(target: string): Promise<void> {
+  try {
+    await stat(target);
+  } catch (error) {
+    if (!isAbsent(error)) throw new PlanSourceError('checkpoint-unreadable', `${target} ${readFailure(error)}.`);
+    const why = readFailure(danglingLink(target) ?? error);
+    throw new PlanSourceError('not-found', `NPT weights not found: ${target} ${why}.`);
+  }
+}
+
+/** False for a file that is not there. @throws PlanSourceError for one that no trainer could open */
+async function isReadable(file: string): Promise<boolean> {
+  try {
+    if ((await regularStats(file)) === null) return false;
+    await access(file, constants.R_OK);
+    return true;
+  } catch (error) {
+    if (!isFileError(error)) throw error;
+    throw new PlanSourceError('checkpoint-unreadable', `${file} ${readFailure(error)}.`);
+  }
 }
 
 async function fromRun(run: Run): Promise<PlanSource> {
@@ -106,7 +129,7 @@ function unusable(checkpoint: Checkpoint, run: Run | null): PlanSourceError {
 
 async function fromCheckpoint(folder: string, run: Run | null, known: Checkpoint | undefined): Promise<PlanSource> {
   // Its files say more than a failed read of facts does: a document that is damaged is named.
-  const config = readDocument(path.join(folder, 'config.json')) ?? {};
+  const config = (await configOf(path.join(folder, 'config.json'))) ?? {};
   const facts = await readCheckpointFacts(folder);
   const step = facts.step ?? known?.step;
   if (step === undefined) {
@@ -149,11 +172,12 @@ function scheduleOf(facts: CheckpointFacts, warnings: PlanMessage[]): Curriculum
 }
 
 /** A JSON file; null where there is none. */
-function readDocument(file: string): JsonObject | null {
+async function configOf(file: string): Promise<JsonObject | null> {
   try {
-    return parseDocument(fs.readFileSync(file, 'utf8'));
+    return parseDocument(await readDocument(file));
   } catch (error) {
     if (isAbsent(error)) return null;
+    if (!isFileError(error) && !(error instanceof FileContentError)) throw error;
     throw new PlanSourceError(
       'checkpoint-broken',
       `${file} ${error instanceof FileContentError ? error.message : readFailure(error)}.`,

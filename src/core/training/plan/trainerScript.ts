@@ -1,6 +1,7 @@
 /** The training workspace that a checkpoint belongs to, and whose training script is in it. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { isFileError, openRegularSync, readFailure } from '../../files';
 
 const SCRIPT = path.join('scripts', 'train_multi_layer_npt.py');
 
@@ -26,9 +27,30 @@ export function workspaceRootOf(checkpoint: string): string {
 export function isOurTrainer(script: string): boolean {
   let text: string;
   try {
-    text = fs.readFileSync(script, 'utf8');
-  } catch {
-    return true; // That it is missing is said elsewhere.
+    text = readScript(script);
+  } catch (error) {
+    if (isFileError(error)) return true; // scriptFailure() says so
+    throw error;
   }
   return /^\s*(from|import) npt\b/m.test(text);
+}
+
+/** Why a training script cannot be started, as a clause to put behind its path; null where it can. */
+export function scriptFailure(script: string): string | null {
+  try {
+    readScript(script);
+    return null;
+  } catch (error) {
+    if (!isFileError(error)) throw error;
+    return readFailure(error);
+  }
+}
+
+function readScript(script: string): string {
+  const { descriptor } = openRegularSync(script);
+  try {
+    return fs.readFileSync(descriptor, 'utf8');
+  } finally {
+    fs.closeSync(descriptor);
+  }
 }
