@@ -530,9 +530,11 @@ class Supervisor:
         untouched = code in (0, 2) and not began and (self.run / "run.json").exists()
         if not wrote and not untouched:
             number = -code if code < 0 else code - 128 if 128 < code < 192 else 0
-            if number and number == self.asked:
-                # A trainer that was asked to stop before it could save, or that cannot: it did as it was told.
-                self.write_exit("preempted" if number == signal.SIGUSR1 else "stopped", signal_name(number), None)
+            if self.asked is not None and (number == self.asked or (number == 0 and code != 0 and not began)):
+                # Asked to stop before it had anything to save, perhaps while Python itself was starting, or one that
+                # cannot save: it did as it was told.
+                why = "preempted" if self.asked == signal.SIGUSR1 else "stopped"
+                self.write_exit(why, signal_name(self.asked), None)
             elif number:
                 self.write_exit("killed", signal_name(number), None)
             elif code == 0:
