@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from npt.arguments import Arguments, changes, resolve
-from npt.checkpoint import find, load
+from npt.checkpoint import find, load, validate
 from npt.checkpoint.find import Source
 from npt.checkpoint.step import checkpoint_step
 from npt.errors import UsageError
@@ -73,7 +73,8 @@ def resumed(typed: Mapping[str, Any], say: Say) -> Start:
         say(f"warning: {line}")
     if not typed.get("ignore_integrity", False):
         find.refuse_damaged(source)
-    stored = load.read(source.checkpoint)
+        validate.refuse(source.checkpoint)
+    stored = load.read(source.checkpoint, leave_unknown=bool(typed.get("ignore_integrity", False)))
     arguments = resolve(typed, stored.config)
     step = stored.step
     changed = changes(stored.config, arguments)

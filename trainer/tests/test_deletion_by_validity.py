@@ -323,8 +323,11 @@ def test_unreadable_checkpoints_neither_count_nor_are_touched(train: Train, tmp_
         secret.chmod(0o644)
         protected.chmod(0o755)
     kept = {path.name for path in find.list_checkpoints(run)}
-    best = json.loads((run / "checkpoints" / "best.json").read_text())["checkpoint"] if (
-        run / "checkpoints" / "best.json").exists() else "checkpoint-8"
+    best = (
+        json.loads((run / "checkpoints" / "best.json").read_text())["checkpoint"]
+        if (run / "checkpoints" / "best.json").exists()
+        else "checkpoint-8"
+    )
     assert kept == {"checkpoint-2", "checkpoint-4", "checkpoint-500", "checkpoint-8", best}
     assert secret.stat().st_size > 0
 

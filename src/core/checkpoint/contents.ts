@@ -1,5 +1,14 @@
 /** The plain values of a checkpoint's states, taken out of what the reader found; each null where it is not what it should be. */
-import { asInteger, PyDict, sequenceItems, Tensor, toPlain, type PyValue } from '../torchfile/pickle/values';
+import { numpyArray } from '../torchfile/pickle/torchValues';
+import {
+  asInteger,
+  attributesOf,
+  PyDict,
+  sequenceItems,
+  Tensor,
+  toPlain,
+  type PyValue,
+} from '../torchfile/pickle/values';
 
 /** One entry of `curriculum_schedule` as it was stored. */
 export interface ScheduleEntry {
@@ -42,8 +51,12 @@ export interface OptimizerState {
   readonly groups: readonly OptimizerGroup[];
   /** Each parameter's state by its index: name and shape of every tensor in it. */
   readonly state: ReadonlyMap<number, readonly { readonly name: string; readonly tensor: Tensor }[]>;
+  /** The names of everything in each parameter's state, tensors or not. */
+  readonly entries: ReadonlyMap<number, readonly string[]>;
   /** Steps by a parameter's index where they are plain numbers; PyTorch keeps them in 0-dim tensors since 1.12. */
   readonly plainSteps: ReadonlyMap<number, number>;
+  /** Its parameters have names instead of indices, as FSDP keeps them; then `state` is empty. */
+  readonly named: boolean;
 }
 
 export interface TrainingState {
@@ -73,7 +86,7 @@ export function readTrainingState(value: PyValue): TrainingState | null {
     optimizer: optimizer(value.get('optimizer_state_dict')),
     scheduler: plainDict(value.get('scheduler_state_dict')),
     scaler: plainDict(value.get('scaler_state_dict')),
-    config: plainDict(value.get('config')),
+    config: plainDict(attributesOf(value.get('config')) ?? undefined),
     merged: value.has('merge_info'),
   };
 }
@@ -87,7 +100,7 @@ function plainDict(value: PyValue | undefined): Readonly<Record<string, unknown>
 }
 
 function integers(value: PyValue | undefined): number[] | null {
-  const items = sequenceItems(value);
+  const items = sequenceItems(value) ?? numpyArray(value);
   if (!items) return null;
   const result: number[] = [];
   for (const item of items) {
@@ -148,18 +161,26 @@ function optimizer(value: PyValue | undefined): OptimizerState | null {
   if (!groupItems || !(stateDict instanceof PyDict)) return null;
   const budget = { left: 20_000 };
   const state = new Map<number, { name: string; tensor: Tensor }[]>();
+  const entries = new Map<number, readonly string[]>();
   const plainSteps = new Map<number, number>();
+  let named = false;
   for (const [key, own] of stateDict.entries()) {
+    if (!(own instanceof PyDict)) return null;
+    if (typeof key === 'string') {
+      named = true;
+      continue;
+    }
     const index = asInteger(key);
-    if (index === null || !(own instanceof PyDict)) return null;
+    if (index === null || index < 0) return null;
     const tensors: { name: string; tensor: Tensor }[] = [];
     for (const [name, item] of own.entries()) {
       if (typeof name === 'string' && item instanceof Tensor) tensors.push({ name, tensor: item });
       else if (name === 'step' && typeof item === 'number') plainSteps.set(index, item);
     }
     state.set(index, tensors);
+    entries.set(index, keysOf(own));
   }
-  return { groups: groupItems.map((group) => optimizerGroup(group, budget)), state, plainSteps };
+  return { groups: groupItems.map((group) => optimizerGroup(group, budget)), state, entries, plainSteps, named };
 }
 
 /** `budget` bounds the settings of all groups together: a file may have millions of them. */

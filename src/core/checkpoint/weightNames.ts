@@ -1,5 +1,6 @@
 /** Names and shapes of NP tensors (contract section 2): what they say about layers, rank, ranks and modulation. */
 import type { NamedTensor } from '../torchfile/pickle/values';
+import NAMES from '../../../trainer/npt/checkpoint/names.json';
 import type { Modulation } from './report/report';
 
 export type Matrix = 'W_down' | 'W_a_up' | 'W_b_up';
@@ -15,11 +16,36 @@ export interface WeightName {
 }
 
 const NAME =
-  /^(?:layer_(\d{1,6})_np|model\.layers\.(\d{1,6})\.np_component)\.(W_down|W_a_up|W_b_up)(?:_(gate|up|down))?(?:\.(\d{1,4}))?$/;
+  /^(?:layer_(\d{1,6})_np|layers\.(\d{1,6})\.np_component)\.(W_down|W_a_up|W_b_up)(?:_(gate|up|down))?(?:\.(\d{1,4}))?$/;
+const WRAPPERS = new Map(Object.entries(NAMES.wrappers));
+const LEADING = new Set(NAMES.leading);
+const LONGEST = 500;
+
+/** What is around an NP tensor's name. */
+export interface Wrapping {
+  /** Everything before the layer, with its last dot; '' for most. */
+  readonly prefix: string;
+  /** What put parts into the name, such as "torch.compile". */
+  readonly by: readonly string[];
+}
+
+/** The name without what wrappers and outer models put into it. */
+function unwrapped(name: string): { bare: string; wrapping: Wrapping } {
+  const by = new Set<string>();
+  const kept: string[] = [];
+  let before = 0;
+  for (const part of name.split('.')) {
+    const wrapper = WRAPPERS.get(part);
+    if (wrapper !== undefined) by.add(wrapper);
+    else if (kept.length > 0 || !LEADING.has(part)) kept.push(part);
+    if (kept.length === 0) before += part.length + 1;
+  }
+  return { bare: kept.join('.'), wrapping: { prefix: name.slice(0, before), by: [...by] } };
+}
 
 /** Takes a tensor's name apart, in either dialect's spelling; null for a name that is not an NP tensor's. */
 export function parseWeightName(name: string): WeightName | null {
-  const match = NAME.exec(name);
+  const match = name.length > LONGEST ? null : NAME.exec(unwrapped(name).bare);
   if (!match) return null;
   return {
     layer: Number(match[1] ?? match[2]),
@@ -27,6 +53,11 @@ export function parseWeightName(name: string): WeightName | null {
     projection: (match[4] ?? '') as Projection,
     rank: match[5] === undefined ? null : Number(match[5]),
   };
+}
+
+/** What is around the name of an NP tensor that parseWeightName knows. */
+export function wrappingOf(name: string): Wrapping {
+  return unwrapped(name).wrapping;
 }
 
 /** The name in our trainer's spelling. */

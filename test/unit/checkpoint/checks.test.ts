@@ -145,7 +145,7 @@ const multiLayer: MultiLayerState = {
 
 describe('checkTrainingState', () => {
   it('wants the keys of its dialect and sane values', () => {
-    const optimizer = { groups: [], state: new Map(), plainSteps: new Map() };
+    const optimizer = { groups: [], state: new Map(), entries: new Map(), plainSteps: new Map(), named: false };
     assert.deepEqual(checkTrainingState({ ...training, optimizer }, 'ours'), []);
     assert.deepEqual(codes(checkTrainingState(null, 'ours')), ['bad-value']);
     assert.deepEqual(codes(checkTrainingState({ ...training, optimizer, keys: training.keys.slice(0, 5) }, 'ours')), [
@@ -160,7 +160,9 @@ describe('checkTrainingState', () => {
     const diverged = {
       groups: [{ params: [], learningRate: NaN, settings: {} }],
       state: new Map(),
+      entries: new Map(),
       plainSteps: new Map(),
+      named: false,
     };
     assert.deepEqual(codes(checkTrainingState({ ...training, optimizer: diverged }, 'ours')), ['non-finite']);
   });
@@ -204,7 +206,9 @@ describe('checkAgreement', () => {
   const weights = readWeightsShape([...layer(1), ...layer(2)]);
   const moments = (shapes: number[][]): TrainingState['optimizer'] => ({
     groups: [{ params: shapes.map((_, i) => i), learningRate: 1e-3, settings: {} }],
+    entries: new Map(),
     plainSteps: new Map(),
+    named: false,
     state: new Map(
       shapes.map((shape, i) => [
         i,

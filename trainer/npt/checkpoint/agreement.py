@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from npt import SCHEMA
-from npt.checkpoint import dialect, load
+from npt.checkpoint import dialect, load, optimizer, weight_names
 from npt.checkpoint.finding import Finding, error, info, warning
+from npt.checkpoint.pickles.values import Global, Opaque
 from npt.curriculum import STAGE_NAMES, Curriculum
 from npt.errors import UsageError
 from npt.model.np_component import MODULATIONS, NPShape
@@ -23,7 +24,7 @@ TRAINING_KEYS = (
 )  # fmt: skip
 OUR_KEYS = ("rng_state", "data_state")
 MULTI_KEYS = ("layers_to_train", "curriculum_schedule", "current_stage_index", "layer_weights")
-MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer")
+MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "state1", "state2")
 MATRIX = re.compile(r"(W_down|W_a_up|W_b_up)(_gate|_up|_down)?(\.\d+)?$")
 NP_KEY = re.compile(r"layer_(\d+)_np\." + MATRIX.pattern)
 # NP matrices start below 0.1 and stay near 1: beyond these a run has diverged.
@@ -46,13 +47,22 @@ def check_weights(weights: Any) -> list[Finding]:
     """npt_weights.pt by itself: names, shapes, one modulation and one number of ranks."""
     if not isinstance(weights, dict):
         return [error("bad-value", f"{WEIGHTS} holds no dict of tensors")]
-    named = {key: t for key, t in weights.items() if isinstance(key, str) and isinstance(t, Tensor)}
-    own = {key: t for key, t in dialect.short_keys(named).items() if NP_KEY.fullmatch(key)}
-    if not own:
+    unread = [f"{key} is {what}" for key, value in weights.items() if (what := _unread(key, value))]
+    if unread:
+        more = f" and {len(unread) - 3} more" if len(unread) > 3 else ""
+        text = f"{WEIGHTS} holds weights that are no plain tensors: {', '.join(unread[:3])}{more}"
+        return [error("unsupported-tensor", f"{text}; save them again as plain tensors: tensor.detach().cpu()")]
+    named = dict(load.tensors_in(weights))
+    known = {key: t for key, t in named.items() if weight_names.parse(key)}
+    if not known:
         return [error("no-weights", f"{WEIGHTS} holds no NP tensor (such as layer_13_np.W_down)")]
-    found: list[Finding] = []
-    if len(own) < len(weights):
-        found.append(warning("unknown-weight", f"{WEIGHTS} holds {len(weights) - len(own)} values of no NP component"))
+    unclear, wrapped = weight_names.ambiguity(known), weight_names.wrapping(known)
+    if unclear:
+        return [error("ambiguous-names", f"{WEIGHTS}: {unclear}; save the weights again with one name for each tensor")]
+    found: list[Finding] = [info("wrapped-names", f"{WEIGHTS}: {wrapped}")] if wrapped else []
+    own = weight_names.short_keys(known)
+    if len(own) < len(named):
+        found.append(warning("unknown-weight", f"{WEIGHTS} holds {len(named) - len(own)} tensors of no NP component"))
     other = next((key for key, t in own.items() if t.dtype != torch.float32), None)
     if other is not None:
         found.append(warning("weight-type", f"{WEIGHTS}: {other} is {own[other].dtype}, not fp32"))
@@ -69,10 +79,44 @@ def check_weights(weights: Any) -> list[Finding]:
     if lacking:
         found.append(error("missing-weight", f"{WEIGHTS} lacks {', '.join(lacking[:3])}"))
     for key in own:
-        if key in expected and tuple(own[key].shape) != expected[key]:
+        if key in expected and (tuple(own[key].shape) != expected[key] or 0 in expected[key]):
             text = f"{WEIGHTS}: {key} is {tuple(own[key].shape)}, expected {expected[key]}"
             found.append(error("weight-shape", text))
     return found
+
+
+# What the rebuilds of tensors make that are no plain ones.
+REBUILDS = {
+    "_rebuild_qtensor": "quantized",
+    "_rebuild_sparse_tensor": "sparse",
+    "_rebuild_sparse_csr_tensor": "sparse",
+    "_rebuild_nested_tensor": "a nested tensor",
+    "_rebuild_meta_tensor_no_storage": "a tensor of the meta device, which has no data",
+    "_rebuild_device_tensor_from_numpy": "NumPy data of another device",
+    "_rebuild_xla_tensor": "NumPy data of another device",
+    "_rebuild_mlc_tensor": "NumPy data of another device",
+    "_reconstruct": "a NumPy array",
+    "_frombuffer": "a NumPy array",
+}
+# Besides the floating types, those that a weight may have been saved as.
+INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8)
+
+
+def _unread(key: Any, value: Any) -> str | None:
+    """What a weight is that is not read; None for one that is, and for what is no weight."""
+    if weight_names.parse(key) is None:
+        return None
+    if isinstance(value, Tensor):
+        plain = value.is_floating_point() or value.dtype in INTEGERS
+        return None if plain else f"of type {str(value.dtype).removeprefix('torch.')}"
+    if not isinstance(value, Opaque) or not isinstance(value.callable, Global):
+        return "no tensor"
+    name = value.callable.name
+    if name in REBUILDS:
+        return REBUILDS[name]
+    first, second = (*value.args, None, None)[:2] if isinstance(value.args, tuple) else (None, None)
+    of = first if name == "_rebuild_wrapper_subclass" else second if name.startswith("_rebuild_from_type") else None
+    return f"a {of.qualified}" if isinstance(of, Global) else f"made by {value.of}"
 
 
 def _pieces(shape: NPShape) -> Iterator[tuple[str, tuple[int, int]]]:
@@ -99,23 +143,13 @@ def check_training(state: Any, ours: bool) -> list[Finding]:
             found.append(error("bad-value", f"{TRAINING}: {key} is not a count"))
     if "optimizer_state_dict" not in state:
         return found
-    if _optimizer(state) is None:
+    if not optimizer.is_state(state["optimizer_state_dict"]):
         return [*found, error("bad-value", f"{TRAINING}: optimizer_state_dict is not the state of an optimizer")]
     for group in state["optimizer_state_dict"]["param_groups"]:
-        rate = dialect.plain(group.get("lr", 0.0))
+        rate = group.get("lr", 0.0) if isinstance(group, dict) else 0.0
         if isinstance(rate, float) and not math.isfinite(rate):
             found.append(error("non-finite", f"{TRAINING}: the optimizer's learning rate is {rate}"))
     return found
-
-
-def _optimizer(state: dict[str, Any]) -> dict[str, Any] | None:
-    own = state.get("optimizer_state_dict")
-    if not isinstance(own, dict) or not isinstance(own.get("state"), dict):
-        return None
-    groups = own.get("param_groups")
-    if not isinstance(groups, (list, tuple)) or not all(isinstance(group, dict) for group in groups):
-        return None
-    return own if all(whole(k) and isinstance(v, dict) for k, v in own["state"].items()) else None
 
 
 def check_multi(state: Any) -> list[Finding]:
@@ -233,14 +267,22 @@ def check_layers(weights: dict[str, Tensor], multi: dict[str, Any]) -> list[Find
 
 
 def check_optimizer(weights: dict[str, Tensor], training: dict[str, Any], ours: bool) -> list[Finding]:
-    """The optimizer state against the weights: as many parameters, and moments of their shapes."""
-    state = _optimizer(training)
-    if state is None:
+    """The optimizer state against the weights: whose it is, as many parameters, and moments of their shapes."""
+    state = training.get("optimizer_state_dict")
+    if not isinstance(state, dict) or not optimizer.is_state(state):
         return []
-    if "merge_info" in training:
-        message = f"{TRAINING}: merged from several runs, so that its optimizer state does not belong to its weights"
-        return [info("merged-checkpoint", message)]
-    numbers = [number for group in state["param_groups"] for number in dialect.plain(group.get("params") or [])]
+
+    def afresh(code: str, why: str) -> list[Finding]:
+        return [warning(code, f"{TRAINING}: a resume starts the optimizer afresh: {why}")]
+
+    use = optimizer.take(state)
+    if use.afresh and any(isinstance(number, str) for number in state["state"]):
+        return afresh("optimizer-other", use.afresh)
+    merged = "merge_info" in training
+    if merged and not ours:
+        why = "the checkpoint was merged from several runs, and its optimizer state does not belong to its weights"
+        return [info("merged-checkpoint", f"{TRAINING}: a resume starts the optimizer afresh: {why}")]
+    numbers = optimizer.parameters(state)
     if len(numbers) != len(weights) or len(set(numbers)) != len(numbers):
         message = (
             f"{TRAINING}: the optimizer state is of {len(numbers)} parameters, {WEIGHTS} has {len(weights)} tensors"
@@ -250,23 +292,35 @@ def check_optimizer(weights: dict[str, Tensor], training: dict[str, Any], ours: 
     stray = next((number for number in moments if number not in numbers), None)
     if stray is not None:
         return [error("optimizer-mismatch", f"{TRAINING}: no parameter group has parameter {stray}, which has moments")]
-    if not moments:
-        empty = dialect.plain(training.get("global_step", 0)) > 0
-        return [warning("optimizer-empty", f"{TRAINING}: the optimizer state is empty")] if empty else []
-    sizes: list[tuple[int, ...]] = []
-    wrong = ""
-    for number, (key, weight) in zip(numbers, weights.items(), strict=True):
+    if use.afresh:
+        return afresh("optimizer-other", use.afresh)
+    wrong = _misfit(dict(zip(numbers, weights.items(), strict=True)), moments)
+    if wrong is not None:
+        sizes = [next((tuple(own[n].shape) for n in MOMENTS if _tensor(own.get(n))), ()) for own in moments.values()]
+        if not ours and sorted(sizes) == sorted(tuple(weight.shape) for weight in weights.values()):
+            return afresh("optimizer-order", f"its state is in another order than {WEIGHTS} ({wrong})")
+        return [error("optimizer-mismatch", f"{TRAINING}: the optimizer state does not fit: {wrong}")]
+    if merged:
+        message = "merged from several runs; each layer's optimizer state came along with it"
+        return [info("merged-checkpoint", f"{TRAINING}: {message}")]
+    if use.converted:
+        return [info("optimizer-converted", f"{TRAINING}: a resume converts the optimizer state: {use.converted}")]
+    step = training.get("global_step", 0)
+    if not use.state and isinstance(step, int) and step > 0:
+        return afresh("optimizer-empty", f"its state is empty at step {step}")
+    return []
+
+
+def _tensor(value: Any) -> bool:
+    return isinstance(value, Tensor)
+
+
+def _misfit(weight_of: dict[int, tuple[str, Tensor]], moments: dict[int, dict[str, Any]]) -> str | None:
+    for number, (key, weight) in weight_of.items():
         for name, moment in moments.get(number, {}).items():
-            if name not in MOMENTS or not isinstance(moment, Tensor):
-                continue
-            sizes += [tuple(moment.shape)] if name == "exp_avg" else []
-            if moment.shape != weight.shape:
-                wrong = wrong or f"{name} of parameter {number} is {tuple(moment.shape)}, {key} {tuple(weight.shape)}"
-    if not wrong:
-        return []
-    if not ours and sorted(sizes) == sorted(tuple(weight.shape) for weight in weights.values()):
-        return [warning("optimizer-order", f"{TRAINING}: the optimizer state is in another order: {wrong}")]
-    return [error("optimizer-mismatch", f"{TRAINING}: the optimizer state does not fit: {wrong}")]
+            if name in MOMENTS and isinstance(moment, Tensor) and moment.shape != weight.shape:
+                return f"{name} of parameter {number} is {tuple(moment.shape)}, {key} {tuple(weight.shape)}"
+    return None
 
 
 def check_config(config: dict[str, Any], shape: NPShape) -> list[Finding]:

@@ -14,7 +14,6 @@ from npt.errors import UsageError
 from npt.model.np_component import NPShape
 from npt.schedule import Schedule
 
-LONG_KEY = re.compile(r"^(?:model\.)?(?:model\.)?layers\.(\d+)\.np_component\.(.+)$")
 KEY = re.compile(r"^layer_(\d+)_np\.(.+)$")
 
 
@@ -31,15 +30,6 @@ def plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(plain(item, depth + 1) for item in value)
     return value
-
-
-def short_keys(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights under our keys: ``model.layers.<i>.np_component.<name>`` becomes ``layer_<i>_np.<name>``."""
-    renamed: dict[str, Tensor] = {}
-    for key, tensor in weights.items():
-        long = LONG_KEY.match(key)
-        renamed[f"layer_{long[1]}_np.{long[2]}" if long else key] = tensor
-    return renamed
 
 
 def layers_in(weights: Mapping[str, Tensor]) -> list[int]:
@@ -77,7 +67,8 @@ def adopt(
     training = plain(training)
     step = int(training["global_step"])
     layers, shape = layers_in(weights), shape_of(weights)
-    resolved = dict(config) | {
+    # Older checkpoints keep their arguments in the training state.
+    resolved = {**(attributes(training.get("config")) or {}), **config} | {
         "train_layers": layers,
         "np_rank": shape.np_rank,
         "num_ranks": shape.num_ranks,
@@ -97,17 +88,7 @@ def adopt(
         if multi.get("curriculum_schedule"):
             resolved["curriculum_stages"] = Curriculum.from_list(multi["curriculum_schedule"]).as_text()
     multi = {"teacher_cache_hits": 0, "teacher_cache_misses": 0} | multi
-    optimizer = training.get("optimizer_state_dict") or {"state": {}, "param_groups": []}
-    keys = list(weights)
-    fits = all(
-        number < len(keys) and own["exp_avg"].shape == weights[keys[number]].shape
-        for number, own in optimizer["state"].items()
-        if "exp_avg" in own
-    )
-    if "merge_info" in training or not fits or len(optimizer["state"]) not in (0, len(keys)):
-        notes.append("its optimizer state does not fit its weights: the optimizer starts afresh")
-        optimizer = {"state": {}, "param_groups": []}
-    groups = training.get("optimizer_state_dict", {}).get("param_groups") or [{}]
+    groups = (training.get("optimizer_state_dict") or {}).get("param_groups") or [{}]
     base = float(resolved.get("learning_rate", groups[0].get("initial_lr", 5e-5)))
     rate = float(groups[0].get("lr", base))
     end = max(int(resolved.get("max_steps", step)), step)
@@ -118,7 +99,6 @@ def adopt(
     training = {
         **training,
         "batch_count": int(training.get("batch_count", 0)),
-        "optimizer_state_dict": optimizer,
         "scheduler_state_dict": Schedule(base, step, rate, rate, 0, end).state_dict(),
         "rng_state": [],
         "data_state": {"samples": samples},

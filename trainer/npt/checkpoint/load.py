@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from npt import SCHEMA
-from npt.checkpoint import dialect, manifest, torch_file
+from npt.checkpoint import dialect, manifest, optimizer, torch_file, weight_names
 from npt.checkpoint.pickles.machine import PickleError
-from npt.checkpoint.pickles.values import TensorRef
+from npt.checkpoint.pickles.values import Opaque, TensorRef
 from npt.checkpoint.torch_file import TorchFile
 from npt.errors import UsageError
 
@@ -115,17 +115,32 @@ def leaves(value: Any, kind: type[Leaf]) -> Iterator[tuple[str, Leaf]]:
                 seen.add(id(item))
                 yield name, item
             continue
-        if not isinstance(item, (dict, list, tuple)) or id(item) in seen:
+        if not isinstance(item, (dict, list, tuple, set, frozenset, Opaque)) or id(item) in seen:
             continue
         seen.add(id(item))
         prefix = f"{name[:200]}." if name else ""
-        children = item.items() if isinstance(item, dict) else enumerate(item)
+        children: Iterable[tuple[Any, Any]]
+        if isinstance(item, Opaque):
+            children = [("args", item.args), ("state", item.state), *enumerate(item.contents)]
+        else:
+            children = item.items() if isinstance(item, dict) else enumerate(item)
         pending += reversed([(f"{prefix}{key}", child) for key, child in children])
 
 
 def tensors_in(value: Any) -> Iterator[tuple[str, Tensor]]:
     """Every tensor in a nested value with its path, in the order in which ``torch.save`` met them."""
     return leaves(value, Tensor)
+
+
+def _weights(path: Path, *, leave_unknown: bool) -> tuple[dict[str, Tensor], list[str]]:
+    """The NP tensors by our names, and a line where wrappers wrote parts into the names."""
+    value = read_file(path, leave_unknown=leave_unknown)
+    found = {name: tensor for name, tensor in tensors_in(value) if weight_names.parse(name)}
+    unclear = weight_names.ambiguity(found)
+    if unclear is not None:
+        raise UsageError(f"{path}: {unclear}; save the weights again with one name for each tensor")
+    said = weight_names.wrapping(found)
+    return weight_names.short_keys(found), [f"{path.name}: {said}"] if said else []
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -147,23 +162,34 @@ def _refuse_newer(path: Path, document: dict[str, Any]) -> None:
         raise UsageError(f"{path} has schema {schema}; this trainer reads up to {SCHEMA}, a newer one is needed")
 
 
-def read(checkpoint: Path) -> Stored:
-    """All of a checkpoint, ours or another trainer's. Raises ``UsageError`` in one line for what cannot be read."""
+def read(checkpoint: Path, *, leave_unknown: bool = False) -> Stored:
+    """All of a checkpoint, ours or another trainer's. Raises ``UsageError`` in one line for what cannot be read.
+
+    ``leave_unknown`` leaves objects that nobody knows unread instead of refusing a file that has them.
+    """
     config = _read_json(checkpoint / "config.json")
     facts = _read_json(checkpoint / manifest.NAME)
-    training = read_file(checkpoint / "training_state.pt")
+    training = read_file(checkpoint / "training_state.pt", leave_unknown=leave_unknown)
     if not isinstance(training, dict) or "global_step" not in training:
         raise UsageError(f"{checkpoint / 'training_state.pt'} has no global_step: it is not a training state")
     _refuse_newer(checkpoint / "training_state.pt", training)
-    weights = read_file(checkpoint / "npt_weights.pt")
+    weights, notes = _weights(checkpoint / "npt_weights.pt", leave_unknown=leave_unknown)
     multi_path = checkpoint / "multi_layer_state.pt"
-    notes: list[str] = []
-    if "schema" in training:
-        multi = read_file(multi_path)
+    ours = "schema" in training
+    if ours:
+        multi = read_file(multi_path, leave_unknown=leave_unknown)
     else:
-        weights = dialect.short_keys(weights)
-        theirs = read_file(multi_path) if multi_path.exists() else None
-        training, multi, config, notes = dialect.adopt(weights, training, theirs, config)
+        theirs = read_file(multi_path, leave_unknown=leave_unknown) if multi_path.exists() else None
+        training, multi, config, said = dialect.adopt(weights, training, theirs, config)
+        notes += said
+    state, differs = optimizer.fitted(
+        training.get("optimizer_state_dict"),
+        weights,
+        int(training["global_step"]),
+        merged="merge_info" in training and not ours,
+    )
+    training = {**training, "optimizer_state_dict": state}
+    notes += [differs] if differs else []
     return Stored(
         checkpoint,
         weights,

@@ -100,9 +100,7 @@ def _branch_step(name: str, run: str) -> str:
 class Retention:
     """Keeps a run within ``--save_total_limit``; one for a whole segment, so that nothing is read or said twice."""
 
-    def __init__(
-        self, limit: int | None, verified: Verified, stopping: Callable[[], bool] = lambda: False
-    ) -> None:
+    def __init__(self, limit: int | None, verified: Verified, stopping: Callable[[], bool] = lambda: False) -> None:
         self._limit = limit
         self._verified = verified
         self._stopping = stopping

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from npt import SCHEMA
-from npt.checkpoint import agreement, container, dialect, find, load, manifest
+from npt.checkpoint import agreement, container, dialect, find, load, manifest, weight_names
 from npt.checkpoint.finding import ERROR, Finding, error, info, verdict_of, warning
 from npt.checkpoint.pickles.machine import PickleError
 from npt.errors import UsageError
@@ -177,7 +177,7 @@ def _compare(
         report.layers = sorted(int(layer) for layer in multi["layers_to_train"])
     if weights is None:
         return
-    weights = {key: t for key, t in dialect.short_keys(weights).items() if agreement.NP_KEY.fullmatch(key)}
+    weights = weight_names.short_keys({key: t for key, t in load.tensors_in(weights) if weight_names.parse(key)})
     report.layers = report.layers or dialect.layers_in(weights)
     if multi is not None:
         found += agreement.check_layers(weights, multi)
@@ -231,6 +231,16 @@ def _json(path: Path, found: list[Finding]) -> dict[str, Any] | None:
         found.append(error("newer-schema", f"{CONFIG} has schema {schema}; this trainer reads up to {SCHEMA}"))
         return None
     return document
+
+
+def refuse(checkpoint: Path) -> None:
+    """Raises ``UsageError`` in one line where a checkpoint is not valid: a resume goes on from nothing else."""
+    report = examine(checkpoint)
+    if report.valid:
+        return
+    worst = [item for item in report.findings if item.severity == ERROR and verdict_of([item]) == report.verdict]
+    anyway = "" if report.verdict == "dangerous" else " (--ignore_integrity resumes from it anyway, if it can be read)"
+    raise UsageError(f"{report.path} is {report.verdict}: {worst[0].message}{anyway}")
 
 
 def validate_checkpoint(checkpoint_path: str | PathLike[str]) -> bool:

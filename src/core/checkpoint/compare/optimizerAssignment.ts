@@ -24,7 +24,7 @@ export interface Misfit {
 }
 
 /** Optimizers keep moments of a parameter's own shape under these names; other entries may have any. */
-const MOMENTS = new Set(['exp_avg', 'exp_avg_sq', 'max_exp_avg_sq', 'momentum_buffer']);
+const MOMENTS = new Set(['exp_avg', 'exp_avg_sq', 'max_exp_avg_sq', 'momentum_buffer', 'state1', 'state2']);
 
 /** @param weights the NP tensors in their order in npt_weights.pt */
 export function assignParameters(

@@ -5,6 +5,7 @@ import { finding } from './findings';
 import type { Manifest } from '../layouts/manifest';
 import type { JsonObject } from '../../jsonText';
 import { CONFIG, MANIFEST, MULTI_LAYER_STATE, TRAINING_STATE, WEIGHTS } from '../layout';
+import { optimizerUse } from '../optimizerUse';
 import { assignParameters, type Misfit } from '../compare/optimizerAssignment';
 import type { Finding } from '../report/report';
 import type { WeightsShape } from '../weightNames';
@@ -165,6 +166,11 @@ function checkLayers({ weights, multiLayer }: CheckpointParts): Finding[] {
 function checkOptimizer({ dialect, weights, training }: CheckpointParts): Finding[] {
   const optimizer = training?.optimizer;
   if (!weights || weights.weights.length === 0 || !optimizer) return [];
+  const use = optimizerUse(optimizer);
+  const afresh = (why: string): Finding[] => [
+    finding('optimizer-other', TRAINING_STATE, `A resume starts the optimizer afresh: ${why}.`),
+  ];
+  if (use.kind === 'afresh' && optimizer.named) return afresh(use.why);
   const assignment = assignParameters(dialect, training, optimizer, weights.weights);
   const mismatch = (text: string): Finding[] => [finding('optimizer-mismatch', TRAINING_STATE, text)];
   switch (assignment.kind) {
@@ -173,7 +179,7 @@ function checkOptimizer({ dialect, weights, training }: CheckpointParts): Findin
         finding(
           'merged-checkpoint',
           TRAINING_STATE,
-          'The checkpoint was merged from several runs: its optimizer state does not belong to its weights.',
+          'A resume starts the optimizer afresh: the checkpoint was merged from several runs, and its optimizer state does not belong to its weights.',
         ),
       ];
     case 'count':
@@ -185,13 +191,14 @@ function checkOptimizer({ dialect, weights, training }: CheckpointParts): Findin
         `The optimizer state holds moments of parameter ${assignment.index}, which no parameter group has.`,
       );
     case 'shapes': {
+      if (use.kind === 'afresh') return afresh(use.why);
       const text = misfitText(assignment.misfits);
       return assignment.reordered && dialect !== 'ours'
         ? [
             finding(
               'optimizer-order',
               TRAINING_STATE,
-              `The optimizer state is in another order than ${WEIGHTS}: ${text}.`,
+              `A resume starts the optimizer afresh: its state is in another order than ${WEIGHTS} (${text}).`,
             ),
           ]
         : mismatch(`The optimizer state does not fit ${WEIGHTS}: ${text}.`);
@@ -208,9 +215,20 @@ function checkOptimizer({ dialect, weights, training }: CheckpointParts): Findin
       ),
     ];
   }
+  if (use.kind === 'afresh') return afresh(use.why);
+  if (use.kind === 'converted')
+    return [finding('optimizer-converted', TRAINING_STATE, `A resume converts the optimizer state: ${use.how}.`)];
   const step = training.globalStep ?? 0;
-  return optimizer.state.size === 0 && step > 0
-    ? [finding('optimizer-empty', TRAINING_STATE, `The optimizer state is empty at step ${step}.`)]
+  const { entries, state } = optimizer;
+  const empty = state.size === 0 || (entries.size > 0 && [...entries.values()].every((names) => names.length === 0));
+  return empty && step > 0
+    ? [
+        finding(
+          'optimizer-empty',
+          TRAINING_STATE,
+          `A resume starts the optimizer afresh: its state is empty at step ${step}.`,
+        ),
+      ]
     : [];
 }
 

@@ -1,11 +1,27 @@
 /** npt_weights.pt by itself: names, shapes, ranks and modulation of section 2. */
-import type { NamedTensor, PyValue } from '../../torchfile/pickle/values';
-import { PyDict } from '../../torchfile/pickle/values';
+import {
+  Global,
+  Opaque,
+  PyDict,
+  sequenceItems,
+  Tensor,
+  type NamedTensor,
+  type PyValue,
+} from '../../torchfile/pickle/values';
+import type { DType } from '../../torchfile/tensors/dtypes';
 import { quoted } from '../../torchfile/problems';
 import { finding } from './findings';
 import { WEIGHTS } from '../layout';
 import type { Finding } from '../report/report';
-import { expectedShape, PROJECTIONS, readWeightsShape, type WeightName, type WeightsShape } from '../weightNames';
+import {
+  expectedShape,
+  parseWeightName,
+  PROJECTIONS,
+  readWeightsShape,
+  wrappingOf,
+  type WeightName,
+  type WeightsShape,
+} from '../weightNames';
 
 const MATRICES = ['W_down', 'W_a_up', 'W_b_up'] as const;
 /** Named one by one up to here, counted beyond. */
@@ -22,6 +38,14 @@ export function checkWeights(
     findings.push(finding('bad-value', file, `${file} holds no dict of tensors.`));
     return { shape, findings };
   }
+  const unread = unreadWeights(value);
+  report(
+    findings,
+    [...unread].map(([key, what]) => `${key} is ${what}`),
+    (names, more) =>
+      finding('unsupported-tensor', file, `${file} holds weights that are no plain tensors: ${names}${more}.`),
+  );
+  if (unread.size > 0) return { shape, findings };
   if (shape.weights.length === 0) {
     findings.push(finding('no-weights', file, `${file} holds no NP tensor (such as layer_13_np.W_down).`));
     return { shape, findings };
@@ -35,7 +59,12 @@ export function checkWeights(
     others.map(({ name, tensor }) => `${name} (${tensor.dtype.name})`),
     (names, more) => finding('weight-type', file, `${file} holds tensors that are not fp32: ${names}${more}.`),
   );
-  findings.push(...checkModulation(shape, file), ...checkComplete(shape, file), ...checkShapes(shape, file));
+  findings.push(
+    ...checkNames(shape, file),
+    ...checkModulation(shape, file),
+    ...checkComplete(shape, file),
+    ...checkShapes(shape, file),
+  );
   return { shape, findings };
 }
 
@@ -46,6 +75,69 @@ function report(findings: Finding[], names: readonly string[], make: (names: str
     .map((name) => quoted(name))
     .join(', ');
   findings.push(make(shown, names.length > NAMED ? ` and ${names.length - NAMED} more` : ''));
+}
+
+/** Weights by their key that are not read, with what each is: no tensors, or of a kind that no weight can be. */
+function unreadWeights(value: PyDict): Map<string, string> {
+  const unread = new Map<string, string>();
+  for (const [key, item] of value.entries()) {
+    if (typeof key !== 'string' || !parseWeightName(key)) continue;
+    const what = item instanceof Tensor ? unfitType(item.dtype) : describeObject(item);
+    if (what !== null) unread.set(key, what);
+  }
+  return unread;
+}
+
+function unfitType({ kind, name }: DType): string | null {
+  return ['float', 'bfloat', 'float8', 'int'].includes(kind) || name === 'uint8' ? null : `of type ${name}`;
+}
+
+const KINDS_OF_TENSOR: Readonly<Record<string, string>> = {
+  _rebuild_qtensor: 'quantized',
+  _rebuild_sparse_tensor: 'sparse',
+  _rebuild_sparse_csr_tensor: 'sparse',
+  _rebuild_nested_tensor: 'a nested tensor',
+  _rebuild_meta_tensor_no_storage: 'a tensor of the meta device, which has no data',
+  _rebuild_device_tensor_from_numpy: 'NumPy data of another device',
+  _rebuild_xla_tensor: 'NumPy data of another device',
+  _rebuild_mlc_tensor: 'NumPy data of another device',
+  _reconstruct: 'a NumPy array',
+  _frombuffer: 'a NumPy array',
+};
+
+/** What stands where a tensor should be, for a message. */
+function describeObject(value: PyValue): string {
+  if (!(value instanceof Opaque) || !(value.callable instanceof Global)) return 'no tensor';
+  const { name, qualified } = value.callable;
+  const kind = KINDS_OF_TENSOR[name];
+  if (kind !== undefined) return kind;
+  const [first = null, second = null] = sequenceItems(value.args) ?? [];
+  const type = name === '_rebuild_wrapper_subclass' ? first : name.startsWith('_rebuild_from_type') ? second : null;
+  return type instanceof Global ? `a ${type.qualified}` : `made by ${qualified}`;
+}
+
+/** One name for each tensor, and one prefix for all of them. */
+function checkNames(shape: WeightsShape, file: string): Finding[] {
+  const keys = new Map<string, string>();
+  const prefixes = new Map<string, string>();
+  const by = new Set<string>();
+  for (const { key, name } of shape.weights) {
+    const before = keys.get(identity(name));
+    if (before !== undefined)
+      return [finding('ambiguous-names', file, `${file} has one weight twice: ${quoted(before)} and ${quoted(key)}.`)];
+    keys.set(identity(name), key);
+    const wrapping = wrappingOf(key);
+    if (!prefixes.has(wrapping.prefix)) prefixes.set(wrapping.prefix, key);
+    for (const wrapper of wrapping.by) by.add(wrapper);
+  }
+  if (prefixes.size > 1) {
+    const listed = [...prefixes.values()].slice(0, NAMED).map((key) => quoted(key));
+    return [finding('ambiguous-names', file, `The names in ${file} begin differently: ${listed.join(', ')}.`)];
+  }
+  if (by.size === 0) return [];
+  const [prefix = ''] = prefixes.keys();
+  const begin = prefix === '' ? 'hold parts' : `begin with ${quoted(prefix)}, parts`;
+  return [finding('wrapped-names', file, `The names in ${file} ${begin} that ${[...by].join(' and ')} wrote.`)];
 }
 
 /** Every layer must have the same projections and the same ranks. */
@@ -103,7 +195,8 @@ function checkShapes(shape: WeightsShape, file: string): Finding[] {
   }
   const wrong = shape.weights.flatMap((weight) => {
     const [rows, columns] = expectedShape(weight.name, hiddenSize, mlpSize, npRank);
-    const fits = weight.shape.length === 2 && weight.shape[0] === rows && weight.shape[1] === columns;
+    const fits =
+      weight.shape.length === 2 && !weight.shape.includes(0) && weight.shape[0] === rows && weight.shape[1] === columns;
     return fits ? [] : [`${weight.key} is (${weight.shape.join(', ')}), expected (${rows}, ${columns})`];
   });
   const findings: Finding[] = [];

@@ -246,17 +246,39 @@ function orderedDict(args: readonly PyValue[]): PyValue | undefined {
   return dict;
 }
 
+/** A numpy element type as kind and bytes (`f8`), and whether it is little-endian. */
+function numpyType(dtype: PyValue | undefined): { plain: string; little: boolean } | null {
+  if (!(dtype instanceof Opaque) || !(dtype.callable instanceof Global)) return null;
+  const code = sequenceItems(dtype.args)?.[0];
+  if (typeof code !== 'string') return null;
+  const order = sequenceItems(dtype.state)?.[1];
+  return { plain: code.replace(/^[<>|=]/, ''), little: order !== '>' && !code.startsWith('>') };
+}
+
+/** A pickled numpy array of one axis as numbers; null for anything else. */
+export function numpyArray(value: PyValue | undefined): PyValue[] | null {
+  if (!(value instanceof Opaque) || !(value.callable instanceof Global) || value.callable.name !== '_reconstruct')
+    return null;
+  const [, shape, dtype, , data] = sequenceItems(value.state) ?? [];
+  const type = numpyType(dtype);
+  const length = sizes(shape);
+  if (type === null || !/^[fiub][1248]$/.test(type.plain) || !(data instanceof Uint8Array) || length?.length !== 1)
+    return null;
+  const width = Number(type.plain.slice(1));
+  const count = length[0] ?? 0;
+  if (count > 100_000 || data.length !== count * width) return null;
+  return Array.from({ length: count }, (_, i) => numpyNumber(type, data.subarray(i * width, (i + 1) * width)) ?? null);
+}
+
 /** `scalar(dtype('f8'), b'…')` of numpy 1 and 2 as a number; anything less plain stays opaque. */
 function numpyScalar(args: readonly PyValue[]): PyValue | undefined {
   const [dtype, bytes] = args;
-  if (!(dtype instanceof Opaque) || !(dtype.callable instanceof Global) || !(bytes instanceof Uint8Array))
-    return undefined;
-  const code = sequenceItems(dtype.args)?.[0];
-  if (typeof code !== 'string') return undefined;
-  const order = sequenceItems(dtype.state)?.[1];
-  const little = order !== '>' && !code.startsWith('>');
+  const type = numpyType(dtype);
+  return type && bytes instanceof Uint8Array ? numpyNumber(type, bytes) : undefined;
+}
+
+function numpyNumber({ plain, little }: { plain: string; little: boolean }, bytes: Uint8Array): PyValue | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const plain = code.replace(/^[<>|=]/, '');
   if (plain.startsWith('U')) return utf32(view, little);
   if (bytes.length !== Number(plain.slice(1))) return undefined;
   switch (plain) {
