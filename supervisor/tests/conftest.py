@@ -19,6 +19,10 @@ SUPERVISE = Path(__file__).resolve().parents[1] / "npt_supervise.py"
 PYTHON = os.environ.get("SUPERVISOR_PYTHON", sys.executable)
 
 
+#: Ends a test that would wait for ever, in seconds; a slow machine is no fault.
+LIMIT = 120.0
+
+
 class Bench:
     """A run's folder, a trainer script, and every process that a test starts."""
 
@@ -45,7 +49,7 @@ class Bench:
         self.started.append(follower)
         return follower
 
-    def call(self, *words: str, timeout: float = 10) -> "subprocess.CompletedProcess[str]":
+    def call(self, *words: str, timeout: float = LIMIT) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [PYTHON, str(SUPERVISE), *words],
             stdout=subprocess.PIPE,
@@ -79,7 +83,7 @@ class Bench:
         assert found is not None
         return found
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 10) -> None:
+    def wait(self, condition: Callable[[], bool], seconds: float = LIMIT) -> None:
         until = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < until, f"waited {seconds} s; log: {self.log()!r}"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PYTHON, SUPERVISE, Bench, alive, parent_of
+from conftest import LIMIT, PYTHON, SUPERVISE, Bench, alive, parent_of
 
 #: Trains until it is asked to stop; then saves, says so in exit.json and ends with 130, as our trainer does.
 POLITE = """
@@ -109,7 +109,7 @@ def test_a_terminal_obeys_nothing_of_a_log_but_colours_and_progress_bars(bench: 
         if not data:
             break
         shown += data
-    assert follower.wait(10) == 0
+    assert follower.wait(timeout=LIMIT) == 0
     text = shown.decode()
     assert kept in text
     assert text.rstrip().endswith("THE END")
@@ -129,8 +129,9 @@ def test_gives_the_trainer_the_lock_and_names_it_in_process_json(bench: Bench) -
             fcntl.flock(os.open(run / "run.lock", os.O_RDWR), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             say("locked")
-        time.sleep(60)
+        time.sleep(600)
     """
+    began = time.time()
     bench.start(bench.trainer(body), "--launcher", "torchrun", "--segment", "5")
     process = bench.process()
     bench.wait(lambda: "locked" in bench.log())
@@ -139,7 +140,7 @@ def test_gives_the_trainer_the_lock_and_names_it_in_process_json(bench: Bench) -
     assert process["host"] == socket.gethostname()
     assert process["boot_id"] == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     assert (process["launcher"], process["segment"], process["job"]) == ("torchrun", 5, None)
-    assert abs(process["started"] - time.time()) < 10
+    assert began <= process["started"] <= time.time()
     # Neither the follower nor anything above it is an ancestor: ending a process tree does not reach the trainer.
     supervisor = parent_of(process["pid"])
     assert parent_of(supervisor) not in [follower.pid for follower in bench.started]
@@ -152,7 +153,7 @@ def test_what_torchrun_starts_holds_the_lock_when_torchrun_is_gone(bench: Bench)
         import subprocess
         child = "import os, time\\nprint('up', flush=True)\\nwhile not os.path.exists('done'): time.sleep(0.02)"
         subprocess.Popen([sys.executable, "-c", child], start_new_session=True, cwd=run)
-        time.sleep(60)
+        time.sleep(600)
     """
     bench.start(bench.trainer(body), "--launcher", "torchrun")
     bench.wait(lambda: "up" in bench.log())
@@ -180,7 +181,7 @@ def test_a_stop_that_was_asked_for_is_a_success_for_a_task(bench: Bench) -> None
     follower = bench.start(bench.trainer(POLITE), "--stopped-ok")
     bench.wait(lambda: "ready" in bench.log())
     assert bench.call("stop", "--run-dir", str(bench.run)).returncode == 0
-    assert follower.wait(timeout=10) == 0
+    assert follower.wait(timeout=LIMIT) == 0
 
 
 def test_only_a_stop_of_this_segment_counts_as_one(bench: Bench) -> None:
@@ -195,7 +196,7 @@ def test_an_interrupted_follower_asks_the_trainer_to_save_and_follows_to_the_end
     follower = bench.start(bench.trainer(POLITE))
     bench.wait(lambda: "ready" in bench.log())
     follower.send_signal(number)
-    out, _ = follower.communicate(timeout=10)
+    out, _ = follower.communicate(timeout=LIMIT)
     assert follower.returncode == 130
     text = out.decode()
     assert text.index("saving and stopping") < text.index("saved")
@@ -237,7 +238,7 @@ def test_stop_from_anywhere_any_number_of_times_reaches_the_trainer_once(bench: 
     bench.wait(lambda: bench.log().count("already stopping, since ") >= 4)
     assert "still waiting for the trainer to finish its step and save (last logged step: 0)" in bench.log()
     (bench.folder / "go").touch()
-    out, _ = follower.communicate(timeout=10)
+    out, _ = follower.communicate(timeout=LIMIT)
     assert follower.returncode == 130, bench.log()
     text = out.decode()
     assert text.count("saving and stopping... (Ctrl+\\ ends it without a save)") == 1
@@ -254,7 +255,7 @@ def test_sigquit_ends_without_a_save(bench: Bench) -> None:
         else:
             done = bench.call("stop", "--run-dir", str(bench.run), "--now")
             assert done.returncode == 0 and "was asked to end without a save" in done.stdout
-        assert follower.wait(timeout=10) == 128 + signal.SIGQUIT
+        assert follower.wait(timeout=LIMIT) == 128 + signal.SIGQUIT
         exit_document = bench.json("exit.json")
         assert exit_document is not None
         assert (exit_document["why"], exit_document["signal"]) == ("killed", "SIGQUIT")
@@ -263,18 +264,18 @@ def test_sigquit_ends_without_a_save(bench: Bench) -> None:
 
 
 def test_a_trainer_that_does_not_hear_sigquit_is_killed(bench: Bench) -> None:
-    follower = bench.start(bench.trainer("signal.signal(signal.SIGQUIT, signal.SIG_IGN); say('ready'); time.sleep(60)"))
+    follower = bench.start(bench.trainer("signal.signal(signal.SIGQUIT, signal.SIG_IGN); say('ready'); time.sleep(99)"))
     bench.wait(lambda: "ready" in bench.log())
     bench.call("stop", "--run-dir", str(bench.run), "--now")
-    assert follower.wait(timeout=30) == 128 + signal.SIGKILL
+    assert follower.wait(timeout=LIMIT) == 128 + signal.SIGKILL
     bench.wait(lambda: bench.json("process.json") is None)
 
 
 def test_a_stop_that_a_trainer_does_not_handle_is_a_stop(bench: Bench) -> None:
-    follower = bench.start(bench.trainer("signal.signal(signal.SIGINT, signal.SIG_DFL); say('ready'); time.sleep(60)"))
+    follower = bench.start(bench.trainer("signal.signal(signal.SIGINT, signal.SIG_DFL); say('ready'); time.sleep(600)"))
     bench.wait(lambda: "ready" in bench.log())
     follower.send_signal(signal.SIGINT)
-    assert follower.wait(timeout=10) == 130
+    assert follower.wait(timeout=LIMIT) == 130
     exit_document = bench.json("exit.json")
     assert exit_document is not None and (exit_document["why"], exit_document["signal"]) == ("stopped", "SIGINT")
 
@@ -300,7 +301,7 @@ def test_a_copy_of_a_run_does_not_train_and_its_stop_stops_nothing(bench: Bench)
     assert other.returncode == 0 and "trained" in other.stdout
     assert alive(process["pid"]) and bench.json("process.json") == process
     follower.send_signal(signal.SIGINT)
-    assert follower.wait(timeout=10) == 130
+    assert follower.wait(timeout=LIMIT) == 130
 
 
 def status_of(bench: Bench, run: Path) -> Any:
@@ -313,7 +314,7 @@ def test_a_process_of_an_older_supervisor_names_no_folder_and_is_believed(bench:
     older = {key: value for key, value in bench.process().items() if key not in ("folder", "supervisor")}
     (bench.run / "process.json").write_text(json.dumps(older))
     assert bench.call("stop", "--run-dir", str(bench.run)).returncode == 0
-    assert follower.wait(timeout=10) == 130
+    assert follower.wait(timeout=LIMIT) == 130
 
 
 @pytest.mark.parametrize("move", ["renamed", "another parent", "parent renamed", "another in its place"])
@@ -344,7 +345,7 @@ def test_a_run_that_moves_is_one_run(bench: Bench, move: str) -> None:
     assert bench.supervised([sys.executable, "-c", ""]).returncode == 2, "the lock went along"
     assert bench.json("process.json") == process and alive(process["pid"])
     assert bench.call("stop", "--run-dir", str(bench.run)).returncode == 0
-    out, _ = follower.communicate(timeout=10)
+    out, _ = follower.communicate(timeout=LIMIT)
     assert follower.returncode == 128 + signal.SIGKILL and "stopping\n" in out.decode()
     assert bench.json("process.json") is None
     exit_document = bench.json("exit.json")
@@ -359,7 +360,7 @@ def test_a_run_that_is_deleted_is_not_made_anew(bench: Bench) -> None:
     bench.process()
     shutil.rmtree(bench.run)
     follower.send_signal(signal.SIGINT)
-    out, _ = follower.communicate(timeout=10)
+    out, _ = follower.communicate(timeout=LIMIT)
     assert follower.returncode == 130, out
     assert "saved\n" in out.decode() and "/proc/" not in out.decode()
     assert not bench.run.exists()
@@ -398,7 +399,7 @@ def test_closing_the_terminal_does_not_touch_the_training(bench: Bench) -> None:
     process = bench.process()
     os.close(controller)
     follower.send_signal(signal.SIGHUP)
-    follower.wait(timeout=10)
+    follower.wait(timeout=LIMIT)
     time.sleep(0.3)
     assert alive(process["pid"])
     # Somebody else can follow it, and stop it.
@@ -409,7 +410,7 @@ def test_closing_the_terminal_does_not_touch_the_training(bench: Bench) -> None:
     stop = bench.call("stop", "--run-dir", str(bench.run))
     assert stop.returncode == 0
     assert stop.stdout == f"process {process['pid']} was asked to save and stop\n"
-    out, _ = second.communicate(timeout=10)
+    out, _ = second.communicate(timeout=LIMIT)
     text = (backlog + out).decode()
     assert "ready\n" in text and "saved\n" in text
     assert second.returncode == 130
@@ -419,11 +420,11 @@ def test_closing_the_terminal_does_not_touch_the_training(bench: Bench) -> None:
 def test_kill_9_of_the_trainer_is_written_down(bench: Bench) -> None:
     bench.run.mkdir(parents=True)
     (bench.run / "exit.json").write_text('{"schema": 1, "why": "stopped"}')
-    follower = bench.start(bench.trainer("(run / 'exit.json').unlink(); say('ready'); time.sleep(60)"))
+    follower = bench.start(bench.trainer("(run / 'exit.json').unlink(); say('ready'); time.sleep(600)"))
     process = bench.process()
     bench.wait(lambda: "ready" in bench.log())
     os.kill(process["pid"], signal.SIGKILL)
-    assert follower.wait(timeout=10) == 128 + signal.SIGKILL
+    assert follower.wait(timeout=LIMIT) == 128 + signal.SIGKILL
     exit_document = bench.json("exit.json")
     assert exit_document is not None
     assert (exit_document["why"], exit_document["signal"]) == ("killed", "SIGKILL")
@@ -441,7 +442,7 @@ def test_kill_9_of_the_supervisor_leaves_the_trainer_and_its_lock(bench: Bench) 
     assert follower.poll() is None, "the follower goes on with the trainer itself"
     assert bench.supervised(argv).returncode == 2, "the lock is still held"
     follower.send_signal(signal.SIGINT)
-    out, _ = follower.communicate(timeout=10)
+    out, _ = follower.communicate(timeout=LIMIT)
     assert "saved" in out.decode()
     assert follower.returncode == 130
     # What process.json names is gone: the run can be started again.
@@ -495,11 +496,11 @@ def test_a_trainer_that_cannot_be_started(bench: Bench) -> None:
 
 
 def test_ctrl_c_before_the_trainer_is_up_reaches_it(bench: Bench) -> None:
-    follower = bench.start(bench.trainer("time.sleep(60)"))
+    follower = bench.start(bench.trainer("time.sleep(600)"))
     bench.wait(lambda: (bench.run / "run.lock").exists())
     time.sleep(0.05)
     follower.send_signal(signal.SIGINT)
-    assert follower.wait(timeout=10) in (1, 130)
+    assert follower.wait(timeout=LIMIT) in (1, 130)
     bench.wait(lambda: bench.json("process.json") is None)
 
 
@@ -546,13 +547,12 @@ def test_a_run_folder_that_cannot_be_made(bench: Bench) -> None:
 
 
 def test_a_reader_that_goes_away_is_no_stack_trace(bench: Bench) -> None:
-    argv = bench.trainer("[say('x' * 100) for _ in range(2000)]; time.sleep(1)")
+    argv = bench.trainer("[say('x' * 100) for _ in range(2000)]; say('the last')")
     follower = bench.start(argv)
     assert follower.stdout is not None and follower.stderr is not None
     follower.stdout.read(10)
     follower.stdout.close()
     assert follower.stderr.read() == b""
-    follower.wait(timeout=10)
-    process = bench.json("process.json")
-    assert process is None or alive(process["pid"])
-    bench.wait(lambda: bench.json("process.json") is None)
+    follower.wait(timeout=LIMIT)
+    bench.wait(lambda: (bench.json("exit.json") or {}).get("why") == "done" and bench.json("process.json") is None)
+    assert bench.log().endswith("the last\n"), "the trainer went on to its end"

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { SHARED_CPU } from '../../tools/demo/training.mjs';
 import { demoWorkspace } from '../../tools/demo/workspace.mjs';
 
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 600_000;
 /** Short stages, so that a few seconds on a CPU pass through all of them; far more steps than anybody waits for. */
 const ARGUMENTS = [
   ...['--demo_mode', '--wandb_mode', 'disabled', '--output_dir', 'experiments/main'],

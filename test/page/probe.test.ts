@@ -53,7 +53,6 @@ function probed(
 }
 
 describe('the probe’s page', function () {
-  this.timeout(20_000);
   let harness: PageHarness;
   let opened: PlainPage;
 

@@ -24,7 +24,7 @@ const DURING = 10;
 const FRESH = 25;
 /** A checkpoint is fresh so long after its newest file was written. */
 const FRESH_MS = 300;
-const LIMIT_MS = 40_000;
+const LIMIT_MS = 240_000;
 /** What may be said of a checkpoint that is coming, going, or has only the first of its files. */
 const PASSING: ReadonlySet<string> = new Set(['being-written', 'being-deleted', 'missing-file']);
 

@@ -38,7 +38,6 @@ describe('the main job in the workbench', function () {
   });
 
   after(async function () {
-    this.timeout(60_000);
     await session?.close();
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   });

@@ -8,7 +8,7 @@ const POLL_MS = 100;
  * hidden one keeps its frames for a moment.
  * @throws when none appears in time
  */
-export async function webviewFrame(page: Page, selector: string, timeoutMs = 20_000): Promise<Frame> {
+export async function webviewFrame(page: Page, selector: string, timeoutMs = 120_000): Promise<Frame> {
   const until = Date.now() + timeoutMs;
   while (Date.now() < until) {
     for (const frame of page.frames()) {

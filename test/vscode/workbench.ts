@@ -8,7 +8,7 @@ export class WorkbenchPage {
 
   /** Resolves when the window can be used. */
   async waitReady(): Promise<void> {
-    await this.page.locator('.monaco-workbench .statusbar-item').first().waitFor({ timeout: 60_000 });
+    await this.page.locator('.monaco-workbench .statusbar-item').first().waitFor({ timeout: 180_000 });
   }
 
   /** Shows an activity bar container by its title. */

@@ -16,7 +16,7 @@ const MINUTE = 60_000;
 export async function runChecks(checks, { root }) {
   const outcomes = [];
   for (const check of checks) {
-    const result = await runProgram(check.command, { cwd: path.join(root, check.cwd ?? '.'), limitMs: 5 * MINUTE });
+    const result = await runProgram(check.command, { cwd: path.join(root, check.cwd ?? '.'), limitMs: 20 * MINUTE });
     outcomes.push(
       result.ok
         ? { passed: 1, failed: 0, skipped: 0, failures: [] }

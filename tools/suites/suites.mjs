@@ -33,7 +33,7 @@ function inHost(name, tool, release, extra = {}) {
     run: (context) => {
       const runner = [process.execPath, '--import', 'tsx', path.join(context.root, 'test/integration/run.ts')];
       const env = { ...context.env, ...extra, NPT_TEST_VSCODE: release };
-      return runMochaProgram(name, () => runner, { ...context, env }, 10);
+      return runMochaProgram(name, () => runner, { ...context, env }, 25);
     },
   };
 }
@@ -44,7 +44,7 @@ export const SUITES = [
     // The longest, so first: the others run beside it.
     name: 'trainer',
     needs: ['python'],
-    run: (context) => runPytest('trainer', 'trainer', context, 15),
+    run: (context) => runPytest('trainer', 'trainer', context, 40),
   },
   {
     name: 'types',
@@ -104,19 +104,19 @@ export const SUITES = [
         context,
       ),
   },
-  { name: 'unit', needs: [], run: (context) => runMocha('unit', 'test/unit/**/*.test.ts', context, 10) },
+  { name: 'unit', needs: [], run: (context) => runMocha('unit', 'test/unit/**/*.test.ts', context, 30) },
   {
     // What needs a real torch beside our own reading of its files.
     name: 'torch',
     needs: ['python'],
-    run: (context) => runMocha('torch', 'test/torch/**/*.test.ts', context, 10),
+    run: (context) => runMocha('torch', 'test/torch/**/*.test.ts', context, 30),
   },
   {
     name: 'page',
     needs: ['build', 'chromium'],
-    run: (context) => runMocha('page', 'test/page/**/*.test.ts', context, 10),
+    run: (context) => runMocha('page', 'test/page/**/*.test.ts', context, 30),
   },
-  { name: 'supervisor', needs: ['python'], run: (context) => runPytest('supervisor', 'supervisor', context, 10) },
+  { name: 'supervisor', needs: ['python'], run: (context) => runPytest('supervisor', 'supervisor', context, 30) },
   inHost('integration', 'vscode', 'newest'),
   inHost('integration-oldest', 'vscodeOldest', 'oldest'),
   inHost('integration-roots', 'vscode', 'newest', { NPT_TEST_ROOTS: '1' }),
@@ -126,7 +126,7 @@ export const SUITES = [
     alone: true,
     run: async (context) => {
       const vsix = await packageExtension(context.root);
-      return runMocha('ui', 'test/ui/**/*.test.ts', { ...context, env: { ...context.env, NPT_TEST_VSIX: vsix } }, 15);
+      return runMocha('ui', 'test/ui/**/*.test.ts', { ...context, env: { ...context.env, NPT_TEST_VSIX: vsix } }, 60);
     },
   },
 ];

@@ -31,6 +31,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 TRAINER = Path(__file__).resolve().parents[1]
 SCHEMAS = TRAINER.parent / "schemas"
 
+#: Ends a test that would wait for ever, in seconds; a slow machine is no fault.
+LIMIT = 300.0
+
 SMALL = [
     "--demo_mode",
     "--max_length",
@@ -87,7 +90,7 @@ class Process:
                 self.code = os.waitstatus_to_exitcode(status)
         return self.code
 
-    def wait(self, seconds: float = 60.0) -> int:
+    def wait(self, seconds: float = LIMIT) -> int:
         """The exit code, once it has ended. Kills the process when it takes too long."""
         until = time.monotonic() + seconds
         while (code := self.poll()) is None:
@@ -98,7 +101,7 @@ class Process:
             time.sleep(0.005)
         return code
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = LIMIT) -> None:
         """Waits until something is true of its files or output."""
         until = time.monotonic() + seconds
         while not condition():

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.conftest import Process
+from tests.conftest import LIMIT, Process
 
 NAMES = ("step", "evaluation", "save")
 
@@ -76,7 +76,7 @@ def interrupt(
     The instant is drawn from the phase's last duration, or ``length`` seconds the first time; one in three comes in
     the last fifth, where files get their names. Gives up quietly where the process ends before.
     """
-    until = time.monotonic() + 60
+    until = time.monotonic() + LIMIT
     while phases.begun(phase) < nth or not phases.inside(phase):
         if process.poll() is not None:
             return False

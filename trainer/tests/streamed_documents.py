@@ -53,4 +53,4 @@ def killed(skip: int) -> Iterator[str]:
     """A worker that the system kills while it reads."""
     yield "one"
     os.kill(os.getpid(), 9)
-    time.sleep(60)
+    time.sleep(600)

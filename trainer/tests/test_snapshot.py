@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 import torch
@@ -27,21 +26,25 @@ def test_a_snapshot_keeps_its_memory_and_fills_it_when_told() -> None:
     assert snapshot.add("w", source).shape == source.shape, "another shape needs other memory"
 
 
-def test_who_changes_tensors_waits_for_the_copy() -> None:
+def test_who_changes_tensors_waits_for_the_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot, source = Snapshot(), torch.zeros(4)
     snapshot.wait()
     snapshot.begin()
     kept = snapshot.add("w", source)
-    started = threading.Event()
+    waiting = threading.Event()
+    wait = snapshot._copied.wait
 
-    def slowly() -> None:
-        started.set()
-        time.sleep(0.05)
+    def waits() -> bool:
+        waiting.set()
+        return wait()
+
+    def when_somebody_waits() -> None:
+        waiting.wait()
         snapshot.copy()
 
-    thread = threading.Thread(target=slowly)
+    monkeypatch.setattr(snapshot._copied, "wait", waits)
+    thread = threading.Thread(target=when_somebody_waits)
     thread.start()
-    started.wait()
     snapshot.wait()
     source += 1.0
     thread.join()

@@ -67,6 +67,9 @@ def test_signals_in_any_mix_and_number_never_end_a_run_unsaved(
         process.wait_for(lambda: "step 7/" in process.output)
         process.send(signal.SIGINT)
     process.wait_for(lambda: "held in" in process.output)
+    if hold is hold_save:
+        # The save is held beside the training, which may not have begun its next step yet.
+        process.wait_for(lambda: "step 6/" in process.output)
     sent = [draw.choice(ASKING) for _ in range(12)]
     for number in sent:
         heard = process.output.count(" again: ") + process.output.count(" received: ")
@@ -97,7 +100,7 @@ def test_sigquit_ends_at_once_and_without_a_save(launch: Launch, tmp_path: Path)
     process.send(signal.SIGINT)
     process.wait_for(lambda: "SIGINT received" in process.output)
     process.send(signal.SIGQUIT)
-    assert process.wait(5) == 128 + signal.SIGQUIT
+    assert process.wait() == 128 + signal.SIGQUIT
     ended = json.loads((run / "exit.json").read_text())
     assert (ended["why"], ended["signal"], ended["step"]) == ("killed", "SIGQUIT", 7)
     assert not (run / "process.json").exists()
@@ -118,7 +121,7 @@ def test_asked_while_loading(number: signal.Signals, launch: Launch, tmp_path: P
     process = launch(*SMALL, "--output_dir", str(run), before=never_loads)
     process.wait_for(lambda: "held in loading" in process.output)
     process.send(number)
-    assert process.wait(15) == 128 + number, process.output
+    assert process.wait() == 128 + number, process.output
     assert not run.exists()
 
 
@@ -133,7 +136,7 @@ def test_asked_between_the_segments_start_and_its_first_step(launch: Launch, tra
     process = launch(*SMALL, "--output_dir", str(run), before=hangs)
     process.wait_for(lambda: "W&B hangs" in process.output)
     process.send(signal.SIGTERM)
-    assert process.wait(15) == 143, process.output
+    assert process.wait() == 143, process.output
     ended = json.loads((run / "exit.json").read_text())
     assert (ended["why"], ended["signal"], ended["step"]) == ("stopped", "SIGTERM", 0)
     assert events(run)[-1]["event"] == "end" and not (run / "process.json").exists()
@@ -160,7 +163,7 @@ def test_asked_while_evaluating(launch: Launch, train: Launch, tmp_path: Path) -
     process = launch(*SMALL, "--output_dir", str(run), before=stopped_in_evaluation)
     process.wait_for(lambda: "held in evaluate" in process.output)
     process.send(signal.SIGINT)
-    assert process.wait(15) == 130, process.output
+    assert process.wait() == 130, process.output
     assert "the evaluation at step 5 is left to the next start" in process.output
     assert not any("eval_loss/total" in name for _, name in series(run))
     assert manifest.problems(run / "checkpoints" / "checkpoint-5") == []
@@ -187,7 +190,7 @@ def test_asked_while_waiting_for_data(workers: int, launch: Launch, train: Launc
     process.wait_for(gate.exists)
     process.wait_for(lambda: "step 2/" in process.output)
     process.send(signal.SIGINT)
-    assert process.wait(15) == 130, process.output
+    assert process.wait() == 130, process.output
     step = events(run)[-1]["step"]
     assert 2 <= step < 20
     assert manifest.problems(run / "checkpoints" / f"checkpoint-{step}") == []

@@ -20,7 +20,7 @@ import torch
 from torch.distributed.elastic.multiprocessing import api
 
 from npt.checkpoint import manifest
-from tests.conftest import SMALL, TRAINER, Process, events, same, series, weights
+from tests.conftest import LIMIT, SMALL, TRAINER, Process, events, same, series, weights
 
 PASSES_USR1_ON = "TORCHELASTIC_SIGNALS_TO_HANDLE" in inspect.getsource(api)
 
@@ -54,7 +54,7 @@ def pair(launch: Callable[..., Process], *arguments: str) -> None:
 
     both = [launch(*arguments, before=rank(number, port)) for number in range(2)]
     for process in both:
-        assert process.wait(120) == 0, process.output
+        assert process.wait() == 0, process.output
     assert both[0].output.count("done: step") == 1 and "done: step" not in both[1].output
 
 
@@ -73,7 +73,7 @@ def is_locked(run: Path) -> bool:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 90
+    until = time.monotonic() + LIMIT
     while not condition():
         assert time.monotonic() < until, "it never came true"
         time.sleep(0.005)
@@ -85,7 +85,7 @@ def test_two_processes(tmp_path: Path, launch: Callable[..., Process]) -> None:
     second = torchrun(2, part, *SMALL, cwd=tmp_path)
     wait_until((part / "checkpoints" / "checkpoint-5").exists)
     os.kill(agent_of(part), signal.SIGUSR1)
-    output, _ = second.communicate()
+    output, _ = second.communicate(timeout=LIMIT)
     wait_until(lambda: not is_locked(part))
     end = [e for e in events(part) if e["event"] == "end"][-1]
     # Where torchrun cannot be told to pass the signal on, its agent dies of it, and its processes save and stop.
@@ -106,7 +106,7 @@ def test_the_lock_is_held_to_the_end_even_without_an_agent(tmp_path: Path, launc
     assert refused.wait() == 2
     assert f"another trainer is already running in {run} (process {agent_of(run)} on" in refused.output
     os.kill(agent_of(run), signal.SIGKILL)
-    follower.communicate(timeout=60)
+    follower.communicate(timeout=LIMIT)
     # The trainer that lost its agent saves and stops; until then, nobody else gets in.
     wait_until(lambda: events(run)[-1]["event"] == "end" or not is_locked(run))
     wait_until(lambda: not is_locked(run))
@@ -149,7 +149,7 @@ def test_stop_any_number_of_times_saves(to: str, tmp_path: Path) -> None:
                 os.kill(json.loads((run / "process.json").read_bytes())["supervisor"]["pid"], number)
                 follower.send_signal(signal.SIGINT)
                 subprocess.run(supervise, check=False, capture_output=True)
-    output, _ = follower.communicate(timeout=120)
+    output, _ = follower.communicate(timeout=LIMIT)
     wait_until(lambda: not is_locked(run))
     ended = json.loads((run / "exit.json").read_bytes())
     assert ended["why"] in ("stopped", "preempted") and ended["step"] >= 5, output

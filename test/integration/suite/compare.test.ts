@@ -52,7 +52,7 @@ describe('NPT: Compare Checkpoints', () => {
     const config = path.join(copy(), 'config.json');
     const settings = JSON.parse(readFileSync(config, 'utf8')) as Record<string, unknown>;
     writeFileSync(config, JSON.stringify({ ...settings, learning_rate: 0.125 }));
-    await modelShows(api, 'the copy', 15_000, (runs) =>
+    await modelShows(api, 'the copy', 120_000, (runs) =>
       runs.some((run) => run.checkpoints.some((each) => each.path === copy())) ? true : undefined,
     );
     const shown = await compare(checkpoint(8), copy());
@@ -87,7 +87,7 @@ describe('NPT: Compare Checkpoints', () => {
         .flatMap((group) => group.tabs)
         .map(({ input }) => input)
         .find((input) => input instanceof vscode.TabInputTextDiff);
-    const until = Date.now() + 15_000;
+    const until = Date.now() + 120_000;
     while (diff() === undefined && Date.now() < until) {
       await vscode.commands.executeCommand('notification.acceptPrimaryAction');
       await new Promise((resolve) => setTimeout(resolve, 300));

@@ -6,7 +6,8 @@ export async function runMocha(load: () => Promise<unknown>): Promise<void> {
   const output = process.env.NPT_TEST_REPORT;
   const mocha = new Mocha({
     ui: 'bdd',
-    timeout: 30_000,
+    // Ends a test that hangs; a slow machine is no fault.
+    timeout: 300_000,
     color: false,
     ...(output === undefined ? { reporter: 'spec' } : { reporter: 'json', reporterOptions: { output } }),
   });

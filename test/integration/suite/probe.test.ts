@@ -52,7 +52,7 @@ describe('NPT: Probe Run', () => {
     await activated();
     await probe(mainRun());
     await probe(path.join(mainRun(), 'checkpoints/checkpoint-8'));
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + 120_000;
     while (pages()[0]?.label !== 'Probe of main' && Date.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, 100));
     assert.deepEqual(
@@ -65,7 +65,7 @@ describe('NPT: Probe Run', () => {
     const api = await activated();
     mkdirSync(empty(), { recursive: true });
     writeFileSync(path.join(empty(), 'run.json'), JSON.stringify({ schema: 1, id: 'nothing-yet', created: 1 }));
-    await modelShows(api, 'the empty run', 15_000, (runs) =>
+    await modelShows(api, 'the empty run', 120_000, (runs) =>
       runs.some(({ path: each }) => each === empty()) ? true : undefined,
     );
     assert.equal(await probe(empty()), undefined);

@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 import type { ValidationReport } from '../../../src/core/checkpoint/report/report';
 import { activated, mainRun, modelShows, workspaceRoot } from './extension';
 
-const MODEL_MS = 30_000;
+const MODEL_MS = 120_000;
 
 describe('what commands act on', () => {
   const checkpoint = (name: string): string => path.join(mainRun(), 'checkpoints', name);

@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 import { activated, mainRun, workspaceRoot } from './extension';
 
 /** The custom editor's tab of the file, as soon as it is there. */
-async function tabOf(uri: vscode.Uri, limitMs = 10_000): Promise<vscode.Tab> {
+async function tabOf(uri: vscode.Uri, limitMs = 120_000): Promise<vscode.Tab> {
   const deadline = Date.now() + limitMs;
   for (;;) {
     const tab = vscode.window.tabGroups.all

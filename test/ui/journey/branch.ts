@@ -6,8 +6,8 @@ import { checkpointSteps, eventually, newestCheckpoint, readJson } from './disk'
 import type { JourneySession } from './session';
 
 const LEARNING_RATE = '0.002';
-const TRAINS_WITHIN_MS = 120_000;
-const STOPS_WITHIN_MS = 60_000;
+const TRAINS_WITHIN_MS = 300_000;
+const STOPS_WITHIN_MS = 300_000;
 
 export async function branchWithLearningRate(session: JourneySession): Promise<void> {
   const { window, tree, shot, run } = session;

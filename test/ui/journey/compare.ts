@@ -6,7 +6,7 @@ import { checkpointSteps } from './disk';
 import type { JourneySession } from './session';
 
 const COMMAND = 'NPT: Compare Checkpoints';
-const COMPARES_WITHIN_MS = 90_000;
+const COMPARES_WITHIN_MS = 300_000;
 
 export async function compareFirstAndLast({ window, shot, run }: JourneySession): Promise<void> {
   const steps = checkpointSteps(run);

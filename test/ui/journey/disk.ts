@@ -2,6 +2,9 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 
+/** Sooner than the scan that would find a change on disk anyway (30 s): the watch has told. */
+export const NOTICED_WITHIN_MS = 20_000;
+
 /** Steps of a run's checkpoints, ascending. */
 export function checkpointSteps(run: string): number[] {
   const folder = path.join(run, 'checkpoints');

@@ -16,36 +16,36 @@ export interface JourneyPart {
 
 /** The parts in their order; each goes on where the one before it ended. */
 export const JOURNEY: readonly JourneyPart[] = [
-  { title: 'shows the interrupted run and its checkpoints', limit: 90_000, run: lookAround },
+  { title: 'shows the interrupted run and its checkpoints', limit: 400_000, run: lookAround },
   {
     title: 'resumes the newest checkpoint through the student stage to final',
-    limit: 600_000,
+    limit: 900_000,
     run: resumeToTheEnd,
   },
   {
     title: 'validates a good checkpoint at the default level and names what is wrong with a damaged one',
-    limit: 120_000,
+    limit: 400_000,
     run: validateGoodAndDamaged,
   },
-  { title: 'compares two checkpoints, their optimizers too', limit: 90_000, run: compareFirstAndLast },
+  { title: 'compares two checkpoints, their optimizers too', limit: 400_000, run: compareFirstAndLast },
   {
     title: 'probes the run and validates to the level forward, with the packaged ONNX Runtime',
-    limit: 180_000,
+    limit: 400_000,
     run: probeAndRunForward,
   },
   {
     title: 'says why the probe is off without its module, and does everything else',
-    limit: 180_000,
+    limit: 400_000,
     run: workWithoutTheModule,
   },
   {
     title: 'branches an early checkpoint with another learning rate',
-    limit: 300_000,
+    limit: 600_000,
     run: branchWithLearningRate,
   },
   {
     title: 'stops the branch, which leaves a checkpoint that validates',
-    limit: 180_000,
+    limit: 400_000,
     run: stopAndValidate,
   },
 ];

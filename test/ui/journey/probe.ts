@@ -8,7 +8,7 @@ import type { JourneySession } from './session';
 import { reportText, validateFromPalette } from './validate';
 
 const COMMAND = 'NPT: Probe Run';
-const PROBES_WITHIN_MS = 60_000;
+const PROBES_WITHIN_MS = 300_000;
 const NARROW = { width: 700, height: 900 };
 
 async function probeFromPalette({ window, tree, run }: JourneySession): Promise<void> {

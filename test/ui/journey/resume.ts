@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { webviewFrame } from '../../vscode/webview';
-import { checkpointSteps, eventually, newestCheckpoint } from './disk';
+import { checkpointSteps, eventually, newestCheckpoint, NOTICED_WITHIN_MS } from './disk';
 import type { JourneySession } from './session';
 
-const TRAINS_WITHIN_MS = 120_000;
-const ENDS_WITHIN_MS = 300_000;
-const MOVES_WITHIN_MS = 60_000;
+const TRAINS_WITHIN_MS = 300_000;
+const ENDS_WITHIN_MS = 600_000;
+const MOVES_WITHIN_MS = 300_000;
 
 export async function resumeToTheEnd({ window, tree, shot, run }: JourneySession): Promise<void> {
   const name = path.basename(run);
@@ -36,7 +36,7 @@ export async function resumeToTheEnd({ window, tree, shot, run }: JourneySession
   const grown = await eventually('a new checkpoint on disk', TRAINS_WITHIN_MS, () =>
     checkpointSteps(run).find((step) => step > before),
   );
-  await tree.row(`checkpoint-${grown}`).waitFor({ timeout: 5_000 });
+  await tree.row(`checkpoint-${grown}`).waitFor({ timeout: NOTICED_WITHIN_MS });
 
   await tree
     .row(name)

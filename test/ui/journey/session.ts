@@ -98,7 +98,7 @@ async function openWindow(
   });
   const browser = await launchBrowser();
   const { page } = browser;
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(180_000);
   await page.emulateMedia({ colorScheme: 'dark' });
   await page.goto(workbench.address(input.workspace));
   const window = new WorkbenchPage(page);
@@ -108,7 +108,7 @@ async function openWindow(
     await Promise.all([page.waitForEvent('load'), window.runCommand('Developer: Reload Window')]);
     await window.waitReady();
     await window.showContainer('NPT');
-    await tree.row(path.basename(run)).waitFor({ timeout: 90_000 });
+    await tree.row(path.basename(run)).waitFor({ timeout: 180_000 });
   };
   let number = 0;
   return {

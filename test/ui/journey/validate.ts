@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { webviewFrame } from '../../vscode/webview';
-import { newestCheckpoint } from './disk';
+import { newestCheckpoint, NOTICED_WITHIN_MS } from './disk';
 import type { JourneySession } from './session';
 
 const COMMAND = 'NPT: Validate Checkpoint';
-const VERDICT_WITHIN_MS = 90_000;
+const VERDICT_WITHIN_MS = 300_000;
 
 /** Validates a checkpoint as from the palette; resolves when its verdict is shown. */
 export async function validateFromPalette(
@@ -58,7 +58,7 @@ export async function validateGoodAndDamaged(session: JourneySession): Promise<v
   try {
     cpSync(path.join(run, 'checkpoints', checkpoint), copy, { recursive: true });
     flipByte(path.join(copy, 'npt_weights.pt'));
-    await tree.row(path.basename(damagedRun)).waitFor({ timeout: 5_000 });
+    await tree.row(path.basename(damagedRun)).waitFor({ timeout: NOTICED_WITHIN_MS });
     await validateFromPalette(session, damagedRun, checkpoint, /is not valid/);
     const message = await window.notification(/is not valid/).innerText();
     assert.match(message, /npt_weights\.pt/, 'the verdict names the damaged file');
@@ -77,5 +77,5 @@ export async function validateGoodAndDamaged(session: JourneySession): Promise<v
   } finally {
     rmSync(damagedRun, { recursive: true, force: true });
   }
-  await tree.row(path.basename(damagedRun)).waitFor({ state: 'detached', timeout: 5_000 });
+  await tree.row(path.basename(damagedRun)).waitFor({ state: 'detached', timeout: NOTICED_WITHIN_MS });
 }

@@ -17,7 +17,6 @@ const TENSORS = 18;
 const NUMEL = 1_500_000;
 
 describe('SecondReader', function () {
-  this.timeout(60_000);
   const bench = new Workbench();
   let file = '';
 

@@ -18,7 +18,6 @@ interface Outcome {
 }
 
 describe('the command line', function () {
-  this.timeout(20000);
   let ws: FixtureWorkspace;
   let cli: string;
 

@@ -75,7 +75,7 @@ describe('a dashboard’s session', () => {
     type: T,
     accept: (message: Extract<HostMessage, { type: T }> & Addressed) => boolean = () => true,
   ): Promise<Extract<HostMessage, { type: T }> & Addressed> {
-    const deadline = Date.now() + 3000;
+    const deadline = Date.now() + 120_000;
     for (;;) {
       const index = posted.findIndex(
         (each) => each.type === type && accept(each as Extract<HostMessage, { type: T }> & Addressed),

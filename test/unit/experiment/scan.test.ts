@@ -7,6 +7,7 @@ import { ScanContext, scanRun, scanWorkspace } from '../../../src/core/experimen
 import { PacedDisk } from '../../../src/core/experiment/disk';
 import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
 import { FixtureWorkspace, metricsLine } from './fixtureWorkspace';
+import { cpuMs } from '../cpuTime';
 
 /** process.json of a process on this machine. */
 function named(pid: number, more: object = {}): object {
@@ -213,7 +214,7 @@ describe('scanning a workspace', () => {
 
     it('not training when the process is a zombie', async () => {
       // exec replaces the shell by something that never waits for the child that ends after it.
-      const parent = spawn('sh', ['-c', 'sleep 0.05 & echo $!; exec sleep 30'], {
+      const parent = spawn('sh', ['-c', 'sleep 0.05 & echo $!; exec sleep 600'], {
         stdio: ['ignore', 'pipe', 'ignore'],
       });
       try {
@@ -224,8 +225,7 @@ describe('scanning a workspace', () => {
             }),
           ),
         );
-        for (let i = 0; i < 200 && procStat(pid)?.state !== 'Z'; i++)
-          await new Promise((resolve) => setTimeout(resolve, 5));
+        while (procStat(pid)?.state !== 'Z') await new Promise((resolve) => setTimeout(resolve, 5));
         assert.equal(procStat(pid)?.state, 'Z');
         ws.run('demo');
         ws.write('demo/process.json', named(pid));
@@ -436,7 +436,6 @@ describe('scanning a workspace', () => {
   });
 
   it('scans 20 runs of 50 checkpoints quickly, and gives what did not change as the same objects', async function () {
-    this.timeout(20000);
     const content = Buffer.from('x');
     for (let r = 0; r < 20; r++) {
       ws.run(`run-${r}`);
@@ -452,18 +451,17 @@ describe('scanning a workspace', () => {
       }
     }
     const context = new ScanContext();
-    const start = performance.now();
+    const start = cpuMs();
     const first = await scanWorkspace(ws.root, { context });
-    const cold = performance.now() - start;
+    const cold = cpuMs() - start;
     const second = await scanWorkspace(ws.root, { context });
-    const warm = performance.now() - start - cold;
+    const warm = cpuMs() - start - cold;
     assert.equal(first.runs.length, 20);
     assert.equal(
       second.runs.reduce((sum, run) => sum + run.checkpoints.length, 0),
       1000,
     );
     assert.ok(second.runs.every((run, i) => run.checkpoints.every((c, j) => c === first.runs[i]?.checkpoints[j])));
-    // Generous: several sessions share the machine that runs the tests.
     assert.ok(warm < 1000, `${warm} ms`);
   });
 });

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { parseDocument } from '../../../src/core/jsonText';
 import { JsonDepthError, MAX_JSON_DEPTH, parseJsonOfAnyDepth, parseJsonText } from '../../../src/core/jsonText';
 import { parseMetricsLine } from '../../../src/core/metrics/parse';
+import { cpuMs } from '../cpuTime';
 
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 
@@ -36,10 +37,10 @@ describe('parseJsonText', () => {
   });
 
   it('takes no time over a torn string full of quotes', () => {
-    const started = performance.now();
+    const started = cpuMs();
     assert.throws(() => parseJsonText(`{"a": NaN, "b": "${'\\"'.repeat(400_000)}`), SyntaxError);
     // Trying again behind each quote takes minutes.
-    assert.ok(performance.now() - started < 2000);
+    assert.ok(cpuMs() - started < 2000);
   });
 });
 

@@ -75,7 +75,7 @@ describe('the cache of tools', () => {
     const waits: string[] = [];
     const make = async (): Promise<void> => {
       making += 1;
-      await new Promise((resolve) => setTimeout(resolve, 400));
+      while (waits.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
     };
     await Promise.all([install('tool', 'k', quiet, make), install('tool', 'k', (line) => waits.push(line), make)]);
     assert.equal(making, 1);

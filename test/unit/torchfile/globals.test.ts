@@ -7,6 +7,7 @@ import { MemorySource } from '../../../src/core/torchfile/container/source';
 import { readTorchFile } from '../../../src/core/torchfile/torchFile';
 import { payloadsFor } from '../checkpoint/attackPayloads';
 import { bytes, FIXTURES, pickle, text, torchZip } from '../checkpoint/fixtures';
+import { cpuMs } from '../cpuTime';
 
 async function problemsOf(opcodes: Buffer): Promise<string[]> {
   const file = await readTorchFile(new MemorySource(torchZip(pickle('\x80\x02', opcodes, '.'))));
@@ -102,7 +103,7 @@ describe('a payload that has to be decoded', () => {
   }
 
   it('is nothing in text that only looks so, and takes no time', async () => {
-    const started = performance.now();
+    const started = cpuMs();
     const harmless = [
       text('d41d8cd98f00b204e9800998ecf8427e'),
       text(Buffer.alloc(3_000_000, 'Zm9vYmFy').toString()),
@@ -110,6 +111,6 @@ describe('a payload that has to be decoded', () => {
       bytes(deflateSync(Buffer.alloc(200_000_000))),
     ];
     assert.deepEqual(await problemsOf(pickle('](', ...harmless, 'e')), []);
-    assert.ok(performance.now() - started < 5000);
-  }).timeout(20_000);
+    assert.ok(cpuMs() - started < 5000);
+  });
 });

@@ -82,8 +82,7 @@ describe('launchers', () => {
         stdio: 'inherit',
       });
       const ended = new Promise<number | null>((resolve) => shell.on('close', resolve));
-      for (let i = 0; i < 200 && read('ready') === '' && shell.exitCode === null; i++)
-        await new Promise((resolve) => setTimeout(resolve, 10));
+      while (read('ready') === '' && shell.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
       during?.(shell.pid ?? 0);
       return ended;
     }
