@@ -22,7 +22,7 @@ const HEARTBEAT_MS = 15_000;
 
 /** @param {string[]} args */
 function chosenSuites(args) {
-  if (args.length === 0) return SUITES;
+  if (args.length === 0) return SUITES.filter((suite) => suite.onDemand !== true);
   const list =
     args[0] === '--only' ? args[1] : args[0].startsWith('--only=') ? args[0].slice('--only='.length) : undefined;
   const all = SUITES.map((suite) => suite.name).join(', ');
@@ -64,7 +64,7 @@ async function runSuite(suite, prepared) {
     ...(value('python') === undefined ? {} : { NPT_TEST_PYTHON: value('python') }),
   };
   try {
-    return await suite.run({ root, python: value('python'), env });
+    return await suite.run({ root, python: value('python'), pythonOldest: value('pythonOldest'), env });
   } catch (error) {
     return failure(suite.name, `Could not run: ${error instanceof SetupError ? error.message : error.stack}`);
   }

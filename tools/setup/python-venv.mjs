@@ -8,15 +8,17 @@ import { step } from './progress.mjs';
 
 /** Newest first among those that PyTorch has builds for; `python3` last, since it may be any. */
 const CANDIDATES = ['python3.14', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python3', 'python'];
+const OLDEST = 'python3.10';
 const PROBE =
   'import sys, venv, ensurepip; v = sys.version_info; print("%d.%d" % v[:2], sys.executable) if (3, 10) <= v[:2] <= (3, 14) else sys.exit(1)';
 
 /**
  * A Python from which an environment can be made: 3.10 to 3.14, with venv and ensurepip (which Debian packages apart).
+ * @param {readonly string[]} [names] in the order of preference
  * @returns {{ version: string, executable: string } | undefined}
  */
-export function findPython() {
-  for (const name of CANDIDATES) {
+export function findPython(names = CANDIDATES) {
+  for (const name of names) {
     const answer = ask(name, ['-c', PROBE]);
     if (answer === null) continue;
     const [version, ...executable] = answer.split(' ');
@@ -34,19 +36,42 @@ const pythonIn = (folder) => path.join(folder, process.platform === 'win32' ? 'S
  * @throws {SetupError}
  */
 export async function ensurePythonVenv(root) {
-  const lock = path.join(root, 'trainer/requirements.lock');
-  if (!existsSync(lock)) throw new SetupError(`${lock} is missing: the clone is incomplete, restore it with git.`);
   const base = findPython();
   if (base === undefined)
     throw new SetupError(
       'Python 3.10 to 3.14 with the venv module is missing: install it (Debian: python3 python3-venv), then run this again.',
     );
+  return environment(base, path.join(root, 'trainer/requirements.lock'), 'one to three minutes');
+}
+
+/**
+ * The interpreter of an environment with the oldest Python and packages that the trainer promises to run with.
+ * @param {string} root the clone
+ * @returns {Promise<string>} the environment's python
+ * @throws {SetupError}
+ */
+export async function ensureOldestPythonVenv(root) {
+  const base = findPython([OLDEST]);
+  if (base === undefined)
+    throw new SetupError(
+      `${OLDEST} with the venv module is missing: install it (with pyenv: pyenv install 3.10, then set PYENV_VERSION to that version), then run this again.`,
+    );
+  return environment(base, path.join(root, 'trainer/tests/requirements-oldest.txt'), 'several minutes, 5 GB on Linux');
+}
+
+/**
+ * @param {{ version: string, executable: string }} base
+ * @param {string} lock the requirements, each with its exact version
+ * @param {string} takes for a person who waits
+ */
+async function environment(base, lock, takes) {
+  if (!existsSync(lock)) throw new SetupError(`${lock} is missing: the clone is incomplete, restore it with git.`);
   const key = contentKey(base.version, base.executable, readFileSync(lock));
   const ready = installed('python', key);
   if (ready !== undefined) return pythonIn(ready);
   return step(
     'Python environment',
-    `installing PyTorch and what the trainer needs for Python ${base.version} (one to three minutes)`,
+    `installing PyTorch and what the trainer needs for Python ${base.version} (${takes})`,
     async (report) => {
       const folder = await install('python', key, report, async (venv) => {
         report('making the environment');

@@ -7,11 +7,13 @@ import { runChecks, runMocha, runMochaProgram, runPytest } from './runners.mjs';
  * @typedef {object} Context
  * @property {string} root the clone
  * @property {string} python interpreter of the trainer's environment (suites that need `python`)
+ * @property {string} pythonOldest the one with the oldest versions that are promised (suites that need `pythonOldest`)
  * @property {NodeJS.ProcessEnv} env what test programs are told of the prepared tools
  *
  * @typedef {object} Suite
  * @property {string} name
  * @property {string[]} needs tools (tools.mjs)
+ * @property {boolean} [onDemand] true: runs only when it is named
  * @property {boolean} [alone] true: measures time or drives a window, so nothing else runs beside it
  * @property {(context: Context) => Promise<import('./outcome.mjs').Outcome>} run
  */
@@ -45,6 +47,13 @@ export const SUITES = [
     name: 'trainer',
     needs: ['python'],
     run: (context) => runPytest('trainer', 'trainer', context, 40),
+  },
+  {
+    // With the oldest Python, torch and transformers that are promised: gigabytes to install, so only when asked for.
+    name: 'trainer-oldest',
+    needs: ['pythonOldest'],
+    onDemand: true,
+    run: (context) => runPytest('trainer-oldest', 'trainer', { ...context, python: context.pythonOldest }, 40),
   },
   {
     name: 'types',

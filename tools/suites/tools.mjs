@@ -2,7 +2,7 @@
 import { ensureChromium } from '../setup/chromium.mjs';
 import { runLogged } from '../setup/command.mjs';
 import { SetupError } from '../setup/failure.mjs';
-import { ensurePythonVenv } from '../setup/python-venv.mjs';
+import { ensureOldestPythonVenv, ensurePythonVenv } from '../setup/python-venv.mjs';
 import { ensureSystem } from '../setup/system-packages.mjs';
 import { ensureVscodeHost } from '../setup/vscode-host.mjs';
 
@@ -13,6 +13,7 @@ const build = (root) => runLogged('the build', [process.execPath, 'esbuild.mjs']
 const TOOLS = {
   build: { system: [], ensure: build },
   python: { system: ['python'], ensure: ensurePythonVenv },
+  pythonOldest: { system: [], ensure: ensureOldestPythonVenv },
   vscode: { system: ['compiler'], ensure: () => ensureVscodeHost('newest') },
   vscodeOldest: { system: ['compiler'], ensure: () => ensureVscodeHost('oldest') },
   chromium: { system: ['fonts', 'chromium'], ensure: ensureChromium },
