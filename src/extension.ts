@@ -12,7 +12,7 @@ import * as probe from './features/probe';
 import * as status from './features/status';
 import * as torchFile from './features/torchFile';
 import * as training from './features/training';
-import { Launcher } from './features/training/launch';
+import { TrainingStarter } from './features/training/start';
 import * as tree from './features/tree';
 import * as validate from './features/validate';
 import { ValidationResults } from './features/validate/results';
@@ -31,13 +31,12 @@ export function activate(context: vscode.ExtensionContext): NptApi {
   context.subscriptions.push(log);
   try {
     const deps = compose(context, log);
-    const launcher = new Launcher(deps, path.join(context.extensionPath, 'supervisor', 'npt_supervise.py'));
     tree.register(context, deps);
     validate.register(context, deps);
     compare.register(context, deps);
     probe.register(context, deps);
-    training.register(context, deps, launcher);
-    branch.register(context, deps, launcher);
+    training.register(context, deps);
+    branch.register(context, deps);
     dashboard.register(context, deps);
     torchFile.register(context, deps);
     status.register(context, deps);
@@ -68,5 +67,7 @@ function compose(context: vscode.ExtensionContext, log: Log): FeatureDeps {
   const validations = new ValidationResults();
   const reports = new ReportDocuments();
   context.subscriptions.push(workspaces, checkpoints, validations, reports);
-  return { workspaces, log, checkpoints, validations, reports };
+  const supervisor = path.join(context.extensionPath, 'supervisor', 'npt_supervise.py');
+  const starter = new TrainingStarter({ workspaces, log }, supervisor);
+  return { workspaces, log, checkpoints, validations, reports, starter };
 }

@@ -3,14 +3,12 @@ import path from 'node:path';
 import { describeCurriculum } from '../core/curriculum';
 import { formatCount } from '../core/format';
 import { valueText } from '../core/arguments/argumentValues';
-import { shellCommand } from '../core/training/launchers/commandLine';
+import { shellCommand } from '../core/training/commandLine';
 import { DEFAULT_ADDITIONAL_STEPS, makePlan } from '../core/training/plan/makePlan';
-import type { LauncherKind, Plan, PlanKind } from '../core/training/plan/plan';
+import { DEFAULT_LAUNCHER, LAUNCHER_KINDS } from '../core/training/launchers';
+import { PLAN_KINDS, type Plan } from '../core/training/plan/plan';
 import { type Command, UsageError, oneOf } from './options';
 import { printable } from './table';
-
-const KINDS: readonly PlanKind[] = ['resume', 'extend', 'branch'];
-const LAUNCHERS: readonly LauncherKind[] = ['local', 'torchrun', 'slurm'];
 
 export const planCommand: Command = {
   name: 'plan',
@@ -27,7 +25,11 @@ export const planCommand: Command = {
       value: 'N',
       description: `Steps beyond the checkpoint [extend: ${DEFAULT_ADDITIONAL_STEPS}].`,
     },
-    launcher: { type: 'string', value: LAUNCHERS.join('|'), description: 'What starts the trainer [local].' },
+    launcher: {
+      type: 'string',
+      value: LAUNCHER_KINDS.join('|'),
+      description: `What starts the trainer [${DEFAULT_LAUNCHER}].`,
+    },
     name: { type: 'string', value: 'NAME', description: "A branch's folder [made from what changes]." },
     workspace: { type: 'string', value: 'FOLDER', description: 'Training workspace [found from the checkpoint].' },
     python: { type: 'string', value: 'PATH', description: 'Interpreter that trains [python3].' },
@@ -44,12 +46,12 @@ export const planCommand: Command = {
       throw new UsageError(`--steps "${steps}" is not a whole number from 1.`);
     }
     const plan = await makePlan({
-      kind: oneOf('The kind', kind, KINDS),
+      kind: oneOf('The kind', kind, PLAN_KINDS),
       checkpoint: path.resolve(checkpoint),
       changes: Object.fromEntries(changes),
       additionalSteps: steps === undefined ? undefined : Number(steps),
-      launcher: oneOf('--launcher', option('launcher') ?? 'local', LAUNCHERS),
-      outputName: option('name'),
+      launcher: oneOf('--launcher', option('launcher') ?? DEFAULT_LAUNCHER, LAUNCHER_KINDS),
+      name: option('name'),
       workspaceRoot: option('workspace'),
       interpreter: option('python'),
     });

@@ -3,6 +3,7 @@ import type { CheckpointWorker } from '../core/checkpoint/worker/workerClient';
 import type { Log } from '../platform/log';
 import type { ReportDocuments } from '../platform/reportDocuments';
 import type { Workspaces } from '../platform/workspaces';
+import type { TrainingStarter } from './training/start';
 import type { ValidationResults } from './validate/results';
 
 export interface FeatureDeps {
@@ -15,4 +16,6 @@ export interface FeatureDeps {
   readonly validations: ValidationResults;
   /** Markdown reports in the preview. */
   readonly reports: ReportDocuments;
+  /** Starts plans. */
+  readonly starter: TrainingStarter;
 }

@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { LEVELS, type Level } from '../core/checkpoint/report/report';
 import { DEFAULT_EXPERIMENTS_FOLDER } from '../core/experiment/scan';
 import { expandPath } from '../core/variables';
-import type { LauncherKind } from '../core/training/plan/plan';
+import { DEFAULT_LAUNCHER, LAUNCHER_KINDS, type LauncherKind } from '../core/training/launchers';
 
 const SECTION = 'npt';
 
@@ -35,7 +35,10 @@ export const settings = {
   /** Training script, relative to the workspace folder. */
   trainScript: (scope?: vscode.ConfigurationScope): string =>
     read('trainScript', scope, 'scripts/train_multi_layer_npt.py'),
-  launcher: (scope?: vscode.ConfigurationScope): LauncherKind => read('launcher', scope, 'local'),
+  launcher: (scope?: vscode.ConfigurationScope): LauncherKind => {
+    const kind = read<unknown>('launcher', scope, DEFAULT_LAUNCHER);
+    return LAUNCHER_KINDS.find((known) => known === kind) ?? DEFAULT_LAUNCHER;
+  },
   /** Steps that Extend and the resume script add unless told otherwise. */
   additionalSteps: (scope?: vscode.ConfigurationScope): number => read('additionalSteps', scope, 15000),
   openDashboardOnResume: (): boolean => read('openDashboardOnResume', undefined, true),

@@ -64,3 +64,36 @@ export function programTask(task: ProgramTask): vscode.Task {
   if (task.detail !== undefined) made.detail = plainText(task.detail);
   return made;
 }
+
+/** A task that only says something, and has failed: what stands in the way of the task that was asked for. */
+export function messageTask(
+  task: { readonly definition: vscode.TaskDefinition; readonly scope: vscode.Task['scope']; readonly name: string },
+  message: string,
+): vscode.Task {
+  return new vscode.Task(
+    task.definition,
+    task.scope ?? vscode.TaskScope.Workspace,
+    plainText(task.name, LIMIT),
+    'npt',
+    new vscode.CustomExecution(() => Promise.resolve(new MessageTerminal(message))),
+  );
+}
+
+class MessageTerminal implements vscode.Pseudoterminal {
+  private readonly write = new vscode.EventEmitter<string>();
+  private readonly end = new vscode.EventEmitter<number>();
+  readonly onDidWrite = this.write.event;
+  readonly onDidClose = this.end.event;
+
+  constructor(private readonly message: string) {}
+
+  open(): void {
+    this.write.fire(`${visibleText(this.message, { longest: Infinity })}\r\n`);
+    this.end.fire(1);
+  }
+
+  close(): void {
+    this.write.dispose();
+    this.end.dispose();
+  }
+}

@@ -2,26 +2,26 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { formatCount } from '../../core/format';
-import { newestComplete } from '../../core/experiment/checkpoints';
 import { processIn } from '../../core/experiment/processFolder';
+import type { Checkpoint, Run } from '../../core/experiment/model';
 import { liveness } from '../../core/experiment/runningProcess';
 import type { Plan } from '../../core/training/plan/plan';
+import type { TrainingRequest } from '../../core/training/plan/taskDefinition';
 import { showInformation } from '../../platform/messages';
 import { askText } from '../../platform/picks';
 import { needingPython } from '../../platform/python';
 import { settings } from '../../platform/settings';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
-import { chooseCheckpoint, type CheckpointOfRun, type Named } from '../targets';
-import type { Launcher } from './launch';
+import { chooseCheckpoint, targetPath, type CheckpointOfRun, type Named } from '../targets';
+import { planFor } from './plans';
 import { reviewPlans } from './review';
 import { StopCommands } from './stop';
-import { planFor, TrainingTasks, type NptTaskDefinition } from './tasks';
+import { TrainingTasks } from './tasks';
 
 export class TrainingCommands {
   constructor(
     private readonly deps: FeatureDeps,
-    private readonly launcher: Launcher,
     private readonly stopping: StopCommands,
   ) {}
 
@@ -29,20 +29,19 @@ export class TrainingCommands {
   async resume(named: Named): Promise<void> {
     const chosen = await this.checkpoint(named, vscode.l10n.t('Resume'));
     if (chosen === undefined) return;
-    const definition = this.definition('resume', chosen);
     await needingPython(async () => {
-      const plan = await this.plan(definition, chosen);
+      const plan = await this.plan({ kind: 'resume', checkpoint: chosen.target }, chosen);
       if (plan === undefined) return;
-      if (plan.errors.some((error) => error.code === 'training-complete')) {
+      // Offered only where that is all: with another error, extending would not start either.
+      const [only] = plan.errors;
+      if (plan.errors.length === 1 && only?.code === 'training-complete') {
         const extend = vscode.l10n.t('Extend Training…');
-        const message = plan.errors[0]?.message ?? '';
-        if ((await showInformation(message, extend)) === extend)
-          await this.extend({ argument: chosen.checkpoint.path });
+        if ((await showInformation(only.message, extend)) === extend) await this.extend({ argument: chosen.target });
         return;
       }
       const needsAsking = plan.errors.length === 0 && (plan.kind === 'branch' || plan.warnings.length > 0);
       if (needsAsking && !(await this.review(plan.kind === 'branch' ? 'branch' : 'resume', [plan], chosen))) return;
-      await this.launcher.launch(plan, definition);
+      await this.deps.starter.start(plan);
     });
   }
 
@@ -57,21 +56,17 @@ export class TrainingCommands {
         /^[1-9]\d{0,9}$/.test(text.trim()) ? undefined : vscode.l10n.t('A whole number of steps, 1 or more.'),
     });
     if (steps === undefined) return;
-    const definition: NptTaskDefinition = {
-      ...this.definition('extend', chosen),
-      additionalSteps: Number(steps.trim()),
-    };
     await needingPython(async () => {
-      const plan = await this.plan(definition, chosen);
+      const additionalSteps = Number(steps.trim());
+      const plan = await this.plan({ kind: 'extend', checkpoint: chosen.target, additionalSteps }, chosen);
       if (plan === undefined) return;
-      if (plan.errors.length > 0 || (await this.review('extend', [plan], chosen)))
-        await this.launcher.launch(plan, definition);
+      if (plan.errors.length > 0 || (await this.review('extend', [plan], chosen))) await this.deps.starter.start(plan);
     });
   }
 
   /** The plan; a run whose process on another host cannot be asked is settled first. Undefined when that was given up. */
-  private async plan(definition: NptTaskDefinition, chosen: CheckpointOfRun): Promise<Plan | undefined> {
-    const make = (): Promise<Plan> => planFor(definition, this.deps.workspaces.rootOf(chosen.run));
+  private async plan(request: TrainingRequest, chosen: CheckpointOfRun): Promise<Plan | undefined> {
+    const make = (): Promise<Plan> => planFor(this.deps, this.deps.workspaces.rootOf(chosen.run), request);
     const plan = await make();
     if (!plan.errors.some((error) => error.code === 'run-is-training')) return plan;
     const process = await processIn(chosen.run.path);
@@ -93,28 +88,35 @@ export class TrainingCommands {
     return reviewPlans(vscode.l10n.t('{0} of {1}: review', chosen.checkpoint.name, chosen.run.name), start, plans);
   }
 
-  private definition(kind: NptTaskDefinition['kind'], chosen: CheckpointOfRun): NptTaskDefinition {
-    return {
-      type: 'npt',
-      kind,
-      checkpoint: path.relative(this.deps.workspaces.rootOf(chosen.run), chosen.checkpoint.path),
-    };
-  }
-
-  /** The checkpoint meant: a checkpoint's node, a run's newest complete one, or a pick. */
-  private checkpoint(named: Named, title: string): Promise<CheckpointOfRun | undefined> {
-    return chooseCheckpoint(this.deps, named, {
+  /** The checkpoint meant: a checkpoint's node, a run's newest that can be used, or a pick. */
+  private async checkpoint(named: Named, title: string): Promise<Chosen | undefined> {
+    const chosen = await chooseCheckpoint(this.deps, named, {
       title,
       none: vscode.l10n.t('There is no complete checkpoint to go on from.'),
       accepts: (candidate) => candidate.state === 'complete',
-      ofRun: (run) => [newestComplete(run)].filter((newest) => newest !== undefined),
+      ofRun: (run) => [this.newestUsable(run)].filter((newest) => newest !== undefined),
     });
+    if (chosen === undefined) return undefined;
+    // A run stays a run: its plan says what was passed over.
+    const isRun = targetPath(named.argument) === chosen.run.path;
+    return { ...chosen, target: isRun ? chosen.run.path : chosen.checkpoint.path };
+  }
+
+  private newestUsable(run: Run): Checkpoint | undefined {
+    const notValid = this.deps.validations.notValid();
+    const complete = run.checkpoints.filter((checkpoint) => checkpoint.state === 'complete');
+    return complete.findLast((checkpoint) => !notValid.has(checkpoint.path)) ?? complete.at(-1);
   }
 }
 
-export function register(context: vscode.ExtensionContext, deps: FeatureDeps, launcher: Launcher): void {
-  const stopping = new StopCommands(deps, launcher.supervisor);
-  const commands = new TrainingCommands(deps, launcher, stopping);
+interface Chosen extends CheckpointOfRun {
+  /** What was asked for, absolute: the checkpoint, or its run. */
+  readonly target: string;
+}
+
+export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
+  const stopping = new StopCommands(deps, deps.starter.supervisor);
+  const commands = new TrainingCommands(deps, stopping);
   registerCommands(context, deps, {
     'npt.resume': (named) => commands.resume(named),
     'npt.extend': (named) => commands.extend(named),
@@ -122,5 +124,7 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps, la
     'npt.stopNow': (named) => stopping.stopNow(named),
     'npt.treatAsEnded': (named) => stopping.treatAsEnded(named),
   });
-  context.subscriptions.push(vscode.tasks.registerTaskProvider('npt', new TrainingTasks(deps, launcher.supervisor)));
+  context.subscriptions.push(
+    vscode.tasks.registerTaskProvider('npt', new TrainingTasks(deps, deps.starter.supervisor)),
+  );
 }

@@ -1,7 +1,7 @@
 /** The last step before anything runs: the plan, readable, with one line that starts it. */
 import * as vscode from 'vscode';
 import { formatCount } from '../../core/format';
-import { shellCommand } from '../../core/training/launchers/commandLine';
+import { shellCommand } from '../../core/training/commandLine';
 import type { Plan, PlannedArgument } from '../../core/training/plan/plan';
 import { pickUntil, type PickRow } from '../../platform/picks';
 

@@ -2,49 +2,16 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { newestComplete } from '../../core/experiment/checkpoints';
-import { makePlan } from '../../core/training/plan/makePlan';
-import type { Plan, PlanKind } from '../../core/training/plan/plan';
-import { findPython } from '../../platform/python';
-import { settings } from '../../platform/settings';
-import { escapedWords, programTask, TaskTextError } from '../../platform/tasks';
+import type { Run } from '../../core/experiment/model';
+import type { Plan } from '../../core/training/plan/plan';
+import { definitionOf, requestOf, type TrainingRequest } from '../../core/training/plan/taskDefinition';
+import { PythonNotFound } from '../../platform/python';
+import { escapedWords, messageTask, programTask, TaskTextError } from '../../platform/tasks';
 import type { FeatureDeps } from '../deps';
+import { planFor } from './plans';
 
-/** What to train, as the tree, the palette and tasks.json ask for it. */
-export interface TrainingRequest {
-  readonly kind: PlanKind;
-  /** The checkpoint's folder, absolute or relative to the workspace. */
-  readonly checkpoint: string;
-  readonly changes?: Readonly<Record<string, string | number | boolean>>;
-  readonly additionalSteps?: number;
-  /** Folder name of a new run. */
-  readonly name?: string;
-}
-
-/** An `npt` task as tasks.json writes it (package.json, `taskDefinitions`). */
-export interface NptTaskDefinition extends vscode.TaskDefinition, TrainingRequest {
-  readonly type: 'npt';
-}
-
-function isDefinition(definition: vscode.TaskDefinition): definition is NptTaskDefinition {
-  const kinds: readonly unknown[] = ['resume', 'extend', 'branch'];
-  return definition.type === 'npt' && typeof definition.checkpoint === 'string' && kinds.includes(definition.kind);
-}
-
-/** The plan for a request from the tree, the palette or tasks.json. */
-export async function planFor(request: TrainingRequest, workspaceRoot: string): Promise<Plan> {
-  const scope = vscode.Uri.file(workspaceRoot);
-  return makePlan({
-    kind: request.kind,
-    checkpoint: path.resolve(workspaceRoot, request.checkpoint),
-    changes: Object.fromEntries(Object.entries(request.changes ?? {}).map(([name, value]) => [name, String(value)])),
-    additionalSteps: request.additionalSteps,
-    outputName: request.name,
-    workspaceRoot,
-    interpreter: await findPython(workspaceRoot),
-    script: settings.trainScript(scope),
-    launcher: settings.launcher(scope),
-  });
-}
+/** How many runs Run Task offers to resume, the newest first: each costs a plan, and a longer list is the tree's. */
+const MOST_OFFERED = 20;
 
 /**
  * The task that trains a plan. Its terminal only follows: the supervisor it starts lives on when the terminal or the
@@ -52,21 +19,20 @@ export async function planFor(request: TrainingRequest, workspaceRoot: string): 
  */
 export function trainingTask(
   plan: Plan,
-  definition: NptTaskDefinition,
-  folder: vscode.WorkspaceFolder | undefined,
   supervisor: string,
+  definition: vscode.TaskDefinition = definitionOf(plan),
 ): vscode.Task {
-  const [python = 'python3'] = plan.argv;
+  const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(plan.cwd));
   const { escaped, words } = escapedWords([plan.run, ...plan.argv]);
   const [run = plan.run, ...argv] = words;
   const task = programTask({
     definition,
     scope: folder,
-    name: `${definition.kind} ${path.basename(plan.run)}`,
+    name: `${plan.kind} ${path.basename(plan.run)}`,
     detail: plan.argv.slice(1).join(' '),
-    program: python,
+    program: plan.interpreter,
     words: [
-      ...[supervisor, 'run', '--run-dir', run, '--launcher', settings.launcher(folder?.uri), '--stopped-ok'],
+      ...[supervisor, 'run', '--run-dir', run, '--launcher', plan.launcher, '--stopped-ok'],
       ...(escaped ? ['--escaped'] : []),
       '--',
       ...argv,
@@ -87,52 +53,64 @@ export function trainingTask(
 }
 
 export class TrainingTasks implements vscode.TaskProvider {
+  /** Tasks by run; one whose run has not changed needs no new plan. */
+  private offered = new Map<string, { readonly run: Run; readonly task: vscode.Task | undefined }>();
+
   constructor(
     private readonly deps: FeatureDeps,
     private readonly supervisor: string,
   ) {}
 
-  /** One resume task for each run that has steps to go. */
+  /** A resume task for each of the newest runs that have steps to go. */
   async provideTasks(): Promise<vscode.Task[]> {
-    await this.deps.workspaces.ready();
-    const tasks: vscode.Task[] = [];
-    for (const workspace of this.deps.workspaces.all) {
-      for (const run of workspace.runs) {
-        const newest = newestComplete(run);
-        if (newest === undefined || (run.state !== 'stopped' && run.state !== 'interrupted')) continue;
-        const definition: NptTaskDefinition = {
-          type: 'npt',
-          kind: 'resume',
-          checkpoint: path.relative(workspace.root, newest.path),
-        };
-        const task = await this.build(definition, workspace.root);
-        if (task !== undefined) tasks.push(task);
-      }
+    if (!vscode.workspace.isTrusted) return [];
+    const { workspaces } = this.deps;
+    await workspaces.ready();
+    const resumable = workspaces.runs.filter(
+      (run) => newestComplete(run) !== undefined && (run.state === 'stopped' || run.state === 'interrupted'),
+    );
+    const before = this.offered;
+    this.offered = new Map();
+    for (const run of resumable.slice(0, MOST_OFFERED)) {
+      const known = before.get(run.path);
+      this.offered.set(run.path, known?.run === run ? known : { run, task: await this.resumeTask(run) });
     }
-    return tasks;
+    return [...this.offered.values()].flatMap(({ task }) => task ?? []);
   }
 
+  private async resumeTask(run: Run): Promise<vscode.Task | undefined> {
+    const request: TrainingRequest = { kind: 'resume', checkpoint: run.path };
+    const made = await this.make(request, this.deps.workspaces.rootOf(run));
+    if (typeof made !== 'string') return made;
+    this.deps.log.warn(`task resume ${run.path}: ${made}`);
+    return undefined;
+  }
+
+  /** A task of tasks.json. One that cannot train is a task, too: its terminal says why, where VS Code would say nothing. */
   async resolveTask(task: vscode.Task): Promise<vscode.Task | undefined> {
-    if (!isDefinition(task.definition)) return undefined;
+    const { definition } = task;
     const folder = typeof task.scope === 'object' ? task.scope : vscode.workspace.workspaceFolders?.[0];
-    return folder === undefined ? undefined : this.build(task.definition, folder.uri.fsPath);
+    if (definition.type !== 'npt' || folder === undefined || !vscode.workspace.isTrusted) return undefined;
+    const request = requestOf(definition, folder.uri.fsPath);
+    const made = typeof request === 'string' ? request : await this.make(request, folder.uri.fsPath, definition);
+    if (typeof made !== 'string') return made;
+    this.deps.log.warn(`task ${task.name}: ${made}`);
+    const reason = vscode.l10n.t('The task "{0}" of {1} cannot start: {2}', task.name, folder.name, made);
+    return messageTask({ definition, scope: task.scope, name: task.name }, reason);
   }
 
-  private async build(definition: NptTaskDefinition, root: string): Promise<vscode.Task | undefined> {
-    if (!vscode.workspace.isTrusted) return undefined;
-    const plan = await planFor(definition, root);
-    const problem = plan.errors[0];
-    if (problem !== undefined) {
-      this.deps.log.warn(`task ${definition.kind} ${definition.checkpoint}: ${problem.message}`);
-      return undefined;
-    }
-    const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(root));
+  /** The task for a request, or in one line why there is none. */
+  private async make(
+    request: TrainingRequest,
+    root: string,
+    definition?: vscode.TaskDefinition,
+  ): Promise<vscode.Task | string> {
     try {
-      return trainingTask(plan, definition, folder, this.supervisor);
+      const plan = await planFor(this.deps, root, request);
+      return plan.errors[0]?.message ?? trainingTask(plan, this.supervisor, definition);
     } catch (error) {
-      if (!(error instanceof TaskTextError)) throw error;
-      this.deps.log.warn(`task ${definition.kind} ${definition.checkpoint}: ${error.message}`);
-      return undefined;
+      if (error instanceof TaskTextError || error instanceof PythonNotFound) return error.message;
+      throw error;
     }
   }
 }

@@ -50,6 +50,17 @@ export class ValidationResults extends Disposable {
     return this.results.get(checkpointPath)?.report;
   }
 
+  /** The checkpoints that were found not to be valid, by path, each with the first reason as a clause. */
+  notValid(): ReadonlyMap<string, string> {
+    const found = new Map<string, string>();
+    for (const [checkpointPath, { report }] of this.results) {
+      if (report.verdict === 'valid') continue;
+      const worst = report.findings.find((finding) => finding.severity === 'error') ?? report.findings[0];
+      found.set(checkpointPath, (worst?.message ?? report.verdict).replace(/\.$/, ''));
+    }
+    return found;
+  }
+
   /** The result of an earlier validation to that level, if the checkpoint has not changed since. */
   async current(checkpointPath: string, level: Level): Promise<ValidationReport | undefined> {
     const result = this.results.get(checkpointPath);

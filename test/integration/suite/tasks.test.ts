@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { activated, mainRun, modelShows } from './extension';
+import { activated, mainRun, modelShows, workspaceRoot } from './extension';
 
 const TRAINS_WITHIN_MS = 300_000;
 const STOPS_WITHIN_MS = 300_000;
@@ -18,6 +18,36 @@ describe('training as tasks', function () {
     assert.match(String(task.definition.checkpoint), /^experiments\/main\/checkpoints\/checkpoint-\d+$/);
     assert.ok(task.execution instanceof vscode.ProcessExecution, 'no shell is between us and the trainer');
     assert.ok(task.execution.args.includes('--resume_from'));
+  });
+
+  it('a task that is written wrong says in its terminal what is wrong, where, and what to do', async () => {
+    await activated();
+    const file = path.join(workspaceRoot(), '.vscode/tasks.json');
+    const tasks = [{ label: 'go on', type: 'npt', kind: 'resume', checkpoint: 'experiments/nowhere' }];
+    writeFileSync(file, JSON.stringify({ version: '2.0.0', tasks }));
+    try {
+      let task: vscode.Task | undefined;
+      // VS Code reads tasks.json some time after it was written.
+      while (task === undefined) task = (await vscode.tasks.fetchTasks()).find(({ name }) => name === 'go on');
+      const ended = new Promise<number | undefined>((resolve) => {
+        const listener = vscode.tasks.onDidEndTaskProcess((event) => {
+          if (event.execution.task.name !== 'go on') return;
+          listener.dispose();
+          resolve(event.exitCode);
+        });
+      });
+      await vscode.tasks.executeTask(task);
+      assert.equal(await ended, 1);
+      await vscode.commands.executeCommand('workbench.action.terminal.selectAll');
+      await vscode.commands.executeCommand('workbench.action.terminal.copySelection');
+      const said = (await vscode.env.clipboard.readText()).replace(/\s*\n\s*/g, '');
+      assert.match(
+        said,
+        /The task "go on" of workspace cannot start: NPT weights not found: .*nowhere does not exist\./,
+      );
+    } finally {
+      rmSync(file, { force: true });
+    }
   });
 
   it('resumes a run with a real trainer, and stops it', async () => {

@@ -71,6 +71,68 @@ describe('plans', () => {
     assert.equal(made.startStep, 150);
   });
 
+  describe('a verdict that is known', () => {
+    const known = (...names: string[]): ReadonlyMap<string, string> =>
+      new Map(names.map((name) => [path.join(ws.experiments, 'demo/checkpoints', name), 'npt_weights.pt holds NaN']));
+
+    it('a run means its newest checkpoint that is not known to be wrong, and what was passed over is said', async () => {
+      ws.checkpoint('demo', 200);
+      const made = await plan({
+        checkpoint: path.join(ws.experiments, 'demo'),
+        notValid: known('checkpoint-200', 'checkpoint-50'),
+      });
+      assert.deepEqual(made.errors, []);
+      assert.equal(made.checkpoint, newest);
+      assert.deepEqual(made.warnings, [
+        {
+          code: 'passed-over',
+          message: 'checkpoint-200 is not valid, and passed over: npt_weights.pt holds NaN.',
+        },
+      ]);
+    });
+
+    it('training goes on in the same run: what is wrong is nothing to branch away from', async () => {
+      ws.checkpoint('demo', 200);
+      for (const checkpoint of [newest, path.join(ws.experiments, 'demo')]) {
+        const made = await plan({ checkpoint, notValid: known('checkpoint-200') });
+        assert.equal(made.kind, 'resume');
+        assert.equal(made.run, path.join(ws.experiments, 'demo'));
+        // Without it the trainer, which knows of no verdict, would branch.
+        assert.deepEqual(made.argv.slice(2, 6), [
+          ...['--resume_from', 'experiments/demo/checkpoints/checkpoint-150'],
+          ...['--output_dir', 'experiments/demo'],
+        ]);
+      }
+    });
+
+    it('one that is asked for by name is refused, and another is named', async () => {
+      const made = await plan({ notValid: known('checkpoint-150') });
+      assert.deepEqual(made.errors, [
+        {
+          code: 'checkpoint-not-valid',
+          message:
+            'checkpoint-150 is not valid: npt_weights.pt holds NaN. The newest one that can be used is checkpoint-50.',
+        },
+      ]);
+    });
+
+    it('a run without any other says which is wrong', async () => {
+      const made = await plan({
+        checkpoint: path.join(ws.experiments, 'demo'),
+        notValid: known('checkpoint-150', 'checkpoint-50'),
+      });
+      assert.deepEqual(made.errors, [
+        { code: 'checkpoint-not-valid', message: 'checkpoint-150 is not valid: npt_weights.pt holds NaN.' },
+      ]);
+    });
+
+    it('a branch of an older one is not concerned', async () => {
+      const made = await plan({ kind: 'branch', checkpoint: older, notValid: known('checkpoint-150') });
+      assert.deepEqual(codes(made.errors), []);
+      assert.equal(made.kind, 'branch');
+    });
+  });
+
   it('resume from an older checkpoint becomes a branch whose folder is known beforehand', async () => {
     const made = await plan({ checkpoint: older });
     assert.equal(made.kind, 'branch');
@@ -116,10 +178,10 @@ describe('plans', () => {
   });
 
   it('a branch may be named; not like one that is there, and not outside the folder', async () => {
-    assert.equal((await plan({ kind: 'branch', outputName: 'my run' })).run, path.join(ws.experiments, 'my run'));
-    for (const outputName of ['demo', '../x', '', 'a/b', '.hidden']) {
-      const made = await plan({ kind: 'branch', outputName });
-      assert.deepEqual(codes(made.errors), ['invalid-name'], outputName);
+    assert.equal((await plan({ kind: 'branch', name: 'my run' })).run, path.join(ws.experiments, 'my run'));
+    for (const name of ['demo', '../x', '', 'a/b', '.hidden']) {
+      const made = await plan({ kind: 'branch', name });
+      assert.deepEqual(codes(made.errors), ['invalid-name'], name);
     }
   });
 

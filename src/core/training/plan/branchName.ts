@@ -1,5 +1,5 @@
 /** Names for branches, told from what changes in them. */
-import fs from 'node:fs';
+import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import { valueText } from '../../arguments/argumentValues';
 
@@ -50,28 +50,29 @@ function slug(text: string): string {
 }
 
 /** The folder itself, or with -2, -3, … where it is taken on disk or by another plan. */
-export function freeFolder(folder: string, taken: ReadonlySet<string> = new Set()): string {
+export async function freeFolder(folder: string, taken: ReadonlySet<string> = new Set()): Promise<string> {
   for (let n = 1; ; n++) {
     const candidate = n === 1 ? folder : `${folder}-${n}`;
-    if (!taken.has(candidate) && isFree(candidate)) return candidate;
+    if (!taken.has(candidate) && (await isFree(candidate))) return candidate;
   }
 }
 
 /** Nothing is there, a link that leads nowhere included. What may not be looked at is whoever starts the trainer's to see. */
-function isFree(folder: string): boolean {
+async function isFree(folder: string): Promise<boolean> {
   try {
-    return fs.lstatSync(folder, { throwIfNoEntry: false }) === undefined;
+    await lstat(folder);
+    return false;
   } catch {
     return true;
   }
 }
 
 /** What is wrong with a name that a person typed for a run, in one line; null when it can be used. */
-export function checkRunName(name: string, parentFolder: string): string | null {
+export async function checkRunName(name: string, parentFolder: string): Promise<string | null> {
   const trimmed = name.trim();
   if (trimmed === '') return 'Type a name for the new run.';
   if (!/^[\w][\w.+=@ -]*$/.test(trimmed)) {
     return `"${trimmed}" cannot be a run's name: use letters, digits, "-", "_", "." and "+", and no "/".`;
   }
-  return !isFree(path.join(parentFolder, trimmed)) ? `There is already a run named ${trimmed}.` : null;
+  return (await isFree(path.join(parentFolder, trimmed))) ? null : `There is already a run named ${trimmed}.`;
 }

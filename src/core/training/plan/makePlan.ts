@@ -2,19 +2,19 @@
  * Makes plans (contract sections 5 and 8). Nothing is started or written: a plan says what would run, with which arguments,
  * each with where it came from, what changes, and what could go wrong.
  */
-import fs from 'node:fs';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { CurriculumError, parseCurriculum, stageAt, type Curriculum } from '../../curriculum';
 import { TRAINER_ARGUMENTS, findArgument, type TrainerArgument } from '../../arguments/arguments';
 import { valueText } from '../../arguments/argumentValues';
 import { branchName, checkRunName, freeFolder } from './branchName';
-import { sbatchArgv, trainerArgv } from '../launchers/launch';
+import { DEFAULT_LAUNCHER, launcherOf } from '../launchers';
 import type { Plan, PlanKind, PlanMessage, PlannedArgument } from './plan';
 import { type PlanSource, PlanSourceError, readPlanSource } from './planSource';
 import type { PlanDraft, PlanRequest } from './planDraft';
 import { judge } from './planMessages';
 import { type UnsavedArguments, sameValue, unsavedArguments } from './unsavedArguments';
-import { isOurTrainer, workspaceRootOf } from './trainerScript';
+import { lookAtScript, workspaceRootOf } from './trainerScript';
 import { combinations } from '../../arguments/values';
 
 /** Steps that `extend` adds unless told otherwise, as resume_training.sh does. */
@@ -44,7 +44,7 @@ export async function makePlans(
 async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promise<Plan> {
   let source: PlanSource;
   try {
-    source = await readPlanSource(request.checkpoint);
+    source = await readPlanSource(request.checkpoint, request.notValid);
   } catch (error) {
     if (!(error instanceof PlanSourceError)) throw error;
     return emptyPlan(request, { code: error.code, message: error.message });
@@ -55,18 +55,26 @@ async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promis
   const planned = planArguments(source, typed, kind === 'branch' ? null : unsavedArguments(source));
   const changed = new Map(planned.filter((item) => item.source === 'changed').map((item) => [item.name, item.value]));
 
-  const cwd = path.resolve(request.workspaceRoot ?? workspaceRootOf(source.path));
+  const cwd = path.resolve(request.workspaceRoot ?? (await workspaceRootOf(source.path)));
   const script = request.script ?? DEFAULT_SCRIPT;
-  const run = runOf(request, kind, source, cwd, Object.fromEntries(changed), taken, errors);
+  const run = await runOf(request, kind, source, cwd, Object.fromEntries(changed), taken, errors);
   const curriculum = curriculumOf(planned, source);
-  const ourTrainer = isOurTrainer(path.resolve(cwd, script));
-  const draft: PlanDraft = { request, kind, source, arguments: planned, curriculum, run, cwd, script, ourTrainer };
+  const trainer = await lookAtScript(path.resolve(cwd, script));
+  const draft: PlanDraft = {
+    ...{ request, kind, source, arguments: planned, curriculum, run, cwd, script },
+    scriptFailure: trainer.failure,
+    launcher: launcherOf(request.launcher ?? DEFAULT_LAUNCHER),
+    ourTrainer: trainer.isOurs,
+  };
   const judged = judge(draft);
   return {
     kind,
     run,
     parent: parentOf(kind, source),
+    checkpoint: source.path,
     cwd,
+    launcher: draft.launcher.kind,
+    interpreter: interpreterOf(request),
     argv: argvOf(draft, changed),
     arguments: planned,
     curriculum: curriculum?.stages ?? [],
@@ -130,7 +138,7 @@ function kindOf(asked: PlanKind, source: PlanSource): PlanKind {
   return source.newest !== null && source.newest.step > source.step ? 'branch' : asked;
 }
 
-function runOf(
+async function runOf(
   request: PlanRequest,
   kind: PlanKind,
   source: PlanSource,
@@ -138,12 +146,12 @@ function runOf(
   changes: Readonly<Record<string, unknown>>,
   taken: ReadonlySet<string>,
   errors: PlanMessage[],
-): string {
+): Promise<string> {
   if (kind !== 'branch' && source.run !== null) return source.run.path;
   const folder = source.run === null ? path.join(cwd, 'experiments') : path.dirname(source.run.path);
-  if (request.outputName !== undefined) {
-    const name = request.outputName.trim();
-    const wrong = checkRunName(name, folder);
+  if (request.name !== undefined) {
+    const name = request.name.trim();
+    const wrong = await checkRunName(name, folder);
     if (wrong === null) return path.join(folder, name);
     errors.push({ code: 'invalid-name', message: wrong });
     return path.join(folder, path.basename(name === '' ? 'branch' : name));
@@ -186,21 +194,27 @@ function argvOf(draft: PlanDraft, changed: ReadonlyMap<string, unknown>): string
   }
   const words = [...passed].flatMap(([name, value]) => argvOfArgument(findArgument(name), value));
   const trainer = {
-    interpreter: request.interpreter ?? (process.platform === 'win32' ? 'python' : 'python3'),
+    interpreter: interpreterOf(request),
     script: draft.script,
   };
   const args = [
     '--resume_from',
     inWorkspace(source.path, cwd),
-    ...(kind === 'branch' ? ['--output_dir', inWorkspace(run, cwd)] : []),
+    // Named for a resume, too, that passes newer checkpoints over: the trainer would branch from under them.
+    ...(kind === 'branch' || source.passedOver ? ['--output_dir', inWorkspace(run, cwd)] : []),
     ...words,
   ];
-  const launcher = request.launcher ?? 'local';
-  const first = trainerArgv({ ...trainer, args }, launcher);
-  if (launcher !== 'slurm') return first;
-  // After a requeue the run's own newest checkpoint holds everything that was changed.
-  const again = trainerArgv({ ...trainer, args: ['--resume_from', inWorkspace(run, cwd)] }, launcher);
-  return sbatchArgv({ run, cwd, first, again });
+  return draft.launcher.argv({
+    run,
+    cwd,
+    first: { ...trainer, args },
+    // The run's own newest checkpoint holds everything that was changed.
+    again: { ...trainer, args: ['--resume_from', inWorkspace(run, cwd)] },
+  });
+}
+
+function interpreterOf(request: PlanRequest): string {
+  return request.interpreter ?? (process.platform === 'win32' ? 'python' : 'python3');
 }
 
 function argvOfArgument(argument: TrainerArgument | undefined, value: unknown): string[] {
@@ -209,29 +223,31 @@ function argvOfArgument(argument: TrainerArgument | undefined, value: unknown): 
 }
 
 /** Relative where it is inside: shorter to read, and still right when the workspace is moved. */
-function inWorkspace(target: string, cwd: string): string {
+export function inWorkspace(target: string, cwd: string): string {
   const relative = path.relative(cwd, target);
   return relative === '' || relative.startsWith('..') || path.isAbsolute(relative) ? target : relative;
 }
 
 /** False where there is none, or none that may be looked at. */
-function isFolderAt(target: string): boolean {
+async function isFolder(target: string): Promise<boolean> {
   try {
-    return fs.statSync(target).isDirectory();
+    return (await stat(target)).isDirectory();
   } catch {
     return false;
   }
 }
 
-function emptyPlan(request: PlanRequest, error: PlanMessage): Plan {
+async function emptyPlan(request: PlanRequest, error: PlanMessage): Promise<Plan> {
   const target = path.resolve(request.checkpoint);
-  const isFolder = isFolderAt(target);
+  const inRun = (await isFolder(target)) && path.basename(path.dirname(target)) === 'checkpoints';
   return {
     kind: request.kind,
-    run:
-      isFolder && path.basename(path.dirname(target)) === 'checkpoints' ? path.dirname(path.dirname(target)) : target,
+    run: inRun ? path.dirname(path.dirname(target)) : target,
     parent: null,
-    cwd: path.resolve(request.workspaceRoot ?? workspaceRootOf(target)),
+    checkpoint: target,
+    cwd: path.resolve(request.workspaceRoot ?? (await workspaceRootOf(target))),
+    launcher: request.launcher ?? DEFAULT_LAUNCHER,
+    interpreter: interpreterOf(request),
     argv: [],
     arguments: [],
     curriculum: [],

@@ -3,9 +3,10 @@
  * dashboard and the CLI show and launch. Resume, extend and branch are three ways of making one.
  */
 import type { Stage } from '../../curriculum/curriculum';
+import type { LauncherKind } from '../launchers';
 
 export type PlanKind = 'resume' | 'extend' | 'branch';
-export type LauncherKind = 'local' | 'torchrun' | 'slurm';
+export const PLAN_KINDS: readonly PlanKind[] = ['resume', 'extend', 'branch'];
 
 /** Where an argument's value comes from. */
 export type ArgumentSource = 'checkpoint' | 'run' | 'changed' | 'default' | 'tensors';
@@ -33,7 +34,13 @@ export interface Plan {
     readonly checkpoint: string;
     readonly step: number;
   } | null;
+  /** Absolute path of the checkpoint that it starts from, or what was asked for where that is none. */
+  readonly checkpoint: string;
+  /** Absolute path of the folder that training starts in. */
   readonly cwd: string;
+  readonly launcher: LauncherKind;
+  /** The Python that trains. */
+  readonly interpreter: string;
   /** Interpreter first; never goes through a shell. */
   readonly argv: readonly string[];
   readonly arguments: readonly PlannedArgument[];

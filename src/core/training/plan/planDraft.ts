@@ -1,12 +1,15 @@
 /** What a plan is asked for with, and what is settled of it before its messages are made. */
 import type { Curriculum } from '../../curriculum';
-import type { LauncherKind, PlanKind, PlannedArgument } from './plan';
+import type { Launcher, LauncherKind } from '../launchers';
+import type { PlanKind, PlannedArgument } from './plan';
 import type { PlanSource } from './planSource';
 
 export interface PlanRequest {
   readonly kind: PlanKind;
-  /** A checkpoint's folder, or a run's (its newest complete checkpoint). */
+  /** Absolute path of a checkpoint's folder, or of a run's (its newest checkpoint that can be used). */
   readonly checkpoint: string;
+  /** Checkpoints that were validated and are not valid, by absolute path, each with the reason as a clause. */
+  readonly notValid?: ReadonlyMap<string, string> | undefined;
   /** New values as typed, by argument. */
   readonly changes?: Readonly<Record<string, string>>;
   /** How far beyond the checkpoint's step to train; for `extend` 15000 unless given. */
@@ -19,7 +22,7 @@ export interface PlanRequest {
   /** Relative to the workspace. */
   readonly script?: string | undefined;
   /** Folder name of the new run, for a branch. */
-  readonly outputName?: string | undefined;
+  readonly name?: string | undefined;
 }
 
 /** What is settled before messages are made: the inputs of judge(). */
@@ -32,6 +35,9 @@ export interface PlanDraft {
   readonly run: string;
   readonly cwd: string;
   readonly script: string;
+  /** Why the script cannot be started, as a clause; null where it can. */
+  readonly scriptFailure: string | null;
+  readonly launcher: Launcher<LauncherKind>;
   /** False when the workspace's script is another trainer's (contract section 7). */
   readonly ourTrainer: boolean;
 }

@@ -4,9 +4,9 @@ import { sameFrom, stageAt } from '../../curriculum';
 import { formatCount, formatValue } from '../../format';
 import { liveness } from '../../experiment/runningProcess';
 import { readLayers, valueText } from '../../arguments/argumentValues';
+import { DEFAULT_LAUNCHER } from '../launchers';
 import type { PlanDraft } from './planDraft';
 import type { PlanMessage } from './plan';
-import { scriptFailure } from './trainerScript';
 import { unsavedArguments } from './unsavedArguments';
 
 export interface Judgement {
@@ -49,7 +49,7 @@ function numeric(draft: PlanDraft, name: string): number | null {
 
 function refuseWhatCannotStart(draft: PlanDraft, refuse: Say): void {
   const { source, cwd, script, kind } = draft;
-  const failure = scriptFailure(path.resolve(cwd, script));
+  const { scriptFailure: failure } = draft;
   if (failure !== null) {
     refuse(
       'script-missing',
@@ -69,13 +69,12 @@ function refuseWhatCannotStart(draft: PlanDraft, refuse: Say): void {
       `${source.run.name} is being trained right now (${who}): stop it first, or branch from it.`,
     );
   }
-  const { launcher = 'local' } = draft.request;
-  if (launcher !== 'local') {
-    const why =
-      launcher === 'torchrun'
-        ? 'the trainer runs in one process as yet'
-        : 'jobs are not submitted and followed from here as yet';
-    refuse('launcher-unsupported', `The launcher ${launcher} cannot be used: ${why}. Set npt.launcher to local.`);
+  const { launcher } = draft;
+  if (launcher.unsupported !== null) {
+    refuse(
+      'launcher-unsupported',
+      `The launcher ${launcher.kind} cannot be used: ${launcher.unsupported}. Set npt.launcher to ${DEFAULT_LAUNCHER}.`,
+    );
   }
   const length = numeric(draft, 'max_length');
   const stride = numeric(draft, 'stride');

@@ -31,8 +31,10 @@ export interface PlanSource {
   readonly step: number;
   /** The run that the checkpoint's path is in, wherever it was moved; null for a checkpoint outside a run. */
   readonly run: Run | null;
-  /** The run's newest complete checkpoint. */
+  /** The run's newest checkpoint that can be used. */
   readonly newest: Checkpoint | null;
+  /** The run has newer checkpoints, which are known to be wrong: training goes on in it all the same. */
+  readonly passedOver: boolean;
   readonly arguments: ReadonlyMap<string, StoredArgument>;
   readonly curriculum: Curriculum | null;
   /** The learning-rate schedule as stored; null for other trainers', whose schedules are functions of their own. */
@@ -62,14 +64,14 @@ export class PlanSourceError extends Error {
  * @param target a checkpoint's folder, or a run's (its newest complete checkpoint)
  * @throws PlanSourceError when there is nothing that training can go on from
  */
-export async function readPlanSource(target: string): Promise<PlanSource> {
+export async function readPlanSource(target: string, notValid: NotValid = new Map()): Promise<PlanSource> {
   const checkpointPath = path.resolve(target);
   const context = new ScanContext();
   await lookAt(checkpointPath);
   const inRun = path.basename(path.dirname(checkpointPath)) === 'checkpoints';
   const hasWeights = await isReadable(path.join(checkpointPath, 'npt_weights.pt'));
   const asRun = hasWeights || inRun ? null : await scanRun(checkpointPath, context);
-  if (asRun !== null) return fromRun(asRun);
+  if (asRun !== null) return fromRun(asRun, notValid);
 
   const run = inRun ? await scanRun(path.dirname(path.dirname(checkpointPath)), context) : null;
   const known = run === null ? undefined : allCheckpoints(run).find((checkpoint) => checkpoint.path === checkpointPath);
@@ -78,7 +80,9 @@ export async function readPlanSource(target: string): Promise<PlanSource> {
     throw new PlanSourceError('not-found', `NPT weights not found: ${checkpointPath} has no npt_weights.pt.`);
   }
   if (known?.state === 'broken') throw unusable(known, run);
-  return fromCheckpoint(checkpointPath, run, known);
+  const wrong = notValid.get(checkpointPath);
+  if (wrong !== undefined) throw refused(path.basename(checkpointPath), wrong, run, notValid);
+  return fromCheckpoint(checkpointPath, run, known, notValid);
 }
 
 /** @throws PlanSourceError where a path leads nowhere, or may not be looked at */
@@ -104,9 +108,25 @@ async function isReadable(file: string): Promise<boolean> {
   }
 }
 
-async function fromRun(run: Run): Promise<PlanSource> {
-  const newest = newestComplete(run) ?? null;
-  if (newest !== null) return fromCheckpoint(newest.path, run, newest);
+/** What is known of checkpoints beside what the scan sees: not valid, by absolute path, and why. */
+type NotValid = ReadonlyMap<string, string>;
+
+/** The newest checkpoint that neither the scan nor a validation found wrong. */
+function newestUsable(run: Run, notValid: NotValid): Checkpoint | null {
+  return run.checkpoints.findLast(({ state, path: at }) => state === 'complete' && !notValid.has(at)) ?? null;
+}
+
+function refused(name: string, why: string, run: Run | null, notValid: NotValid): PlanSourceError {
+  const newest = run === null ? null : newestUsable(run, notValid);
+  const instead = newest === null ? '' : ` The newest one that can be used is ${newest.name}.`;
+  return new PlanSourceError('checkpoint-not-valid', `${name} is not valid: ${why}.${instead}`);
+}
+
+async function fromRun(run: Run, notValid: NotValid): Promise<PlanSource> {
+  const newest = newestUsable(run, notValid);
+  if (newest !== null) return fromCheckpoint(newest.path, run, newest, notValid);
+  const known = newestComplete(run);
+  if (known !== undefined) throw refused(known.name, notValid.get(known.path) ?? '', run, notValid);
   const [broken] = run.checkpoints.slice(-1);
   const why = broken === undefined ? 'it has no checkpoint' : `${broken.name}: ${broken.stateReason ?? broken.state}`;
   throw new PlanSourceError('not-found', `NPT weights not found: nothing to resume in ${run.path} (${why}).`);
@@ -127,7 +147,12 @@ function unusable(checkpoint: Checkpoint, run: Run | null): PlanSourceError {
   );
 }
 
-async function fromCheckpoint(folder: string, run: Run | null, known: Checkpoint | undefined): Promise<PlanSource> {
+async function fromCheckpoint(
+  folder: string,
+  run: Run | null,
+  known: Checkpoint | undefined,
+  notValid: NotValid,
+): Promise<PlanSource> {
   // Its files say more than a failed read of facts does: a document that is damaged is named.
   const config = (await configOf(path.join(folder, 'config.json'))) ?? {};
   const facts = await readCheckpointFacts(folder);
@@ -136,7 +161,9 @@ async function fromCheckpoint(folder: string, run: Run | null, known: Checkpoint
     throw new PlanSourceError('checkpoint-broken', `${folder} does not say which step it is of.`);
   }
   const foreign = facts.dialect !== 'ours';
-  const warnings: PlanMessage[] = [];
+  const newest = run === null ? null : newestUsable(run, notValid);
+  const passed = run === null || (newest !== null && newest.step > step) ? [] : passedOver(run, step, notValid);
+  const warnings: PlanMessage[] = passed.map((line) => ({ code: 'passed-over', message: line }));
   const scheduled = foreign ? scheduleOf(facts, warnings) : null;
   const stored = collect(config, run, foreign ? facts : null, scheduled);
   return {
@@ -144,7 +171,8 @@ async function fromCheckpoint(folder: string, run: Run | null, known: Checkpoint
     name: path.basename(folder),
     step,
     run,
-    newest: run === null ? null : (newestComplete(run) ?? null),
+    newest,
+    passedOver: passed.length > 0,
     arguments: stored,
     curriculum: scheduled ?? curriculumOf(stored, warnings),
     schedule: foreign ? null : readSchedule(facts.schedulerStateDict),
@@ -152,6 +180,16 @@ async function fromCheckpoint(folder: string, run: Run | null, known: Checkpoint
     merged: facts.merged || isObject(config.merge_info),
     warnings,
   };
+}
+
+/** A line for each newer checkpoint that training goes on without. Broken ones are passed over by the trainer itself, too. */
+function passedOver(run: Run, step: number, notValid: NotValid): string[] {
+  return run.checkpoints.flatMap(({ name, step: at, state, path: folder }) => {
+    const why = notValid.get(folder);
+    return at <= step || state !== 'complete' || why === undefined
+      ? []
+      : [`${name} is not valid, and passed over: ${why}.`];
+  });
 }
 
 function readSchedule(state: JsonObject | null): PlanSource['schedule'] {

@@ -1,7 +1,7 @@
 /** The training workspace that a checkpoint belongs to, and whose training script is in it. */
-import fs from 'node:fs';
+import { access } from 'node:fs/promises';
 import path from 'node:path';
-import { isFileError, openRegularSync, readFailure } from '../../files';
+import { isFileError, openRegular, readFailure } from '../../files';
 
 const SCRIPT = path.join('scripts', 'train_multi_layer_npt.py');
 
@@ -11,46 +11,44 @@ const SCRIPT = path.join('scripts', 'train_multi_layer_npt.py');
  *
  * @param checkpoint absolute
  */
-export function workspaceRootOf(checkpoint: string): string {
+export async function workspaceRootOf(checkpoint: string): Promise<string> {
   let experiments = path.resolve(checkpoint, '..', '..', '..');
   for (let at = path.resolve(checkpoint); ; at = path.dirname(at)) {
-    if (fs.existsSync(path.join(at, SCRIPT))) return at;
+    if (await exists(path.join(at, SCRIPT))) return at;
     if (path.basename(at) === 'experiments') experiments = at;
     if (at === path.dirname(at)) return path.dirname(experiments);
   }
 }
 
-/**
- * Our script only hands over to the `npt` package; other trainers' scripts of this name hold the trainer themselves
- * (contract section 7).
- */
-export function isOurTrainer(script: string): boolean {
-  let text: string;
-  try {
-    text = readScript(script);
-  } catch (error) {
-    if (isFileError(error)) return true; // scriptFailure() says so
-    throw error;
-  }
-  return /^\s*(from|import) npt\b/m.test(text);
+export interface TrainerScript {
+  /**
+   * Whether it is ours, which only hands over to the `npt` package; other trainers' scripts of this name hold the trainer
+   * themselves (contract section 7).
+   */
+  readonly isOurs: boolean;
+  /** Why it cannot be started, as a clause to put behind its path; null where it can. */
+  readonly failure: string | null;
 }
 
-/** Why a training script cannot be started, as a clause to put behind its path; null where it can. */
-export function scriptFailure(script: string): string | null {
+export async function lookAtScript(script: string): Promise<TrainerScript> {
   try {
-    readScript(script);
-    return null;
+    const { handle } = await openRegular(script);
+    try {
+      return { isOurs: /^\s*(from|import) npt\b/m.test(await handle.readFile('utf8')), failure: null };
+    } finally {
+      await handle.close();
+    }
   } catch (error) {
     if (!isFileError(error)) throw error;
-    return readFailure(error);
+    return { isOurs: true, failure: readFailure(error) };
   }
 }
 
-function readScript(script: string): string {
-  const { descriptor } = openRegularSync(script);
+async function exists(file: string): Promise<boolean> {
   try {
-    return fs.readFileSync(descriptor, 'utf8');
-  } finally {
-    fs.closeSync(descriptor);
+    await access(file);
+    return true;
+  } catch {
+    return false;
   }
 }

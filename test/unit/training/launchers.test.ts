@@ -3,17 +3,20 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { batchScript, sbatchArgv, trainerArgv, type SlurmJob } from '../../../src/core/training/launchers/launch';
+import { LAUNCHER_KINDS, launcherOf } from '../../../src/core/training/launchers';
+import { batchScript, sbatchArgv, type SlurmJob } from '../../../src/core/training/launchers/slurm/job';
+import { torchrunArgv } from '../../../src/core/training/launchers/torchrun';
 
 const COMMAND = { interpreter: '/env/bin/python', script: 'scripts/t.py', args: ['--resume_from', 'a b'] };
 
 describe('launchers', () => {
   it('local: the command itself', () => {
-    assert.deepEqual(trainerArgv(COMMAND, 'local'), ['/env/bin/python', 'scripts/t.py', '--resume_from', 'a b']);
+    const argv = launcherOf('local').argv({ run: '/w/experiments/r', cwd: '/w', first: COMMAND, again: COMMAND });
+    assert.deepEqual(argv, ['/env/bin/python', 'scripts/t.py', '--resume_from', 'a b']);
   });
 
   it('torchrun: with arguments that every supported version knows', () => {
-    assert.deepEqual(trainerArgv(COMMAND, 'torchrun', 2), [
+    assert.deepEqual(torchrunArgv(COMMAND, 2), [
       '/env/bin/python',
       '-m',
       'torch.distributed.run',
@@ -23,6 +26,13 @@ describe('launchers', () => {
       '--resume_from',
       'a b',
     ]);
+  });
+
+  it('are what the setting npt.launcher offers', () => {
+    const manifest = JSON.parse(fs.readFileSync(path.join(__dirname, '../../../package.json'), 'utf8')) as {
+      contributes: { configuration: { properties: Record<string, { enum?: string[] }> } };
+    };
+    assert.deepEqual(manifest.contributes.configuration.properties['npt.launcher']?.enum, LAUNCHER_KINDS);
   });
 
   it('slurm: tagged with its run, logged to it, warned before the limit, requeued', () => {

@@ -1,4 +1,4 @@
-/** Launching plans: the checks that need this machine, the task, the dashboard. */
+/** Starting plans: the checks that need this machine, the task, the dashboard. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { Plan } from '../../core/training/plan/plan';
@@ -7,20 +7,20 @@ import { missingModules, openPythonSetting } from '../../platform/python';
 import { settings } from '../../platform/settings';
 import { programTask, TaskTextError } from '../../platform/tasks';
 import type { FeatureDeps } from '../deps';
-import { trainingTask, type NptTaskDefinition } from './tasks';
+import { trainingTask } from './tasks';
 
 /** How long a launched run may take to appear in the model before we stop waiting to show it. */
 const APPEARS_WITHIN_MS = 120_000;
 const REQUIRED_MODULES = ['torch', 'transformers'];
 
-export class Launcher {
+export class TrainingStarter {
   constructor(
-    private readonly deps: FeatureDeps,
+    private readonly deps: Pick<FeatureDeps, 'workspaces' | 'log'>,
     readonly supervisor: string,
   ) {}
 
   /** Starts a plan as a task. Says what is in the way, in one line, when it cannot. */
-  async launch(plan: Plan, definition: NptTaskDefinition): Promise<boolean> {
+  async start(plan: Plan): Promise<boolean> {
     if (!vscode.workspace.isTrusted) {
       void showError(vscode.l10n.t('Training starts a process: trust this workspace first.'));
       return false;
@@ -31,16 +31,15 @@ export class Launcher {
       return false;
     }
     if (!(await this.pythonIsReady(plan))) return false;
-    for (const warning of plan.warnings) this.deps.log.warn(`${definition.kind} ${plan.run}: ${warning.message}`);
-    this.deps.log.info(`${definition.kind} ${plan.run}: ${plan.argv.join(' ')}`);
-    const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(plan.cwd));
-    if (!(await this.execute(() => trainingTask(plan, definition, folder, this.supervisor)))) return false;
+    for (const warning of plan.warnings) this.deps.log.warn(`${plan.kind} ${plan.run}: ${warning.message}`);
+    this.deps.log.info(`${plan.kind} ${plan.run}: ${plan.argv.join(' ')}`);
+    if (!(await this.execute(() => trainingTask(plan, this.supervisor)))) return false;
     if (settings.openDashboardOnResume()) void this.showWhenItTrains(plan);
     return true;
   }
 
   private async pythonIsReady(plan: Plan): Promise<boolean> {
-    const [python = 'python3'] = plan.argv;
+    const python = plan.interpreter;
     let missing: string[];
     try {
       missing = await missingModules(python, REQUIRED_MODULES);

@@ -1,33 +1,6 @@
-/**
- * How a trainer's command is started: directly, by torchrun on this machine, or as a Slurm job. Everything is an argv; only
- * Slurm needs a shell script, whose every word is quoted.
- */
+/** The batch job that trains a run, and the command that submits it. Its script is the only shell; every word in it is quoted. */
 import path from 'node:path';
-import { quoteArgument, shellCommand } from './commandLine';
-import type { LauncherKind } from '../plan/plan';
-
-/** The trainer's command in its parts. */
-export interface TrainerCommand {
-  readonly interpreter: string;
-  readonly script: string;
-  readonly args: readonly string[];
-}
-
-/** The command as `launcher` runs it on the machine where training happens. Under Slurm that is the job's first command. */
-export function trainerArgv(
-  command: TrainerCommand,
-  launcher: LauncherKind,
-  processes: number | 'gpu' = 'gpu',
-): string[] {
-  const { interpreter, script, args } = command;
-  if (launcher !== 'torchrun') return [interpreter, script, ...args];
-  return [
-    interpreter,
-    ...['-m', 'torch.distributed.run', '--standalone', `--nproc_per_node=${processes}`],
-    script,
-    ...args,
-  ];
-}
+import { quoteArgument, shellCommand } from '../../commandLine';
 
 export interface SlurmJob {
   /** Absolute path of the run's folder. */

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { requestOf } from '../../../src/core/training/plan/taskDefinition';
+
+describe('an npt task of tasks.json', () => {
+  it('is a request whose path is absolute', () => {
+    const written = {
+      type: 'npt',
+      kind: 'branch',
+      checkpoint: 'experiments/a/checkpoints/checkpoint-5',
+      changes: { learning_rate: 1e-5, mixed_precision: true, curriculum_stages: 'student:5' },
+      name: 'b',
+    };
+    assert.deepEqual(requestOf(written, '/w'), {
+      kind: 'branch',
+      checkpoint: '/w/experiments/a/checkpoints/checkpoint-5',
+      changes: { learning_rate: '0.00001', mixed_precision: 'true', curriculum_stages: 'student:5' },
+      additionalSteps: undefined,
+      name: 'b',
+    });
+    assert.deepEqual(requestOf({ kind: 'extend', checkpoint: '/e/a', additionalSteps: 7 }, '/w'), {
+      ...{ kind: 'extend', checkpoint: '/e/a', changes: {}, additionalSteps: 7, name: undefined },
+    });
+  });
+
+  const wrong: [object, RegExp][] = [
+    [{ checkpoint: 'x' }, /^"kind" is missing: write resume, extend, branch\.$/],
+    [{ kind: 'resum', checkpoint: 'x' }, /^"kind" is "resum": write/],
+    [{ kind: 'resume' }, /^"checkpoint" is missing: write/],
+    [{ kind: 'resume', checkpoint: 7 }, /^"checkpoint" is 7: write/],
+    [{ kind: 'resume', checkpoint: ' ' }, /^"checkpoint" is " ": write/],
+    [{ kind: 'branch', checkpoint: 'x', changes: [1] }, /^"changes" is \[1\]: write/],
+    [{ kind: 'branch', checkpoint: 'x', changes: null }, /^"changes" is null: write/],
+    [{ kind: 'branch', checkpoint: 'x', changes: { lr: [1] } }, /^"changes" gives lr the value \[1\]: write/],
+    [{ kind: 'extend', checkpoint: 'x', additionalSteps: -1 }, /^"additionalSteps" is -1: write/],
+    [{ kind: 'extend', checkpoint: 'x', additionalSteps: '10' }, /^"additionalSteps" is "10": write/],
+    [{ kind: 'branch', checkpoint: 'x', name: 5 }, /^"name" is 5: write/],
+  ];
+  for (const [definition, message] of wrong) {
+    it(`says what is wrong with ${JSON.stringify(definition)}`, () => {
+      const read = requestOf({ type: 'npt', ...definition }, '/w');
+      assert.match(typeof read === 'string' ? read : 'a request', message);
+    });
+  }
+
+  it('is a request or one line, whatever it holds', () => {
+    const anything = fc.dictionary(
+      fc.constantFrom('kind', 'checkpoint', 'changes', 'additionalSteps', 'name'),
+      fc.oneof(fc.jsonValue(), fc.constantFrom('resume', 'extend', 'branch')),
+    );
+    fc.assert(
+      fc.property(anything, (definition) => {
+        const read = requestOf(definition, '/w');
+        return typeof read !== 'string' || (read.endsWith('.') && !read.includes('\n'));
+      }),
+    );
+  });
+});
