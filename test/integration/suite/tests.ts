@@ -8,3 +8,4 @@ import './python.test';
 import './torchFile.test';
 import './targets.test';
 import './tasks.test';
+import './stop.test';

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import * as vscode from 'vscode';
+import type { RunExit, RunState } from '../../../src/core/experiment/model';
+import { activated, mainRun, modelShows, workspaceRoot } from './extension';
+
+const TRAINS_WITHIN_MS = 120_000;
+const STOPS_WITHIN_MS = 60_000;
+const MODEL_MS = 30_000;
+
+describe('stopping', function () {
+  this.timeout(2 * (TRAINS_WITHIN_MS + STOPS_WITHIN_MS));
+
+  const elsewhere = (name: string): string => path.join(workspaceRoot(), 'experiments', name);
+  const exitOf = (run: string): RunExit => JSON.parse(readFileSync(path.join(run, 'exit.json'), 'utf8')) as RunExit;
+  const { showWarningMessage } = vscode.window;
+  afterEach(() => {
+    vscode.window.showWarningMessage = showWarningMessage;
+  });
+
+  /** Presses this button of every warning; returns what was asked. */
+  function answering(button: string): string[] {
+    const asked: string[] = [];
+    vscode.window.showWarningMessage = (message: string, ...rest: unknown[]): Thenable<never> => {
+      asked.push(message);
+      return Promise.resolve((rest.includes(button) ? button : undefined) as never);
+    };
+    return asked;
+  }
+
+  const state = async (run: string, wanted: RunState, limitMs: number): Promise<void> => {
+    await modelShows(await activated(), `${path.basename(run)} as ${wanted}`, limitMs, (runs) =>
+      runs.find((each) => each.path === run)?.state === wanted ? true : undefined,
+    );
+  };
+
+  /** Resumes the run, and waits until it saved something. */
+  async function resumed(): Promise<void> {
+    const api = await activated();
+    const saved = (): number =>
+      api.workspaces.runs.find((each) => each.path === mainRun())?.checkpoints.at(-1)?.step ?? 0;
+    const before = saved();
+    await vscode.commands.executeCommand('npt.resume', mainRun());
+    await modelShows(api, 'a checkpoint after the resume', TRAINS_WITHIN_MS, () =>
+      saved() > before ? true : undefined,
+    );
+    await state(mainRun(), 'training', MODEL_MS);
+  }
+
+  it('may be asked for again and again, while the run is copied and renamed', async () => {
+    await resumed();
+    const copy = elsewhere('copy-of-main');
+    const renamed = elsewhere('renamed-main');
+    try {
+      // What is in checkpoints/ comes and goes while it is copied.
+      cpSync(mainRun(), copy, {
+        recursive: true,
+        filter: (source) => path.basename(path.dirname(source)) !== 'checkpoints',
+      });
+      await state(copy, 'interrupted', MODEL_MS);
+      await vscode.commands.executeCommand('npt.stop', copy);
+      renameSync(mainRun(), renamed);
+      await state(renamed, 'training', MODEL_MS);
+      assert.equal(existsSync(mainRun()), false);
+      const stop = (): Thenable<unknown> => vscode.commands.executeCommand('npt.stop', renamed);
+      await Promise.all([stop(), stop(), stop()]);
+      await stop();
+      await state(renamed, 'stopped', STOPS_WITHIN_MS);
+      const { why, step } = exitOf(renamed);
+      assert.equal(why, 'stopped');
+      assert.ok(existsSync(path.join(renamed, 'checkpoints', `checkpoint-${step}`, 'manifest.json')));
+      assert.equal(existsSync(mainRun()), false, 'nothing was made at the old path');
+    } finally {
+      rmSync(copy, { recursive: true, force: true });
+      if (existsSync(renamed)) renameSync(renamed, mainRun());
+    }
+    await state(mainRun(), 'stopped', MODEL_MS);
+  });
+
+  it('now, without a save, asks first and says what is lost', async () => {
+    await resumed();
+    const declined = answering('Cancel');
+    await vscode.commands.executeCommand('npt.stopNow', mainRun());
+    assert.deepEqual(declined, ['End the training of main without saving?']);
+    await state(mainRun(), 'training', MODEL_MS);
+    answering('End Without Saving');
+    await vscode.commands.executeCommand('npt.stopNow', mainRun());
+    await state(mainRun(), 'interrupted', STOPS_WITHIN_MS);
+    const { why, signal } = exitOf(mainRun());
+    assert.deepEqual([why, signal], ['killed', 'SIGQUIT']);
+  });
+
+  it('settles at once a run whose container is gone: nothing holds its lock', async () => {
+    const run = elsewhere('in-a-container');
+    mkdirSync(run);
+    try {
+      for (const name of ['config.json', 'metrics.jsonl', 'run.json', 'run.lock']) {
+        cpSync(path.join(mainRun(), name), path.join(run, name));
+      }
+      writeFileSync(
+        path.join(run, 'process.json'),
+        JSON.stringify({ schema: 1, host: 'f00dcafe0123', boot_id: '', pid: 7, started: Date.now() / 1000 }),
+      );
+      await state(run, 'training', MODEL_MS);
+      await vscode.commands.executeCommand('npt.stop', run);
+      await state(run, 'interrupted', MODEL_MS);
+      assert.equal(existsSync(path.join(run, 'process.json')), false);
+    } finally {
+      rmSync(run, { recursive: true, force: true });
+    }
+  });
+});
