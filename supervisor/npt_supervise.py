@@ -31,12 +31,13 @@ import shlex
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any, BinaryIO, Callable, Dict, List, NoReturn, Optional, Tuple
+from typing import Any, BinaryIO, Callable, Dict, List, NoReturn, Optional, Tuple, cast
 from urllib.parse import unquote
 
 try:
@@ -151,11 +152,26 @@ def replace_json(path: Path, document: Dict[str, Any]) -> None:
     os.replace(temporary, path)
 
 
+def open_file(path: Path, mode: str, buffering: int = -1) -> BinaryIO:
+    """Opens a file that is there, or that ``mode`` makes; what is no file is not opened: a pipe waits for its end.
+
+    Raises ``OSError``.
+    """
+    try:
+        kind = os.stat(path).st_mode
+    except FileNotFoundError:
+        kind = stat.S_IFREG
+    if not stat.S_ISREG(kind):
+        raise OSError(errno.EINVAL, f"{path.name} is not a file", str(path))
+    return cast(BinaryIO, open(path, mode, buffering=buffering))
+
+
 def read_json(path: Path) -> Optional[Dict[str, Any]]:
     """A JSON object; None where there is none that can be read."""
     try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        with open_file(path, "rb") as file:
+            document = json.loads(file.read())
+    except (OSError, ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 
@@ -172,7 +188,7 @@ def stamp(path: Path) -> Optional[Tuple[int, int]]:
 def tail(path: Path, size: int) -> str:
     """The last bytes of a file as text; empty where there is none."""
     try:
-        with open(path, "rb") as file:
+        with open_file(path, "rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - size))
             return file.read().decode("utf-8", "replace")
     except OSError:
@@ -183,7 +199,7 @@ def events(path: Path) -> "List[Dict[str, Any]]":
     """The events at a run's segment boundaries and its last step, read without parsing every line of a long file."""
     found: List[Dict[str, Any]] = []
     try:
-        with open(path, "rb") as file:
+        with open_file(path, "rb") as file:
             for line in file:
                 if b'"start"' not in line:
                     continue
@@ -434,7 +450,7 @@ class Supervisor:
         # A handler, not SIG_IGN: what is ignored stays ignored in the trainer, for which SIGHUP means save and stop.
         signal.signal(signal.SIGHUP, lambda number, frame: None)
         before = stamp(self.run / "exit.json")
-        log = self.log = open(self.run / "train.log", "ab", buffering=0)
+        log = self.log = open_file(self.run / "train.log", "ab", buffering=0)
         self.say(f"\n── segment {self.segment} · {time.strftime('%Y-%m-%d %H:%M:%S')} · {self.command()}")
         environment = dict(os.environ, NPT_SUPERVISED="1", NPT_RUN_LOCK_FD=str(self.lock), PYTHONUNBUFFERED="1")
         if self.launcher == "torchrun":
@@ -657,7 +673,7 @@ class Follower:
         """Shows what the log grew by."""
         if self.log is None:
             try:
-                self.log = open(self.run / "train.log", "rb")
+                self.log = open_file(self.run / "train.log", "rb")
             except OSError:
                 return
         if os.fstat(self.log.fileno()).st_size < self.offset:
@@ -751,7 +767,7 @@ def command_run(arguments: argparse.Namespace, argv: List[str]) -> int:
         folder = RunFolder(run)
         lock = take_lock(folder)
         # Fails here, with a reason on the terminal, rather than in the supervisor, where nobody looks.
-        with open(folder.path / "train.log", "ab") as log:
+        with open_file(folder.path / "train.log", "ab") as log:
             offset = log.tell()
     except OSError as error:
         raise Refusal(f"the run folder {run} cannot be written: {error.strerror}") from None

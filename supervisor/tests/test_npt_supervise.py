@@ -546,6 +546,19 @@ def test_a_run_folder_that_cannot_be_made(bench: Bench) -> None:
     assert done.stderr.startswith(f"error: the run folder {bench.run} cannot be written")
 
 
+@pytest.mark.parametrize("name", ["train.log", "metrics.jsonl", "process.json", "exit.json"])
+def test_a_pipe_in_place_of_a_runs_file_is_waited_for_by_nobody(bench: Bench, name: str) -> None:
+    bench.run.mkdir(parents=True)
+    os.mkfifo(bench.run / name)
+    done = bench.supervised(bench.trainer("say('trained')"))
+    if name == "train.log":
+        assert done.returncode == 2
+        assert re.fullmatch(r"error: .*train\.log is not a file\n", done.stderr), done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+        assert "trained" in bench.log()
+
+
 def test_a_reader_that_goes_away_is_no_stack_trace(bench: Bench) -> None:
     argv = bench.trainer("[say('x' * 100) for _ in range(2000)]; say('the last')")
     follower = bench.start(argv)

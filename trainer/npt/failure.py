@@ -7,7 +7,7 @@ import re
 import torch
 
 from npt.errors import TrainingError, UsageError
-from npt.storage import atomic
+from npt.storage import atomic, reading
 
 # What libraries say where they raise a plain RuntimeError for it.
 _DEVICE_MEMORY = ("CUDA out of memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED", "MPS backend out of memory")
@@ -38,6 +38,8 @@ def describe(error: BaseException) -> str:
         return memory
     if isinstance(error, OSError) and atomic.is_full(error):
         return f"the disk is full: {error.filename or ''} {error.strerror}"
+    if isinstance(error, reading.WrongKindError):
+        return f"{error.filename} {error.strerror}"
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename} cannot be used: {error.strerror}"
     if isinstance(error, (TrainingError, UsageError)):

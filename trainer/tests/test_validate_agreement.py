@@ -79,6 +79,18 @@ def operate(folder: Path, step: dict[str, Any]) -> Path:
         text = path.read_text()
         assert step["from"] in text
         path.write_text(text.replace(step["from"], step["to"], 1))
+    elif step["do"] == "encode":
+        # utf-8-sig writes its mark itself.
+        mark = "" if step["to"] == "utf-8-sig" else "\ufeff"
+        path.write_bytes((mark + path.read_text("utf-8")).encode(step["to"]))
+    elif step["do"] == "special":
+        path.unlink()
+        if step["kind"] == "pipe":
+            os.mkfifo(path)
+        elif step["kind"] == "folder":
+            path.mkdir()
+        else:
+            path.symlink_to("nowhere" if step["kind"] == "nowhere" else path.name)
     else:
         change_record(path, step)
     return folder
@@ -93,7 +105,7 @@ def test_both_sides_agree(case: dict[str, Any], tmp_path: Path, capsys: pytest.C
         folder = operate(folder, step)
     changed = time.time() - (0 if case.get("fresh") else 3600)
     for path in folder.iterdir():
-        os.utime(path, (changed, changed))
+        os.utime(path, (changed, changed), follow_symlinks=False)
     report = examine(folder)
     codes = sorted({item.code for item in report.findings})
     assert (report.verdict, codes) == (case["verdict"], case["codes"]), report.findings

@@ -1,6 +1,7 @@
 /** The cases that this side and the trainer's Python side share (test/fixtures/validation/README.md). */
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Verdict } from '../../../src/core/checkpoint/report/report';
 import { validateCheckpoint } from '../../../src/core/checkpoint/validate/validate';
@@ -19,6 +20,8 @@ type Surgery =
   | { do: 'zero'; file: string; record: string; length: number }
   | { do: 'bytes'; file: string; record: string; from: string; to: string }
   | { do: 'directory'; file: string; record: string }
+  | { do: 'encode'; file: string; to: 'utf-8-sig' | 'utf-16-le' | 'utf-16-be' | 'utf-32-le' }
+  | { do: 'special'; file: string; kind: 'pipe' | 'folder' | 'nowhere' | 'circle' }
   | { do: 'float'; file: string; record: string; index: number; value: 'nan' | 'inf' };
 
 interface Case {
@@ -33,6 +36,14 @@ interface Case {
 }
 
 const { cases } = JSON.parse(readFileSync(join(FIXTURES, '../validation/cases.json'), 'utf8')) as { cases: Case[] };
+
+function encoded(text: string, to: string): Buffer {
+  if (to === 'utf-8-sig') return Buffer.from(text);
+  const units = Buffer.from(text, 'utf16le');
+  if (to === 'utf-16-le') return units;
+  if (to === 'utf-16-be') return units.swap16();
+  return Buffer.concat(Array.from(text, (character) => Buffer.from(Uint32Array.of(character.codePointAt(0)!).buffer)));
+}
 
 describe('cases shared with the trainer', () => {
   const bench = new Workbench();
@@ -67,6 +78,15 @@ describe('cases shared with the trainer', () => {
           assert.ok(bytes.includes(step.from));
           return bytes.toString().replace(step.from, step.to);
         });
+        return folder;
+      case 'encode':
+        bench.edit(folder, step.file, (bytes) => encoded(`\uFEFF${bytes.toString()}`, step.to));
+        return folder;
+      case 'special':
+        rmSync(join(folder, step.file));
+        if (step.kind === 'pipe') execFileSync('mkfifo', [join(folder, step.file)]);
+        else if (step.kind === 'folder') mkdirSync(join(folder, step.file));
+        else symlinkSync(step.kind === 'nowhere' ? 'nowhere' : step.file, join(folder, step.file));
         return folder;
       case 'flip':
       case 'zero':

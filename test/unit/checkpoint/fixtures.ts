@@ -1,5 +1,5 @@
 /** Copies of the committed fixtures for byte surgery, and a zip writer that can lie. */
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, lutimesSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { crc32ByTable } from '../../../src/core/torchfile/container/crc32';
@@ -35,7 +35,7 @@ export class Workbench {
 
   age(folder: string, seconds = 3600): void {
     const time = Date.now() / 1000 - seconds;
-    for (const entry of readdirSync(folder)) utimesSync(join(folder, entry), time, time);
+    for (const entry of readdirSync(folder)) lutimesSync(join(folder, entry), time, time);
   }
 
   file(name: string, bytes: Uint8Array | string): string {

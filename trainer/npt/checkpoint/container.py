@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from npt.checkpoint.finding import Finding, error, info, warning
 from npt.checkpoint.torch_file import TorchFile
+from npt.storage.reading import open_regular
 
 END = struct.Struct("<4s4H2LH")
 END64 = struct.Struct("<4sQ2H2L4Q")
@@ -38,7 +39,7 @@ def check(opened: TorchFile, names: dict[str, str]) -> list[Finding]:
     The legacy format carries no checksums; its storages have to fill it to its end.
     """
     path = opened.path
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         size = file.seek(0, 2)
         if opened.format == "torch legacy":
             return _legacy(file, size, opened)

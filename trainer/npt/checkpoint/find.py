@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from npt.checkpoint import manifest
 from npt.errors import UsageError
-from npt.storage import paths
+from npt.storage import paths, reading
 
 PREFIX = "checkpoint-"
 
@@ -49,11 +48,13 @@ def problem(checkpoint: Path) -> str | None:
         wrong = manifest.problems(checkpoint)
         if wrong:
             return f"is broken: {wrong[0]}"
-        inside = json.loads((checkpoint / manifest.NAME).read_bytes()).get("step")
+        inside = reading.read_object(checkpoint / manifest.NAME).get("step")
     except FileNotFoundError:
         return "is a link to nothing" if checkpoint.is_symlink() else "is gone"
     except OSError as error:
-        return f"cannot be read: {error.strerror or error}"
+        return reading.failure(error)
+    except reading.ContentError as content:
+        return f"is broken: its {manifest.NAME} {content}"
     # A copy, or a folder that was renamed: a resume would go by the step inside.
     return f"is broken: its manifest is of step {inside}" if step not in (None, inside) else None
 
@@ -101,7 +102,7 @@ def _foreign_problem(checkpoint: Path) -> str | None:
     try:
         return next((f"is broken: {clause}" for clause in manifest.problems(checkpoint)), None)
     except OSError as error:
-        return f"cannot be read: {error.strerror or error}"
+        return reading.failure(error)
 
 
 def passed_over(name: str, wrong: str) -> str:
@@ -143,19 +144,23 @@ def locate(text: str) -> Source:
     path = paths.absolute(text)
     try:
         os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"NPT weights not found: {path} does not exist") from None
     except OSError as error:
-        raise UsageError(f"NPT weights not found: {path} cannot be read: {error.strerror or error}") from None
+        absent = "does not exist" if reading.is_absent(error) else reading.failure(error)
+        raise UsageError(f"NPT weights not found: {path} {absent}") from None
     if path.name == "checkpoints":
         path = path.parent
-    if path.is_dir() and not (path / "npt_weights.pt").exists() and (path / "checkpoints").is_dir():
+    weights = path / "npt_weights.pt"
+    try:
+        has_weights = reading.regular(weights) is not None
+    except OSError as error:
+        raise UsageError(f"NPT weights not found: {weights} {reading.failure(error)}") from None
+    if not has_weights and (path / "checkpoints").is_dir():
         newest, passed = newest_valid(path)
         if newest is None:
             reason = passed[0] if passed else "it has no checkpoint"
             raise UsageError(f"NPT weights not found: nothing to resume in {path} ({reason})")
         return Source(newest, path, passed, named_run=True)
-    if not (path / "npt_weights.pt").is_file():
+    if not has_weights:
         raise UsageError(f"NPT weights not found: {path} has no npt_weights.pt")
     path = _in_its_run(path)
     return Source(path, run_of(path))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from npt.checkpoint.pickles.machine import PickleError
 from npt.checkpoint.pickles.values import Opaque, TensorRef
 from npt.checkpoint.torch_file import TorchFile
 from npt.errors import UsageError
+from npt.storage import reading
 
 Leaf = TypeVar("Leaf")
 UNKNOWN = "save it again with plain values and tensors only, or leave them unread with --ignore_integrity"
@@ -82,7 +82,7 @@ def open_file(path: Path) -> TorchFile:
     except FileNotFoundError:
         raise UsageError(f"{path.name} is missing in {path.parent}") from None
     except OSError as refused:
-        raise UsageError(f"{path} cannot be read: {refused.strerror or refused}") from None
+        raise UsageError(f"{path} {reading.failure(refused)}") from None
 
 
 def refusal(opened: TorchFile, *, leave_unknown: bool = False) -> str | None:
@@ -144,14 +144,14 @@ def _weights(path: Path, *, leave_unknown: bool) -> tuple[dict[str, Tensor], lis
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
     try:
-        document = json.loads(path.read_bytes())
-    except ValueError:
-        raise UsageError(f"{path} is not JSON") from None
-    if not isinstance(document, dict):
-        raise UsageError(f"{path} is not a JSON object")
+        document = reading.read_object(path)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UsageError(f"{path} {reading.failure(error)}") from None
+    except reading.ContentError as wrong:
+        raise UsageError(f"{path} {wrong}") from None
     _refuse_newer(path, document)
     return document
 

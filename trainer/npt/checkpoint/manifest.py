@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 from pathlib import Path
 from typing import Any
 
 from npt import SCHEMA
 from npt.checkpoint.finding import Finding, error
+from npt.storage import reading
 from npt.storage.canonical_json import canonical, finite
 
 NAME = "manifest.json"
@@ -29,11 +30,23 @@ def signed(document: dict[str, Any]) -> dict[str, Any]:
 def file_hash(path: Path) -> tuple[int, str]:
     """Size and sha256 of a file."""
     digest, size = hashlib.sha256(), 0
-    with open(path, "rb") as file:
+    with reading.open_regular(path) as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
             size += len(chunk)
     return size, digest.hexdigest()
+
+
+def unusable(path: Path) -> Finding | None:
+    """What keeps a checkpoint's file from being read at all; None where nothing does. Opens nothing but a file."""
+    try:
+        with reading.open_regular(path):
+            return None
+    except OSError as refused:
+        if reading.is_absent(refused):
+            return error("missing-file", f"{path.name} is missing")
+        code = "not-a-file" if isinstance(refused, reading.WrongKindError) else "unreadable-file"
+        return error(code, f"{path.name} {reading.failure(refused)}")
 
 
 def problems(folder: Path) -> list[str]:
@@ -47,20 +60,21 @@ def problems(folder: Path) -> list[str]:
 def check(folder: Path) -> list[Finding]:
     """The same, with codes."""
     path = folder / NAME
-    if not path.exists():
-        lacking = [name for name in STATE_FILES[:2] if not (folder / name).exists()]
-        return [error("missing-file", f"{name} is missing") for name in lacking]
-    if not path.is_file():
-        # Never opened: reading a pipe waits for whoever writes to it.
-        return [error("manifest-unreadable", f"{NAME} is no file")]
+    if not os.path.lexists(path) and os.access(folder, os.X_OK):
+        return [item for name in STATE_FILES[:2] if (item := unusable(folder / name)) is not None]
+    wrong = unusable(path)
+    if wrong is not None:
+        return [wrong]
     try:
-        document = json.loads(path.read_bytes())
+        document = reading.read_object(path)
         listed: dict[str, dict[str, Any]] = document["files"]
         schema = int(document["schema"])
         if not isinstance(listed, dict) or not all(isinstance(facts, dict) for facts in listed.values()):
             raise TypeError
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        return [error("manifest-unreadable", f"{NAME} cannot be read")]
+    except reading.ContentError as content:
+        return [error("manifest-unreadable", f"{NAME} {content}")]
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return [error("manifest-unreadable", f"{NAME} does not list the files of the checkpoint")]
     if schema > SCHEMA:
         message = f"{NAME} has schema {schema}; this trainer reads up to {SCHEMA}, a newer one is needed"
         return [error("newer-schema", message)]
@@ -71,8 +85,9 @@ def check(folder: Path) -> list[Finding]:
     found = [error("manifest-incomplete", f"{name} is not listed in {NAME}") for name in absent]
     for name, facts in listed.items():
         file = folder / name
-        if not file.is_file():
-            found.append(error("missing-file", f"{name} is missing"))
+        wrong = unusable(file)
+        if wrong is not None:
+            found.append(wrong)
             continue
         size, digest = file_hash(file)
         if size != facts.get("bytes"):

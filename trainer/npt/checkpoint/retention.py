@@ -7,7 +7,6 @@ neither counts nor is touched: it may be all that somebody has, and a person has
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 from npt.checkpoint import find
 from npt.checkpoint.verified import Verified
-from npt.storage import atomic
+from npt.storage import atomic, reading
 
 # Names in one line; the rest is counted.
 NAMED = 4
@@ -28,18 +27,13 @@ class Unknown(Exception):
 def _document(path: Path) -> dict[str, Any]:
     """A JSON object; empty where there is no such file. Raises ``Unknown`` where it cannot be read."""
     try:
-        if not path.is_file():
-            if os.path.lexists(path):
-                raise Unknown(f"{path.name} is no file")
-            return {}
-        document = json.loads(path.read_bytes())
+        return reading.read_object(path)
     except OSError as error:
-        raise Unknown(f"{path.name} cannot be read ({atomic.reason(error)})") from None
-    except (ValueError, RecursionError):
-        raise Unknown(f"{path.name} is damaged") from None
-    if not isinstance(document, dict):
-        raise Unknown(f"{path.name} is damaged")
-    return document
+        if reading.is_absent(error):
+            return {}
+        raise Unknown(f"{path.name} {reading.failure(error)}") from None
+    except reading.ContentError as content:
+        raise Unknown(f"{path.name} is damaged: it {content}") from None
 
 
 def protected(run: Path, best: str | None = None, shown: Path | None = None) -> dict[str, str]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 from npt.checkpoint import find
 from npt.errors import UsageError
+from npt.storage import reading
 
 
 def checkpoint_step(checkpoint: Path) -> int:
     """A checkpoint's step, from its manifest or name if these say it, else from its training state."""
     try:
-        return int(json.loads((checkpoint / "manifest.json").read_bytes())["step"])
+        return int(reading.read_object(checkpoint / "manifest.json")["step"])
     except (OSError, ValueError, KeyError, TypeError):
         named = find.step_of(checkpoint.name)
     if named is None:

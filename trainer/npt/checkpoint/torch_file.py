@@ -22,6 +22,7 @@ from npt.checkpoint.pickles import encoded
 from npt.checkpoint.pickles.machine import Act, Limits, PickleError, Result, read_pickle
 from npt.checkpoint.pickles.rebuild import TorchInterpreter
 from npt.checkpoint.pickles.values import DTYPES, StorageRef, TensorRef
+from npt.storage.reading import open_regular
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 MAX_PICKLE_BYTES = 128 * 1024 * 1024
@@ -82,14 +83,14 @@ class TorchFile:
 
     def with_tensors(self) -> Any:
         """The value with real tensors in it. Raises ``PickleError`` where their data is not there."""
-        with open(self.path, "rb") as file:
+        with open_regular(self.path) as file:
             storages = _Storages(self, file)
             return read_pickle(self._pickle[0], TorchInterpreter(storages.tensor), self._pickle[1]).value
 
 
 def open_file(path: Path) -> TorchFile:
     """Opens a file. Raises ``OSError`` where the system refuses; whatever is wrong with it is in its problems."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return _open(path, file, 0)
 
 

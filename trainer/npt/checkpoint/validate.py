@@ -6,8 +6,8 @@ way: what is called valid here is what it accepts.
 
 from __future__ import annotations
 
-import json
 import os
+import stat
 import time
 import zlib
 from collections.abc import Iterable
@@ -21,11 +21,12 @@ from npt.checkpoint import agreement, container, dialect, find, load, manifest, 
 from npt.checkpoint.finding import ERROR, Finding, error, info, verdict_of, warning
 from npt.checkpoint.pickles.machine import PickleError
 from npt.errors import UsageError
-from npt.storage import paths
+from npt.storage import paths, reading
 from npt.storage.atomic import DELETED, TEMPORARY
 
 WEIGHTS, TRAINING, MULTI = manifest.STATE_FILES
 CONFIG = "config.json"
+FILES = (*manifest.STATE_FILES, CONFIG, manifest.NAME)
 
 # Other trainers write under the final name; a file younger than this may still be growing.
 WRITING_SECONDS = 120.0
@@ -64,11 +65,26 @@ def examine(checkpoint: str | PathLike[str]) -> Report:
     """Everything that is wrong with a checkpoint folder. Raises ``UsageError`` where the path is no checkpoint's."""
     # Not where a link leads to: the name says the step, and the folder above is the run's.
     path = paths.absolute(checkpoint)
-    if not path.is_dir():
-        what = "is a file; name the checkpoint folder that it is in" if path.exists() else "does not exist"
-        raise UsageError(f"{path} {what}")
     report = Report(path)
-    present = [name for name in (*manifest.STATE_FILES, manifest.NAME) if (path / name).is_file()]
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as refused:
+        if reading.is_absent(refused):
+            raise UsageError(f"{path} does not exist") from None
+        # Something may be there that is as good as any: it is not known, and that is the answer.
+        report.findings.append(error("unreadable-file", f"{path} {reading.failure(refused)}"))
+        return report
+    if stat.S_ISREG(mode):
+        raise UsageError(f"{path} is a file; name the checkpoint folder that it is in")
+    if not stat.S_ISDIR(mode):
+        raise UsageError(f"{path} is not a folder but {reading.kind_of(mode)}")
+    obstacles = _obstacles(path)
+    if len(obstacles) == len(FILES):
+        # The folder itself keeps everything from being looked at.
+        first = next(iter(obstacles.values()))
+        report.findings.append(error(first.code, f"{path} {first.message.partition(' ')[2]}"))
+        return report
+    present = [name for name in (*manifest.STATE_FILES, manifest.NAME) if os.path.lexists(path / name)]
     if path.name.startswith((TEMPORARY, DELETED)):
         doing = "written" if path.name.startswith(TEMPORARY) else "deleted"
         report.findings.append(error(f"being-{doing}", f"{path.name} is being {doing}, or that was interrupted"))
@@ -79,13 +95,20 @@ def examine(checkpoint: str | PathLike[str]) -> Report:
         report.findings.append(error("missing-file", f"{path.name} holds none of a checkpoint's files"))
         return report
     before = _states(path)
-    if CONFIG not in before and manifest.NAME not in before and _recent(before.values()):
+    known = before.keys() | obstacles.keys()
+    if CONFIG not in known and manifest.NAME not in known and _recent(before.values()):
         message = f"{path.name} is being written: its {CONFIG} is not there yet"
         report.findings.append(error("being-written", message))
         return report
-    _look_into(report)
+    _look_into(report, obstacles)
     _notice_changes(report, before)
     return report
+
+
+def _obstacles(path: Path) -> dict[str, Finding]:
+    """What keeps those of a checkpoint's files from being read that are there, by their names."""
+    found = {name: manifest.unusable(path / name) for name in FILES}
+    return {name: item for name, item in found.items() if item is not None and item.code != "missing-file"}
 
 
 State = tuple[int, int, int]
@@ -94,10 +117,12 @@ State = tuple[int, int, int]
 def _states(path: Path) -> dict[str, State]:
     """Size, time of the last change (nanoseconds) and inode of each of a checkpoint's files."""
     states: dict[str, State] = {}
-    for name in (*manifest.STATE_FILES, CONFIG, manifest.NAME):
+    for name in FILES:
         try:
-            found = os.stat(path / name)
+            found = reading.regular(path / name)
         except OSError:
+            continue
+        if found is None:
             continue
         states[name] = (found.st_size, found.st_mtime_ns, found.st_ino)
     return states
@@ -126,25 +151,26 @@ def _notice_changes(report: Report, before: dict[str, State]) -> None:
         report.findings.append(error("being-written", message))
 
 
-def _look_into(report: Report) -> None:
+def _look_into(report: Report, obstacles: dict[str, Finding]) -> None:
     path, found = report.path, report.findings
-    ours = (path / manifest.NAME).exists()
+    ours = os.path.lexists(path / manifest.NAME)
     facts: dict[str, Any] = {}
     if ours:
         found += manifest.check(path)
         facts = _json(path / manifest.NAME, found) or {}
+    found += [item for item in obstacles.values() if item not in found]
     config = _json(path / CONFIG, found)
-    values = {name: _load(path / name, found) for name in manifest.STATE_FILES if (path / name).is_file()}
+    values = {name: _load(path / name, found) for name in manifest.STATE_FILES if _readable(path / name)}
     training, multi, weights = (values.get(name) for name in (TRAINING, MULTI, WEIGHTS))
     if isinstance(training, dict):
         ours = ours or "schema" in training
         step = dialect.plain(training.get("global_step"))
         report.step = step if agreement.whole(step) else None
-    old = not ours and MULTI not in values and isinstance(training, dict) and "config" in training
+    old = not ours and not os.path.lexists(path / MULTI) and isinstance(training, dict) and "config" in training
     required = [WEIGHTS, TRAINING, *([] if old else [MULTI, CONFIG]), *([manifest.NAME] if ours else [])]
     named = " ".join(item.message for item in found)
     for name in required:
-        if not (path / name).is_file() and f"{name} is missing" not in named:
+        if not os.path.lexists(path / name) and f"{name} is missing" not in named:
             found.append(error("missing-file", f"{name} is missing; use another checkpoint, its save was interrupted"))
     if training is not None:
         found += agreement.check_training(training, ours)
@@ -187,6 +213,10 @@ def _compare(
         found += agreement.check_config(config, dialect.shape_of(weights))
 
 
+def _readable(path: Path) -> bool:
+    return manifest.unusable(path) is None
+
+
 def _load(path: Path, found: list[Finding]) -> Any:
     """The value of a file, or None with a finding; the container is checked in either case."""
     try:
@@ -215,16 +245,13 @@ def _load(path: Path, found: list[Finding]) -> Any:
 
 
 def _json(path: Path, found: list[Finding]) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
     try:
-        document = json.loads(path.read_bytes())
-    except (ValueError, OSError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
+        document = reading.read_object(path)
+    except OSError:
+        return None  # missing, or said already
+    except reading.ContentError as content:
         if path.name == CONFIG:
-            message = f"{CONFIG} is no JSON object; copy a neighbouring checkpoint's"
-            found.append(error("config-unreadable", message))
+            found.append(error("config-unreadable", f"{CONFIG} {content}; copy a neighbouring checkpoint's"))
         return None
     schema = document.get("schema", 1)
     if path.name == CONFIG and isinstance(schema, int) and schema > SCHEMA:

@@ -111,9 +111,8 @@ def _schedule(stored: Any) -> list[str]:
 
 
 def _manifest(stored: Any) -> list[str]:
-    import json
-
     from npt.checkpoint import manifest
+    from npt.storage import reading
 
     path = stored.path / manifest.NAME
     wrong = manifest.problems(stored.path)
@@ -121,10 +120,10 @@ def _manifest(stored: Any) -> list[str]:
         return [_line("manifest", "none: the files cannot be checked against it")]
     state = "all files match" if not wrong else f"DAMAGED: {'; '.join(wrong)}"
     try:
-        facts = json.loads(path.read_bytes())
+        facts = reading.read_object(path)
         saved = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(facts["time"])))
         state = f"saved {saved} in segment {facts['segment']}; {state}"
-    except (ValueError, KeyError, TypeError, OverflowError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         pass
     shown = [f"{k} {v:.4g}" for k, v in sorted(stored.metrics.items()) if k in ("loss/total", "eval_loss/total")]
     return [_line("manifest", state), *([_line("metrics", ", ".join(shown))] if shown else [])]

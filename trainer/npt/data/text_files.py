@@ -5,48 +5,95 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import torch
 from torch import Tensor
 
 from npt.data.tokenizers import Tokenizer
 from npt.errors import UsageError
+from npt.storage import reading
 
 FIELDS = ("text", "content")
+RECORDS = (".jsonl", ".json", ".ndjson")
 
 
 def documents(path: Path) -> Iterator[str]:
-    """The documents of a file: one a line in ``.jsonl`` and ``.json`` files, otherwise the whole file is one.
+    """The documents of a file: one that is named ``.jsonl``, ``.json`` or ``.ndjson`` holds records, any other is one.
 
-    Raises ``UsageError`` naming file and line for a file that cannot be read or a line without a text.
+    Records are one a line, or JSON over several lines: a list of them, or one after the other. Raises ``UsageError``
+    naming file and line for a file that cannot be read, bytes that are no text and a record without a text.
     """
     try:
-        if path.suffix not in (".jsonl", ".json", ".ndjson"):
-            yield path.read_text(encoding="utf-8")
-            return
-        with open(path, encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield _text_of(path, number, line)
+        with reading.open_text(path) as file:
+            if path.suffix.lower() in RECORDS:
+                yield from _records(path, file)
+            else:
+                yield _whole(path, file.read())
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text (byte {error.start})") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} {reading.where_undecodable(path)}") from None
+    except reading.ContentError as content:
+        raise UsageError(f"{path} {content}") from None
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{path} {reading.failure(error)}") from None
 
 
-def _text_of(path: Path, number: int, line: str) -> str:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        raise UsageError(f"{path}, line {number}: not JSON") from None
+def _whole(path: Path, text: str) -> str:
+    at = text.find("\0")
+    if at >= 0:
+        line = text.count("\n", 0, at) + 1
+        raise UsageError(f"{path}, line {line}: a zero byte; expected text")
+    return text
+
+
+def _records(path: Path, file: TextIO) -> Iterator[str]:
+    first = True
+    for number, line in enumerate(file, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            if not first:
+                raise UsageError(f"{path}, line {number}: not JSON") from None
+            # Not one record a line, then.
+            yield from _values(path, line + file.read(), number)
+            return
+        if first and isinstance(record, list):
+            yield from _values(path, line + file.read(), number)
+            return
+        first = False
+        yield _text_of(path, f"line {number}", record)
+
+
+def _values(path: Path, text: str, line: int) -> Iterator[str]:
+    """The texts of JSON values one after the other, which begin in ``line`` of the file; a list is its items."""
+    decoder, at = json.JSONDecoder(), 0
+    while (start := len(text) - len(text[at:].lstrip())) < len(text):
+        here = line + text.count("\n", 0, start)
+        try:
+            value, at = decoder.raw_decode(text, start)
+        except json.JSONDecodeError as error:
+            raise UsageError(f"{path}, line {line + error.lineno - 1}: not JSON") from None
+        except RecursionError:
+            raise UsageError(f"{path}, line {here}: nested too deep") from None
+        if isinstance(value, list):
+            for number, item in enumerate(value, start=1):
+                yield _text_of(path, f"item {number} of the list in line {here}", item)
+        else:
+            yield _text_of(path, f"line {here}", value)
+
+
+def _text_of(path: Path, place: str, record: object) -> str:
     if isinstance(record, str):
         return record
-    for name in FIELDS:
-        if isinstance(record, dict) and isinstance(record.get(name), str):
-            return str(record[name])
-    raise UsageError(f"{path}, line {number}: no text; expected a string or an object with 'text' or 'content'")
+    if isinstance(record, dict):
+        for name in FIELDS:
+            if isinstance(record.get(name), str):
+                return str(record[name])
+    raise UsageError(f"{path}, {place}: no text; expected a string or an object with 'text' or 'content'")
 
 
 def tokens_of(paths: Sequence[Path], tokenizer: Tokenizer) -> Tensor:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+from npt.storage.reading import regular
+
 
 class _Tee(io.TextIOBase):
     """Writes to a stream and, once there is one, to a log file."""
@@ -51,7 +53,8 @@ def install() -> None:
 
 
 def log_to(path: Path) -> None:
-    """From now on, everything printed also goes to the end of a file."""
+    """From now on, everything printed also goes to the end of a file. Raises ``OSError`` where it is none."""
+    regular(path)
     file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - it stays open until the process ends
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, _Tee):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shlex
 import subprocess
@@ -20,7 +19,7 @@ from npt.run import process
 from npt.run.lock import RunLock
 from npt.run.metrics_log import MetricsLog, last_segment
 from npt.run.opened import OpenFolder, readable
-from npt.storage import atomic
+from npt.storage import atomic, reading
 
 #: How often a run that trains looks whether its folder is still where it was.
 LOOK_SECONDS = 1.0
@@ -29,13 +28,13 @@ LOOK_SECONDS = 1.0
 def read_json(path: Path) -> dict[str, Any] | None:
     """A JSON object, or None where there is no such file. Raises ``UsageError`` for anything else."""
     try:
-        document = json.loads(path.read_bytes())
+        document = reading.read_object(path)
     except FileNotFoundError:
         return None
-    except ValueError:
-        raise UsageError(f"{path} is not JSON") from None
-    if not isinstance(document, dict):
-        raise UsageError(f"{path} is not a JSON object")
+    except OSError as error:
+        raise UsageError(f"{path} {reading.failure(error)}") from None
+    except reading.ContentError as wrong:
+        raise UsageError(f"{path} {wrong}") from None
     if int(document.get("schema", 1)) > SCHEMA:
         raise UsageError(f"{path} has schema {document['schema']}; this trainer reads up to {SCHEMA}")
     return document
@@ -163,7 +162,7 @@ class RunFolder:
         with contextlib.suppress(OSError):
             if any(name.startswith("checkpoint-") or name == "final" for name in os.listdir(self.checkpoints)):
                 return True
-        with contextlib.suppress(OSError), open(self.path / "metrics.jsonl", "rb") as log:
+        with contextlib.suppress(OSError), reading.open_regular(self.path / "metrics.jsonl") as log:
             return any(line.startswith(b'{"event":"checkpoint"') for line in log)
         return False
 

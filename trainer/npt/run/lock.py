@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from npt.errors import UsageError
 from npt.run import process
 from npt.run.opened import is_folder, readable
+from npt.storage import reading
 
 INHERITED = "NPT_RUN_LOCK_FD"
 BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
@@ -78,10 +78,10 @@ def _is_same_file(descriptor: int, path: Path) -> bool:
 
 def _named(run: Path) -> dict[str, Any] | None:
     try:
-        document = json.loads((run / "process.json").read_bytes())
-    except (OSError, ValueError):
+        document = reading.read_object(run / "process.json")
+    except (OSError, reading.ContentError):
         return None
-    if not isinstance(document, dict) or not isinstance(document.get("pid"), int):
+    if not isinstance(document.get("pid"), int):
         return None
     return document if is_folder(document.get("folder"), run) else None
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from npt.storage.canonical_json import finite
+from npt.storage.reading import open_regular, regular
 
 
 def last_segment(path: Path) -> int:
     """The highest segment that has started in a metrics file; 0 where there is none."""
     highest = 0
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             for line in file:
                 if b'"start"' not in line:
                     continue
@@ -32,11 +33,12 @@ def last_segment(path: Path) -> int:
 
 
 class MetricsLog:
-    """Appends a segment's events to a metrics file."""
+    """Appends a segment's events to a metrics file. Raises ``OSError`` where something else is in its place."""
 
     def __init__(self, path: Path, segment: int) -> None:
         self.segment = segment
         self.mirror: Callable[[int, dict[str, float]], None] | None = None
+        regular(path)
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         size = os.fstat(self._descriptor).st_size
         if size and os.pread(self._descriptor, 1, size - 1) != b"\n":

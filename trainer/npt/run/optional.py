@@ -5,15 +5,13 @@ One that cannot be used is renamed, so that nothing is lost, and made anew; one 
 
 from __future__ import annotations
 
-import json
 import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from npt import SCHEMA
-from npt.storage import atomic
+from npt.storage import atomic, reading
 
 T = TypeVar("T")
 
@@ -25,17 +23,17 @@ class Unusable(Exception):
 def load(path: Path, read: Callable[[bytes], T]) -> T | None:
     """What ``read`` makes of a file; None where there is none, or none that can be used, which is said in one line."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise Unusable("is no file")
-        content = path.read_bytes()
+        os.stat(path)  # a link to nothing is nothing, too
+        with reading.open_regular(path) as file:
+            content = file.read()
         if not any(content):
             raise Unusable("holds only zeros" if content else "is empty")
         return read(content)
     except FileNotFoundError:
         return None
     except OSError as error:
-        _put_aside(path, f"cannot be read ({atomic.reason(error)})")
-    except Unusable as unusable:
+        _put_aside(path, reading.failure(error))
+    except (Unusable, reading.ContentError) as unusable:
         _put_aside(path, str(unusable))
     except Exception as damage:
         # A damaged file can make its reader fail in any way.
@@ -45,9 +43,7 @@ def load(path: Path, read: Callable[[bytes], T]) -> T | None:
 
 def json_object(content: bytes) -> dict[str, Any]:
     """The JSON object in a file, of a schema that this trainer reads. Raises ``Unusable``, or what ``json`` raises."""
-    document = json.loads(content)
-    if not isinstance(document, dict):
-        raise Unusable("is not a JSON object")
+    document = reading.parse_object(content)
     schema = document.get("schema", 1)
     if not isinstance(schema, int) or schema > SCHEMA:
         raise Unusable(f"has schema {schema}; this trainer reads up to {SCHEMA}")
