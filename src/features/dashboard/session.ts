@@ -60,7 +60,8 @@ export class DashboardSession extends Disposable {
   private hinted = '';
   private ticks = 0;
   private ticking = false;
-  private alertsAt = 0;
+  /** When alerts were last looked for, by a clock that does not go back when the machine's is set; ms. */
+  private alertsAt = Number.NEGATIVE_INFINITY;
   private sentAlerts = '';
   private sentMetrics = '';
   private readonly complained = new Set<string>();
@@ -268,11 +269,11 @@ export class DashboardSession extends Disposable {
   }
 
   private sendFigures(run: Run, changed: boolean): void {
-    const now = Date.now();
+    const now = performance.now();
     const alertsDue = now - this.alertsAt > ALERTS_MS;
     if (!changed && !alertsDue) return;
     const log = this.tail(run.path).log;
-    const alerts = alertsDue ? alertsOf(run, log, now / 1000) : undefined;
+    const alerts = alertsDue ? alertsOf(run, log, Date.now() / 1000) : undefined;
     if (alertsDue) this.alertsAt = now;
     const alertsText = alerts === undefined ? this.sentAlerts : JSON.stringify(alerts);
     const metrics = [...this.metricNames(run)];

@@ -91,7 +91,8 @@ describe('stopping', function () {
     assert.deepEqual([why, signal], ['killed', 'SIGQUIT']);
   });
 
-  it('settles at once a run whose container is gone: nothing holds its lock', async () => {
+  /** A run that a process on a host that nobody here can ask trained a moment ago. */
+  async function inAContainer(body: (run: string) => Promise<void>): Promise<void> {
     const run = elsewhere('in-a-container');
     mkdirSync(run);
     try {
@@ -103,11 +104,40 @@ describe('stopping', function () {
         JSON.stringify({ schema: 1, host: 'f00dcafe0123', boot_id: '', pid: 7, started: Date.now() / 1000 }),
       );
       await state(run, 'training', MODEL_MS);
+      await body(run);
+    } finally {
+      rmSync(run, { recursive: true, force: true });
+    }
+  }
+
+  it('settles at once a run whose container is gone: nothing holds its lock', async () => {
+    await inAContainer(async (run) => {
       await vscode.commands.executeCommand('npt.stop', run);
       await state(run, 'interrupted', MODEL_MS);
       assert.equal(existsSync(path.join(run, 'process.json')), false);
+    });
+  });
+
+  it('asks about such a run, with the risk, where nobody can look at its lock', async () => {
+    const configuration = vscode.workspace.getConfiguration('npt');
+    const before = configuration.inspect<string>('pythonPath')?.workspaceValue;
+    await configuration.update('pythonPath', '/nowhere/python', vscode.ConfigurationTarget.Workspace);
+    try {
+      await inAContainer(async (run) => {
+        const declined = answering('Treat as Ended…');
+        await vscode.commands.executeCommand('npt.stop', run);
+        assert.deepEqual(declined, [
+          'in-a-container is trained by process 7 on f00dcafe0123, or was: from here nobody can tell. Stop it there, or treat it as ended.',
+          'Treat the training of in-a-container as ended?',
+        ]);
+        assert.equal(existsSync(path.join(run, 'process.json')), true, 'the second question was not answered');
+        answering('Treat as Ended');
+        await vscode.commands.executeCommand('npt.treatAsEnded', run);
+        await state(run, 'interrupted', MODEL_MS);
+        assert.equal(existsSync(path.join(run, 'process.json')), false);
+      });
     } finally {
-      rmSync(run, { recursive: true, force: true });
+      await configuration.update('pythonPath', before, vscode.ConfigurationTarget.Workspace);
     }
   });
 });
