@@ -1,0 +1,243 @@
+/**
+ * Deleting checkpoints that a person chose (contract section 2). The rule is the trainer's, in trainer/npt/checkpoint/retention.py:
+ * by validity, not by name; out of sight by a rename first; no link is followed; and whoever deletes at the same time as
+ * somebody else, each counting on what the other takes, puts it back. The last valid checkpoint goes only where that was asked.
+ */
+import type { Stats } from 'node:fs';
+import { lstat, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import { stepOfFolder } from '../checkpoint/layout';
+import { errorCode, readFailure } from './disk';
+import { thisHost } from './runningProcess';
+
+const DELETED = '.del-';
+/** `final` and another trainer's `best` are whole checkpoints, too, and what is left of a run may be one of them. */
+const FULL_COPIES = ['final', 'best'];
+
+/** Nothing was deleted; the message is one line for the user. */
+export class DeletionError extends Error {}
+
+/** Whether a resume from a checkpoint would work, as validation says. */
+export type Judge = (checkpoint: string) => Promise<boolean>;
+
+/** One checkpoint that is to go. */
+export interface Doomed {
+  /** The folder's name, such as `checkpoint-500`. */
+  readonly name: string;
+  readonly path: string;
+  /** A link goes, what it leads to stays. */
+  readonly link: boolean;
+  /** Tells it from another folder of the same name. */
+  readonly identity: string;
+}
+
+/** A checkpoint that stays, and its files as they were before it was found to be valid. */
+export interface Survivor {
+  readonly name: string;
+  readonly path: string;
+  readonly files: string | null;
+}
+
+/** What would be deleted, and what stays. */
+export interface DeletionPlan {
+  readonly doomed: readonly Doomed[];
+  /** A checkpoint of the run that was found to be valid and stays; null where none of those that stay is. */
+  readonly survivor: Survivor | null;
+  /** One of the doomed is valid, and none of those that stay. */
+  readonly losesLast: boolean;
+  /** Bytes that this frees: files that other names lead to (`final` shares its files) free nothing. */
+  readonly bytes: number;
+}
+
+/** What came of it. */
+export interface Deletion {
+  readonly deleted: readonly string[];
+  /** What could not be deleted, with the reason as a clause behind its name. */
+  readonly kept: readonly { readonly name: string; readonly reason: string }[];
+}
+
+/**
+ * Looks at what deleting these checkpoints would mean.
+ *
+ * @param checkpoints paths in one run's `checkpoints` folder
+ * @throws DeletionError where a path is none of a checkpoint's, or a checkpoint is gone
+ */
+export async function planDeletion(checkpoints: readonly string[], isValid: Judge): Promise<DeletionPlan> {
+  const [first] = checkpoints;
+  if (first === undefined) throw new DeletionError('No checkpoint was named.');
+  const folder = path.dirname(first);
+  const doomed: Doomed[] = [];
+  for (const checkpoint of new Set(checkpoints)) {
+    const name = path.basename(checkpoint);
+    if (path.dirname(checkpoint) !== folder || path.basename(folder) !== 'checkpoints' || !isCheckpointName(name)) {
+      throw new DeletionError(`${checkpoint} is no checkpoint of this run.`);
+    }
+    const found = await lstat(checkpoint).catch((error: unknown) => {
+      throw new DeletionError(
+        errorCode(error) === 'ENOENT' ? `${name} is gone already.` : `${name}: ${readFailure(error)}.`,
+      );
+    });
+    doomed.push({ name, path: checkpoint, link: found.isSymbolicLink(), identity: `${found.dev}:${found.ino}` });
+  }
+  const survivor = await firstValid(await staying(folder, doomed), isValid);
+  const losesLast = survivor === null && (await firstValid(newestFirst(doomed), isValid)) !== null;
+  return { doomed, survivor, losesLast, bytes: await bytesFreed(doomed) };
+}
+
+/**
+ * Deletes as planned. Nothing goes while what was to survive is no longer valid: somebody else may have deleted it meanwhile.
+ *
+ * @param evenLast the user was told that no valid checkpoint stays, and wants it
+ * @throws DeletionError where nothing was deleted
+ */
+export async function deleteCheckpoints(plan: DeletionPlan, isValid: Judge, evenLast = false): Promise<Deletion> {
+  if (plan.losesLast && !evenLast) {
+    throw new DeletionError(`${nameAll(plan.doomed)}: no other valid checkpoint of the run would stay.`);
+  }
+  const hidden: { readonly one: Doomed; readonly place: string }[] = [];
+  const kept: { name: string; reason: string }[] = [];
+  for (const one of newestFirst(plan.doomed).reverse()) {
+    const place = path.join(path.dirname(one.path), `${DELETED}${one.name}-${hostName()}-${process.pid}`);
+    try {
+      const now = await lstat(one.path);
+      if (`${now.dev}:${now.ino}` !== one.identity) {
+        kept.push({ name: one.name, reason: 'is another one now' });
+        continue;
+      }
+      await discard(place); // Of a deletion of this very process that failed before.
+      await rename(one.path, place);
+      hidden.push({ one, place });
+    } catch (error) {
+      kept.push({ name: one.name, reason: readFailure(error) });
+    }
+  }
+  if (plan.survivor !== null && !(await stillValid(plan.survivor, isValid))) {
+    for (const { one, place } of hidden) await rename(place, one.path);
+    throw new DeletionError(`${plan.survivor.name}, which was to stay, is gone or was damaged. Nothing was deleted.`);
+  }
+  const deleted: string[] = [];
+  for (const { one, place } of hidden) {
+    try {
+      await discard(place);
+      deleted.push(one.name);
+    } catch (error) {
+      kept.push({
+        name: one.name,
+        reason: `is out of sight, but not all of it could be deleted: ${readFailure(error)}`,
+      });
+    }
+  }
+  const [first] = plan.doomed;
+  if (first !== undefined) await syncFolder(path.dirname(first.path));
+  return { deleted, kept };
+}
+
+function isCheckpointName(name: string): boolean {
+  return stepOfFolder(name) !== null || FULL_COPIES.includes(name);
+}
+
+function nameAll(doomed: readonly Doomed[]): string {
+  return doomed.map(({ name }) => name).join(', ');
+}
+
+/** Checkpoints by step, newest first; full copies come last, because a resume looks for them last. */
+function newestFirst<T extends { readonly name: string }>(checkpoints: readonly T[]): T[] {
+  return [...checkpoints].sort((a, b) => (stepOfFolder(b.name) ?? -1) - (stepOfFolder(a.name) ?? -1));
+}
+
+async function staying(folder: string, doomed: readonly Doomed[]): Promise<{ name: string; path: string }[]> {
+  const gone = new Set(doomed.map(({ name }) => name));
+  const names = (await readdir(folder)).filter((name) => isCheckpointName(name) && !gone.has(name));
+  // A link to what goes is not what stays.
+  const targets = new Set(doomed.filter(({ link }) => !link).map((one) => one.path));
+  const others = newestFirst(names.map((name) => ({ name, path: path.join(folder, name) })));
+  const apart = await Promise.all(others.map(async (other) => !(await leadsInto(other.path, targets))));
+  return others.filter((_, i) => apart[i]);
+}
+
+async function leadsInto(place: string, targets: ReadonlySet<string>): Promise<boolean> {
+  if (!(await lstat(place).catch(() => null))?.isSymbolicLink()) return false;
+  const there = await stat(place).catch(() => null);
+  if (there === null) return true;
+  for (const target of targets) {
+    const found = await stat(target).catch(() => null);
+    if (found?.dev === there.dev && found.ino === there.ino) return true;
+  }
+  return false;
+}
+
+async function firstValid(
+  checkpoints: readonly { readonly name: string; readonly path: string }[],
+  isValid: Judge,
+): Promise<Survivor | null> {
+  for (const { name, path: place } of checkpoints) {
+    const files = await stateOf(place);
+    if (await isValid(place)) return { name, path: place, files };
+  }
+  return null;
+}
+
+/** The files of a checkpoint by all that tells them from others and from what they were; null where it is gone. */
+async function stateOf(checkpoint: string): Promise<string | null> {
+  try {
+    const names = (await readdir(checkpoint)).sort();
+    const found = await Promise.all(names.map((name) => stat(path.join(checkpoint, name), { bigint: true })));
+    return found
+      .map(({ dev, ino, size, mtimeNs, ctimeNs }, i) => [names[i], dev, ino, size, mtimeNs, ctimeNs].join(':'))
+      .join('|');
+  } catch {
+    return null;
+  }
+}
+
+async function stillValid(survivor: Survivor, isValid: Judge): Promise<boolean> {
+  const now = await stateOf(survivor.path);
+  return now !== null && (now === survivor.files || (await isValid(survivor.path)));
+}
+
+/** Deletes a folder with all that is in it, a file, or a link and never what it leads to; nothing where there is nothing. */
+async function discard(place: string): Promise<void> {
+  let found: Stats;
+  try {
+    found = await lstat(place);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return;
+    throw error;
+  }
+  if (found.isDirectory()) await rm(place, { recursive: true });
+  else await unlink(place);
+}
+
+/** Bytes of the files to which nothing else leads. */
+async function bytesFreed(doomed: readonly Doomed[]): Promise<number> {
+  const files = new Map<string, { readonly bytes: number; readonly names: number; seen: number }>();
+  const folders = doomed.filter(({ link }) => !link).map((one) => one.path);
+  for (let next = folders.pop(); next !== undefined; next = folders.pop()) {
+    const place = next;
+    const found = await lstat(place).catch(() => null);
+    if (found?.isDirectory() === true) {
+      folders.push(...(await readdir(place).catch(() => [])).map((name) => path.join(place, name)));
+    } else if (found !== null) {
+      const key = `${found.dev}:${found.ino}`;
+      const known = files.get(key) ?? { bytes: found.size, names: found.nlink, seen: 0 };
+      known.seen += 1;
+      files.set(key, known);
+    }
+  }
+  return [...files.values()].reduce((sum, { bytes, names, seen }) => sum + (seen >= names ? bytes : 0), 0);
+}
+
+/** As the trainer names it in leftovers, so that its next start can finish a deletion that was cut short. */
+function hostName(): string {
+  return thisHost().name.replaceAll('/', '_') || 'localhost';
+}
+
+/** Makes renames durable, as far as the file system can: many cannot sync a folder, which is no reason to fail. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => null);
+  try {
+    await handle?.sync().catch(() => undefined);
+  } finally {
+    await handle?.close();
+  }
+}
