@@ -1,4 +1,4 @@
-/** Small things one does with a run or a checkpoint: pin, copy the path, open the log. */
+/** Small things one does with a run or a checkpoint: pin, delete, copy the path, open the log. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { readFailure } from '../../core/files';
@@ -7,6 +7,7 @@ import { showError, showInformation } from '../../platform/messages';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoints, chooseRuns, targetPaths, type Named } from '../targets';
+import { deleteChosen } from './delete';
 
 const FINAL = 'final';
 
@@ -74,6 +75,7 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
   registerCommands(context, deps, {
     'npt.pin': (named) => pin(deps, named, true),
     'npt.unpin': (named) => pin(deps, named, false),
+    'npt.deleteCheckpoints': (named) => deleteChosen(deps, named),
     'npt.openTrainLog': (named) => openTrainLog(deps, named),
     'npt.copyPath': (named) => copyPath(deps, named),
     'npt.showLog': () => {
