@@ -7,7 +7,7 @@ import type { Stats } from 'node:fs';
 import { lstat, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { stepOfFolder } from '../checkpoint/layout';
-import { errorCode, readFailure } from './disk';
+import { errorCode, readFailure } from '../files';
 import { thisHost } from './runningProcess';
 
 const DELETED = '.del-';

@@ -8,7 +8,7 @@ import {
   type DeletionPlan,
   type Judge,
 } from '../../core/experiment/deleteCheckpoints';
-import { readFailure } from '../../core/experiment/disk';
+import { readFailure } from '../../core/files';
 import type { Run } from '../../core/experiment/model';
 import { setPinned } from '../../core/experiment/pins';
 import { formatBytes } from '../../core/format';
