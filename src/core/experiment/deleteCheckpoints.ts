@@ -7,6 +7,7 @@ import type { Stats } from 'node:fs';
 import { lstat, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { stepOfFolder } from '../checkpoint/layout';
+import { CheckpointPathError } from '../checkpoint/pathErrors';
 import { errorCode, readFailure } from '../files';
 import { thisHost } from './runningProcess';
 
@@ -172,9 +173,19 @@ async function firstValid(
 ): Promise<Survivor | null> {
   for (const { name, path: place } of checkpoints) {
     const files = await stateOf(place);
-    if (await isValid(place)) return { name, path: place, files };
+    if (await judged(place, isValid)) return { name, path: place, files };
   }
   return null;
+}
+
+/** What leads nowhere, or went a moment ago, is no valid checkpoint. */
+async function judged(checkpoint: string, isValid: Judge): Promise<boolean> {
+  try {
+    return await isValid(checkpoint);
+  } catch (error) {
+    if (error instanceof CheckpointPathError) return false;
+    throw error;
+  }
 }
 
 /** The files of a checkpoint by all that tells them from others and from what they were; null where it is gone. */
@@ -192,7 +203,7 @@ async function stateOf(checkpoint: string): Promise<string | null> {
 
 async function stillValid(survivor: Survivor, isValid: Judge): Promise<boolean> {
   const now = await stateOf(survivor.path);
-  return now !== null && (now === survivor.files || (await isValid(survivor.path)));
+  return now !== null && (now === survivor.files || (await judged(survivor.path, isValid)));
 }
 
 /** Deletes a folder with all that is in it, a file, or a link and never what it leads to; nothing where there is nothing. */
