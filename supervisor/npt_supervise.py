@@ -60,8 +60,12 @@ QUIT_SECONDS = 5
 TORCHRUN_SIGNALS = dict.fromkeys(
     ("PET_SIGNALS_TO_HANDLE", "TORCHELASTIC_SIGNALS_TO_HANDLE"), "SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1"
 )
-#: flock(2) is missing on some network disks; identity by process.json has to do there.
-NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+#: What flock(2) answers where some network and FUSE disks, or a sandbox, have none; identity by process.json has to do.
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM)
+#: Without locks, another machine's trainer is taken to be training while its log is as young as this.
+SIGN_OF_LIFE_SECONDS = 120
+#: What fsync(2) answers on a disk that has none: a write there is as durable as it gets.
+NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 class Refusal(Exception):
@@ -144,12 +148,23 @@ def read_process(run: Path) -> Optional[Dict[str, Any]]:
 
 def replace_json(path: Path, document: Dict[str, Any]) -> None:
     """Writes a JSON file so that no reader ever sees half of it."""
-    temporary = path.with_name(f".tmp-{path.name}-{os.getpid()}")
-    with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(document, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    # Named as the trainer names its own, whose next start sweeps what a kill leaves behind.
+    host = socket.gethostname().replace("/", "_") or "localhost"
+    temporary = path.with_name(f".tmp-{path.name}-{host}-{os.getpid()}")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(document, file)
+            file.flush()
+            try:
+                os.fsync(file.fileno())
+            except OSError as error:
+                if error.errno not in NO_SYNC:
+                    raise
+        os.replace(temporary, path)
+    except OSError:
+        if temporary.exists():
+            temporary.unlink()
+        raise
 
 
 def open_file(path: Path, mode: str, buffering: int = -1) -> BinaryIO:
@@ -332,15 +347,29 @@ def take_lock(folder: RunFolder) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in NO_LOCKS:
-            named = read_process(run)
-            if named is None or not is_alive(named):
+            if not seems_to_train(run, descriptor):
                 print(f"warning: {shown} is on a disk without file locks: take care not to start two trainers in it")
                 return descriptor
-        elif error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+        elif error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES):
             raise
         os.close(descriptor)
         raise Refusal(f"another trainer is already running in {shown}{holder(run)}; stop it first") from None
     return descriptor
+
+
+def seems_to_train(run: Path, lock: int) -> bool:
+    """Whether the process that process.json names trains, as far as can be told without a lock."""
+    named = read_process(run)
+    if named is None:
+        return False
+    if named.get("host") == socket.gethostname():
+        return is_alive(named)
+    if named.get("job") is not None and named["job"] == os.environ.get("SLURM_JOB_ID"):
+        return False  # This very job, before it was requeued.
+    # Another machine's clock may differ: both times are the file system's.
+    os.utime(lock)
+    signs = [found[1] for found in (stamp(run / "metrics.jsonl"), stamp(run / "process.json")) if found is not None]
+    return 0 <= os.fstat(lock).st_mtime_ns - max(signs, default=0) < SIGN_OF_LIFE_SECONDS * 10**9
 
 
 def lock_state(run: Path) -> str:

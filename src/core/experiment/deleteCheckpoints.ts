@@ -95,6 +95,7 @@ export async function deleteCheckpoints(plan: DeletionPlan, isValid: Judge, even
   if (plan.losesLast && !evenLast) {
     throw new DeletionError(`${nameAll(plan.doomed)}: no other valid checkpoint of the run would stay.`);
   }
+  if (plan.survivor !== null && !(await stillValid(plan.survivor, isValid))) throw lostSurvivor(plan.survivor);
   const hidden: { readonly one: Doomed; readonly place: string }[] = [];
   const kept: { name: string; reason: string }[] = [];
   for (const one of newestFirst(plan.doomed).reverse()) {
@@ -113,8 +114,9 @@ export async function deleteCheckpoints(plan: DeletionPlan, isValid: Judge, even
     }
   }
   if (plan.survivor !== null && !(await stillValid(plan.survivor, isValid))) {
+    // Somebody else is deleting, too: who comes second puts back what they took.
     for (const { one, place } of hidden) await rename(place, one.path);
-    throw new DeletionError(`${plan.survivor.name}, which was to stay, is gone or was damaged. Nothing was deleted.`);
+    throw lostSurvivor(plan.survivor);
   }
   const deleted: string[] = [];
   for (const { one, place } of hidden) {
@@ -131,6 +133,10 @@ export async function deleteCheckpoints(plan: DeletionPlan, isValid: Judge, even
   const [first] = plan.doomed;
   if (first !== undefined) await syncFolder(path.dirname(first.path));
   return { deleted, kept };
+}
+
+function lostSurvivor({ name }: Survivor): DeletionError {
+  return new DeletionError(`${name}, which was to stay, is gone or was damaged. Nothing was deleted.`);
 }
 
 function isCheckpointName(name: string): boolean {

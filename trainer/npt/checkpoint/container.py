@@ -47,7 +47,9 @@ def check(opened: TorchFile, names: dict[str, str]) -> list[Finding]:
             return []
         try:
             return _archive(file, size, opened, names)
-        except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError) as damage:
+        except (
+            zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError,
+        ) as damage:  # fmt: skip
             return [error("zip-central-directory", f"{path.name}: its zip directory is damaged ({damage})")]
 
 

@@ -152,20 +152,28 @@ class Retention:
         linked = checkpoint.is_symlink()
         if not linked and not os.access(checkpoint, os.W_OK | os.X_OK):
             return "is write-protected"
+        lost = self._lost(kept)
+        if lost is not None:
+            return lost
         try:
             hidden = atomic.hide(checkpoint)
         except OSError as error:
             return f"cannot be deleted: {atomic.reason(error)}"
-        # Somebody else may be deleting, too (another window, a person): whoever comes second puts back what they took.
-        lost = next((other.name for other in kept if self._verified.problem(other) is not None), None)
         try:
+            # Somebody else may be deleting, too (another window, a person): who comes second puts back what they took.
+            lost = self._lost(kept)
             if lost is not None:
                 os.rename(hidden, checkpoint)
-                return f"stays: {lost} is gone or was damaged just now"
+                return lost
             atomic.discard(hidden)
         except OSError as error:
             return f"cannot be deleted wholly: {hidden.name} stays ({atomic.reason(error)})"
         return None
+
+    def _lost(self, kept: list[Path]) -> str | None:
+        """Why nothing may go: one of those that are to stay is valid no more; a clause behind the other's name."""
+        lost = next((other.name for other in kept if self._verified.problem(other) is not None), None)
+        return None if lost is None else f"stays: {lost} is gone or was damaged just now"
 
     def _refuse(self, why: str) -> list[str]:
         new = ("", why) not in self._said
