@@ -48,7 +48,7 @@ def check(opened: TorchFile, names: dict[str, str]) -> list[Finding]:
         try:
             return _archive(file, size, opened, names)
         except (
-            zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError,
+            zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, UnicodeError,
         ) as damage:  # fmt: skip
             return [error("zip-central-directory", f"{path.name}: its zip directory is damaged ({damage})")]
 
