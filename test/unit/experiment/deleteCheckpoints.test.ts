@@ -284,20 +284,18 @@ describe('deleting checkpoints', () => {
             }
             const chosen = happening.names.filter((each) => here.names().includes(each));
             if (chosen.length === 0) continue;
-            const before = await here.valid();
             const stays = (each: string): boolean =>
               !chosen.includes(each) && each !== happening.meanwhile && !each.startsWith('.del-');
             const untouched = here.names().filter(stays);
             const digests = untouched.map((each) => digest(here.at(each)));
             const disk = digest(here.disk);
-            const outcome = await attempt(here, chosen, happening.failing, happening.meanwhile);
+            const { outcome, couldStay } = await attempt(here, chosen, happening.failing, happening.meanwhile);
             deletions += 1;
             if (outcome === 'refused') refused += 1;
             if (outcome === 'died') died += 1;
             const after = await here.valid();
             const lost = happening.meanwhile ?? '';
-            const couldStay = before.filter((each) => each !== lost);
-            assert.ok(couldStay.length === 0 || after.length > 0, `${outcome}: ${before.join()} → ${after.join()}`);
+            assert.ok(couldStay.length === 0 || after.length > 0, `${outcome}: ${couldStay.join()} → ${after.join()}`);
             for (const each of couldStay) if (!chosen.includes(each)) assert.ok(after.includes(each), `${each} went`);
             assert.deepEqual(
               untouched.map((each) => digest(here.at(each))),
@@ -386,12 +384,13 @@ async function attempt(
   chosen: readonly string[],
   failing: { readonly at: number; readonly dies: boolean } | null,
   meanwhile: string | null,
-): Promise<'done' | 'refused' | 'died'> {
+): Promise<{ readonly outcome: 'done' | 'refused' | 'died'; readonly couldStay: readonly string[] }> {
   const plan = await planDeletion(
     chosen.map((name) => bench.at(name)),
     isValid,
   );
   if (meanwhile !== null) fs.rmSync(bench.at(meanwhile), { recursive: true, force: true });
+  const couldStay = await bench.valid();
   const { rename, rm, unlink } = fs.promises;
   let calls = 0;
   const guarded =
@@ -406,11 +405,11 @@ async function attempt(
   Object.assign(fs.promises, { rename: guarded(rename), rm: guarded(rm), unlink: guarded(unlink) });
   try {
     await deleteCheckpoints(plan, isValid);
-    return failing !== null && calls > failing.at ? 'died' : 'done';
+    return { outcome: failing !== null && calls > failing.at ? 'died' : 'done', couldStay };
   } catch (error) {
-    if (failing !== null && calls > failing.at) return 'died';
+    if (failing !== null && calls > failing.at) return { outcome: 'died', couldStay };
     assert.ok(error instanceof DeletionError, String(error));
-    return 'refused';
+    return { outcome: 'refused', couldStay };
   } finally {
     Object.assign(fs.promises, { rename, rm, unlink });
   }
