@@ -90,6 +90,9 @@ export class FileContentError extends Error {
   }
 }
 
+/** A document that a newer version wrote: not damaged, and not ours to change. */
+export class NewerSchemaError extends FileContentError {}
+
 /**
  * The object that a JSON file holds, in any encoding of textEncoding.ts.
  *
@@ -120,7 +123,7 @@ export function parseObject(content: Uint8Array | string): JsonObject {
 export function parseDocument(content: Uint8Array | string): JsonObject {
   const value = parseObject(content);
   if (typeof value['schema'] === 'number' && value['schema'] > SCHEMA) {
-    throw new FileContentError(
+    throw new NewerSchemaError(
       `has schema ${value['schema']}; this version of NPT Checkpoints reads schema ${SCHEMA}: update it to read this`,
     );
   }

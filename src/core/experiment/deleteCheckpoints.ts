@@ -4,10 +4,11 @@
  * somebody else, each counting on what the other takes, puts it back. The last valid checkpoint goes only where that was asked.
  */
 import type { Stats } from 'node:fs';
-import { lstat, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { lstat, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { stepOfFolder } from '../checkpoint/layout';
 import { CheckpointPathError } from '../checkpoint/pathErrors';
+import { syncFolder } from '../durable';
 import { errorCode, readFailure } from '../files';
 import { thisHost } from './runningProcess';
 
@@ -247,14 +248,4 @@ async function bytesFreed(doomed: readonly Doomed[]): Promise<number> {
 /** As the trainer names it in leftovers, so that its next start can finish a deletion that was cut short. */
 function hostName(): string {
   return thisHost().name.replaceAll('/', '_') || 'localhost';
-}
-
-/** Makes renames durable, as far as the file system can: many cannot sync a folder, which is no reason to fail. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => null);
-  try {
-    await handle?.sync().catch(() => undefined);
-  } finally {
-    await handle?.close();
-  }
 }

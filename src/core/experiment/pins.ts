@@ -1,35 +1,66 @@
-/** pins.json (contract section 1): checkpoints that retention must keep. Ours to write, so it is written whole, by rename. */
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+/**
+ * pins.json (contract section 1): checkpoints that retention must keep. Ours to write, so it is written whole, by rename. It is
+ * a file that a run can do without: a damaged one is renamed, so that nothing is lost, and made anew.
+ */
+import { lstat, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import * as path from 'node:path';
+import { synced, syncFolder } from '../durable';
 import { isAbsent, isFileError, readFailure } from '../files';
 import { readDocument } from '../jsonFile';
-import { FileContentError, parseDocument, SCHEMA } from '../jsonText';
+import { FileContentError, NewerSchemaError, parseDocument, SCHEMA } from '../jsonText';
 import { readPins } from './runFiles';
 
-/** pins.json exists but cannot be trusted; it is left as it is. */
+/** pins.json exists and may be whole, but not for us to read; it is left as it is. */
 export class PinsError extends Error {}
 
-async function pinnedIn(file: string): Promise<string[]> {
+/** Why a pins.json could not be used, and the name that it has now. */
+export interface DamagedPins {
+  readonly reason: string;
+  readonly aside: string;
+}
+
+interface Pinned {
+  readonly names: readonly string[];
+  /** A clause behind the file's name where it holds no pins. */
+  readonly damage: string | null;
+}
+
+async function pinnedIn(file: string): Promise<Pinned> {
   try {
-    return [...readPins(parseDocument(await readDocument(file)))];
+    return { names: [...readPins(parseDocument(await readDocument(file)))], damage: null };
   } catch (error) {
-    if (isFileError(error) && isAbsent(error)) return [];
-    if (error instanceof FileContentError)
-      throw new PinsError(`${file} ${error.message}; mend or remove it, then pin again.`);
+    if (isFileError(error) && isAbsent(error)) return { names: [], damage: null };
+    if (error instanceof NewerSchemaError) throw new PinsError(`${file} ${error.message}.`);
+    if (error instanceof FileContentError) return { names: [], damage: error.message };
     if (isFileError(error)) throw new PinsError(`${file} ${readFailure(error)}; nothing was changed.`);
     throw error;
   }
 }
 
+/** Gives a damaged file another name, under which it stays. */
+async function putAside(file: string): Promise<string> {
+  for (let number = 1; ; number++) {
+    const aside = `${file}.damaged-${number}`;
+    if ((await lstat(aside).catch(() => null)) !== null) continue;
+    await rename(file, aside);
+    return path.basename(aside);
+  }
+}
+
 /** One change of a file after the other: each reads what the one before it wrote. */
-const changes = new Map<string, Promise<void>>();
+const changes = new Map<string, Promise<unknown>>();
 
 /**
  * Pins or unpins checkpoints of a run.
  * @param runPath the run's folder. @param checkpoints their folder names.
- * @throws PinsError when an existing pins.json cannot be read, or another window is writing it: nothing is overwritten.
+ * @returns what was in the way, to be said; null where nothing was
+ * @throws PinsError when an existing pins.json may not be read, or is of a newer version: nothing is overwritten.
  */
-export function setPinned(runPath: string, checkpoints: readonly string[], pinned: boolean): Promise<void> {
+export function setPinned(
+  runPath: string,
+  checkpoints: readonly string[],
+  pinned: boolean,
+): Promise<DamagedPins | null> {
   const file = path.join(runPath, 'pins.json');
   const before = changes.get(file) ?? Promise.resolve();
   const change = before.then(() => changePins(file, checkpoints, pinned));
@@ -46,17 +77,21 @@ export function setPinned(runPath: string, checkpoints: readonly string[], pinne
 const OTHERS_MS = 5000;
 const RETRY_MS = 20;
 
-async function changePins(file: string, changed: readonly string[], pinned: boolean): Promise<void> {
+async function changePins(file: string, changed: readonly string[], pinned: boolean): Promise<DamagedPins | null> {
   // The next content's file is also the lock: of two windows, one makes it and the other waits.
   const next = `${file}.new`;
   const draft = await openAlone(next);
   try {
-    const others = (await pinnedIn(file)).filter((name) => !changed.includes(name));
+    const { names, damage } = await pinnedIn(file);
+    const others = names.filter((name) => !changed.includes(name));
     const checkpoints = pinned ? [...others, ...changed] : others;
     await draft.writeFile(`${JSON.stringify({ schema: SCHEMA, checkpoints })}\n`);
-    await draft.sync();
+    await synced(draft);
     await draft.close();
+    const aside = damage === null ? null : { reason: damage, aside: await putAside(file) };
     await rename(next, file);
+    await syncFolder(path.dirname(file));
+    return aside;
   } catch (error) {
     await draft.close();
     await rm(next, { force: true });

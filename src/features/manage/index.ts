@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { readFailure } from '../../core/files';
 import { PinsError, setPinned } from '../../core/experiment/pins';
-import { showError, showInformation } from '../../platform/messages';
+import { showError, showInformation, showWarning } from '../../platform/messages';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoints, chooseRuns, targetPaths, type Named } from '../targets';
@@ -26,7 +26,17 @@ async function pin(deps: FeatureDeps, named: Named, pinned: boolean): Promise<vo
   }
   for (const [run, checkpoints] of ofRun) {
     try {
-      await setPinned(run, checkpoints, pinned);
+      const damaged = await setPinned(run, checkpoints, pinned);
+      if (damaged !== null) {
+        void showWarning(
+          vscode.l10n.t(
+            'pins.json of {0} {1}: earlier pins are lost. It was made anew, and what was there is now {2}.',
+            path.basename(run),
+            damaged.reason,
+            damaged.aside,
+          ),
+        );
+      }
     } catch (error) {
       const reason =
         error instanceof PinsError

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PinsError, setPinned } from '../../../src/core/experiment/pins';
@@ -42,7 +42,7 @@ describe('pins.json', () => {
 
   it('goes on after a change that failed', async () => {
     const file = path.join(run, 'pins.json');
-    await writeFile(file, '{');
+    await writeFile(file, '{"schema":2}');
     const refused = setPinned(run, ['checkpoint-1'], true);
     await assert.rejects(refused, PinsError);
     await writeFile(file, '{"schema":1,"checkpoints":[]}');
@@ -50,15 +50,49 @@ describe('pins.json', () => {
     assert.deepEqual(await readdir(run), ['pins.json']);
   });
 
+  it('never overwrites a newer schema', async () => {
+    const text = '{"schema":2,"checkpoints":["checkpoint-1"]}';
+    await writeFile(path.join(run, 'pins.json'), text);
+    await assert.rejects(setPinned(run, ['checkpoint-100'], true), PinsError);
+    assert.deepEqual(await readdir(run), ['pins.json']);
+    assert.equal(await readFile(path.join(run, 'pins.json'), 'utf8'), text);
+  });
+
+  // A run can do without pins.json (contract section 2): a damaged one stops nobody, and is kept under another name.
   for (const [what, text] of [
     ['broken JSON', '{"schema":1,'],
     ['another shape', '[1,2]'],
-    ['a newer schema', '{"schema":2,"checkpoints":["checkpoint-1"]}'],
+    ['no list', '{"schema":1,"checkpoints":5}'],
+    ['nothing', ''],
+    ['zeros', '\0'.repeat(60)],
+    ['a few bytes of anything', '\u0001\ufffd{'],
   ] as const) {
-    it(`never overwrites ${what}`, async () => {
+    it(`is made anew where it holds ${what}, which is kept and said`, async () => {
       await writeFile(path.join(run, 'pins.json'), text);
-      await assert.rejects(setPinned(run, ['checkpoint-100'], true), PinsError);
-      assert.equal(await readFile(path.join(run, 'pins.json'), 'utf8'), text);
+      await writeFile(path.join(run, 'pins.json.damaged-1'), 'an earlier one');
+      const damaged = await setPinned(run, ['checkpoint-100'], true);
+      assert.equal(damaged?.aside, 'pins.json.damaged-2');
+      assert.match(damaged.reason, /^(is|has|does) /);
+      assert.deepEqual(await content(), { schema: 1, checkpoints: ['checkpoint-100'] });
+      assert.equal(await readFile(path.join(run, 'pins.json.damaged-2'), 'utf8'), text);
+      assert.equal(await readFile(path.join(run, 'pins.json.damaged-1'), 'utf8'), 'an earlier one');
+      assert.equal(await setPinned(run, ['checkpoint-200'], true), null);
+    });
+  }
+
+  for (const code of ['EINVAL', 'ENOSYS', 'ENOTSUP']) {
+    it(`is written where fsync answers ${code}`, async () => {
+      const handle = await open(run, 'r');
+      const prototype = Object.getPrototypeOf(handle) as { sync: () => Promise<void> };
+      await handle.close();
+      const { sync } = prototype;
+      prototype.sync = () => Promise.reject(Object.assign(new Error(code), { code }));
+      try {
+        await setPinned(run, ['checkpoint-100'], true);
+      } finally {
+        prototype.sync = sync;
+      }
+      assert.deepEqual(await content(), { schema: 1, checkpoints: ['checkpoint-100'] });
     });
   }
 });
