@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from npt.checkpoint import find, manifest
+from npt.checkpoint import find, manifest, validate
 from npt.checkpoint.retention import Retention
 from npt.checkpoint.save import save
 from npt.checkpoint.verified import Verified
@@ -357,3 +357,22 @@ def test_a_copied_run_is_a_run_of_its_own(run: Path, tmp_path: Path) -> None:
     subprocess.run(["cp", "-al", str(run), str(copy)], check=True)
     save_with_limit(copy, 25, 1)
     assert valid_steps(copy) == {25} and valid_steps(run) == {5, 10, 15, 20}
+
+
+def test_no_damage_makes_the_judges_fail(run: Path) -> None:
+    """Whatever bytes change, both the judge of a limit and the whole validation have an answer."""
+    draw = random.Random(0)
+    place = run / "checkpoints" / "checkpoint-20"
+    files = {name: (place / name).read_bytes() for name in os.listdir(place)}
+    for _ in range(int(os.environ.get("NPT_STRESS", "400"))):
+        name = draw.choice(sorted(files))
+        data = bytearray(files[name])
+        # Most of what a reader trusts is at the end of a zip archive.
+        start = max(len(data) - 400, 0) if draw.random() < 0.6 else 0
+        for _ in range(draw.choice([1, 1, 2, 4])):
+            at = draw.randrange(start, len(data))
+            data[at] = draw.choice([data[at] ^ 1 << draw.randrange(8), 0, 255])
+        (place / name).write_bytes(data)
+        assert (find.problem(place) is None) == (bytes(data) == files[name])
+        validate.examine(place)
+        (place / name).write_bytes(files[name])

@@ -6,6 +6,7 @@ silently), so this is done here, record by record, in memory that does not grow 
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 import struct
@@ -29,6 +30,11 @@ ENCRYPTED = 0x2041
 # Of the external attributes: torch's reader takes what it marks for empty, whatever data there is.
 MARKED_AS_DIRECTORY = "is marked as a directory"
 DIRECTORY_ATTRIBUTE = 0x10
+# What reading a damaged directory can come to: nonsense offsets, sizes and names besides what zipfile itself notices.
+DIRECTORY_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError,
+    MemoryError,
+)  # fmt: skip
 TENSOR_RECORD = re.compile(r"data/(\d+)$")
 OTHER_RECORDS = ("data.pkl", "version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id")
 
@@ -47,9 +53,10 @@ def check(opened: TorchFile, names: dict[str, str]) -> list[Finding]:
             return []
         try:
             return _archive(file, size, opened, names)
-        except (
-            zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, UnicodeError,
-        ) as damage:  # fmt: skip
+        except (*DIRECTORY_DAMAGE, OSError) as damage:
+            # A place that no file has; any other error of the system is the disk's.
+            if isinstance(damage, OSError) and damage.errno != errno.EINVAL:
+                raise
             return [error("zip-central-directory", f"{path.name}: its zip directory is damaged ({damage})")]
 
 
