@@ -32,8 +32,8 @@ MARKED_AS_DIRECTORY = "is marked as a directory"
 DIRECTORY_ATTRIBUTE = 0x10
 # What reading a damaged directory can come to: nonsense offsets, sizes and names besides what zipfile itself notices.
 DIRECTORY_DAMAGE = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError,
-    MemoryError,
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError,
+    OverflowError, MemoryError,
 )  # fmt: skip
 TENSOR_RECORD = re.compile(r"data/(\d+)$")
 OTHER_RECORDS = ("data.pkl", "version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id")
