@@ -958,7 +958,7 @@ def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
         if name == "stop":
             command.add_argument("--now", action="store_true", help="end it without a save")
         if name == "run":
-            command.add_argument("--launcher", default="local", choices=["local", "torchrun", "slurm", "shell"])
+            command.add_argument("--launcher", default="local")
             command.add_argument("--segment", type=int, help="this segment's number [counted in metrics.jsonl]")
             # For a task runner: 128+n would mark as failed what did as it was told.
             command.add_argument("--stopped-ok", action="store_true", help="exit with 0 after a requested stop")

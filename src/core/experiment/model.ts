@@ -51,7 +51,8 @@ export interface RunProcess {
   readonly pid: number;
   readonly started: number;
   readonly startTicks: number;
-  readonly launcher: 'local' | 'torchrun' | 'slurm' | 'shell';
+  /** What started it: a launcher's kind, or `shell` for a person's own hands. */
+  readonly launcher: string;
   readonly job: string | null;
   readonly segment: number;
   /** The folder that it trains in; missing in what older trainers wrote. */

@@ -26,8 +26,6 @@ export function readBirth(json: JsonObject): RunBirth {
   };
 }
 
-const LAUNCHERS = ['local', 'torchrun', 'slurm', 'shell'] as const;
-
 /** process.json; null where it does not name a process. */
 export function readProcess(json: JsonObject): RunProcess | null {
   const host = stringIn(json, 'host');
@@ -41,7 +39,7 @@ export function readProcess(json: JsonObject): RunProcess | null {
     pid,
     started: numberIn(json, 'started') ?? 0,
     startTicks: countIn(json, 'start_ticks') ?? 0,
-    launcher: LAUNCHERS.find((known) => known === json.launcher) ?? 'shell',
+    launcher: stringIn(json, 'launcher') ?? 'shell',
     job: typeof job === 'string' ? job : typeof job === 'number' ? job.toString() : null,
     segment: countIn(json, 'segment') ?? 1,
     ...(folder === undefined ? {} : { folder: folderIn(folder) }),
