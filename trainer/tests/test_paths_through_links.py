@@ -247,9 +247,7 @@ def test_linked_files_in_a_checkpoint_become_files_of_final(tmp_path: Path) -> N
     assert not (final / "npt_weights.pt").is_symlink() and validate.examine(final).valid
 
 
-def test_paths_keep_links_and_resolve_what_is_before_two_dots(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_keep_links_and_resolve_what_is_before_two_dots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = tmp_path / "real" / "deep"
     real.mkdir(parents=True)
     link = tmp_path / "link"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import math
 import os
@@ -19,9 +20,12 @@ import pytest
 from npt.checkpoint.validate import examine, validate_checkpoint
 
 FIXTURES = Path(__file__).resolve().parents[2] / "test" / "fixtures"
-CASES: list[dict[str, Any]] = (
-    json.loads((FIXTURES / "validation" / "cases.json").read_text())["cases"] if FIXTURES.is_dir() else []
-)
+CASES: list[dict[str, Any]] = [
+    case
+    for name in ("cases.json", "formats.json")
+    if FIXTURES.is_dir()
+    for case in json.loads((FIXTURES / "validation" / name).read_text())["cases"]
+]
 pytestmark = pytest.mark.skipif(not CASES, reason="the fixtures are in the extension's repository")
 
 
@@ -60,6 +64,13 @@ def change_record(path: Path, step: dict[str, Any]) -> None:
     path.write_bytes(data)
 
 
+def written(step: dict[str, Any]) -> bytes:
+    """The content of a file that a case writes."""
+    if "text" in step:
+        return bytes(step["text"].encode())
+    return gzip.decompress(base64.b64decode(step["gzip"])) if "gzip" in step else base64.b64decode(step["base64"])
+
+
 def operate(folder: Path, step: dict[str, Any]) -> Path:
     """One step of a case's surgery; the folder, which may have another name then."""
     if step["do"] == "rename":
@@ -68,7 +79,7 @@ def operate(folder: Path, step: dict[str, Any]) -> Path:
     if step["do"] == "remove":
         path.unlink()
     elif step["do"] == "write":
-        path.write_bytes(step["text"].encode() if "text" in step else base64.b64decode(step["base64"]))
+        path.write_bytes(written(step))
     elif step["do"] == "append":
         path.write_bytes(path.read_bytes() + bytes.fromhex(step["hex"]))
     elif step["do"] == "copy":

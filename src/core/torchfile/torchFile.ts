@@ -318,7 +318,7 @@ function judge(acts: readonly PickleAct[]): FileProblem[] {
           code: 'unknown-call',
           message: `Loading it in Python calls ${target}, which NPT Checkpoints does not know.`,
         });
-    } else if (act.kind === 'unknown') unknown.push(act.target);
+    } else if (act.kind === 'unknown' && !(act.what === 'import' && called.has(act.target))) unknown.push(act.target);
   }
   const names = [...new Set(unknown)];
   if (names.length > 0) {

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Verdict } from '../../../src/core/checkpoint/report/report';
+import { gunzipSync } from 'node:zlib';
+import type { Finding, Verdict } from '../../../src/core/checkpoint/report/report';
 import { validateCheckpoint } from '../../../src/core/checkpoint/validate/validate';
+import { makePlan } from '../../../src/core/training/plan/makePlan';
 import { crc32 } from '../../../src/core/torchfile/container/crc32';
 import { FIXTURES, recordsOf, Workbench } from './fixtures';
 
@@ -12,7 +14,7 @@ type Surgery =
   | { do: 'rename'; to: string }
   | { do: 'remove'; file: string }
   | { do: 'truncate'; file: string; keep: number }
-  | { do: 'write'; file: string; text?: string; base64?: string }
+  | { do: 'write'; file: string; text?: string; base64?: string; gzip?: string }
   | { do: 'append'; file: string; hex: string }
   | { do: 'replace'; file: string; from: string; to: string }
   | { do: 'copy'; file: string; fixture: string }
@@ -35,7 +37,9 @@ interface Case {
   codes: string[];
 }
 
-const { cases } = JSON.parse(readFileSync(join(FIXTURES, '../validation/cases.json'), 'utf8')) as { cases: Case[] };
+const cases = ['cases.json', 'formats.json'].flatMap(
+  (name) => (JSON.parse(readFileSync(join(FIXTURES, '../validation', name), 'utf8')) as { cases: Case[] }).cases,
+);
 
 function encoded(text: string, to: string): Buffer {
   if (to === 'utf-8-sig') return Buffer.from(text);
@@ -62,7 +66,11 @@ describe('cases shared with the trainer', () => {
         rmSync(join(folder, step.file));
         return folder;
       case 'write':
-        writeFileSync(join(folder, step.file), step.text ?? Buffer.from(step.base64 ?? '', 'base64'));
+        writeFileSync(
+          join(folder, step.file),
+          step.text ??
+            (step.gzip ? gunzipSync(Buffer.from(step.gzip, 'base64')) : Buffer.from(step.base64 ?? '', 'base64')),
+        );
         return folder;
       case 'append':
         bench.edit(folder, step.file, (bytes) => Buffer.concat([bytes, Buffer.from(step.hex, 'hex')]));
@@ -115,6 +123,23 @@ describe('cases shared with the trainer', () => {
     }
   }
 
+  /** A plan says what validation says: nothing against what is valid, and never more than damage that only bytes show. */
+  async function checkPlan(folder: string, { verdict, codes }: Case, findings: readonly Finding[]): Promise<void> {
+    const plan = await makePlan({ kind: 'resume', checkpoint: folder, workspaceRoot: bench.root });
+    const against = plan.errors.filter(({ code }) => code.startsWith('checkpoint-') || code === 'not-found');
+    const said = JSON.stringify(plan.errors);
+    if (verdict === 'valid') assert.deepEqual(against, [], said);
+    if (verdict === 'dangerous' || verdict === 'unverifiable')
+      assert.ok(against.length > 0 || codes.includes('newer-schema'));
+    for (const { code, message } of findings) {
+      if (!code.startsWith('optimizer-') || verdict !== 'valid') continue;
+      assert.ok(
+        plan.warnings.some((warning) => warning.message === message),
+        `${code}: ${said}`,
+      );
+    }
+  }
+
   for (const item of cases) {
     it(`${item.name}: ${item.verdict}`, async () => {
       const folder = item.surgery.reduce(operate, bench.copy(item.fixture));
@@ -125,6 +150,7 @@ describe('cases shared with the trainer', () => {
       if (codes.has('manifest-size')) codes.delete('sha256-mismatch');
       const said = JSON.stringify(findings.map(({ code, message }) => [code, message]));
       assert.deepEqual({ verdict, codes: [...codes].sort() }, { verdict: item.verdict, codes: item.codes }, said);
+      await checkPlan(folder, item, findings);
     });
   }
 });

@@ -348,7 +348,7 @@ def check_numbers(file: str, value: Any, step: int | None) -> list[Finding]:
             strict = file == WEIGHTS or name.startswith("optimizer_state_dict.")
             found.append(error("non-finite", message) if strict else warning("non-finite", message))
         elif file == WEIGHTS:
-            found += _doubtful(name, flat.float(), step)
+            found += _doubtful(name, torch.view_as_real(flat).flatten() if flat.is_complex() else flat.float(), step)
     return found
 
 

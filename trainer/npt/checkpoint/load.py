@@ -177,7 +177,7 @@ def read(checkpoint: Path, *, leave_unknown: bool = False) -> Stored:
     multi_path = checkpoint / "multi_layer_state.pt"
     ours = "schema" in training
     if ours:
-        multi = read_file(multi_path, leave_unknown=leave_unknown)
+        multi = dialect.plain(read_file(multi_path, leave_unknown=leave_unknown))
     else:
         theirs = read_file(multi_path, leave_unknown=leave_unknown) if multi_path.exists() else None
         training, multi, config, said = dialect.adopt(weights, training, theirs, config)

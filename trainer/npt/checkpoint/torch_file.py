@@ -338,7 +338,7 @@ def judge(acts: Iterable[Act]) -> list[Problem]:
         elif act.kind == "unknown" and act.what == "call":
             text = f"loading it in Python calls {_quoted(act.target)}, which this trainer does not know"
             problems.append(Problem("unknown-call", text))
-        elif act.kind == "unknown":
+        elif act.kind == "unknown" and not (act.what == "import" and act.target in called):
             unknown.append(act.target)
     names = list(dict.fromkeys(unknown))
     if names:

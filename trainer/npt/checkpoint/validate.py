@@ -161,6 +161,8 @@ def _look_into(report: Report, obstacles: dict[str, Finding]) -> None:
     found += [item for item in obstacles.values() if item not in found]
     config = _json(path / CONFIG, found)
     values = {name: _load(path / name, found) for name in manifest.STATE_FILES if _readable(path / name)}
+    if MULTI in values:
+        values[MULTI] = dialect.plain(values[MULTI])
     training, multi, weights = (values.get(name) for name in (TRAINING, MULTI, WEIGHTS))
     if isinstance(training, dict):
         ours = ours or "schema" in training

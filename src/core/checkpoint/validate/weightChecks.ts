@@ -59,12 +59,11 @@ export function checkWeights(
     others.map(({ name, tensor }) => `${name} (${tensor.dtype.name})`),
     (names, more) => finding('weight-type', file, `${file} holds tensors that are not fp32: ${names}${more}.`),
   );
-  findings.push(
-    ...checkNames(shape, file),
-    ...checkModulation(shape, file),
-    ...checkComplete(shape, file),
-    ...checkShapes(shape, file),
-  );
+  const names = checkNames(shape, file);
+  findings.push(...names);
+  // Which tensor is which is not known: nothing can be said of their shapes, or of the optimizer's order.
+  if (names.some(({ severity }) => severity === 'error')) return { shape: { ...shape, weights: [] }, findings };
+  findings.push(...checkModulation(shape, file), ...checkComplete(shape, file), ...checkShapes(shape, file));
   return { shape, findings };
 }
 

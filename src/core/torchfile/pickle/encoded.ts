@@ -26,7 +26,7 @@ export interface Decoded {
 /** Everything that a text decodes to, and what that decodes to. Random text gives bytes that mean nothing, soon. */
 export function decodingsOfText(text: string, budget: DecodingBudget): Decoded[] {
   const found: Decoded[] = [];
-  fromText(text, [], budget, found);
+  fromText(text, [], budget, found, true);
   return found;
 }
 
@@ -37,10 +37,16 @@ export function decodingsOfBytes(bytes: Uint8Array, budget: DecodingBudget): Dec
   return found;
 }
 
-function fromText(text: string, how: readonly string[], budget: DecodingBudget, found: Decoded[]): void {
+function fromText(
+  text: string,
+  how: readonly string[],
+  budget: DecodingBudget,
+  found: Decoded[],
+  asItIs = false,
+): void {
   if (text.length < SHORTEST || text.length > LONGEST || how.length >= MAX_LAYERS || (budget.tries -= 1) < 0) return;
   // A pickle of protocol 0 is text itself.
-  if (how.length === 0 && /^[\0-\xff]*\.$/.test(text)) add(Buffer.from(text, 'latin1'), ['plain text'], budget, found);
+  if (asItIs && /^[\0-\xff]*\.$/.test(text)) add(Buffer.from(text, 'latin1'), ['plain text'], budget, found);
   const digits = text.replace(/\\x|0x|[\s:,]/g, '');
   if (digits.length >= SHORTEST && digits.length % 2 === 0 && /^[0-9a-fA-F]+$/.test(digits))
     add(Buffer.from(digits, 'hex'), [...how, 'hex'], budget, found);

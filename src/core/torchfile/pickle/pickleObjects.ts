@@ -172,6 +172,6 @@ function forwardedCall(
     return second === null ? null : { callable: second, args: new Tuple([first]), what: 'call' };
   if (callable.name === '__bit_generator_ctor')
     return first instanceof Global ? { callable: first, args: new Tuple([]), what: 'call' } : null;
-  if (callable.name === '_rebuild_wrapper_subclass') return { callable: first, args: second, what: 'new' };
+  if (callable.name === '_rebuild_wrapper_subclass') return { callable: first, args: new Tuple([]), what: 'new' };
   return null;
 }

@@ -81,7 +81,7 @@ async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promis
     stageAtStart: curriculum === null ? null : stageAt(curriculum, source.step).stage.name,
     startStep: source.step,
     warnings: [...source.warnings, ...judged.warnings],
-    errors: [...errors, ...judged.errors],
+    errors: [...source.errors, ...errors, ...judged.errors],
   };
 }
 

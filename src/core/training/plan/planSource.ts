@@ -3,6 +3,9 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type CheckpointFacts, readCheckpointFacts } from '../../checkpoint/facts';
+import { type Finding } from '../../checkpoint/report/report';
+import { verdictOf } from '../../checkpoint/validate/findings';
+import { validateCheckpoint } from '../../checkpoint/validate/validate';
 import {
   type Curriculum,
   CurriculumError,
@@ -45,6 +48,8 @@ export interface PlanSource {
   readonly merged: boolean;
   /** What can be resumed, but not as one would expect. */
   readonly warnings: readonly PlanMessage[];
+  /** What validation finds wrong with the files as they are; a resume refuses it too. */
+  readonly errors: readonly PlanMessage[];
 }
 
 /** The start cannot be used; `message` is one line. */
@@ -164,6 +169,8 @@ async function fromCheckpoint(
   const newest = run === null ? null : newestUsable(run, notValid);
   const passed = run === null || (newest !== null && newest.step > step) ? [] : passedOver(run, step, notValid);
   const warnings: PlanMessage[] = passed.map((line) => ({ code: 'passed-over', message: line }));
+  const { findings } = await validateCheckpoint(folder, { level: 'structure' });
+  for (const { code, message } of findings) if (TOLD.has(code)) warnings.push({ code, message });
   const scheduled = foreign ? scheduleOf(facts, warnings) : null;
   const stored = collect(config, run, foreign ? facts : null, scheduled);
   return {
@@ -179,6 +186,7 @@ async function fromCheckpoint(
     foreign,
     merged: facts.merged || isObject(config.merge_info),
     warnings,
+    errors: refusals(path.basename(folder), findings),
   };
 }
 
@@ -191,6 +199,38 @@ function passedOver(run: Run, step: number, notValid: NotValid): string[] {
       : [`${name} is not valid, and passed over: ${why}.`];
   });
 }
+
+/** What keeps a resume from reading the files at all; damage that only a look at every byte shows, the trainer refuses. */
+function refusals(name: string, findings: readonly Finding[]): PlanMessage[] {
+  const [first] = findings.filter(
+    (item) => item.severity === 'error' && (UNREADABLE.has(item.code) || verdictOf([item]) === 'dangerous'),
+  );
+  return first ? [{ code: 'checkpoint-invalid', message: `${name} cannot be used: ${first.message}` }] : [];
+}
+
+const UNREADABLE: ReadonlySet<string> = new Set([
+  'unknown-call',
+  'unknown-global',
+  'unsupported-tensor',
+  'ambiguous-names',
+  'no-weights',
+  'optimizer-mismatch',
+  'pickle-malformed',
+  'pickle-truncated',
+  'pickle-limit',
+  'truncated',
+  'other-archive',
+  'encrypted',
+]);
+
+/** Findings that leave a checkpoint valid, of which a resume says the same. */
+const TOLD: ReadonlySet<string> = new Set([
+  'optimizer-other',
+  'optimizer-order',
+  'optimizer-empty',
+  'optimizer-converted',
+  'encoded-pickle',
+]);
 
 function readSchedule(state: JsonObject | null): PlanSource['schedule'] {
   const endStep = state?.end_step;

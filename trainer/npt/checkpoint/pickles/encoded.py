@@ -38,14 +38,18 @@ class Decoded:
     how: tuple[str, ...]
 
 
-def of_text(text: str, budget: Budget, how: tuple[str, ...] = ()) -> Iterator[Decoded]:
+def of_text(text: str, budget: Budget) -> Iterator[Decoded]:
     """Everything that a text decodes to, and what that decodes to."""
+    if SHORTEST <= len(text) <= LONGEST and text.endswith(".") and all(ord(c) < 0x100 for c in text):
+        # A pickle of protocol 0 is text itself.
+        yield from _found(text.encode("latin-1"), ("plain text",), budget)
+    yield from _of_text(text, budget, ())
+
+
+def _of_text(text: str, budget: Budget, how: tuple[str, ...]) -> Iterator[Decoded]:
     budget.tries -= 1
     if not SHORTEST <= len(text) <= LONGEST or len(how) >= MAX_LAYERS or budget.tries < 0:
         return
-    if not how and text.endswith(".") and all(ord(c) < 0x100 for c in text):
-        # A pickle of protocol 0 is text itself.
-        yield from _found(text.encode("latin-1"), ("plain text",), budget)
     digits = re.sub(r"\\x|0x|[\s:,]", "", text)
     if len(digits) >= SHORTEST and len(digits) % 2 == 0 and re.fullmatch(r"[0-9a-fA-F]+", digits):
         yield from _found(bytes.fromhex(digits), (*how, "hex"), budget)
@@ -66,7 +70,7 @@ def of_bytes(data: bytes, budget: Budget, how: tuple[str, ...] = ()) -> Iterator
     elif data[0] & 0x0F == 8 and int.from_bytes(data[:2], "big") % 31 == 0:
         yield from _unpacked(data, (*how, "zlib"), budget)
     elif not data.translate(None, PRINTED):
-        yield from of_text(data.decode("latin-1"), budget, how)
+        yield from _of_text(data.decode("latin-1"), budget, how)
 
 
 def _unpacked(data: bytes, how: tuple[str, ...], budget: Budget) -> Iterator[Decoded]:

@@ -527,7 +527,7 @@ def _forwarded(called: Global, args: tuple[Any, ...]) -> tuple[Any, Any, str] | 
     if name == "__bit_generator_ctor":
         return (first, (), "call") if isinstance(first, Global) else None
     if name == "_rebuild_wrapper_subclass":
-        return first, second, "new"
+        return first, (), "new"
     return None
 
 
