@@ -58,7 +58,7 @@ def prepared(case: dict[str, Any], folder: Path, fingerprint: str | None = None)
         checkpoint = operate(checkpoint, step)
     changed = time.time() - (0 if case.get("fresh") else 3600)
     for file in checkpoint.iterdir():
-        os.utime(file, (changed, changed))
+        os.utime(file, (changed, changed), follow_symlinks=False)
     return checkpoint
 
 
