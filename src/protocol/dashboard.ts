@@ -5,7 +5,7 @@
  */
 import type { Stage } from '../core/curriculum/curriculum';
 import { CHECKPOINT_STATES, RUN_STATES, type CheckpointState, type RunState } from '../core/experiment/model';
-import { ALERT_KINDS, type AlertKind } from '../core/metrics/alerts';
+import { ALERT_KINDS, type AlertKind } from '../core/metrics/alerts/alert';
 import { X_AXES, type XAxis } from '../core/metrics/trace';
 import { readyMessage, reportMessage, type ReadyMessage, type ReportMessage } from './requests';
 import { stage } from './curriculum';

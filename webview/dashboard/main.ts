@@ -213,11 +213,10 @@ class Dashboard {
     const smoothing = look.smooth === null ? app.known.figures.smoothing : smoothingOf(look.smooth);
     const shown = [
       ...[run, ...look.overlay].map((path) => ({ run: path, metric: look.metric, smoothing, width })),
-      // One metric is drawn as it is; the noise of several layers would hide one behind the other.
       ...this.small.watched.map((each) => ({
         run,
         metric: each.metric,
-        smoothing: each.layered ? smoothing : 0,
+        smoothing: each.smoothed ? smoothing : 0,
         width: each.width,
       })),
     ];

@@ -1,4 +1,5 @@
 /** What the page knows (from the host) and how the user looks at it (kept over a reload). */
+import { LOSS } from '../../src/core/metrics/catalogue';
 import type { XAxis } from '../../src/core/metrics/trace';
 import type {
   AlertFacts,
@@ -39,8 +40,6 @@ export interface Known {
   canTrain: boolean;
   difference: DifferenceMessage | null;
 }
-
-export const LOSS = 'loss/total';
 
 export function startLook(): Look {
   return {

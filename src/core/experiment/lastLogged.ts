@@ -1,5 +1,6 @@
 /** Where a run stands according to the end of its metrics file. Whole histories are src/core/metrics' work. */
-import { parseMetricsLine } from '../metrics/parse';
+import { LOSS } from '../metrics/catalogue';
+import type { MetricsSource } from '../metrics/sources';
 
 /** Reading more than this for a run's last step would make a scan of hundreds of runs slow. */
 export const TAIL_BYTES = 64 * 1024;
@@ -14,14 +15,15 @@ export interface LastLogged {
   readonly segmentStarts: number;
 }
 
-export function lastLogged(tail: string): LastLogged {
+/** @param source whose file the text is the end of */
+export function lastLogged(tail: string, source: MetricsSource): LastLogged {
   let step: number | null = null;
   let loss: number | null = null;
   let end: string | null = null;
   let segmentStarts = 0;
   for (const line of tail.split('\n')) {
     if (line.trim() === '') continue;
-    const event = parseMetricsLine(line);
+    const event = source.parseLine(line);
     switch (event?.kind) {
       case 'start':
         // A resume goes back to its checkpoint: what was logged beyond it does not count any more (contract section 6).
@@ -31,7 +33,7 @@ export function lastLogged(tail: string): LastLogged {
         break;
       case 'metrics':
         step = event.step;
-        loss = event.values.find(([name]) => name === 'loss/total')?.[1] ?? loss;
+        loss = event.values.find(([name]) => name === LOSS)?.[1] ?? loss;
         break;
       case 'stage':
       case 'checkpoint':

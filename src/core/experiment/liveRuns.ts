@@ -1,11 +1,12 @@
 /** Runs that change without a folder event: their metrics grow, their process ends, a checkpoint is being written in place. */
 import path from 'node:path';
 import { liveness } from './runningProcess';
+import { METRICS_FILES } from '../metrics/sources';
 import type { PacedDisk } from './disk';
 import type { Run } from './model';
 
 /** Besides the process: what changes while a run trains. Folders by their times, files by time and size. */
-const SIGNS = ['metrics.jsonl', 'training_log.jsonl', 'process.json', 'exit.json', 'checkpoints'];
+const SIGNS = [...METRICS_FILES, 'process.json', 'exit.json', 'checkpoints'];
 
 export class LiveRuns {
   private runs: readonly Run[] = [];

@@ -2,10 +2,11 @@
 import path from 'node:path';
 import type { Dirent } from 'node:fs';
 import { parseDocument, type JsonObject } from '../jsonText';
+import { METRICS_FILES } from '../metrics/sources';
 import type { ScanContext } from './scanContext';
 
 /** Only a trainer or its supervisor writes these. process.json is there before the trainer has said anything. */
-const OF_A_RUN = new Set(['run.json', 'metrics.jsonl', 'training_log.jsonl', 'process.json', 'exit.json']);
+const OF_A_RUN = new Set(['run.json', ...METRICS_FILES, 'process.json', 'exit.json']);
 
 const OF_A_CHECKPOINT = /^(checkpoint-\d{1,15}|final|\.tmp-checkpoint-\d{1,15}-.*)$/;
 

@@ -1,6 +1,7 @@
 /** One run's folder as a Run (contract sections 1, 2 and 7). Content that cannot be read becomes a problem, never an exception. */
 import type { Stats } from 'node:fs';
 import path from 'node:path';
+import { METRICS_FILES, METRICS_SOURCES } from '../metrics/sources';
 import { type Curriculum, CurriculumError, parseCurriculum, stageAt } from '../curriculum';
 import { isAhead } from '../checkpoint/writing';
 import { liveness } from './runningProcess';
@@ -152,10 +153,10 @@ async function readCheckpoints(
 }
 
 async function readLastLogged(runPath: string, context: ScanContext): Promise<ReturnType<typeof lastLogged> | null> {
-  for (const file of ['metrics.jsonl', 'training_log.jsonl']) {
-    const log = path.join(runPath, file);
+  for (const source of METRICS_SOURCES) {
+    const log = path.join(runPath, source.file);
     try {
-      const logged = await context.readCachedTail(log, lastLogged, TAIL_BYTES);
+      const logged = await context.readCachedTail(log, (tail) => lastLogged(tail, source), TAIL_BYTES);
       if (logged !== null) return logged;
     } catch (error) {
       context.problem(log, readFailure(error));
@@ -182,7 +183,7 @@ function curriculumOf(config: JsonObject | null, file: string, context: ScanCont
  */
 async function newestGrowth(runPath: string, foreign: boolean, context: ScanContext): Promise<number> {
   let newest = 0;
-  for (const file of ['metrics.jsonl', 'training_log.jsonl', 'train.log', 'process.json']) {
+  for (const file of [...METRICS_FILES, 'train.log', 'process.json']) {
     const stats = await context.disk.stat(path.join(runPath, file)).catch(() => null);
     if (stats === null || (foreign && !grewSinceBirth(stats))) continue;
     const changed = context.lastChange(

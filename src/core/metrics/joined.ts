@@ -1,5 +1,5 @@
 /** A branch's curve: what its ancestors logged up to where it left them, then its own. */
-import { Series, upperBound } from './series';
+import { Series } from './series';
 
 /** A stretch of a lineage: the points of `series` with a step ≤ `until`. The last stretch's `until` is Infinity. */
 export interface Stretch {
@@ -9,10 +9,15 @@ export interface Stretch {
 
 /** One series made of several, kept up to date without copying the past again as the last one grows. */
 export class JoinedSeries {
-  readonly series = new Series();
+  readonly series: Series;
   private stamps = '';
   private sources: readonly (Series | undefined)[] = [];
   private own = 0;
+
+  /** @param beside a series of the same stretches of another metric: where they were logged together they share steps and times */
+  constructor(beside?: Series) {
+    this.series = new Series(beside?.axis);
+  }
 
   /** Brings `series` up to date with the stretches, oldest first. */
   sync(stretches: readonly Stretch[]): Series {
@@ -45,7 +50,7 @@ export class JoinedSeries {
 }
 
 function clipped(series: Series, until: number): number {
-  return upperBound(series.steps, series.length, until);
+  return series.axis.upTo(until, series.length);
 }
 
 function append(target: Series, source: Series, from: number, to: number): void {

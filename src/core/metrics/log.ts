@@ -1,6 +1,7 @@
 /** What a metrics file says so far: series by name, segments, stage changes. Fed bytes, in pieces of any size. */
-import { parseMetricsLine, type MetricsEvent } from './parse';
-import { Series } from './series';
+import type { MetricsEvent } from './events';
+import { SeriesTable, type Series } from './series';
+import { METRICS_SOURCES, type MetricsSource } from './sources';
 
 /** One process's stretch of a run: it logged from < step ≤ to (what a later segment took back is cut away). */
 export interface Segment {
@@ -20,7 +21,7 @@ const NEWLINE = 0x0a;
 const LONGEST_LINE = 8 << 20;
 
 export class MetricsLog {
-  private readonly byName = new Map<string, Series>();
+  private readonly table = new SeriesTable();
   private segmentList: Segment[] = [];
   private stageList: StageChange[] = [];
   private pending: Uint8Array[] = [];
@@ -31,8 +32,11 @@ export class MetricsLog {
   private latestTime = Number.NaN;
   private ending: { why: string; step: number | null } | null = null;
 
+  /** @param source whose file it is */
+  constructor(private readonly source: MetricsSource = METRICS_SOURCES[0]) {}
+
   get series(): ReadonlyMap<string, Series> {
-    return this.byName;
+    return this.table.series;
   }
 
   get segments(): readonly Segment[] {
@@ -87,7 +91,7 @@ export class MetricsLog {
     this.pendingBytes = 0;
     this.skipping = false;
     if (line === '') return;
-    const event = parseMetricsLine(line);
+    const event = this.source.parseLine(line);
     if (event !== undefined) this.take(event);
   }
 
@@ -134,14 +138,7 @@ export class MetricsLog {
       this.cutAfter(event.step - 1);
       this.startSegment(event.segment ?? this.nextSegment, event.step);
     }
-    for (const [name, value] of event.values) {
-      let series = this.byName.get(name);
-      if (series === undefined) {
-        series = new Series();
-        this.byName.set(name, series);
-      }
-      series.push(event.step, event.time, value);
-    }
+    this.table.push(event.step, event.time, event.values);
     if (event.stage !== null) this.enterStage({ step: event.step, stage: event.stage, mixingRatio: null });
     this.latestStep = Math.max(this.latestStep, event.step);
     if (!Number.isNaN(event.time)) this.latestTime = event.time;
@@ -160,7 +157,7 @@ export class MetricsLog {
   }
 
   private cutAfter(step: number): void {
-    for (const series of this.byName.values()) series.cutAfter(step);
+    this.table.cutAfter(step);
     this.latestStep = Math.min(this.latestStep, step);
     this.stageList = this.stageList.filter((change) => change.step <= step);
     this.segmentList = this.segmentList

@@ -17,7 +17,7 @@ function jsonNumber(value: number): JsonNumber {
 }
 
 /**
- * Reads metrics.jsonl (or the dialect's training_log.jsonl) of the run in folder `runPath`: every point, after the cuts that
+ * Reads the metrics file (see sources/) of the run in folder `runPath`: every point, after the cuts that
  * resumes made. A run without the file gives an empty document. Throws as `fs` does where the file cannot be read.
  */
 export async function readMetrics(runPath: string): Promise<MetricsDocument> {

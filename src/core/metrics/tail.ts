@@ -5,21 +5,20 @@ import path from 'node:path';
 import { isAbsent, openRegular } from '../files';
 import { Utf8Pieces } from '../textEncoding';
 import { MetricsLog } from './log';
+import { METRICS_SOURCES, type MetricsSource } from './sources';
 
 const CHUNK = 1 << 20;
 /** Bytes before the offset that are compared, so that a file rewritten in place is noticed even if it is longer than before. */
 const ANCHOR = 64;
 
-/** Names of a run's metrics file: ours, and the dialect's (contract sections 6 and 7). */
-export const METRICS_FILES = ['metrics.jsonl', 'training_log.jsonl'] as const;
-
-/** The run's metrics file: ours where it is there, else the dialect's, else where ours will be. */
-export async function metricsFileOf(runPath: string): Promise<string> {
-  for (const name of METRICS_FILES) {
-    const file = path.join(runPath, name);
-    if (await isThere(file)) return file;
+/** The run's metrics file and whose it is: the first source's that is there, else where ours will be. */
+async function metricsFileOf(runPath: string): Promise<{ readonly file: string; readonly source: MetricsSource }> {
+  for (const source of METRICS_SOURCES) {
+    const file = path.join(runPath, source.file);
+    if (await isThere(file)) return { file, source };
   }
-  return path.join(runPath, METRICS_FILES[0]);
+  const [source] = METRICS_SOURCES;
+  return { file: path.join(runPath, source.file), source };
 }
 
 /** Anything but absence is for who opens it to name: a file that may not be read, a pipe in its place. */
@@ -34,8 +33,8 @@ async function isThere(file: string): Promise<boolean> {
 
 /**
  * An offset-based tail. `poll` reads what was appended since the last call; a file that shrank, was replaced or rewritten is
- * read from its beginning into a fresh log. Why not a watcher alone: with `awaitWriteFinish`, chokidar gives no event at all on
- * a file that keeps growing (docs/architecture.md, watching).
+ * read from its beginning into a fresh log. Why not a watcher alone: on network disks it says nothing of what other machines
+ * append.
  */
 export class MetricsTail {
   private current = new MetricsLog();
@@ -45,6 +44,7 @@ export class MetricsTail {
   private anchor = Buffer.alloc(0);
   private running: Promise<boolean> | undefined;
   private fresh = 0;
+  private changes = 0;
 
   constructor(readonly runPath: string) {}
 
@@ -58,6 +58,11 @@ export class MetricsTail {
     return this.fresh;
   }
 
+  /** Counts the pieces that were read, and the times that everything was taken back. */
+  get revision(): number {
+    return this.changes;
+  }
+
   /** Reads on. Resolves to whether anything was read or taken back; a call during another waits for that one. Throws as `openRegular` does, except that a missing file is an empty one. */
   poll(): Promise<boolean> {
     this.running ??= this.read().finally(() => {
@@ -67,7 +72,7 @@ export class MetricsTail {
   }
 
   private async read(): Promise<boolean> {
-    const file = await metricsFileOf(this.runPath);
+    const { file, source } = await metricsFileOf(this.runPath);
     let handle: FileHandle;
     let stats: Stats;
     try {
@@ -75,7 +80,7 @@ export class MetricsTail {
     } catch (error) {
       if (!isAbsent(error)) throw error;
       if (this.offset === 0) return false;
-      this.startOver('');
+      this.startOver('', source);
       return true;
     }
     try {
@@ -88,7 +93,7 @@ export class MetricsTail {
         (size > this.offset && !(await this.anchorHolds(handle)))
       ) {
         changed = this.offset > 0;
-        this.startOver(identity);
+        this.startOver(identity, source);
       }
       const buffer = Buffer.allocUnsafe(Math.min(CHUNK, Math.max(1, size - this.offset)));
       while (this.offset < size) {
@@ -98,6 +103,7 @@ export class MetricsTail {
         this.current.push(this.pieces.next(chunk));
         this.anchor = Buffer.concat([this.anchor, chunk.subarray(Math.max(0, bytesRead - ANCHOR))]).subarray(-ANCHOR);
         this.offset += bytesRead;
+        this.changes += 1;
         changed = true;
       }
       return changed;
@@ -113,9 +119,12 @@ export class MetricsTail {
     return there.equals(this.anchor);
   }
 
-  private startOver(identity: string): void {
-    if (this.offset > 0) this.fresh += 1;
-    this.current = new MetricsLog();
+  private startOver(identity: string, source: MetricsSource): void {
+    if (this.offset > 0) {
+      this.fresh += 1;
+      this.changes += 1;
+    }
+    this.current = new MetricsLog(source);
     this.pieces = new Utf8Pieces();
     this.offset = 0;
     this.anchor = Buffer.alloc(0);

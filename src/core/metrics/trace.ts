@@ -1,6 +1,7 @@
 /** What a chart draws of a series: any window, at any width, with its smoothed line, from at most two points a pixel. */
 import { MinMaxPyramid, type PyramidLevel } from './pyramid';
-import { lowerBound, upperBound, type Series } from './series';
+import { lowerBound, upperBound } from './axis';
+import type { Series } from './series';
 import { emaStart, extendEma, type EmaState } from './smooth';
 
 /** `step`: the global step; `relative`: steps since the run's own start; `time`: Unix seconds. */

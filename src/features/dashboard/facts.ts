@@ -3,7 +3,7 @@ import { allCheckpoints } from '../../core/experiment/checkpoints';
 import type { Lineage } from '../../core/experiment/lineage';
 import type { Checkpoint, Run } from '../../core/experiment/model';
 import type { MetricsLog } from '../../core/metrics/log';
-import { lowerBound, type Series } from '../../core/metrics/series';
+import type { Series } from '../../core/metrics/series';
 import type { CheckpointFacts, DifferenceMessage, Figure, RunFacts, RunSummary } from '../../protocol/dashboard';
 
 /** A number as it may travel in a message, where JSON would make null of a NaN. */
@@ -49,7 +49,7 @@ function checkpointFacts(checkpoint: Checkpoint): CheckpointFacts {
 /** Unix seconds at which the series reached `step`; null where it has no times or has not come there. */
 export function timeAt(series: Series | undefined, step: number): number | null {
   if (series === undefined) return null;
-  const index = lowerBound(series.steps, series.length, step);
+  const index = series.axis.before(step, series.length);
   const time = series.times[Math.min(index, series.length - 1)];
   return time === undefined || Number.isNaN(time) || index >= series.length ? null : time;
 }

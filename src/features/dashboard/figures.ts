@@ -1,9 +1,17 @@
 /** The header's figures and the alerts, from what a run has logged. */
 import { stageAt } from '../../core/curriculum';
 import type { Run } from '../../core/experiment/model';
-import { findAlerts } from '../../core/metrics/alerts';
+import {
+  EVAL_LOSS,
+  GPU_MEMORY,
+  LEARNING_RATE,
+  LOSS,
+  STEPS_PER_SECOND,
+  TOKENS_PER_SECOND,
+} from '../../core/metrics/catalogue';
 import { secondsUntil, stepRate } from '../../core/metrics/eta';
 import type { MetricsLog } from '../../core/metrics/log';
+import type { RunMetrics } from '../../core/metrics/runMetrics';
 import type { Series } from '../../core/metrics/series';
 import { recentSlope } from '../../core/metrics/smooth';
 import type { Trace } from '../../core/metrics/trace';
@@ -41,9 +49,9 @@ export function figuresOf(run: Run, log: MetricsLog, loss: Trace): Figures {
   const smoothed = loss.lastLine;
   const latest = last(total);
   const points = Math.min(500, Math.max(SLOPE_POINTS, Math.floor(total.length / 10)));
-  const evaluated = series.get('eval_loss/total');
+  const evaluated = series.get(EVAL_LOSS);
   const bestEval = best(evaluated);
-  const own = series.get('loss/total');
+  const own = series.get(LOSS);
   const segmentStart = log.segments.at(-1)?.from ?? 0;
   const rate = own === undefined ? Number.NaN : stepRate(own, segmentStart);
   const training = run.state === 'training';
@@ -51,7 +59,7 @@ export function figuresOf(run: Run, log: MetricsLog, loss: Trace): Figures {
   const index = run.curriculum === null || stages.length === 0 ? -1 : stageAt(run.curriculum, step ?? 0).index;
   const next = index === -1 ? undefined : stages[index + 1];
   const withinPlan = next !== undefined && (run.maxSteps === null || next.from < run.maxSteps);
-  const logged = last(series.get('throughput/steps_per_second'));
+  const logged = last(series.get(STEPS_PER_SECOND));
   return {
     step,
     // The average skips what is not finite, but a run whose newest loss is NaN is at NaN.
@@ -61,11 +69,11 @@ export function figuresOf(run: Run, log: MetricsLog, loss: Trace): Figures {
     evalLoss: figure(last(evaluated)),
     bestEvalLoss: figure(bestEval.value),
     bestEvalStep: bestEval.step,
-    learningRate: figure(last(series.get('training/learning_rate'))),
+    learningRate: figure(last(series.get(LEARNING_RATE))),
     learningRatePhase: phaseOf(run, step),
-    tokensPerSecond: figure(last(series.get('throughput/tokens_per_second'))),
+    tokensPerSecond: figure(last(series.get(TOKENS_PER_SECOND))),
     stepsPerSecond: figure(logged ?? nanToNull(rate)),
-    gpuMemoryBytes: figure(last(series.get('system/gpu_memory_bytes'))),
+    gpuMemoryBytes: figure(last(series.get(GPU_MEMORY))),
     etaSeconds: training && step !== null ? secondsUntil(step, run.maxSteps, rate) : null,
     nextStage: withinPlan
       ? {
@@ -82,11 +90,8 @@ function nanToNull(value: number): number | null {
 }
 
 /** Alerts of the run; `now` in Unix seconds. */
-export function alertsOf(run: Run, log: MetricsLog, now: number): AlertFacts[] {
-  const loss = log.series.get('loss/total');
-  const found = findAlerts({
-    loss,
-    series: log.series,
+export function alertsOf(run: Run, metrics: RunMetrics, now: number): AlertFacts[] {
+  const found = metrics.alerts({
     curriculum: run.curriculum,
     checkpointSteps: run.checkpoints
       .filter((checkpoint) => checkpoint.state === 'complete')
@@ -94,12 +99,12 @@ export function alertsOf(run: Run, log: MetricsLog, now: number): AlertFacts[] {
     training: run.state === 'training',
     now,
     // A segment that has just begun has logged nothing yet: its silence counts from its start, not from the one before.
-    lastTime: Math.max(log.lastTime, run.process?.started ?? -Infinity),
+    lastTime: Math.max(metrics.log.lastTime, run.process?.started ?? -Infinity),
   });
   return found.map((alert) => ({
     kind: alert.kind,
     step: alert.step,
-    time: timeAt(loss, alert.step),
+    time: timeAt(metrics.series(LOSS), alert.step),
     title: alert.title,
     detail: alert.detail,
     value: nanToNull(alert.value),

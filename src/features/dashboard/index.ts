@@ -1,5 +1,6 @@
 /** NPT: Open Dashboard, and dashboards that come back after a reload. */
 import * as vscode from 'vscode';
+import { SharedMetrics } from '../../core/metrics/runMetrics';
 import { RunPanels } from '../../platform/runPanels';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
@@ -7,9 +8,14 @@ import { chooseRuns } from '../targets';
 import { DashboardPanel, VIEW_TYPE } from './panel';
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
-  const panels = new RunPanels(VIEW_TYPE, (panel, runPath) => new DashboardPanel(panel, context, deps, runPath));
+  // One reading of a run's metrics, however many dashboards show it.
+  const metrics = new SharedMetrics();
+  const panels = new RunPanels(
+    VIEW_TYPE,
+    (panel, runPath) => new DashboardPanel(panel, context, deps, metrics, runPath),
+  );
 
-  context.subscriptions.push(panels);
+  context.subscriptions.push(metrics, panels);
   registerCommands(context, deps, {
     'npt.openDashboard': async (named) => {
       const runs = await chooseRuns(deps, named, {

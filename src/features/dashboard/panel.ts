@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import type { Run } from '../../core/experiment/model';
 import { Disposable } from '../../core/disposable';
+import type { SharedMetrics } from '../../core/metrics/runMetrics';
 import { showError } from '../../platform/messages';
 import { entitle, showPage } from '../../platform/webviewPage';
 import type { RunCommand, SaveMessage } from '../../protocol/dashboard';
@@ -26,6 +27,7 @@ export class DashboardPanel extends Disposable {
     private readonly panel: vscode.WebviewPanel,
     context: vscode.ExtensionContext,
     private readonly deps: FeatureDeps,
+    metrics: SharedMetrics,
     runPath: string,
   ) {
     super();
@@ -38,21 +40,25 @@ export class DashboardPanel extends Disposable {
       this.session.modelChanged();
     });
     this.session = this._register(
-      new DashboardSession(runPath, {
-        post: (message) => void webview.postMessage(message),
-        runs: () => deps.workspaces.runs,
-        lineage: () => deps.workspaces.lineage,
-        scanning: () => scanning,
-        canTrain: () => vscode.workspace.isTrusted,
-        act: (command, path) => void vscode.commands.executeCommand(COMMANDS[command], path),
-        save: (request, content) => void this.save(request, content),
-        focused: (run) => {
-          this.entitle(run);
+      new DashboardSession(
+        runPath,
+        {
+          post: (message) => void webview.postMessage(message),
+          runs: () => deps.workspaces.runs,
+          lineage: () => deps.workspaces.lineage,
+          scanning: () => scanning,
+          canTrain: () => vscode.workspace.isTrusted,
+          act: (command, path) => void vscode.commands.executeCommand(COMMANDS[command], path),
+          save: (request, content) => void this.save(request, content),
+          focused: (run) => {
+            this.entitle(run);
+          },
+          log: (message) => {
+            deps.log.warn(message);
+          },
         },
-        log: (message) => {
-          deps.log.warn(message);
-        },
-      }),
+        metrics,
+      ),
     );
     this._register(
       webview.onDidReceiveMessage((raw: unknown) => {

@@ -5,10 +5,10 @@
 import { watch, type FSWatcher } from 'node:fs';
 import type { Lineage } from '../../core/experiment/lineage';
 import type { Run } from '../../core/experiment/model';
-import { JoinedSeries } from '../../core/metrics/joined';
+import { LOSS } from '../../core/metrics/catalogue';
+import { SharedMetrics } from '../../core/metrics/runMetrics';
 import { Series } from '../../core/metrics/series';
 import { autoSmoothing } from '../../core/metrics/smooth';
-import { MetricsTail } from '../../core/metrics/tail';
 import { Disposable } from '../../core/disposable';
 import {
   parsePageMessage,
@@ -21,6 +21,7 @@ import { Conversation, pageOf, type Addressed } from '../../protocol/requests';
 import { WatchedCurves } from './curves';
 import { differenceOf, factsOf, summaryOf } from './facts';
 import { alertsOf, figuresOf } from './figures';
+import { ShownMetrics } from './shownMetrics';
 
 /** What a session needs from around it. */
 export interface SessionHost {
@@ -43,14 +44,13 @@ export interface SessionHost {
 /** A training run's file is looked at this often; that of one that rests every fifth time. */
 const POLL_MS = 300;
 const REST = 5;
-/** Alerts go over all points; this often is soon enough for a person. */
+/** Some alerts come with time alone; this often is soon enough for a person. */
 const ALERTS_MS = 2000;
 
 export class DashboardSession extends Disposable {
-  private readonly tails = new Map<string, MetricsTail>();
-  private readonly joined = new Map<string, JoinedSeries>();
+  private readonly metrics: ShownMetrics;
   private readonly curves = new WatchedCurves({
-    series: (run, metric) => this.seriesOf(run, metric),
+    series: (run, metric) => this.metrics.series(run, metric),
     origin: (run) => this.runAt(run)?.parent?.step ?? 0,
   });
   private visible = true;
@@ -64,14 +64,19 @@ export class DashboardSession extends Disposable {
   private alertsAt = Number.NEGATIVE_INFINITY;
   private sentAlerts = '';
   private sentMetrics = '';
-  private readonly complained = new Set<string>();
   private readonly noPoints = new Series();
 
   constructor(
     private path: string,
     private readonly host: SessionHost,
+    shared = new SharedMetrics(),
   ) {
     super();
+    this.metrics = this._register(
+      new ShownMetrics(shared, (message) => {
+        host.log(message);
+      }),
+    );
     this._register({
       dispose: () => {
         this.stopFollowing();
@@ -94,7 +99,6 @@ export class DashboardSession extends Disposable {
   /** Makes the dashboard about another run. */
   async focus(path: string): Promise<void> {
     this.path = path;
-    this.joined.clear();
     if (this.conversation.isOpen) await this.start();
   }
 
@@ -113,7 +117,7 @@ export class DashboardSession extends Disposable {
     }
     const runs = this.host.runs();
     const lineage = this.host.lineage();
-    const facts = factsOf(run, lineage, this.seriesOf(run.path, 'loss/total'));
+    const facts = factsOf(run, lineage, this.metrics.series(run.path, LOSS));
     this.post({
       type: 'model',
       run: facts,
@@ -170,10 +174,10 @@ export class DashboardSession extends Disposable {
 
   private async watch(message: WatchMessage): Promise<void> {
     const isWanted = this.conversation.question('curves', message.request);
-    const unread = message.curves.map((curve) => curve.run).filter((path) => !this.tails.has(path));
-    if (unread.length > 0) await this.pollAll(new Set(unread));
-    // While a file was read the page may have moved on.
-    if (this.gone || !isWanted()) return;
+    const unread = new Set(message.curves.map((curve) => curve.run).filter((path) => !this.metrics.has(path)));
+    await this.read(unread);
+    // While a file was read the page may have moved on, or be gone.
+    if (this.gone || !this.visible || !isWanted()) return;
     this.post(this.curves.watch(message));
   }
 
@@ -193,14 +197,16 @@ export class DashboardSession extends Disposable {
       this.post({ type: 'missing', path: this.path, scanning: this.host.scanning() });
       return;
     }
-    await this.pollAll(this.lineage(run));
+    this.look(run);
+    await this.read(this.metrics.line);
     if (this.gone || !this.visible || this.path !== run.path) return;
     const runs = this.host.runs();
     const lineage = this.host.lineage();
-    const log = this.tail(run.path).log;
+    const own = this.metrics.of(run.path);
     const loss = this.lossTrace();
-    const alerts = alertsOf(run, log, Date.now() / 1000);
-    const metrics = [...this.metricNames(run)];
+    const alerts = alertsOf(run, own, Date.now() / 1000);
+    const metrics = this.metrics.names();
+    this.metrics.takeChanges();
     this.sentAlerts = JSON.stringify(alerts);
     this.sentMetrics = metrics.join('\n');
     this.post({
@@ -208,9 +214,9 @@ export class DashboardSession extends Disposable {
       run: factsOf(run, lineage, loss.series),
       runs: runs.map((each) => summaryOf(each, lineage)),
       metrics,
-      figures: figuresOf(run, log, loss),
+      figures: figuresOf(run, own.log, loss),
       alerts,
-      hasTimes: !Number.isNaN(log.lastTime),
+      hasTimes: !Number.isNaN(own.log.lastTime),
       canTrain: this.host.canTrain(),
     });
     this.follow(run);
@@ -244,6 +250,7 @@ export class DashboardSession extends Disposable {
     this.hint?.close();
     this.hint = undefined;
     this.hinted = '';
+    this.metrics.keep(new Set());
   }
 
   private async tick(): Promise<void> {
@@ -253,15 +260,18 @@ export class DashboardSession extends Disposable {
       this.ticks += 1;
       const focused = this.runAt(this.path);
       if (focused === undefined) return;
-      const paths = new Set([...this.lineage(focused), ...this.curves.runs]);
-      const due = [...paths].filter(
-        (path) => this.runAt(path)?.state === 'training' || this.ticks % REST === 0 || path === this.path,
+      this.look(focused);
+      const shown = new Set([...this.metrics.line, ...this.curves.runs]);
+      this.metrics.keep(shown);
+      await this.read(
+        [...shown].filter(
+          (path) => this.runAt(path)?.state === 'training' || this.ticks % REST === 0 || path === this.path,
+        ),
       );
-      const changed = await this.pollAll(new Set(due));
       // Asked again: much can have happened while the files were read.
       if (this.gone || this.timer === undefined || this.path !== focused.path) return;
-      // Whoever read it: an answer to an earlier question may have read what this one lacks.
-      for (const message of this.curves.increments()) this.post(message);
+      const changed = this.metrics.takeChanges();
+      if (changed) for (const message of this.curves.increments()) this.post(message);
       this.sendFigures(focused, changed);
     } finally {
       this.ticking = false;
@@ -272,11 +282,11 @@ export class DashboardSession extends Disposable {
     const now = performance.now();
     const alertsDue = now - this.alertsAt > ALERTS_MS;
     if (!changed && !alertsDue) return;
-    const log = this.tail(run.path).log;
-    const alerts = alertsDue ? alertsOf(run, log, Date.now() / 1000) : undefined;
+    const own = this.metrics.of(run.path);
+    const alerts = alertsDue ? alertsOf(run, own, Date.now() / 1000) : undefined;
     if (alertsDue) this.alertsAt = now;
     const alertsText = alerts === undefined ? this.sentAlerts : JSON.stringify(alerts);
-    const metrics = [...this.metricNames(run)];
+    const metrics = this.metrics.names();
     const metricsText = metrics.join('\n');
     const newAlerts = alertsText !== this.sentAlerts;
     const newMetrics = metricsText !== this.sentMetrics;
@@ -285,69 +295,26 @@ export class DashboardSession extends Disposable {
     this.sentMetrics = metricsText;
     this.post({
       type: 'figures',
-      figures: figuresOf(run, log, this.lossTrace()),
-      hasTimes: !Number.isNaN(log.lastTime),
+      figures: figuresOf(run, own.log, this.lossTrace()),
+      hasTimes: !Number.isNaN(own.log.lastTime),
       ...(newMetrics ? { metrics } : {}),
       ...(newAlerts && alerts !== undefined ? { alerts } : {}),
     });
   }
 
   private lossTrace(): ReturnType<WatchedCurves['trace']> {
-    const loss = this.seriesOf(this.path, 'loss/total') ?? this.noPoints;
+    const loss = this.metrics.series(this.path, LOSS) ?? this.noPoints;
     return this.curves.trace(loss, autoSmoothing(loss.length));
   }
 
-  private async pollAll(paths: ReadonlySet<string>): Promise<boolean> {
-    let changed = false;
-    for (const path of paths) {
-      if (this.runAt(path) === undefined) continue;
-      try {
-        if (await this.tail(path).poll()) changed = true;
-      } catch (error) {
-        // Said once a run: this comes round several times a second.
-        if (!this.complained.has(path)) this.host.log(`Cannot read the metrics of ${path}: ${String(error)}`);
-        this.complained.add(path);
-      }
-    }
-    return changed;
+  /** The dashboard is about this run, with the ancestors that the model has now. */
+  private look(run: Run): void {
+    this.metrics.focus(run.path, this.host.lineage().ancestorsOf(run));
   }
 
-  private tail(path: string): MetricsTail {
-    const tail = this.tails.get(path) ?? new MetricsTail(path);
-    this.tails.set(path, tail);
-    return tail;
-  }
-
-  /** The run and its ancestors. */
-  private lineage(run: Run): Set<string> {
-    return new Set([
-      run.path,
-      ...this.host
-        .lineage()
-        .ancestorsOf(run)
-        .map((ancestor) => ancestor.run.path),
-    ]);
-  }
-
-  private metricNames(run: Run): Set<string> {
-    const names = new Set<string>();
-    for (const path of this.lineage(run)) for (const name of this.tail(path).log.series.keys()) names.add(name);
-    return names;
-  }
-
-  /** A run's own series; for the focused run, its lineage's up to the branch point before it. */
-  private seriesOf(path: string, metric: string): Series | undefined {
-    const own = this.tail(path).log.series.get(metric);
-    const run = path === this.path ? this.runAt(path) : undefined;
-    const ancestors = run === undefined ? [] : this.host.lineage().ancestorsOf(run);
-    if (ancestors.length === 0) return own;
-    const past = ancestors
-      .toReversed()
-      .map(({ run: ancestor, until }) => ({ series: this.tail(ancestor.path).log.series.get(metric), until }));
-    const joined = this.joined.get(metric) ?? new JoinedSeries();
-    this.joined.set(metric, joined);
-    const series = joined.sync([...past, { series: own, until: Number.POSITIVE_INFINITY }]);
-    return series.length === 0 ? undefined : series;
+  /** Reads on in the metrics of those of these runs that there are. */
+  private read(paths: Iterable<string>): Promise<void> {
+    return this.metrics.read([...paths].filter((path) => this.runAt(path) !== undefined));
   }
 
   private runAt(path: string): Run | undefined {
@@ -365,11 +332,11 @@ export class DashboardSession extends Disposable {
   private async contentOf(message: SaveMessage): Promise<string | Uint8Array> {
     if (message.format !== 'csv')
       return message.format === 'png' ? Buffer.from(message.content, 'base64') : message.content;
-    await this.pollAll(new Set(message.runs));
+    await this.read(message.runs);
     const lines = ['run,step,time,value'];
     for (const path of message.runs) {
       const run = this.runAt(path);
-      const series = this.tail(path).log.series.get(message.metric);
+      const series = run === undefined ? undefined : this.metrics.of(path).series(message.metric);
       if (run === undefined || series === undefined) continue;
       const name = /[",\n]/.test(run.name) ? `"${run.name.replaceAll('"', '""')}"` : run.name;
       const { steps, times, values } = series;

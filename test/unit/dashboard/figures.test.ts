@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import type { RunProcess } from '../../../src/core/experiment/model';
-import { MetricsLog } from '../../../src/core/metrics/log';
+import { RunMetrics } from '../../../src/core/metrics/runMetrics';
 import { alertsOf } from '../../../src/features/dashboard/figures';
 import { aRun } from '../model/builders';
 
 /** A run that logged a step a second for 40 s, the last at second 1040. */
-function aLog(): MetricsLog {
-  const log = new MetricsLog();
+async function loggedIn(folder: string): Promise<RunMetrics> {
   const lines = Array.from({ length: 40 }, (_, index) =>
     JSON.stringify({
       event: 'metrics',
@@ -16,8 +18,10 @@ function aLog(): MetricsLog {
       metrics: { 'loss/total': 3 - index / 100 },
     }),
   );
-  log.push(Buffer.from(`${lines.join('\n')}\n`));
-  return log;
+  writeFileSync(path.join(folder, 'metrics.jsonl'), `${lines.join('\n')}\n`);
+  const metrics = new RunMetrics(folder);
+  await metrics.poll();
+  return metrics;
 }
 
 function trainedSince(started: number): RunProcess {
@@ -34,10 +38,17 @@ function trainedSince(started: number): RunProcess {
 }
 
 describe('alerts of a run', () => {
+  let metrics: RunMetrics;
   const kinds = (started: number, now: number): string[] =>
-    alertsOf(aRun('run', { state: 'training', process: trainedSince(started) }), aLog(), now).map(
+    alertsOf(aRun('run', { state: 'training', process: trainedSince(started) }), metrics, now).map(
       (alert) => alert.kind,
     );
+
+  before(async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'npt-figures-'));
+    metrics = await loggedIn(folder);
+    rmSync(folder, { recursive: true });
+  });
 
   it('does not take the pause before a resume for a stall', () => {
     assert.deepEqual(kinds(5000, 5010), []);

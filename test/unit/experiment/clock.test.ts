@@ -9,7 +9,7 @@ import type { RunEvidence } from '../../../src/core/experiment/runState';
 import { runState } from '../../../src/core/experiment/runState';
 import { ScanContext, scanRun } from '../../../src/core/experiment/scan';
 import { formatAge } from '../../../src/core/format';
-import { findAlerts } from '../../../src/core/metrics/alerts';
+import { RunAlerts } from '../../../src/core/metrics/alerts/runAlerts';
 import { Series } from '../../../src/core/metrics/series';
 import { FixtureWorkspace, metricsLine } from './fixtureWorkspace';
 
@@ -90,15 +90,16 @@ describe('a time in the future', () => {
     const loss = new Series();
     for (let step = 1; step <= 20; step += 1) loss.push(step, NOW + step, 1);
     const alerts = (lastTime: number): string[] =>
-      findAlerts({
-        loss,
-        series: new Map([['loss/total', loss]]),
-        curriculum: null,
-        checkpointSteps: [],
-        training: true,
-        now: NOW,
-        lastTime,
-      }).map((alert) => alert.kind);
+      new RunAlerts()
+        .find({
+          series: new Map([['loss/total', loss]]),
+          curriculum: null,
+          checkpointSteps: [],
+          training: true,
+          now: NOW,
+          lastTime,
+        })
+        .map((alert) => alert.kind);
     assert.deepEqual(alerts(NOW - 4000), ['stalled']);
     assert.deepEqual(alerts(NOW + 86_400), []);
   });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { parseDocument } from '../../../src/core/jsonText';
 import { JsonDepthError, MAX_JSON_DEPTH, parseJsonOfAnyDepth, parseJsonText } from '../../../src/core/jsonText';
-import { parseMetricsLine } from '../../../src/core/metrics/parse';
+import { ours } from '../../../src/core/metrics/sources/ours';
 import { cpuMs } from '../cpuTime';
 
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
@@ -55,7 +55,7 @@ describe('readers of a run’s files', () => {
 
   it('take the figures of a metrics line, however deep something else in it is', () => {
     const line = `{"event":"metrics","step":10,"time":1,"metrics":{"loss/total":NaN},"x":${nested(1e5)}}`;
-    const event = parseMetricsLine(line);
+    const event = ours.parseLine(line);
     assert.ok(event?.kind === 'metrics' && event.step === 10 && Number.isNaN(event.values[0]?.[1]));
     assert.ok(parseJsonOfAnyDepth(nested(1e5)));
   });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Curriculum } from '../../../src/core/curriculum/curriculum';
-import { findAlerts, type Alert, type AlertInput } from '../../../src/core/metrics/alerts';
+import type { Alert } from '../../../src/core/metrics/alerts/alert';
+import { RunAlerts, type AlertInput } from '../../../src/core/metrics/alerts/runAlerts';
 import { secondsUntil, stepRate } from '../../../src/core/metrics/eta';
 import { Series } from '../../../src/core/metrics/series';
 
@@ -25,8 +26,7 @@ function noisy(points: number, change: (value: number, step: number) => number =
 }
 
 function alerts(loss: Series, more: Partial<AlertInput> = {}): Alert[] {
-  return findAlerts({
-    loss,
+  return new RunAlerts().find({
     series: new Map([['loss/total', loss]]),
     curriculum: null,
     checkpointSteps: [1000, 2000],
@@ -101,7 +101,10 @@ describe('alerts', () => {
       training: true,
       lastTime: 1100,
       now: 1101,
-      series: new Map([['throughput/tokens_per_second', throughput]]),
+      series: new Map([
+        ['loss/total', loss],
+        ['throughput/tokens_per_second', throughput],
+      ]),
     });
     assert.deepEqual(
       slow.map((alert) => alert.kind),

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { MetricsLog } from '../../../src/core/metrics/log';
+import type { MetricsSource } from '../../../src/core/metrics/sources';
+import { field } from '../../../src/core/metrics/sources/field';
+import { ours } from '../../../src/core/metrics/sources/ours';
 
 function metrics(step: number, value: number | string, segment = 1, name = 'loss/total'): string {
   return JSON.stringify({ event: 'metrics', segment, step, time: 100 + step, metrics: { [name]: value } });
@@ -10,9 +13,9 @@ function start(segment: number, resumeStep: number): string {
   return JSON.stringify({ event: 'start', segment, resume_step: resumeStep, changed: {}, time: 0 });
 }
 
-function read(text: string, cuts: readonly number[] = []): MetricsLog {
+function read(text: string, cuts: readonly number[] = [], source: MetricsSource = ours): MetricsLog {
   const bytes = Buffer.from(text);
-  const log = new MetricsLog();
+  const log = new MetricsLog(source);
   let from = 0;
   for (const cut of [...cuts.map((each) => each % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]) {
     log.push(bytes.subarray(from, cut));
@@ -120,7 +123,7 @@ describe('a metrics log', () => {
       '{"step":12,"total_loss":3}',
       '{"step":12,"val_loss":7}',
     ];
-    const log = read(rows.join('\n') + '\n');
+    const log = read(rows.join('\n') + '\n', [], field);
     assert.deepEqual([...(log.series.get('loss/total')?.steps ?? [])], [10, 12]);
     assert.deepEqual([...(log.series.get('eval_loss/total')?.steps ?? [])], [12]);
     assert.equal(log.segments.length, 2);

@@ -13,7 +13,7 @@ import { Markers } from './markers';
 import { followSize } from '../../charts/size';
 
 /** As plain data: uPlot's enum of distributions is `const` and ambient, which isolated modules cannot use. 3 is logarithmic. */
-const logarithmic: object = { distr: 3 };
+export const LOGARITHMIC: object = { distr: 3 };
 
 export const SYNC_KEY = 'npt-dashboard';
 
@@ -133,7 +133,7 @@ export class MainChart implements Part {
         bands,
         scales: {
           x: { time: look.axis === 'time', range: () => (this.app === undefined ? [0, 1] : domainOf(this.app)) },
-          y: { ...(look.logY ? logarithmic : {}), range: () => this.limits() },
+          y: { ...(look.logY ? LOGARITHMIC : {}), range: () => this.limits() },
         },
         axes: [xAxisOptions(look.axis, theme, 90), yAxisOptions(theme, () => this.app?.look.logY === true, 34, 44)],
         // The readout names the values; a dot on the band's edges as well would say less.

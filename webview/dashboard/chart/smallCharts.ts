@@ -1,6 +1,13 @@
 /** The small charts: one a metric, one a group of per-layer metrics; same window and cursor as the large one. */
 import uPlot from 'uplot';
 import { formatBytes, formatValue } from '../../../src/core/format';
+import {
+  layerOf,
+  metricEntry,
+  placeOfMetric,
+  type MetricEntry,
+  type MetricUnit,
+} from '../../../src/core/metrics/catalogue';
 import { domainOf, type App, type Part } from '../app';
 import { compact } from '../../ui/figures';
 import { asText, h, setText } from '../../ui/dom';
@@ -8,61 +15,35 @@ import { airy, xAxisOptions, yAxisOptions } from '../../charts/axes';
 import { drawBoundaries, drawTints } from './overlays';
 import { aligned, extremes } from './data';
 import { chartKey, zoomingCursor, zoomingHooks, type ChartWindow } from './gestures';
-import { SYNC_KEY } from './mainChart';
+import { LOGARITHMIC, SYNC_KEY } from './mainChart';
 import { followSize } from '../../charts/size';
 
 /** A small chart's subject. */
-export interface Card {
-  readonly key: string;
-  readonly title: string;
+export interface Card extends MetricEntry {
   /** More than one: a line a layer. */
   readonly metrics: readonly string[];
 }
 
-const FIRST: readonly string[] = [
-  'eval_loss/total',
-  'training/grad_norm',
-  'loss/fidelity',
-  'training/learning_rate',
-  'mlp_direct_loss',
-  'throughput/tokens_per_second',
-  'v_a_attention_similarity',
-  'system/gpu_memory_bytes',
-];
 /** At first glance; the rest is behind the groups. */
 const MOST_FIRST = 6;
-
-const LAYER = /^(.*)\/layer_(\d+)$/;
 
 /** Metrics as cards, per-layer ones together, in order of name. */
 export function cardsOf(metrics: readonly string[]): Card[] {
   const groups = new Map<string, string[]>();
   for (const metric of [...metrics].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))) {
-    const key = LAYER.exec(metric)?.[1] ?? metric;
+    const key = layerOf(metric)?.key ?? metric;
     groups.set(key, [...(groups.get(key) ?? []), metric]);
   }
-  return [...groups].map(([key, members]) => ({ key, title: titleOf(key), metrics: members }));
-}
-
-function titleOf(key: string): string {
-  const titles: Readonly<Record<string, string>> = {
-    'eval_loss/total': 'eval loss',
-    'training/grad_norm': 'grad norm',
-    'training/learning_rate': 'learning rate',
-    'loss/fidelity': 'fidelity loss',
-    'throughput/tokens_per_second': 'tokens/s',
-    'throughput/steps_per_second': 'steps/s',
-    'system/gpu_memory_bytes': 'GPU memory',
-    mlp_direct_loss: 'direct MLP loss',
-    v_a_attention_similarity: 'v_a ~ attention',
-  };
-  return titles[key] ?? key;
+  return [...groups].map(([key, members]) => ({ ...metricEntry(key), metrics: members }));
 }
 
 /** The cards shown at once, and the others by prefix. The large chart's metric is not repeated. */
 export function arrange(metrics: readonly string[], main: string): { first: Card[]; groups: Map<string, Card[]> } {
   const cards = cardsOf(metrics).filter((card) => card.key !== main);
-  const first = FIRST.flatMap((key) => cards.find((card) => card.key === key) ?? []).slice(0, MOST_FIRST);
+  const first = cards
+    .filter((card) => card.first)
+    .sort((a, b) => placeOfMetric(a.key) - placeOfMetric(b.key))
+    .slice(0, MOST_FIRST);
   const groups = new Map<string, Card[]>();
   for (const card of cards) {
     if (first.includes(card)) continue;
@@ -76,12 +57,18 @@ export function arrange(metrics: readonly string[], main: string): { first: Card
   return { first, groups };
 }
 
-function valueText(key: string, value: number): string {
+function valueText(unit: MetricUnit, value: number): string {
   if (Number.isNaN(value)) return '–';
-  if (key.includes('bytes')) return formatBytes(value);
-  return key.startsWith('throughput/')
-    ? compact(value)
-    : formatValue(Number(value.toPrecision(key.includes('loss') ? 4 : 3)));
+  switch (unit) {
+    case 'bytes':
+      return formatBytes(value);
+    case 'rate':
+      return compact(value);
+    case 'loss':
+      return formatValue(Number(value.toPrecision(4)));
+    case 'plain':
+      return formatValue(Number(value.toPrecision(3)));
+  }
 }
 
 export class SmallChart implements Part {
@@ -133,7 +120,7 @@ export class SmallChart implements Part {
     const curves = this.card.metrics.flatMap((metric) => app.curves.of(path, metric) ?? []);
     const data = aligned(
       curves.map((curve) => ({ curve, columns: ['line'] })),
-      false,
+      this.card.scale === 'log',
     );
     const shape = JSON.stringify([path, app.look.axis, app.theme, curves.length]);
     if (shape !== this.shape || this.plot === undefined) {
@@ -150,7 +137,7 @@ export class SmallChart implements Part {
     const layered = this.card.metrics.length > 1;
     const layers = this.element.querySelector('.layers');
     if (layers !== null) {
-      const wanted = this.card.metrics.map((metric) => LAYER.exec(metric)?.[2] ?? metric);
+      const wanted = this.card.metrics.map((metric) => layerOf(metric)?.layer ?? metric);
       if (layers.childElementCount !== wanted.length) {
         layers.replaceChildren(...wanted.map((layer) => h('span', { title: `layer ${layer}` }, layer)));
       }
@@ -160,11 +147,9 @@ export class SmallChart implements Part {
     }
     const line = curves[0]?.line;
     const last = curves[0]?.last ?? Number.NaN;
-    setText(this.value, layered ? '' : valueText(this.card.key, last));
+    setText(this.value, layered ? '' : valueText(this.card.unit, last));
     const before =
-      line !== undefined && line.length > 1 && this.card.key.startsWith('eval')
-        ? (line[line.length - 2] as number)
-        : Number.NaN;
+      line !== undefined && line.length > 1 && this.card.showsChange ? (line[line.length - 2] as number) : Number.NaN;
     const change = last - before;
     setText(
       this.trend,
@@ -177,7 +162,7 @@ export class SmallChart implements Part {
       asText(
         layered
           ? `${this.card.title}, ${this.card.metrics.length} layers`
-          : `${this.card.title}: ${valueText(this.card.key, last)}`,
+          : `${this.card.title}: ${valueText(this.card.unit, last)}`,
       ),
     );
   }
@@ -200,8 +185,9 @@ export class SmallChart implements Part {
         points: { show: (_u, at) => (this.plot?.data[at]?.length ?? 99) <= 12 && lines === 1, size: 4, fill: color },
       });
     }
-    const bytes = this.card.key.includes('bytes');
-    const yAxis = yAxisOptions(theme, () => false, 40, 24);
+    const bytes = this.card.unit === 'bytes';
+    const log = this.card.scale === 'log';
+    const yAxis = yAxisOptions(theme, () => log, 40, 24);
     const format = yAxis.values;
     this.plot = new uPlot(
       {
@@ -212,7 +198,7 @@ export class SmallChart implements Part {
         series,
         scales: {
           x: { time: app.look.axis === 'time', range: () => (this.app === undefined ? [0, 1] : domainOf(this.app)) },
-          y: { range: () => this.limits() },
+          y: { ...(log ? LOGARITHMIC : {}), range: () => this.limits() },
         },
         axes: [
           xAxisOptions(app.look.axis, theme, app.look.axis === 'time' ? 66 : 50),
@@ -250,11 +236,11 @@ export class SmallChart implements Part {
     for (const metric of this.card.metrics) {
       const curve = app.curves.of(app.known.run.path, metric);
       if (curve === undefined) continue;
-      const [least, most] = extremes(curve, from, until, curve.line, curve.line, false);
+      const [least, most] = extremes(curve, from, until, curve.line, curve.line, this.card.scale === 'log');
       if (least < low) low = least;
       if (most > high) high = most;
     }
-    return airy(low, high, false);
+    return airy(low, high, this.card.scale === 'log');
   }
 }
 
@@ -270,10 +256,10 @@ export class SmallCharts implements Part {
     this.element = h('section', { class: 'small-charts', 'aria-label': 'Other metrics' }, this.grid, this.groups);
   }
 
-  /** Metrics that are drawn now, and how wide. */
-  get watched(): { readonly metric: string; readonly width: number; readonly layered: boolean }[] {
+  /** Metrics that are drawn now, how wide, and whether as an average. */
+  get watched(): { readonly metric: string; readonly width: number; readonly smoothed: boolean }[] {
     return [...this.charts.values()].flatMap(({ card, width }) =>
-      card.metrics.map((metric) => ({ metric, width, layered: card.metrics.length > 1 })),
+      card.metrics.map((metric) => ({ metric, width, smoothed: card.smoothed && card.metrics.length > 1 })),
     );
   }
 

@@ -1,5 +1,5 @@
 /** What deserves a look; each jumps to its place. */
-import type { AlertKind } from '../../../src/core/metrics/alerts';
+import type { AlertKind } from '../../../src/core/metrics/alerts/alert';
 import { formatCount } from '../../../src/core/format';
 import type { AlertFacts } from '../../../src/protocol/dashboard';
 import type { App, Part } from '../app';

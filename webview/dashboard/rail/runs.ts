@@ -3,7 +3,7 @@ import { formatValue } from '../../../src/core/format';
 import type { RunSummary } from '../../../src/protocol/dashboard';
 import { strokeOf, type App, type Part } from '../app';
 import { numberOf, shortStep } from '../../ui/figures';
-import { LOSS } from '../state';
+import { LOSS } from '../../../src/core/metrics/catalogue';
 import { button, checkbox, type CheckboxControl } from '../../ui/controls';
 import { asText, fill, h, s, setText, setTitle } from '../../ui/dom';
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { parseMetricsLine } from '../../../src/core/metrics/parse';
+import { METRICS_FILES } from '../../../src/core/metrics/sources';
+import { field } from '../../../src/core/metrics/sources/field';
+import { ours } from '../../../src/core/metrics/sources/ours';
 
 describe('a line of a metrics file', () => {
   it('is a metrics event with its numbers', () => {
-    const event = parseMetricsLine(
+    const event = ours.parseLine(
       '{"event":"metrics","segment":2,"step":14010,"time":1.5,"metrics":{"loss/total":2.25,"note":"x"}}',
     );
     assert.deepEqual(event, {
@@ -19,7 +21,7 @@ describe('a line of a metrics file', () => {
 
   it('may hold non-finite numbers, as strings or bare', () => {
     for (const text of ['"NaN"', 'NaN']) {
-      const event = parseMetricsLine(`{"event":"metrics","step":1,"metrics":{"a":${text},"b":-Infinity}}`);
+      const event = ours.parseLine(`{"event":"metrics","step":1,"metrics":{"a":${text},"b":-Infinity}}`);
       assert.ok(event?.kind === 'metrics');
       assert.deepEqual(event.values, [
         ['a', Number.NaN],
@@ -29,7 +31,7 @@ describe('a line of a metrics file', () => {
   });
 
   it('keeps the word NaN inside a string as it is', () => {
-    const event = parseMetricsLine('{"event":"end","why":"loss was \\"NaN, NaN\\"","step":NaN}');
+    const event = ours.parseLine('{"event":"end","why":"loss was \\"NaN, NaN\\"","step":NaN}');
     assert.deepEqual(event, { kind: 'end', why: 'loss was "NaN, NaN"', step: null });
   });
 
@@ -43,15 +45,16 @@ describe('a line of a metrics file', () => {
       '{"event":"later"}',
       '{"event":"metrics","step":"3","metrics":{}}',
       '{"event":7,"step":1}',
+      '{"step":1,"total_loss":2}',
     ]) {
-      assert.equal(parseMetricsLine(line), undefined, line);
+      assert.equal(ours.parseLine(line), undefined, line);
     }
   });
 
-  it('may be a row of the dialect, told by our names', () => {
+  it('may be a row of the field’s trainer, told by our names', () => {
     const row =
       '{"step": 30, "total_loss": 1.5, "fidelity_loss": NaN, "curriculum_stage": "student", "mixing_ratio": 0, "learning_rate": 1e-4, "grad_norm": 0.5, "layer_losses": {"layer_3_direct_mlp": 0.25, "layer_3_v_a_attn_similarity": 0.5, "layer_3_reg": 0.125}}';
-    const event = parseMetricsLine(row);
+    const event = field.parseLine(row);
     assert.ok(event?.kind === 'metrics');
     assert.equal(event.stage, 'student');
     assert.equal(event.unmarked, true);
@@ -66,8 +69,14 @@ describe('a line of a metrics file', () => {
       'v_a_attention_similarity/layer_3': 0.5,
       'regularization/layer_3': 0.125,
     });
-    const evaluation = parseMetricsLine('{"step": 30, "val_loss": 2.5}');
+    const evaluation = field.parseLine('{"step": 30, "val_loss": 2.5}');
     assert.ok(evaluation?.kind === 'metrics');
     assert.deepEqual(evaluation.values, [['eval_loss/total', 2.5]]);
+  });
+
+  it('of a source is no event of another one’s', () => {
+    assert.equal(field.parseLine('{"event":"metrics","step":1,"metrics":{"a":1}}'), undefined);
+    assert.equal(ours.parseLine('{"step":1,"total_loss":2}'), undefined);
+    assert.deepEqual(METRICS_FILES, ['metrics.jsonl', 'training_log.jsonl']);
   });
 });

@@ -1,0 +1,23 @@
+/** What an alert is: something in a run's metrics that deserves a look. */
+
+export const ALERT_KINDS = ['spike', 'nan', 'plateau', 'divergence', 'stage', 'stalled', 'slow'] as const;
+export type AlertKind = (typeof ALERT_KINDS)[number];
+
+export interface Alert {
+  readonly kind: AlertKind;
+  readonly step: number;
+  readonly title: string;
+  readonly detail: string;
+  /** Height above the running mean (spike), the value at the place otherwise; NaN where it has none. */
+  readonly value: number;
+}
+
+/** Alerts of a kind that are kept: more, nobody reads. The newest are. */
+export const MOST_ALERTS = 100;
+
+/** Points before which nothing is said: a mean of fewer is none. */
+export const WARM_UP = 12;
+
+export function short(value: number): string {
+  return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(2)));
+}

@@ -1,0 +1,72 @@
+/** What is known of the metrics that trainers log: one table for the host and the page. */
+
+export const LOSS = 'loss/total';
+export const EVAL_LOSS = 'eval_loss/total';
+export const LEARNING_RATE = 'training/learning_rate';
+export const TOKENS_PER_SECOND = 'throughput/tokens_per_second';
+export const STEPS_PER_SECOND = 'throughput/steps_per_second';
+export const GPU_MEMORY = 'system/gpu_memory_bytes';
+
+/** How a metric's figures are written: with so many digits, as a rate (148k), as an amount of memory. */
+export type MetricUnit = 'loss' | 'plain' | 'rate' | 'bytes';
+
+export interface MetricEntry {
+  /** The metric's name; of one that each layer has, what stands before `/layer_<n>`. */
+  readonly key: string;
+  /** As its chart is headed. */
+  readonly title: string;
+  readonly unit: MetricUnit;
+  /** Stands among the charts that are shown without being asked for; in the table's order. */
+  readonly first: boolean;
+  readonly scale: 'linear' | 'log';
+  /** Drawn as averages where layers share a chart: the noise of one line would hide the others. */
+  readonly smoothed: boolean;
+  /** Few enough points that a change from one to the next says something. */
+  readonly showsChange: boolean;
+}
+
+const PLAIN = { unit: 'plain', first: true, scale: 'linear', smoothed: false, showsChange: false } as const;
+
+/** In the order in which charts are shown. */
+const CATALOGUE: readonly MetricEntry[] = [
+  { ...PLAIN, key: EVAL_LOSS, title: 'eval loss', unit: 'loss', showsChange: true },
+  { ...PLAIN, key: 'training/grad_norm', title: 'grad norm' },
+  { ...PLAIN, key: 'loss/fidelity', title: 'fidelity loss', unit: 'loss' },
+  { ...PLAIN, key: LEARNING_RATE, title: 'learning rate' },
+  { ...PLAIN, key: 'mlp_direct_loss', title: 'direct MLP loss', unit: 'loss', smoothed: true },
+  { ...PLAIN, key: TOKENS_PER_SECOND, title: 'tokens/s', unit: 'rate' },
+  { ...PLAIN, key: 'v_a_attention_similarity', title: 'v_a ~ attention', smoothed: true },
+  { ...PLAIN, key: GPU_MEMORY, title: 'GPU memory', unit: 'bytes' },
+  { ...PLAIN, key: STEPS_PER_SECOND, title: 'steps/s', unit: 'rate', first: false },
+];
+
+const BY_KEY = new Map(CATALOGUE.map((entry) => [entry.key, entry]));
+
+/** The entry of a metric, or of those that each layer has: the table's, else what its name tells. */
+export function metricEntry(key: string): MetricEntry {
+  const known = BY_KEY.get(key);
+  if (known !== undefined) return known;
+  const unit = key.includes('bytes') ? 'bytes' : key.startsWith('throughput/') ? 'rate' : 'plain';
+  return {
+    ...PLAIN,
+    key,
+    title: key,
+    unit: unit === 'plain' && key.includes('loss') ? 'loss' : unit,
+    first: false,
+    smoothed: true,
+    showsChange: key.startsWith('eval'),
+  };
+}
+
+/** Place among the charts that are shown without being asked for; −1 for the others. */
+export function placeOfMetric(key: string): number {
+  return CATALOGUE.findIndex((entry) => entry.first && entry.key === key);
+}
+
+const LAYER = /^(.*)\/layer_(\d+)$/;
+
+/** A metric of one layer: what it is, and the layer's number; undefined for one of the whole run. */
+export function layerOf(metric: string): { readonly key: string; readonly layer: string } | undefined {
+  const [, key, layer] = LAYER.exec(metric) ?? [];
+  return key === undefined || layer === undefined ? undefined : { key, layer };
+}
