@@ -19,6 +19,22 @@ const SLOW_MEAN_MS = 2;
 const WEIGHT = 0.05;
 const MOST_COUNTED_MS = 20;
 
+/** From this size of a folder itself on it has thousands of entries on any file system. */
+const LARGE_FOLDER_BYTES = 256 * 1024;
+/** Stands for the entries of a folder that is too large to be listed in one call. */
+const LARGE = Symbol('large');
+
+function isLarge(path: string): boolean {
+  return (fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LARGE_FOLDER_BYTES;
+}
+
+/** A large folder's entries, a few hundred at a time, and whatever else there is to do in between. */
+async function inPieces(path: string): Promise<fs.Dirent[]> {
+  const entries: fs.Dirent[] = [];
+  for await (const entry of await fs.promises.opendir(path, { bufferSize: 512 })) entries.push(entry);
+  return entries;
+}
+
 export interface FolderEntry {
   readonly name: string;
   /** What stat says, links followed; null where it cannot be asked, and `failure` says why. */
@@ -42,9 +58,9 @@ export class PacedDisk {
     return this.ofFolder(
       path,
       this.read(
-        () => fs.readdirSync(path, { withFileTypes: true }),
+        () => (isLarge(path) ? LARGE : fs.readdirSync(path, { withFileTypes: true })),
         () => fs.promises.readdir(path, { withFileTypes: true }),
-      ),
+      ).then((entries) => (entries === LARGE ? inPieces(path) : entries)),
     );
   }
 

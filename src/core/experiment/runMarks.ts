@@ -10,6 +10,27 @@ const OF_A_RUN = new Set(['run.json', ...METRICS_FILES, 'process.json', 'exit.js
 
 const OF_A_CHECKPOINT = /^(checkpoint-\d{1,15}|final|\.tmp-checkpoint-\d{1,15}-.*)$/;
 
+/** Files whose coming and going tells something of a run, beside those that make it one. */
+const TELLING = new Set(['config.json', 'pins.json', 'checkpoints']);
+
+/** Whether a name directly in a folder tells that it is a run, or of one how it is doing. */
+export function isRunFile(name: string): boolean {
+  return OF_A_RUN.has(name) || TELLING.has(name);
+}
+
+/** Small files that are written anew. A metrics file or a log only grows, several times a second: who trains is looked at. */
+const REWRITTEN = new Set(['run.json', 'config.json', 'process.json', 'exit.json', 'pins.json']);
+
+/** Whether a file of this name tells something when its content changes. */
+export function isRewritten(name: string): boolean {
+  return REWRITTEN.has(name);
+}
+
+/** Whether a name in `checkpoints` is a checkpoint's, there or on its way. */
+export function isCheckpointName(name: string): boolean {
+  return OF_A_CHECKPOINT.test(name);
+}
+
 /** Arguments of a trainer that a model's own config.json, or any other, does not have. */
 const OF_TRAINING = ['max_steps', 'curriculum_stages', 'train_layers', 'layers_to_train', 'np_rank'];
 

@@ -1,5 +1,4 @@
 /** The whole workspace as one model: which folders are runs, what could not be read, who branched from whom. */
-import type { Dirent } from 'node:fs';
 import path from 'node:path';
 import { readFailure } from '../files';
 import { PacedDisk } from './disk';
@@ -45,30 +44,65 @@ export function experimentsPath(root: string, folder: string = DEFAULT_EXPERIMEN
   return path.resolve(root, folder === '' ? DEFAULT_EXPERIMENTS_FOLDER : folder);
 }
 
-/** Every run below the experiments folder, by its path. */
+export interface ScannedRuns {
+  /** By path: runs, and what could not be read where one may be. */
+  readonly runs: Map<string, ScannedRun>;
+  readonly problems: readonly Problem[];
+  /** Paths of the folders that are looked at, runs or not. */
+  readonly folders: readonly string[];
+}
+
+/**
+ * Every run below the experiments folder.
+ *
+ * @param trusted folders that are watched: what is known of them is not looked up again where it cannot have changed
+ */
 export async function scanRuns(
   experiments: string,
   context: ScanContext,
-): Promise<{ runs: Map<string, ScannedRun>; problems: readonly Problem[] }> {
+  trusted?: (folder: string) => boolean,
+): Promise<ScannedRuns> {
   const runs = new Map<string, ScannedRun>();
+  const inside: string[] = [];
   context.takeProblems();
-  context.beginFullScan();
+  context.beginFullScan(trusted);
   try {
-    for (const folder of await folders(experiments, context)) {
-      const runPath = path.join(experiments, folder);
-      const own = await scanRunAt(runPath, folder, context);
-      if (own.run !== null || own.problems.length > 0) runs.set(runPath, own);
-      for (const nested of await nestedRuns(runPath, context)) {
-        const nestedPath = path.join(runPath, nested);
-        const scanned = await scanRunAt(nestedPath, `${folder}/${nested}`, context);
-        if (scanned.run !== null || scanned.problems.length > 0) runs.set(nestedPath, scanned);
+    for (const name of await folders(experiments, context)) {
+      const folder = path.join(experiments, name);
+      if (await context.isPlain(folder)) {
+        inside.push(folder);
+        continue;
       }
+      const found = await scanFolder(folder, context);
+      inside.push(...found.folders);
+      for (const [runPath, scanned] of found.runs) runs.set(runPath, scanned);
     }
   } catch (error) {
     context.problem(experiments, readFailure(error));
   }
   context.endFullScan();
-  return { runs, problems: context.takeProblems() };
+  return { runs, problems: context.takeProblems(), folders: inside };
+}
+
+/** A folder of the experiments folder: the run that it is, and those that are inside of it; nothing where there is none. */
+export async function scanFolder(folder: string, context: ScanContext): Promise<Pick<ScannedRuns, 'runs' | 'folders'>> {
+  const name = path.basename(folder);
+  const found = new Map<string, ScannedRun>();
+  const add = (runPath: string, scanned: ScannedRun): void => {
+    if (scanned.run !== null || scanned.problems.length > 0) found.set(runPath, scanned);
+  };
+  add(folder, await scanRunAt(folder, name, context));
+  const inside = await folders(folder, context);
+  const nested = nestedRunNames(inside);
+  for (const each of nested) {
+    const runPath = path.join(folder, each);
+    add(runPath, await scanRunAt(runPath, `${name}/${each}`, context));
+  }
+  if (found.size === 0 && nested.length === 0 && !inside.includes('checkpoints')) {
+    const config = await context.disk.stat(path.join(folder, 'config.json')).catch(() => null);
+    if (config === null) await context.notePlain(folder);
+  }
+  return { runs: found, folders: [folder, ...nested.map((each) => path.join(folder, each))] };
 }
 
 /** One run with its problems. */
@@ -120,29 +154,12 @@ function withParentName(run: Run, byId: ReadonlyMap<string, Run>): Run {
   return { ...run, parent: { ...run.parent, run: parent.name } };
 }
 
-/** Sequential runs keep one run a layer in a folder of theirs (contract section 7). */
-async function nestedRuns(runPath: string, context: ScanContext): Promise<readonly string[]> {
-  return nestedRunNames(await folders(runPath, context));
-}
-
-async function folders(parent: string, context: ScanContext): Promise<string[]> {
-  let entries: Dirent[];
+/** Names of the folders in a folder; one that cannot be read is a problem. */
+async function folders(parent: string, context: ScanContext): Promise<readonly string[]> {
   try {
-    entries = (await context.disk.list(parent)) ?? [];
+    return await context.folderNames(parent);
   } catch (error) {
     context.problem(parent, readFailure(error));
     return [];
   }
-  const names: string[] = [];
-  for (const entry of entries) {
-    if (entry.name.startsWith('.')) continue;
-    if (entry.isDirectory()) names.push(entry.name);
-    else if (entry.isSymbolicLink() && (await isFolder(path.join(parent, entry.name), context))) names.push(entry.name);
-  }
-  return names;
-}
-
-async function isFolder(link: string, context: ScanContext): Promise<boolean> {
-  const stats = await context.disk.stat(link).catch(() => null);
-  return stats?.isDirectory() ?? false;
 }

@@ -23,6 +23,19 @@ async function storedFactsOf(checkpoint: string): Promise<StoredFacts> {
   return { step, curriculum: curriculumSchedule === null ? null : curriculumFromEntries(curriculumSchedule) };
 }
 
+interface Listing {
+  readonly ino: number;
+  readonly mtimeMs: number;
+  names: readonly string[];
+  /** On the clock of `performance`. */
+  readonly at: number;
+  scan: number;
+}
+
+/** From this size of a folder itself on, tens of thousands of entries on any file system, listing it takes long. */
+const LARGE_FOLDER_BYTES = 256 * 1024;
+const RELIST_MS = 10 * 60_000;
+
 interface CachedFile {
   readonly mtimeMs: number;
   readonly size: number;
@@ -44,7 +57,11 @@ export class ScanContext {
     { signature: string; facts: StoredFacts | null; problem: string | null; scan: number }
   >();
   private readonly changes = new Map<string, { signature: string; at: number; scan: number }>();
+  private readonly listings = new Map<string, Listing>();
+  /** Folders that are no runs and have nothing in them that could make them one. */
+  private readonly plain = new Map<string, { readonly ino: number; scan: number }>();
   private scan = 0;
+  private trusted: (folder: string) => boolean = () => false;
   private found: Problem[] = [];
 
   constructor(
@@ -170,12 +187,75 @@ export class ScanContext {
     return entry.facts;
   }
 
-  /** Call before and after a scan of everything: what it did not meet is forgotten. */
-  beginFullScan(): void {
+  /**
+   * Names of the folders in a folder, links to folders included; of one that is watched, as they were where it did not change
+   * since. A very large one is not looked into each time that it changed, either: what comes and goes there is told by name.
+   *
+   * @throws what the disk throws for a folder that cannot be read
+   */
+  async folderNames(parent: string): Promise<readonly string[]> {
+    const stats = await this.disk.stat(parent);
+    const known = this.listings.get(parent);
+    if (stats !== null && known?.ino === stats.ino && this.trusted(parent)) {
+      const large = stats.size > LARGE_FOLDER_BYTES;
+      if (known.mtimeMs === stats.mtimeMs || (large && performance.now() - known.at < RELIST_MS)) {
+        known.scan = this.scan;
+        return known.names;
+      }
+    }
+    const names: string[] = [];
+    for (const entry of (await this.disk.list(parent)) ?? []) {
+      if (entry.name.startsWith('.')) continue;
+      if (entry.isDirectory()) names.push(entry.name);
+      else if (entry.isSymbolicLink()) {
+        const target = await this.disk.stat(`${parent}/${entry.name}`).catch(() => null);
+        if (target?.isDirectory() === true) names.push(entry.name);
+      }
+    }
+    if (stats !== null) {
+      const { ino, mtimeMs } = stats;
+      this.listings.set(parent, { ino, mtimeMs, names, at: performance.now(), scan: this.scan });
+    }
+    return names;
+  }
+
+  /** Adds or takes away a folder of which an event told. */
+  noteFolder(parent: string, name: string, there: boolean): void {
+    const known = this.listings.get(parent);
+    if (known === undefined || known.names.includes(name) === there) return;
+    known.names = there ? [...known.names, name] : known.names.filter((each) => each !== name);
+  }
+
+  /** Whether a folder is known to be no run, and is watched for what could make it one. */
+  async isPlain(folder: string): Promise<boolean> {
+    const known = this.plain.get(folder);
+    if (known === undefined || !this.trusted(folder)) return false;
+    const stats = await this.disk.stat(folder).catch(() => null);
+    if (stats?.ino !== known.ino) return false;
+    known.scan = this.scan;
+    return true;
+  }
+
+  /** The folder has nothing in it that could make it a run. */
+  async notePlain(folder: string): Promise<void> {
+    const stats = await this.disk.stat(folder).catch(() => null);
+    if (stats !== null) this.plain.set(folder, { ino: stats.ino, scan: this.scan });
+  }
+
+  /**
+   * Call before and after a scan of everything: what it did not meet is forgotten.
+   *
+   * @param trusted folders that are watched, so that what comes and goes in them is known
+   */
+  beginFullScan(trusted: (folder: string) => boolean = () => false): void {
     this.scan += 1;
+    this.trusted = trusted;
   }
 
   endFullScan(): void {
+    this.trusted = () => false;
+    for (const [path, entry] of this.listings) if (entry.scan !== this.scan) this.listings.delete(path);
+    for (const [path, entry] of this.plain) if (entry.scan !== this.scan) this.plain.delete(path);
     for (const [path, entry] of this.files) if (entry.scan !== this.scan) this.files.delete(path);
     for (const [path, entry] of this.stored) if (entry.scan !== this.scan) this.stored.delete(path);
     for (const [path, entry] of this.changes) if (entry.scan !== this.scan) this.changes.delete(path);

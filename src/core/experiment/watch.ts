@@ -1,22 +1,29 @@
 /**
  * Keeps the model of a workspace true while the disk changes.
  *
- * Events are hints, the scan is the truth. What is watched is bounded (measured on 200 runs × 50 checkpoints: everything
- * costs 12.8 s and 70,000 inotify watches, run folders and their checkpoints' names 1.3 s and about 1,000); a run that trains
- * is looked at every second by a few stat calls, because its metrics file says nothing to a folder's watcher.
+ * Events are hints, the scan is the truth. Watched are the experiments folder, the folders in it, and each run's
+ * `checkpoints`, each for the names of what comes and goes directly in it: about two watches a run, and what is no run costs
+ * nothing while it changes. A run that trains is looked at every second by a few stat calls.
  */
-import { FSWatcher } from 'chokidar';
 import type { Stats } from 'node:fs';
 import path from 'node:path';
 import { errorCode } from '../files';
 import { PacedDisk } from './disk';
+import { FolderWatches } from './folderWatches';
 import { LiveRuns } from './liveRuns';
 import type { Workspace } from './model';
 import { networkMount } from './networkMount';
-import { mayBeNested } from './runMarks';
-import { type ScannedRun, ScanContext, assembleWorkspace, experimentsPath, scanRunAt, scanRuns } from './scan';
+import {
+  type ScannedRun,
+  ScanContext,
+  assembleWorkspace,
+  experimentsPath,
+  scanFolder,
+  scanRunAt,
+  scanRuns,
+} from './scan';
 import type { FactsReader } from './scanContext';
-import { tellsSomething, watchIgnores } from './watchScope';
+import { meaningOf } from './watchScope';
 
 /** Events within this time make one scan: saving a checkpoint gives several. */
 const COALESCE_MS = 200;
@@ -24,6 +31,8 @@ const RESCAN_MS = 30_000;
 /** Without events, scanning is all there is; at 200 runs × 50 checkpoints a scan costs about 0.2 s, in slices. */
 const BLIND_RESCAN_MS = 5_000;
 const TICK_MS = 1_000;
+/** Folders beside the runs that are watched for becoming one; of more than these a scan finds it. */
+const MOST_OTHERS = 2_000;
 
 export interface WorkspaceChange {
   readonly workspace: Workspace;
@@ -48,18 +57,23 @@ export class WorkspaceWatcher {
   private readonly timers: NodeJS.Timeout[] = [];
   private readonly live: LiveRuns;
   private context: ScanContext | undefined;
-  private watcher: FSWatcher | undefined;
-  private nested: FSWatcher | undefined;
-  private nestedFolders: ReadonlySet<string> = new Set();
+  private watcher: FolderWatches | undefined;
+  /** Folders that are runs, or may become one. */
+  private folders: ReadonlySet<string> = new Set();
+  /** What tells each watched folder from one made anew in its place; null where there is none. */
+  private identities = new Map<string, string | null>();
   private scanned = new Map<string, ScannedRun>();
   private problems: Workspace['problems'] = [];
   private model: Workspace;
   private blind: string | null = null;
-  /** Names of folders that hold runs of their own. */
+  /** Paths of folders that hold runs of their own. */
   private sequential: ReadonlySet<string> = new Set();
   private disposed = false;
 
-  private dirty: { all: boolean; runs: Set<string> } = { all: false, runs: new Set() };
+  /** What is to be scanned: everything; runs; folders of which it is not known whether they are runs, or there. */
+  private dirty = { all: false, runs: new Set<string>(), places: new Set<string>() };
+  /** Whether everything is to be looked at anew, also what is watched and did not change. */
+  private thorough = true;
   private coalescing: NodeJS.Timeout | undefined;
   private scanning: Promise<void> | undefined;
   private queued: Promise<void> | undefined;
@@ -99,6 +113,7 @@ export class WorkspaceWatcher {
   /** Resolves after a scan of everything that began after this call. */
   async rescan(): Promise<void> {
     this.dirty.all = true;
+    this.thorough = true;
     await this.scanSoon();
   }
 
@@ -127,8 +142,8 @@ export class WorkspaceWatcher {
   }
 
   private async scan(): Promise<void> {
-    const { all, runs } = this.dirty;
-    this.dirty = { all: false, runs: new Set() };
+    const { all, runs, places } = this.dirty;
+    this.dirty = { all: false, runs: new Set(), places: new Set() };
     if (this.disposed) return;
     await this.keepWatching();
     const context = (this.context ??= new ScanContext(
@@ -137,19 +152,51 @@ export class WorkspaceWatcher {
       this.options.readFacts,
     ));
     if (all) {
-      const result = await scanRuns(this.experiments, context);
+      const trusted = this.thorough
+        ? undefined
+        : (folder: string): boolean => (this.identities.get(folder) ?? null) !== null;
+      this.thorough = false;
+      const result = await scanRuns(this.experiments, context, trusted);
       this.scanned = result.runs;
+      this.folders = new Set(result.folders);
       this.problems = [...(await this.missingFolder(context.disk)), ...result.problems];
       this.lastFullScan = performance.now();
+      // What an event told of may be what a scan that trusts events passes over.
+      if (trusted !== undefined) for (const place of places) await this.scanPlace(place, context);
     } else {
-      for (const runPath of runs) {
-        const name = path.relative(this.experiments, runPath).split(path.sep).join('/');
-        const result = await scanRunAt(runPath, name, context);
-        if (result.run === null && result.problems.length === 0) this.scanned.delete(runPath);
-        else this.scanned.set(runPath, result);
-      }
+      for (const place of places) await this.scanPlace(place, context);
+      for (const runPath of runs) this.setScanned(runPath, await scanRunAt(runPath, this.nameOf(runPath), context));
     }
+    await this.follow(context.disk, all ? undefined : [...places, ...runs]);
     this.publish();
+  }
+
+  private nameOf(runPath: string): string {
+    return path.relative(this.experiments, runPath).split(path.sep).join('/');
+  }
+
+  private setScanned(runPath: string, result: ScannedRun): void {
+    if (result.run === null && result.problems.length === 0) this.scanned.delete(runPath);
+    else this.scanned.set(runPath, result);
+  }
+
+  /** Finds out what is in a place now: a run, runs inside of a folder, or nothing. */
+  private async scanPlace(place: string, context: ScanContext): Promise<void> {
+    if (path.dirname(place) !== this.experiments) {
+      this.setScanned(place, await scanRunAt(place, this.nameOf(place), context));
+      return;
+    }
+    const stats = await context.disk.stat(place).catch(() => null);
+    const there = stats?.isDirectory() === true;
+    context.noteFolder(this.experiments, path.basename(place), there);
+    const found = await scanFolder(place, context);
+    const isOurs = (known: string): boolean => known === place || path.dirname(known) === place;
+    for (const known of this.scanned.keys()) {
+      if (isOurs(known) && !found.runs.has(known)) this.scanned.delete(known);
+    }
+    for (const [runPath, scanned] of found.runs) this.scanned.set(runPath, scanned);
+    const others = [...this.folders].filter((known) => !isOurs(known));
+    this.folders = new Set([...others, ...(there ? found.folders : [])]);
   }
 
   private async missingFolder(disk: PacedDisk): Promise<Workspace['problems']> {
@@ -171,36 +218,52 @@ export class WorkspaceWatcher {
     const changedRuns = [...changed, ...old.keys()];
     this.model = next;
     this.live.follow(next.runs);
-    this.sequential = new Set(next.runs.flatMap((run) => (run.name.includes('/') ? run.name.split('/', 1) : [])));
-    this.watchNested();
+    this.sequential = new Set(next.runs.flatMap((run) => (run.name.includes('/') ? [path.dirname(run.path)] : [])));
     if (changedRuns.length > 0 || next.problems !== before.problems || this.blind !== this.publishedBlind) {
       this.publishedBlind = this.blind;
       this.options.onDidChange?.({ workspace: next, changedRuns });
     }
   }
 
-  private onEvent(changedPath: string): void {
+  private readonly onNamed = (folder: string, name: string | null, written: boolean): void => {
     if (this.disposed) return;
-    const parts = path.relative(this.experiments, changedPath).split(path.sep);
-    const [run, inside, deeper] = parts;
-    const nested = inside !== undefined && mayBeNested(inside, this.sequential.has(run ?? ''));
-    if (run === undefined || run === '' || run === '..') this.dirty.all = true;
-    // A run that appears or goes, and folders that may be nested runs: which runs there are has to be looked up.
-    else if (inside === undefined || (nested && deeper === undefined)) this.dirty.all = true;
-    else this.dirty.runs.add(path.join(this.experiments, run, ...(nested ? [inside] : [])));
+    const meaning = meaningOf(this.experiments, folder, name, written, {
+      isRun: (each) => this.scanned.has(each),
+      holdsRuns: (each) => this.sequential.has(each),
+    });
+    if (meaning === null) return;
+    if (meaning.kind === 'all') this.dirty.all = true;
+    else if (meaning.kind === 'run') this.dirty.runs.add(meaning.path);
+    else {
+      void this.consider(meaning.path);
+      return;
+    }
+    this.scanAfterEvents();
+  };
+
+  /** A file that nobody knows is none of ours, however many come. */
+  private async consider(place: string): Promise<void> {
+    const known = this.folders.has(place) || this.scanned.has(place);
+    const stats = await (this.context?.disk ?? new PacedDisk()).stat(place).catch(() => null);
+    if (this.disposed || (!known && stats?.isDirectory() !== true)) return;
+    this.dirty.places.add(place);
+    this.scanAfterEvents();
+  }
+
+  private scanAfterEvents(): void {
     this.coalescing ??= setTimeout(() => void this.scanSoon(), COALESCE_MS);
   }
 
-  /**
-   * The system's own events. chokidar tells what differs from what it saw in a folder before, so it says nothing when
-   * something goes that came between its look into the folder and its watch on it.
-   */
-  private readonly onRawEvent = (event: string, name: string | null, details: unknown): void => {
-    if (event !== 'rename') return; // something written to: what counts there has a watch of its own
-    const { watchedPath } = details as { watchedPath: string };
-    const candidate = path.join(watchedPath, name ?? '');
-    if (tellsSomething(this.experiments, candidate, (folder) => this.scanned.has(folder))) this.onEvent(candidate);
-  };
+  /** Scans everything once more, as nothing that was known counted. */
+  private lookAgain(): void {
+    this.thorough = true;
+    this.scanAllAfterEvents();
+  }
+
+  private scanAllAfterEvents(): void {
+    this.dirty.all = true;
+    this.scanAfterEvents();
+  }
 
   /** Once a second: training runs, a folder that came or went, and the rescan that is due. */
   private async tick(): Promise<void> {
@@ -222,7 +285,7 @@ export class WorkspaceWatcher {
       if (identity(folder) !== this.watchedFolder) this.dirty.all = true;
       for (const run of await this.live.changed(disk)) this.dirty.runs.add(run);
     }
-    if (this.dirty.all || this.dirty.runs.size > 0) await this.scanSoon();
+    if (this.dirty.all || this.dirty.runs.size > 0 || this.dirty.places.size > 0) await this.scanSoon();
   }
 
   /** Watches the experiments folder that is there now. */
@@ -248,49 +311,36 @@ export class WorkspaceWatcher {
 
   private watch(): void {
     this.blind = null;
-    const watcher = new FSWatcher({
-      ignoreInitial: true,
-      depth: 2,
-      ignored: watchIgnores(this.experiments, (folder) => this.sequential.has(folder)),
-      // Runs on another disk are linked in; depth and `ignored` keep a link from leading anywhere else.
-      followSymlinks: true,
-    });
-    this.watcher = watcher;
-    watcher.on('all', (event, changed) => {
-      if (event === 'unlinkDir' && changed === this.experiments) this.watchedFolder = 'gone';
-      this.onEvent(changed);
-    });
-    watcher.on('raw', this.onRawEvent);
-    watcher.on('error', (error) => {
+    this.watcher = new FolderWatches();
+    this.watcher.on('named', this.onNamed);
+    this.watcher.on('error', (error) => {
       this.onWatchError(error);
     });
-    // What happened while the watches were being set up gave no events.
-    watcher.on('ready', () => {
-      this.onEvent(this.experiments);
-    });
-    watcher.add(this.experiments);
   }
 
-  /** Depth 2 ends at a nested run's `checkpoints`: those folders are watched one by one. */
-  private watchNested(): void {
+  /**
+   * Watches the folders that tell something, now that it is known which they are. What happened between the look at a folder
+   * and its watch gave no event: those that are new to it are looked at again.
+   *
+   * @param changed folders that may be others now; undefined: any
+   */
+  private async follow(disk: PacedDisk, changed: readonly string[] | undefined): Promise<void> {
     if (this.watcher === undefined) return;
-    const wanted = this.model.runs
-      .filter((run) => run.name.includes('/'))
-      .map((run) => path.join(run.path, 'checkpoints'));
-    if (wanted.length === 0 && this.nested === undefined) return;
-    if (this.nested === undefined) {
-      this.nestedFolders = new Set();
-      this.nested = new FSWatcher({ ignoreInitial: true, depth: 0, ignored: (_, stats) => stats?.isFile() ?? false });
-      this.nested.on('all', (_, changed) => {
-        this.onEvent(changed);
-      });
-      this.nested.on('raw', this.onRawEvent);
-      this.nested.on('error', (error) => {
-        this.onWatchError(error);
-      });
+    const runs = [...this.scanned.keys()];
+    const others = [...this.folders].filter((folder) => !this.scanned.has(folder)).slice(0, MOST_OTHERS);
+    const wanted = [...runs, ...others].flatMap((folder) => [folder, path.join(folder, 'checkpoints')]);
+    const stale = new Set(changed?.flatMap((folder) => [folder, path.join(folder, 'checkpoints')]));
+    const identities = new Map<string, string | null>([[this.experiments, this.watchedFolder]]);
+    for (const folder of wanted) {
+      const known = changed !== undefined && !stale.has(folder) ? this.identities.get(folder) : undefined;
+      identities.set(folder, known === undefined ? identity(await disk.stat(folder).catch(() => null)) : known);
     }
-    this.nested.add(wanted.filter((folder) => !this.nestedFolders.has(folder)));
-    this.nestedFolders = new Set(wanted);
+    this.identities = identities;
+    const there = [...identities].filter((entry): entry is [string, string] => entry[1] !== null);
+    for (const folder of this.watcher.follow(new Map(there))) {
+      if (folder === this.experiments) this.lookAgain();
+      else this.onNamed(folder, null, false);
+    }
   }
 
   private onWatchError(error: unknown): void {
@@ -299,7 +349,7 @@ export class WorkspaceWatcher {
     else if (code === 'EMFILE')
       this.goBlind('Too many files are open or watched (raise ulimit -n or fs.inotify.max_user_instances)');
     // Anything else concerns one path that changed while it was being looked at: the scan will see what became of it.
-    else this.onEvent(this.experiments);
+    else this.scanAllAfterEvents();
   }
 
   private goBlind(reason: string): void {
@@ -307,14 +357,13 @@ export class WorkspaceWatcher {
     this.stopWatching();
     this.blind = `${reason}: changes are found by scanning every ${BLIND_RESCAN_MS / 1000} s.`;
     // Said with the next scan, which is due at once: nobody knows what was missed.
-    this.onEvent(this.experiments);
+    this.scanAllAfterEvents();
   }
 
   private stopWatching(): void {
-    void this.watcher?.close();
-    void this.nested?.close();
+    this.watcher?.close();
     this.watcher = undefined;
-    this.nested = undefined;
+    this.identities.clear();
   }
 }
 

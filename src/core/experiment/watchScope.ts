@@ -1,45 +1,49 @@
-/** What in the experiments folder is worth a watch (see watch.ts for what watching more costs). */
-import type { Stats } from 'node:fs';
+/** What in the experiments folder is worth a watch, and what a name that came or went there means. */
 import path from 'node:path';
-import { mayBeNested } from './runMarks';
+import { isCheckpointName, isRewritten, isRunFile, mayBeNested } from './runMarks';
 
-/** Files whose coming and going means something on their own. The others change with a checkpoint or while training. */
-const WATCHED_FILES = new Set(['run.json', 'process.json', 'exit.json', 'pins.json']);
-
-/**
- * For chokidar's `ignored`: run folders, what is directly in them as far as it tells something, and the names in
- * `checkpoints`; never what is inside a checkpoint.
- */
-export function watchIgnores(
-  experiments: string,
-  holdsRuns: (folder: string) => boolean,
-): (candidate: string, stats?: Stats) => boolean {
-  return (candidate, stats) => {
-    const relative = path.relative(experiments, candidate);
-    if (relative === '') return false;
-    const parts = relative.split(path.sep);
-    const [folder = '', inside, name] = parts;
-    if (inside === undefined) return stats?.isFile() ?? false;
-    if (name === undefined) {
-      if (stats === undefined) return false;
-      return stats.isFile()
-        ? !WATCHED_FILES.has(inside)
-        : inside !== 'checkpoints' && !mayBeNested(inside, holdsRuns(folder));
-    }
-    if (parts.length > 3) return true;
-    if (inside === 'checkpoints') return stats?.isFile() ?? false;
-    return stats?.isFile() === true ? !WATCHED_FILES.has(name) : name !== 'checkpoints';
-  };
+/** What is known of the folders by their paths. */
+export interface KnownRuns {
+  readonly isRun: (folder: string) => boolean;
+  /** Whether there are runs inside of this folder of the experiments folder. */
+  readonly holdsRuns: (folder: string) => boolean;
 }
 
 /**
- * Whether a name that came or went in a watched folder tells something, judged by where it is: nothing is known of what it
- * was. Checkpoints (also a nested run's), a run's files that tell something, and runs.
- * @param isRun whether a path is a run's that is known
+ * `all`: which runs there are has to be looked up. `run`: that run changed. `place`: it has to be found out what is there now,
+ * if anything. Null: nothing that is shown.
  */
-export function tellsSomething(experiments: string, candidate: string, isRun: (folder: string) => boolean): boolean {
-  const parts = path.relative(experiments, candidate).split(path.sep);
-  const [parent, name] = [parts.at(-2), parts.at(-1) ?? ''];
-  if (parent === undefined || isRun(candidate)) return isRun(candidate);
-  return parent === 'checkpoints' || name === 'checkpoints' || WATCHED_FILES.has(name);
+export type Meaning =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'run'; readonly path: string }
+  | { readonly kind: 'place'; readonly path: string }
+  | null;
+
+/**
+ * @param folder where it happened
+ * @param name of what came, went or was written; null where the system does not say
+ * @param written its content changed, it was there before
+ */
+export function meaningOf(
+  experiments: string,
+  folder: string,
+  name: string | null,
+  written: boolean,
+  known: KnownRuns,
+): Meaning {
+  if (folder === experiments) {
+    if (name === null) return { kind: 'all' };
+    return written || name.startsWith('.') ? null : { kind: 'place', path: path.join(experiments, name) };
+  }
+  if (path.basename(folder) === 'checkpoints') {
+    const of = path.dirname(folder);
+    const tells = name === null || name === 'best.json' || (!written && isCheckpointName(name));
+    return tells ? { kind: known.isRun(of) ? 'run' : 'place', path: of } : null;
+  }
+  const isRun = known.isRun(folder);
+  if (name === null || (written ? isRewritten(name) : isRunFile(name)))
+    return { kind: isRun ? 'run' : 'place', path: folder };
+  const outermost = path.dirname(folder) === experiments;
+  if (written || !outermost || !mayBeNested(name, known.holdsRuns(folder))) return null;
+  return { kind: 'place', path: path.join(folder, name) };
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import type { FSWatcher } from 'chokidar';
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import path from 'node:path';
+import type { FolderWatches } from '../../../src/core/experiment/folderWatches';
 import type { Run } from '../../../src/core/experiment/model';
 import { WorkspaceWatcher, type WatchOptions, type WorkspaceChange } from '../../../src/core/experiment/watch';
 import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
@@ -67,7 +67,7 @@ describe('watching a workspace', () => {
     assert.ok(Math.min(...took) < limitMs, `${took.join(', ')} ms`);
   }
 
-  /** Lets chokidar finish looking at what is there: its watches are what these tests are about. */
+  /** Lets the scan that follows new watches pass: events are what these tests are about. */
   const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 400));
 
   it('has a new checkpoint within a second of its rename, and says which run changed', async () => {
@@ -232,12 +232,12 @@ describe('watching a workspace', () => {
     ws.run('a');
     await start();
     await settled();
-    // Exactly what chokidar does when inotify_add_watch fails.
-    const chokidar = Reflect.get(watcher!, 'watcher') as FSWatcher;
-    chokidar.emit('error', Object.assign(new Error('System limit reached'), { code: 'ENOSPC' }));
+    // Exactly what happens when inotify_add_watch fails.
+    const watches = Reflect.get(watcher!, 'watcher') as FolderWatches;
+    watches.emit('error', Object.assign(new Error('System limit reached'), { code: 'ENOSPC' }));
     await until(() => changes.length > 0 && watcher?.degraded !== null);
     assert.match(watcher?.degraded ?? '', /no file watches left .*scanning every 5 s/);
-    assert.ok(chokidar.closed);
+    assert.ok(watches.closed);
     ws.checkpoint('a', 50);
     await watcher?.rescan();
     assert.equal(runOf('a')?.checkpoints.length, 1);
