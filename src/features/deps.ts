@@ -1,10 +1,18 @@
 /** What every feature is given. */
+import type { Plan } from '../core/training/plan/plan';
 import type { CheckpointWorker } from '../core/checkpoint/worker/workerClient';
 import type { Log } from '../platform/log';
 import type { ReportDocuments } from '../platform/reportDocuments';
 import type { Workspaces } from '../platform/workspaces';
-import type { TrainingStarter } from './training/start';
 import type { ValidationResults } from './validate/results';
+
+/** Starts what a plan says (features/training/start.ts). */
+export interface PlanStarter {
+  /** Path of the supervisor's script. */
+  readonly supervisor: string;
+  /** False when something is in the way, which the user was told. */
+  start(plan: Plan): Promise<boolean>;
+}
 
 export interface FeatureDeps {
   readonly workspaces: Workspaces;
@@ -16,6 +24,5 @@ export interface FeatureDeps {
   readonly validations: ValidationResults;
   /** Markdown reports in the preview. */
   readonly reports: ReportDocuments;
-  /** Starts plans. */
-  readonly starter: TrainingStarter;
+  readonly starter: PlanStarter;
 }

@@ -6,14 +6,14 @@ import { showError } from '../../platform/messages';
 import { missingModules, openPythonSetting } from '../../platform/python';
 import { settings } from '../../platform/settings';
 import { programTask, TaskTextError } from '../../platform/tasks';
-import type { FeatureDeps } from '../deps';
+import type { FeatureDeps, PlanStarter } from '../deps';
 import { trainingTask } from './tasks';
 
 /** How long a launched run may take to appear in the model before we stop waiting to show it. */
 const APPEARS_WITHIN_MS = 120_000;
 const REQUIRED_MODULES = ['torch', 'transformers'];
 
-export class TrainingStarter {
+export class TrainingStarter implements PlanStarter {
   constructor(
     private readonly deps: Pick<FeatureDeps, 'workspaces' | 'log'>,
     readonly supervisor: string,
