@@ -44,3 +44,8 @@ export async function withCancellableProgress<T>(
     },
   );
 }
+
+/** Says in the status bar what is waited for, as soon as it takes longer than a moment. */
+export async function withStatus<T>(title: string, work: Promise<T>): Promise<T> {
+  return vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: plainText(title) }, () => work);
+}

@@ -1,13 +1,14 @@
 /** Which Python trains, and whether it can. */
-import { execFile } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
 import * as path from 'node:path';
-import { promisify } from 'node:util';
 import * as vscode from 'vscode';
-import { showError } from './messages';
+import { showError, showWarning } from './messages';
+import { withStatus } from './progress';
 import { settings } from './settings';
 
-const run = promisify(execFile);
+const PYTHON_EXTENSION = 'ms-python.python';
+/** The Python extension may have to start, and looks through every environment when it does. */
+const EXTENSION_WAIT_MS = 15_000;
 
 /** The part of the Python extension's API that we use (ms-python.python, `environments`). */
 interface PythonExtension {
@@ -28,14 +29,35 @@ async function isExecutable(file: string): Promise<boolean> {
   }
 }
 
+/**
+ * What the Python extension has chosen for a folder; undefined where there is none, or none of it is an interpreter.
+ * @throws whatever the extension throws, and an Error when it takes too long
+ */
 async function fromPythonExtension(scope: vscode.Uri): Promise<string | undefined> {
-  const extension = vscode.extensions.getExtension<PythonExtension>('ms-python.python');
+  const extension = vscode.extensions.getExtension<PythonExtension | undefined>(PYTHON_EXTENSION);
   if (extension === undefined) return undefined;
-  const api = extension.isActive ? extension.exports : await extension.activate();
-  const environments = api.environments;
-  if (environments === undefined) return undefined;
-  const resolved = await environments.resolveEnvironment(environments.getActiveEnvironmentPath(scope));
-  return resolved?.executable.uri?.fsPath;
+  const ask = async (): Promise<string | undefined> => {
+    const api = extension.isActive ? extension.exports : await extension.activate();
+    const environments = api?.environments;
+    if (environments === undefined) return undefined;
+    const resolved = await environments.resolveEnvironment(environments.getActiveEnvironmentPath(scope));
+    const found: unknown = resolved?.executable.uri?.fsPath;
+    return typeof found === 'string' && (await isExecutable(found)) ? found : undefined;
+  };
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(vscode.l10n.t('no answer within {0} s', EXTENSION_WAIT_MS / 1000)));
+    }, EXTENSION_WAIT_MS);
+  });
+  try {
+    return await withStatus(
+      vscode.l10n.t('Asking the Python extension which interpreter to use…'),
+      Promise.race([ask(), limit]),
+    );
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function fromPath(): Promise<string | undefined> {
@@ -58,7 +80,7 @@ export class PythonNotFound extends Error {}
  */
 export async function findPython(workspaceRoot: string): Promise<string> {
   const scope = vscode.Uri.file(workspaceRoot);
-  const chosen = settings.pythonPath(scope).trim();
+  const chosen = settings.pythonPath(scope);
   if (chosen !== '') {
     const absolute = path.resolve(workspaceRoot, chosen);
     if (await isExecutable(absolute)) return absolute;
@@ -66,15 +88,36 @@ export async function findPython(workspaceRoot: string): Promise<string> {
       vscode.l10n.t('The setting npt.pythonPath names {0}, which cannot be executed.', absolute),
     );
   }
+  let reason: string | undefined;
+  try {
+    const found = await fromPythonExtension(scope);
+    if (found !== undefined) return found;
+  } catch (error) {
+    reason = error instanceof Error ? error.message : String(error);
+  }
   const venv = path.join(
     workspaceRoot,
     '.venv',
     ...(process.platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python']),
   );
-  const found =
-    (await fromPythonExtension(scope)) ?? ((await isExecutable(venv)) ? venv : undefined) ?? (await fromPath());
-  if (found !== undefined) return found;
-  throw new PythonNotFound(vscode.l10n.t('No Python was found. Install Python 3.10 or newer, or set npt.pythonPath.'));
+  const found = (await isExecutable(venv)) ? venv : await fromPath();
+  if (found === undefined)
+    throw new PythonNotFound(
+      vscode.l10n.t('No Python was found. Install Python 3.10 or newer, or set npt.pythonPath.'),
+    );
+  if (reason !== undefined) void tellAnother(found, reason);
+  return found;
+}
+
+/** Another interpreter than the one somebody chose would be a surprise, were it not said. */
+async function tellAnother(python: string, reason: string): Promise<void> {
+  const open = vscode.l10n.t('Open Setting');
+  const message = vscode.l10n.t(
+    'The Python extension did not say which interpreter to use ({0}), so {1} is used. To choose one, set npt.pythonPath.',
+    reason,
+    python,
+  );
+  if ((await showWarning(message, open)) === open) await openPythonSetting();
 }
 
 /** Runs what needs an interpreter. Where none is found the user is told in one line, with the setting a click away. */
@@ -89,17 +132,19 @@ export async function needingPython<T>(action: () => Promise<T>): Promise<T | un
   }
 }
 
-/** Where an interpreter is chosen by hand. */
+/** Where the interpreter is set by hand. In a remote window the user's own settings do not show it: it is that machine's. */
 export async function openPythonSetting(): Promise<void> {
-  await vscode.commands.executeCommand('workbench.action.openSettings', 'npt.pythonPath');
+  const remote = vscode.env.remoteName !== undefined;
+  await vscode.commands.executeCommand(
+    remote ? 'workbench.action.openRemoteSettings' : 'workbench.action.openSettings',
+    { query: '@id:npt.pythonPath' },
+  );
 }
 
-/** Modules the trainer needs that this interpreter lacks; asks the import system without importing (0.1 s, not 2 s). */
-export async function missingModules(python: string, modules: readonly string[]): Promise<string[]> {
-  const script = 'import importlib.util,sys;print(*[m for m in sys.argv[1:] if importlib.util.find_spec(m) is None])';
-  const { stdout } = await run(python, ['-c', script, ...modules], { timeout: 20_000 });
-  return stdout
-    .trim()
-    .split(/\s+/)
-    .filter((name) => name !== '');
+/** Asks for another interpreter where the one in use comes from: in the Python extension, else in our setting. */
+export async function chooseInterpreter(workspaceRoot: string): Promise<void> {
+  const isSet = settings.pythonPath(vscode.Uri.file(workspaceRoot)) !== '';
+  const commands = isSet ? [] : await vscode.commands.getCommands(true);
+  if (commands.includes('python.setInterpreter')) await vscode.commands.executeCommand('python.setInterpreter');
+  else await openPythonSetting();
 }

@@ -14,10 +14,19 @@ function read<T>(name: string, scope: vscode.ConfigurationScope | undefined, fal
 
 /** A setting that is a path, with its variables expanded for a workspace folder; relative ones are that folder's. */
 function readPath(name: string, folder: vscode.WorkspaceFolder, fallback: string): string {
-  const text = read<unknown>(name, folder, fallback);
+  return expanded(read<unknown>(name, folder, fallback), folder.uri, fallback);
+}
+
+/** As `readPath`, for a file or folder within a workspace folder. */
+function readPathAt(name: string, scope: vscode.Uri, fallback: string): string {
+  const folder = vscode.workspace.getWorkspaceFolder(scope)?.uri ?? scope;
+  return expanded(read<unknown>(name, scope, fallback), folder, fallback);
+}
+
+function expanded(text: unknown, folder: vscode.Uri, fallback: string): string {
   const folders = vscode.workspace.workspaceFolders ?? [];
   return expandPath(typeof text === 'string' ? text : fallback, {
-    workspaceFolder: folder.uri.fsPath,
+    workspaceFolder: folder.fsPath,
     namedFolders: new Map(folders.map((each) => [each.name, each.uri.fsPath])),
     home: os.homedir(),
     env: process.env,
@@ -31,10 +40,9 @@ export const settings = {
     return { folder: named, isDefault: named === '' || named === DEFAULT_EXPERIMENTS_FOLDER };
   },
   /** Interpreter that trains; empty: found (see platform/python.ts). */
-  pythonPath: (scope?: vscode.ConfigurationScope): string => read('pythonPath', scope, ''),
+  pythonPath: (scope: vscode.Uri): string => readPathAt('pythonPath', scope, ''),
   /** Training script, relative to the workspace folder. */
-  trainScript: (scope?: vscode.ConfigurationScope): string =>
-    read('trainScript', scope, 'scripts/train_multi_layer_npt.py'),
+  trainScript: (scope: vscode.Uri): string => readPathAt('trainScript', scope, 'scripts/train_multi_layer_npt.py'),
   launcher: (scope?: vscode.ConfigurationScope): LauncherKind => {
     const kind = read<unknown>('launcher', scope, DEFAULT_LAUNCHER);
     return LAUNCHER_KINDS.find((known) => known === kind) ?? DEFAULT_LAUNCHER;

@@ -1,9 +1,11 @@
 /** Starting plans: the checks that need this machine, the task, the dashboard. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { missingModules, NoAnswer } from '../../core/askPython';
 import type { Plan } from '../../core/training/plan/plan';
 import { showError } from '../../platform/messages';
-import { missingModules, openPythonSetting } from '../../platform/python';
+import { withStatus } from '../../platform/progress';
+import { chooseInterpreter } from '../../platform/python';
 import { settings } from '../../platform/settings';
 import { programTask, TaskTextError } from '../../platform/tasks';
 import type { FeatureDeps, PlanStarter } from '../deps';
@@ -11,6 +13,8 @@ import { trainingTask } from './tasks';
 
 /** How long a launched run may take to appear in the model before we stop waiting to show it. */
 const APPEARS_WITHIN_MS = 120_000;
+/** An interpreter on a network disk is slow to start the first time. */
+const ANSWERS_WITHIN_MS = 30_000;
 const REQUIRED_MODULES = ['torch', 'transformers'];
 
 export class TrainingStarter implements PlanStarter {
@@ -42,10 +46,15 @@ export class TrainingStarter implements PlanStarter {
     const python = plan.interpreter;
     let missing: string[];
     try {
-      missing = await missingModules(python, REQUIRED_MODULES);
+      missing = await withStatus(
+        vscode.l10n.t('Asking {0} whether it has what training needs…', python),
+        missingModules(python, REQUIRED_MODULES, { folder: plan.cwd, limitMs: ANSWERS_WITHIN_MS }),
+      );
     } catch (error) {
-      const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-      void showError(vscode.l10n.t('{0} does not run: {1}', python, reason));
+      if (!(error instanceof NoAnswer)) throw error;
+      const choose = vscode.l10n.t('Choose Interpreter');
+      const message = vscode.l10n.t('{0} cannot be used: {1}.', python, error.message.replace(/\.$/, ''));
+      if ((await showError(message, choose)) === choose) await chooseInterpreter(plan.cwd);
       return false;
     }
     if (missing.length === 0) return true;
@@ -57,7 +66,7 @@ export class TrainingStarter implements PlanStarter {
       choose,
     );
     if (answer === install) await this.installRequirements(python, plan.cwd, missing);
-    else if (answer === choose) await openPythonSetting();
+    else if (answer === choose) await chooseInterpreter(plan.cwd);
     return false;
   }
 

@@ -7,5 +7,6 @@ import './probe.test';
 import './python.test';
 import './torchFile.test';
 import './targets.test';
+import './taskWords.test';
 import './tasks.test';
 import './stop.test';

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import * as vscode from 'vscode';
+import { activated, mainRun, modelShows, workspaceRoot } from './extension';
+
+const STARTS_WITHIN_MS = 30_000;
+const CANARY = 'npt.test.canary';
+
+/** Names as anybody may give a folder; VS Code would run, prompt or substitute the first few, a shell the rest. */
+const NAMES = [
+  `\${command:${CANARY}}`,
+  '${env:HOME}',
+  '${input:x}',
+  '${workspaceFolder}',
+  'two words and a \'quote"',
+  'two\nlines',
+  '-x --y',
+  '$(touch canary) `touch canary` $HOME %24{x} %',
+  '日本 \u202egnp.exe',
+];
+
+describe('words of a task', function () {
+  this.timeout(STARTS_WITHIN_MS * 2);
+  const configuration = (): vscode.WorkspaceConfiguration => vscode.workspace.getConfiguration('npt');
+  const runOf = (name: string): string => path.join(workspaceRoot(), 'experiments', name);
+  let record: string;
+  let python: string;
+  let usual: string | undefined;
+  let canaries = 0;
+  let canary: vscode.Disposable;
+
+  before(async () => {
+    await activated();
+    canary = vscode.commands.registerCommand(CANARY, () => {
+      canaries += 1;
+      return 'ran';
+    });
+    usual = configuration().inspect<string>('pythonPath')?.workspaceValue;
+    assert.ok(usual);
+    // An interpreter that does everything but train: the trainer's words are what this is about.
+    record = path.join(workspaceRoot(), 'started.jsonl');
+    python = path.join(workspaceRoot(), 'recording-python');
+    const note = 'import json, sys; open(sys.argv[1], "a").write(json.dumps(sys.argv[2:]) + "\\n")';
+    writeFileSync(
+      python,
+      `#!/bin/sh\ncase "$1" in\n-c | *npt_supervise.py) exec '${usual}' "$@" ;;\n*) exec '${usual}' -c '${note}' '${record}' "$@" ;;\nesac\n`,
+    );
+    chmodSync(python, 0o755);
+    await configuration().update(
+      'pythonPath',
+      '${workspaceFolder}/recording-python',
+      vscode.ConfigurationTarget.Workspace,
+    );
+  });
+
+  after(async () => {
+    canary.dispose();
+    await configuration().update('pythonPath', usual, vscode.ConfigurationTarget.Workspace);
+    await vscode.commands.executeCommand('workbench.action.closeAllEditors');
+    rmSync(record, { force: true });
+    rmSync(python, { force: true });
+  });
+
+  for (const name of NAMES) {
+    it(`reach the trainer as they are in a run named ${JSON.stringify(name)}`, async () => {
+      const api = await activated();
+      rmSync(record, { force: true });
+      cpSync(mainRun(), runOf(name), { recursive: true });
+      try {
+        await api.workspaces.rescan();
+        await modelShows(api, name, 10_000, (runs) => runs.find((run) => run.path === runOf(name)));
+        const tasks = await vscode.tasks.fetchTasks({ type: 'npt' });
+        for (const task of tasks) {
+          assert.ok(task.execution instanceof vscode.ProcessExecution);
+          assert.doesNotMatch([task.name, ...task.execution.args].join(' '), /\$\{/);
+        }
+        const ended = new Promise<number | undefined>((resolve) => {
+          const listener = vscode.tasks.onDidEndTaskProcess((event) => {
+            if (event.execution.task.definition.type !== 'npt') return;
+            listener.dispose();
+            resolve(event.exitCode);
+          });
+        });
+        await vscode.commands.executeCommand('npt.resume', runOf(name));
+        assert.equal(await ended, 0);
+        assert.ok(existsSync(record), 'the trainer was started');
+        const words = JSON.parse(readFileSync(record, 'utf8').trim()) as string[];
+        const checkpoint = words[words.indexOf('--resume_from') + 1] ?? '';
+        assert.equal(path.dirname(path.resolve(workspaceRoot(), checkpoint)), path.join(runOf(name), 'checkpoints'));
+        assert.equal(canaries, 0, 'VS Code ran what a folder is called');
+        assert.ok(!existsSync(path.join(workspaceRoot(), 'canary')));
+      } finally {
+        rmSync(runOf(name), { recursive: true, force: true });
+        await api.workspaces.rescan();
+      }
+    });
+  }
+});
