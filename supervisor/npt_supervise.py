@@ -606,6 +606,22 @@ def error_line(log: Path) -> Optional[str]:
     return lines[-1] if lines and not lines[-1].startswith("── segment") else None
 
 
+def located_error(log: Path) -> Optional[str]:
+    """The last segment's `error:` line as compilers write theirs, `file:line: error: message`, for a task runner that
+    lists problems: it takes none without a file."""
+    try:
+        lines = log.read_bytes().split(b"\n")
+    except OSError:
+        return None
+    for number in range(len(lines), 0, -1):
+        line = lines[number - 1].decode("utf-8", "replace").strip()
+        if line.startswith("── segment"):
+            break
+        if line.startswith("error:"):
+            return f"{log}:{number}: error: {line[len('error:') :].strip()}"
+    return None
+
+
 # --- The follower: in the terminal -----------------------------------------------------------------------------------
 
 
@@ -715,6 +731,11 @@ class Follower:
             self.offset += len(data)
             self.show(data if self.screen is None else self.screen.take(data))
 
+    def say(self, line: str) -> None:
+        """A line of the follower's own."""
+        data = f"{line}\n".encode("utf-8", "surrogateescape")
+        self.show(data if self.screen is None else self.screen.take(data))
+
     def until(self, ended: Callable[[], bool]) -> None:
         """Follows until `ended` says so, and then shows the rest."""
         while not ended():
@@ -820,8 +841,12 @@ def command_run(arguments: argparse.Namespace, argv: List[str]) -> int:
     follower.until(ended)
     if report.code is None:
         return exit_code_of(folder.path, before)
+    named = run if folder.is_at(run) else Path(os.path.realpath(folder.path))
+    problem = located_error(named / "train.log") if arguments.problems else None
     if report.code == 2 and folder.is_at(run):
         remove_empty(run, missing)
+    if problem is not None and report.code != 0:
+        follower.say(problem)
     if arguments.stopped_ok and stopped_as_asked(folder.path, before):
         return 0
     return 128 - report.code if report.code < 0 else report.code
@@ -962,6 +987,7 @@ def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
             command.add_argument("--segment", type=int, help="this segment's number [counted in metrics.jsonl]")
             # For a task runner: 128+n would mark as failed what did as it was told.
             command.add_argument("--stopped-ok", action="store_true", help="exit with 0 after a requested stop")
+            command.add_argument("--problems", action="store_true", help="end with where the log says what went wrong")
             # VS Code substitutes ${…} in a task's words, and a terminal obeys the control characters it shows.
             command.add_argument("--escaped", action="store_true", help="DIR and the command are percent-encoded")
     return parser.parse_args(own), argv

@@ -88,6 +88,6 @@ export function helpOf(program: string, command: Command): string {
 /** One of the words that an option takes. */
 export function oneOf<T extends string>(what: string, value: string, known: readonly T[]): T {
   const found = known.find((candidate) => candidate === value);
-  if (found === undefined) throw new UsageError(`${what} "${value}" is none of ${known.join(', ')}.`);
+  if (found === undefined) throw new UsageError(`${what} "${value}" is not one of ${known.join(', ')}.`);
   return found;
 }

@@ -99,7 +99,7 @@ function checkpointsAt(deps: FeatureDeps, target: string, { ofRun }: CheckpointQ
 function tellGone(deps: FeatureDeps, target: string, { none }: Question): void {
   const run = deps.workspaces.runAt(target);
   const message =
-    run?.path === target ? `${run.name}: ${none}` : vscode.l10n.t('{0} is not there any more.', path.basename(target));
+    run?.path === target ? `${run.name}: ${none}` : vscode.l10n.t('{0} no longer exists.', path.basename(target));
   void showError(message);
 }
 

@@ -1,4 +1,4 @@
-/** Editor tabs: their titles. */
+/** Editor tabs: their titles, and where they open. */
 import * as vscode from 'vscode';
 import { plainText } from '../core/plainText';
 
@@ -12,4 +12,16 @@ export function tabTitle(title: string): string {
 /** Two files side by side. */
 export async function showDifference(left: string, right: string, title: string): Promise<void> {
   await vscode.commands.executeCommand('vscode.diff', vscode.Uri.file(left), vscode.Uri.file(right), tabTitle(title));
+}
+
+/** A line after any file's last: VS Code takes the last one then. */
+const AFTER_THE_END = 1_000_000_000;
+
+/**
+ * Opens a text file at its end. By a command: files above 50 MB, which logs come to, are not shown by VS Code's API, which
+ * would hand their text to every extension.
+ */
+export async function openAtEnd(file: vscode.Uri, preview: boolean): Promise<void> {
+  const selection = new vscode.Range(AFTER_THE_END, 0, AFTER_THE_END, 0);
+  await vscode.commands.executeCommand('vscode.open', file, { preview, selection });
 }

@@ -80,6 +80,20 @@ def test_escaped_words_reach_the_trainer_as_they_are(bench: Bench, word: str) ->
     assert json.dumps(["--name", word]) in bench.log().splitlines()
 
 
+def test_ends_with_where_the_log_says_what_went_wrong(bench: Bench) -> None:
+    bench.run.mkdir(parents=True)
+    (bench.run / "train.log").write_text("error: of an earlier segment\n")
+    body = "print('before'); print('error: the loss is not a number', file=sys.stderr); print('after'); sys.exit(1)"
+    done = bench.supervised(bench.trainer(body), "--problems")
+    assert done.returncode == 1
+    number = bench.log().splitlines().index("error: the loss is not a number") + 1
+    log = bench.run / "train.log"
+    assert done.stdout.splitlines()[-1] == f"{log}:{number}: error: the loss is not a number"
+    # A task runner only: people have the line itself.
+    assert "train.log:" not in bench.supervised(bench.trainer(body)).stdout
+    assert "train.log:" not in bench.supervised(bench.trainer("print('fine')"), "--problems").stdout
+
+
 def test_a_terminal_obeys_nothing_of_a_log_but_colours_and_progress_bars(bench: Bench) -> None:
     kept = "\x1b[31mred\x1b[0m\r\x1b[K\x1b[Abar é"
     refused = [

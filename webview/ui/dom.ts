@@ -1,23 +1,28 @@
 /** Building elements. Never through markup in a string: the page's CSP and untrusted names both forbid it. */
 
-import { visibleLines } from '../../src/core/plainText';
+import { visibleLines, visibleText } from '../../src/core/plainText';
 
 /** The longest text of one element, in UTF-16 units: a name in a file may have megabytes. */
 const LIMIT = { longest: 4000 };
 
 /** What a page shows of a text, whoever wrote it: nothing unseen, nothing that reorders what is beside it. */
 export function asText(text: string): string {
-  return visibleLines(text, LIMIT);
+  return visibleText(text, LIMIT);
 }
 
 type Child = Node | string | null | undefined | false;
 type Attributes = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
+/** Whether an attribute is shown or spoken; those may have lines. */
+function isRead(name: string): boolean {
+  return name === 'title' || name.startsWith('aria-');
+}
+
 function decorate(element: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     const text = value === true ? '' : String(value);
-    element.setAttribute(name, name === 'title' || name.startsWith('aria-') ? asText(text) : text);
+    element.setAttribute(name, isRead(name) ? visibleLines(text, LIMIT) : text);
   }
 }
 
@@ -62,7 +67,7 @@ export function setText(element: Element, text: string): void {
 
 /** Sets what shows while the pointer rests on the element. */
 export function setTitle(element: HTMLElement, text: string): void {
-  element.title = asText(text);
+  element.title = visibleLines(text, LIMIT);
 }
 
 /** An icon of the codicon font; says nothing to a screen reader. */

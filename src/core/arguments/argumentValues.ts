@@ -38,7 +38,7 @@ export function checkValue(kind: ValueKind, typed: string): string | null {
     case 'flag':
       return readFlag(value) === null ? `"${value}" is neither true nor false.` : null;
     case 'choice':
-      return kind.choices.includes(value) ? null : `"${value}" is none of ${kind.choices.join(', ')}.`;
+      return kind.choices.includes(value) ? null : `"${value}" is not one of ${kind.choices.join(', ')}.`;
     case 'curriculum':
       try {
         parseCurriculum(value);
@@ -52,7 +52,9 @@ export function checkValue(kind: ValueKind, typed: string): string | null {
     case 'layerWeights':
       return checkLayerWeights(value);
     case 'device':
-      return /^(auto|cpu|mps|cuda(:\d+)?)$/.test(value) ? null : `"${value}" is none of auto, cpu, cuda, cuda:N, mps.`;
+      return /^(auto|cpu|mps|cuda(:\d+)?)$/.test(value)
+        ? null
+        : `"${value}" is not one of auto, cpu, cuda, cuda:N, mps.`;
     case 'text':
     case 'list':
       // eslint-disable-next-line no-control-regex -- control characters are what is looked for
@@ -68,7 +70,7 @@ function checkLayers(value: string): string | null {
     if (LAYER_WORDS.includes(part) || part === '') continue;
     const range = /^(\d+)(?:-(\d+))?$/.exec(part);
     if (range?.[1] === undefined)
-      return `"${part}" is no layer: write 13,14,15 or 8-15 or all, upper_half, lower_half.`;
+      return `"${part}" is not a layer: write 13,14,15 or 8-15 or all, upper_half, lower_half.`;
     const first = Number(range[1]);
     const last = range[2] === undefined ? first : Number(range[2]);
     if (last < first) return `"${part}" goes backwards: write ${last}-${first}.`;
@@ -86,7 +88,7 @@ function checkLayerWeights(value: string): string | null {
   for (const part of value.split(',')) {
     const weight = DECIMAL.test(part.trim()) ? Number(part) : Number.NaN;
     if (!Number.isFinite(weight) || weight < 0) {
-      return `"${part.trim()}" is no weight: write uniform, linear or one number from 0 for each layer.`;
+      return `"${part.trim()}" is not a weight: write uniform, linear or one number from 0 for each layer.`;
     }
   }
   return null;

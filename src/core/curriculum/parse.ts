@@ -49,18 +49,18 @@ function parseStage(part: Field, index: number, from: number): Stage {
   }
   const name = STAGE_NAMES.find((candidate) => candidate === nameField?.text);
   if (name === undefined || nameField === undefined) {
-    throw refuse(nameField ?? part, `"${nameField?.text ?? ''}" is no stage; stages are teacher, mixed and student`);
+    throw refuse(nameField ?? part, `"${nameField?.text ?? ''}" is not a stage; stages are teacher, mixed and student`);
   }
   if (stepsField === undefined) throw refuse(nameField, `"${part.text}" has no length, as in ${name}:5000`);
   if (!/^\d+$/.test(stepsField.text) || Number(stepsField.text) < 1) {
-    throw refuse(stepsField, `"${stepsField.text}" is no number of steps (a whole number from 1)`);
+    throw refuse(stepsField, `"${stepsField.text}" is not a number of steps (a whole number from 1)`);
   }
   const steps = Number(stepsField.text);
   if (!Number.isSafeInteger(from + steps)) throw refuse(stepsField, `"${stepsField.text}" steps are too many`);
 
   const readRatio = (field: Field, what: string): number => {
     const value = NUMBER.test(field.text) ? Number(field.text) : Number.NaN;
-    if (!(value >= 0 && value <= 1)) throw refuse(field, `${what} "${field.text}" is no number from 0 to 1`);
+    if (!(value >= 0 && value <= 1)) throw refuse(field, `${what} "${field.text}" is not a number from 0 to 1`);
     // "-0" is 0; two zeros that differ would make equal curricula unequal.
     return value === 0 ? 0 : value;
   };
@@ -115,7 +115,7 @@ export function curriculumFromSchedule(schedule: unknown): Curriculum {
     const field = (key: string): unknown =>
       entry instanceof Map ? entry.get(key) : (entry as Record<string, unknown>)[key];
     const name = STAGE_NAMES.find((candidate) => candidate === field('name'));
-    if (name === undefined) throw refuse(`${describe(field('name'))} is no stage's name`);
+    if (name === undefined) throw refuse(`${describe(field('name'))} is not the name of a stage`);
     const until = asNumber(field('until_step'));
     if (until === null || !Number.isSafeInteger(until) || until <= from) {
       throw refuse(`until_step ${describe(field('until_step'))} does not come after step ${from}`);

@@ -1,4 +1,5 @@
 /** What is wrong with one file, found while reading it. The catalogue of core/checkpoint/validate/findings.ts says what follows from a code. */
+import { visibleText } from '../plainText';
 
 export const FILE_PROBLEM_CODES = [
   'empty-file',
@@ -47,6 +48,5 @@ export interface FileProblem {
 
 /** Text out of a file, made fit for one line of a message: control characters and direction marks shown, length bounded. */
 export function quoted(text: string, length = 120): string {
-  const shown = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
-  return `"${shown.length > length ? `${shown.slice(0, length)}…` : shown}"`;
+  return `"${visibleText(text, { longest: length })}"`;
 }

@@ -81,7 +81,7 @@ async function editValue(
   const typed = await askText({
     title,
     value: now?.join(' | ') ?? was,
-    prompt: vscode.l10n.t('{0} Several values, separated by |, make several branches.', argument.description),
+    prompt: vscode.l10n.t('{0} To make several branches, separate the values with |.', argument.description),
     ignoreFocusOut: true,
     problem: (value) => problem(argument, value),
   });
@@ -100,7 +100,7 @@ export async function chooseChanges(title: string, current: Plan, before: Change
   for (;;) {
     const picked = await pick(listItems(current, changes), {
       title,
-      placeHolder: vscode.l10n.t('What should be different? Type to search'),
+      placeHolder: vscode.l10n.t('What do you want to change? Type to search'),
       matchOnDescription: true,
       matchOnDetail: true,
       ignoreFocusOut: true,

@@ -33,23 +33,21 @@ async function chooseTwo(
     .map((candidate): CheckpointOfRun | undefined => deps.workspaces.checkpointAt(candidate))
     .filter((found) => found !== undefined);
   if (chosen.length > 2) {
-    void showError(
-      vscode.l10n.t('{0} checkpoints are selected: select the two that are to be compared.', chosen.length),
-    );
+    void showError(vscode.l10n.t('{0} checkpoints are selected: select the two to compare.', chosen.length));
     return undefined;
   }
   while (chosen.length < 2) {
     const [first] = chosen;
     const title =
       first === undefined
-        ? vscode.l10n.t('Compare Checkpoints: the First')
-        : vscode.l10n.t('Compare {0} of {1} with', first.checkpoint.name, first.run.name);
+        ? vscode.l10n.t('Compare Checkpoints: Choose the First')
+        : vscode.l10n.t('Compare {0} of {1} With', first.checkpoint.name, first.run.name);
     const picked = await chooseCheckpoint(
       deps,
       {},
       {
         title,
-        none: vscode.l10n.t('There are no two checkpoints to compare in this workspace yet.'),
+        none: vscode.l10n.t('This workspace does not have two checkpoints to compare yet.'),
         accepts: (checkpoint) => checkpoint.state !== 'writing' && checkpoint.path !== first?.checkpoint.path,
       },
     );

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { readFailure } from '../../core/files';
 import { PinsError, setPinned } from '../../core/experiment/pins';
 import { showError, showInformation, showWarning } from '../../platform/messages';
+import { openAtEnd } from '../../platform/editors';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoints, chooseRuns, targetPaths, type Named } from '../targets';
@@ -63,7 +64,7 @@ async function openTrainLog(deps: FeatureDeps, named: Named): Promise<void> {
       void showInformation(vscode.l10n.t('{0} has no train.log.', run.name));
       continue;
     }
-    await vscode.window.showTextDocument(log, { preview: runs.length === 1 });
+    await openAtEnd(log, runs.length === 1);
   }
 }
 

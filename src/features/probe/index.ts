@@ -27,7 +27,7 @@ async function tellUnavailable(reason: string): Promise<void> {
   // VS Code cuts a notification without a button to one line.
   const show = vscode.l10n.t('Show Log');
   const answer = await showWarning(
-    vscode.l10n.t('The probe is off: {0}. Everything else works without it.', reason),
+    vscode.l10n.t('The probe is not available: {0}. Everything else works without it.', reason),
     show,
   );
   if (answer === show) await vscode.commands.executeCommand('npt.showLog');

@@ -46,7 +46,7 @@ export class ProbePanel extends Disposable {
             deps.log.warn(`probe page: ${message.message}`);
             break;
           case undefined:
-            deps.log.warn('The probe page sent a message that is none.');
+            deps.log.warn('The probe page sent an unknown message; it was ignored.');
         }
       }),
     );

@@ -39,7 +39,7 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
   const provider: vscode.CustomReadonlyEditorProvider = {
     openCustomDocument: (uri) => {
       if (uri.scheme !== 'file')
-        throw new Error(vscode.l10n.t('Only torch files on disk can be shown, not {0}:', uri.scheme));
+        throw new Error(vscode.l10n.t('Only torch files on disk can be opened, not those of {0}:', uri.scheme));
       return { uri, dispose: () => undefined };
     },
     resolveCustomEditor: show,

@@ -70,7 +70,7 @@ export class TorchFileSession extends Disposable {
   receive(raw: unknown): void {
     const message = parseTorchPageMessage(raw);
     if (message === undefined) {
-      this.host.log(`The page of ${this.path} sent a message that is none of ours.`);
+      this.host.log(`The page of ${this.path} sent an unknown message; it was ignored.`);
       return;
     }
     switch (message.type) {

@@ -18,6 +18,12 @@ function separator(label: string): ReviewItem {
   return { label, heading: true };
 }
 
+/** What a message is about, from its code: `layer-mismatch` → "Layer mismatch"; the message itself stands below. */
+function messageItem(icon: string, { code, message }: Plan['warnings'][number]): ReviewItem {
+  const subject = code.replaceAll('-', ' ');
+  return { label: `${subject.charAt(0).toUpperCase()}${subject.slice(1)}`, icon, detail: message };
+}
+
 function changeItem(argument: PlannedArgument): ReviewItem {
   return {
     label: argument.name,
@@ -30,12 +36,10 @@ function planItems(plan: Plan): ReviewItem[] {
   const changed = plan.arguments.filter((argument) => argument.source === 'changed');
   const kept = plan.arguments.filter((argument) => argument.source !== 'changed');
   const items: ReviewItem[] = [];
-  if (plan.errors.length > 0) items.push(separator(vscode.l10n.t('cannot start')));
-  for (const error of plan.errors)
-    items.push({ label: '', icon: 'error', detail: error.message, description: error.code });
-  if (plan.warnings.length > 0) items.push(separator(vscode.l10n.t('to know')));
-  for (const warning of plan.warnings)
-    items.push({ label: '', icon: 'warning', detail: warning.message, description: warning.code });
+  if (plan.errors.length > 0) items.push(separator(vscode.l10n.t('errors')));
+  for (const error of plan.errors) items.push(messageItem('error', error));
+  if (plan.warnings.length > 0) items.push(separator(vscode.l10n.t('warnings')));
+  for (const warning of plan.warnings) items.push(messageItem('warning', warning));
   if (changed.length > 0) items.push(separator(vscode.l10n.t('changes')), ...changed.map(changeItem));
   items.push(
     separator(vscode.l10n.t('curriculum')),
@@ -45,7 +49,7 @@ function planItems(plan: Plan): ReviewItem[] {
       description: `${formatCount(stage.from)} – ${formatCount(stage.until)}${stage.name === 'mixed' ? ` · ${vscode.l10n.t('ratio {0}', stage.mixingRatio)}` : ''}`,
     })),
     separator(vscode.l10n.t('command')),
-    { label: vscode.l10n.t('Copy command'), icon: 'copy', detail: shellCommand(plan.argv), action: 'copy' },
+    { label: vscode.l10n.t('Copy Command'), icon: 'copy', detail: shellCommand(plan.argv), action: 'copy' },
     separator(vscode.l10n.t('unchanged arguments')),
     ...kept.map((argument) => ({
       label: argument.name,
@@ -68,7 +72,7 @@ export async function reviewPlans(title: string, startLabel: string, plans: read
     items.push(...planItems(plan));
   }
   const placeHolder = blocked
-    ? vscode.l10n.t('This cannot start. Press Escape and change it.')
+    ? vscode.l10n.t('This cannot be started as it is. Press Escape to change it.')
     : vscode.l10n.t('Review, then press Enter to start');
   const chosen = await pickUntil(
     items,

@@ -61,7 +61,7 @@ export class TrainingStarter implements PlanStarter {
     const install = vscode.l10n.t('Install');
     const choose = vscode.l10n.t('Choose Interpreter');
     const answer = await showError(
-      vscode.l10n.t('{0} has no {1}, which training needs.', python, missing.join(', ')),
+      vscode.l10n.t('{0} does not have {1}, which training needs.', python, missing.join(' or ')),
       install,
       choose,
     );

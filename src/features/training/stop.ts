@@ -154,7 +154,7 @@ export class StopCommands {
       return true;
     } catch (error) {
       if (!(error instanceof StopError)) throw error;
-      void showError(vscode.l10n.t('{0} was not stopped. {1}', run.name, error.message));
+      void showError(vscode.l10n.t('{0} could not be stopped. {1}', run.name, error.message));
       return false;
     }
   }

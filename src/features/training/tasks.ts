@@ -32,14 +32,14 @@ export function trainingTask(
     detail: plan.argv.slice(1).join(' '),
     program: plan.interpreter,
     words: [
-      ...[supervisor, 'run', '--run-dir', run, '--launcher', plan.launcher, '--stopped-ok'],
+      ...[supervisor, 'run', '--run-dir', run, '--launcher', plan.launcher, '--stopped-ok', '--problems'],
       ...(escaped ? ['--escaped'] : []),
       '--',
       ...argv,
     ],
     folder: plan.cwd,
     environment: { PYTHONUNBUFFERED: '1' },
-    problemMatchers: ['$npt'],
+    problemMatchers: ['$npt', '$npt-error'],
   });
   task.isBackground = true;
   task.presentationOptions = {

@@ -164,7 +164,10 @@ class AgeRefresh extends Disposable {
 function updateView(view: TreeViewText, deps: FeatureDeps): void {
   const runs: readonly Run[] = deps.workspaces.runs;
   const training = runs.filter((run) => run.state === 'training').length;
-  view.setBadge(training, vscode.l10n.t('{0} runs training', training));
+  view.setBadge(
+    training,
+    training === 1 ? vscode.l10n.t('1 run is training') : vscode.l10n.t('{0} runs are training', training),
+  );
   const problems = deps.workspaces.all.flatMap((workspace) => workspace.problems);
   const messages = [
     deps.workspaces.degraded,

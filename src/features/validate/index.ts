@@ -154,8 +154,8 @@ async function tell(deps: FeatureDeps, { reports, gone }: Validated): Promise<vo
 
 function goneText(gone: readonly string[]): string {
   return gone.length === 1
-    ? vscode.l10n.t('{0} was deleted before its turn.', path.basename(gone[0] ?? ''))
-    : vscode.l10n.t('{0} checkpoints were deleted before their turn.', gone.length);
+    ? vscode.l10n.t('{0} was deleted before it could be validated.', path.basename(gone[0] ?? ''))
+    : vscode.l10n.t('{0} checkpoints were deleted before they could be validated.', gone.length);
 }
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {

@@ -58,7 +58,7 @@ describe('NPT: Compare Checkpoints', () => {
     const shown = await compare(checkpoint(8), copy());
     assert.ok(shown);
     const text = (await vscode.workspace.openTextDocument(shown.report)).getText();
-    assert.match(text, /\*\*All tensors are the same, 1 argument differs\.\*\*/);
+    assert.match(text, /\*\*All tensors are the same; 1 argument differs\.\*\*/);
     assert.match(text, /\n\| 2 \| \*\*identical\*\* \| \|\n\| 3 \| \*\*identical\*\* \| \|\n/);
     assert.match(text, /\n\| learning\\_rate \| [^|\n]+ \| 0\.125 \|/);
   });

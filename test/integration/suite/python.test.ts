@@ -101,9 +101,9 @@ describe('with a Python that prints and lacks torch', () => {
         resolve();
       });
     });
-    await vscode.commands.executeCommand('npt.resume', path.join(mainRun(), 'checkpoints/checkpoint-8'));
+    await vscode.commands.executeCommand('npt.resume', mainRun());
     assert.deepEqual(shown[0], [
-      `${python} has no torch, transformers, which training needs.`,
+      `${python} does not have torch or transformers, which training needs.`,
       'Install',
       'Choose Interpreter',
     ]);
@@ -122,7 +122,7 @@ describe('with a Python that prints and lacks torch', () => {
   it('Choose Interpreter shows the setting where it can be set, also in a remote window', async () => {
     write('echo "module: command not found" >&2; exit 1');
     press = 'Choose Interpreter';
-    await vscode.commands.executeCommand('npt.resume', path.join(mainRun(), 'checkpoints/checkpoint-8'));
+    await vscode.commands.executeCommand('npt.resume', mainRun());
     assert.deepEqual(shown, [[`${python} cannot be used: module: command not found.`, 'Choose Interpreter']]);
     assert.equal(vscode.window.tabGroups.activeTabGroup.activeTab?.label, 'Settings');
   });

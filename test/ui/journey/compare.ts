@@ -14,15 +14,15 @@ export async function compareFirstAndLast({ window, shot, run }: JourneySession)
   await window.runCommand(COMMAND);
   // In either order: the earlier one is A.
   for (const [step, title] of [
-    [last, 'Compare Checkpoints: the First'],
-    [first, `Compare checkpoint-${last} of ${path.basename(run)} with`],
+    [last, 'Compare Checkpoints: Choose the First'],
+    [first, `Compare checkpoint-${last} of ${path.basename(run)} With`],
   ] as const) {
     // Both ask in the same widget: its title tells which question is there.
     await window.page.locator('.quick-input-title').getByText(title).waitFor();
     await window.quickInput().fill(`checkpoint-${step}`);
     await window.pick(`checkpoint-${step}`, path.basename(run));
   }
-  await window.notification(/tensors differ, .*another optimizer state/).waitFor({
+  await window.notification(/tensors.* and the optimizer state differ/).waitFor({
     timeout: COMPARES_WITHIN_MS,
   });
   const frame = await webviewFrame(window.page, 'text=Relative change is the length of');

@@ -65,7 +65,7 @@ export async function workWithoutTheModule(session: JourneySession): Promise<voi
     await probeFromPalette(session);
     await window
       .notification(
-        `The probe is off: ONNX Runtime is not packaged for ${process.platform}-${process.arch}. Everything else works`,
+        `The probe is not available: ONNX Runtime is not packaged for ${process.platform}-${process.arch}. Everything else works`,
       )
       .waitFor({ timeout: PROBES_WITHIN_MS });
     await shot('probe-off');

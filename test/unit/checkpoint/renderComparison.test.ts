@@ -105,7 +105,7 @@ describe('renderComparison', () => {
     const markdown = renderComparison(comparison());
     const order = [
       '# checkpoint-2000 and checkpoint-4000',
-      '**2 of 6 tensors differ (layer 3 identical), 1 argument differs, another curriculum, another optimizer state.**',
+      '**2 of 6 tensors, 1 argument, the curriculum and the optimizer state differ; layer 3 is identical.**',
       '| A | 2,000 | /data/experiments/main/checkpoints/checkpoint-2000 |',
       '| B | 4,000 |',
       'Frozen, or not trained in between: 3.',
@@ -163,7 +163,7 @@ describe('renderComparison', () => {
 
   it('says that nothing differs', () => {
     const markdown = renderComparison(identical());
-    assert.match(markdown, /\*\*The same tensors, arguments, curriculum and optimizer\.\*\*/);
+    assert.match(markdown, /\*\*Tensors, arguments, curriculum and optimizer are the same\.\*\*/);
     assert.match(markdown, /No argument differs\./);
     assert.match(markdown, /The same: teacher 0–3000\./);
     assert.match(markdown, /All 3 tensors that both have are identical\./);
@@ -251,20 +251,17 @@ describe('the words of a comparison', () => {
   it('count', () => {
     assert.equal(
       summarizeComparison({ ...identical(), arguments: comparison().arguments }),
-      'All tensors are the same, 1 argument differs.',
+      'All tensors are the same; 1 argument differs.',
     );
     assert.equal(
       summarizeComparison({ ...identical(), onlyInB: ['layer_7_np.W_down'] }),
-      '1 of 4 tensors differ (layer 3 identical), no argument does.',
+      '1 of 4 tensors differ; layer 3 is identical.',
     );
     const { optimizer } = comparison();
-    assert.match(
-      summarizeComparison({ ...identical(), optimizer }),
-      /same, no argument does, another optimizer state\.$/,
-    );
+    assert.match(summarizeComparison({ ...identical(), optimizer }), /same; the optimizer state differs\.$/);
     assert.match(
       summarizeComparison({ ...identical(), optimizer: { ...optimizer, b: null } }),
-      /, no optimizer in B\.$/,
+      /; B has no optimizer\.$/,
     );
     assert.match(summarizeComparison({ ...identical(), optimizer: none }), /; neither has an optimizer\.$/);
   });

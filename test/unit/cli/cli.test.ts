@@ -168,7 +168,7 @@ describe('the command line', function () {
     assert.ok(comparison.tensors.length === 12 && comparison.tensors.every((tensor) => tensor.same));
     const text = run('compare', original, changed);
     assert.equal(text.code, 1);
-    assert.match(text.out, /^different: All tensors are the same, 1 argument differs\.\n/);
+    assert.match(text.out, /^different: All tensors are the same; 1 argument differs\.\n/);
     assert.match(text.out, /\n {2}layer 1 +identical\n {2}layer 2 +identical\n {2}learning_rate: 0\.001 → 5e-5\n$/);
 
     const field = path.join(FIXTURES, 'field/checkpoint-24000');
@@ -197,11 +197,11 @@ describe('the command line', function () {
     [['list', '--no-such'], /list: Unknown option '--no-such'/],
     [['list', '/no/such/folder'], /\/no\/such\/folder does not exist/],
     [['validate', '/no/such/folder'], /\/no\/such\/folder does not exist/],
-    [['validate', '.', '--level', 'deep'], /--level "deep" is none of files, structure/],
+    [['validate', '.', '--level', 'deep'], /--level "deep" is not one of files, structure/],
     [['compare', 'a'], /Usage: compare <a> <b>/],
     [['compare', 'nowhere', 'nothing'], /NPT weights not found: .*nowhere.npt_weights\.pt does not exist/],
     [['plan', 'resume'], /Usage: plan/],
-    [['plan', 'dance', 'experiments/demo'], /The kind "dance" is none of resume, extend, branch/],
+    [['plan', 'dance', 'experiments/demo'], /The kind "dance" is not one of resume, extend, branch/],
     [['plan', 'resume', 'nowhere'], /NPT weights not found: .*nowhere does not exist/],
     [['plan', 'branch', 'experiments/demo', '--set', 'x'], /--set "x" is not NAME=VALUE/],
     [['plan', 'extend', 'experiments/demo', '--steps', '-5'], /steps/],

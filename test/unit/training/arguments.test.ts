@@ -43,13 +43,13 @@ describe("the trainer's arguments", () => {
     ['batch_size', '0', /below 1/],
     ['max_steps', '99999999999999999999', /too large/],
     ['mixed_precision', 'maybe', /neither true nor false/],
-    ['dataset_preset', 'tiny', /none of small, medium/],
+    ['dataset_preset', 'tiny', /is not one of small, medium/],
     ['train_layers', '3-1', /goes backwards/],
     ['train_layers', '1,1', /named twice/],
-    ['train_layers', 'top', /"top" is no layer/],
-    ['layer_weights', '1,x', /"x" is no weight/],
+    ['train_layers', 'top', /"top" is not a layer/],
+    ['layer_weights', '1,x', /"x" is not a weight/],
     ['curriculum_stages', 'teachr:5', /"teachr"/],
-    ['device', 'tpu', /none of auto/],
+    ['device', 'tpu', /is not one of auto/],
     ['batch_size', '  ', /Type a value/],
   ] as const) {
     it(`${name} refuses ${JSON.stringify(typed)} in one line`, () => {

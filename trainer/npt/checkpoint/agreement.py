@@ -180,13 +180,13 @@ def _check_schedule(schedule: Any) -> list[Finding]:
         return [error("curriculum-malformed", f"{MULTI}: {what}; give --curriculum_stages on resume")]
 
     if not isinstance(schedule, (list, tuple)) or not schedule:
-        return wrong("curriculum_schedule is no list of stages")
+        return wrong("curriculum_schedule is not a list of stages")
     start = 0
     for number, stage in enumerate(schedule):
         if not isinstance(stage, dict) or not whole(stage.get("until_step")):
             return wrong(f"stage {number} of the curriculum has no end")
         if stage.get("name") not in STAGE_NAMES:
-            return wrong(f"stage {number} of the curriculum is none of {', '.join(STAGE_NAMES)}")
+            return wrong(f"stage {number} of the curriculum is not one of {', '.join(STAGE_NAMES)}")
         if stage["until_step"] <= start:
             return wrong(f"stage {number} of the curriculum ends at step {stage['until_step']}, not after {start}")
         for key in ("mixing_ratio", "mlp_mixing_ratio"):

@@ -39,7 +39,7 @@ def problem(checkpoint: Path) -> str | None:
     step = step_of(checkpoint.name)
     try:
         if not stat.S_ISDIR(os.stat(checkpoint).st_mode):
-            return "is no folder"
+            return "is not a folder"
         names = os.listdir(checkpoint)
         if not names:
             return "is empty"

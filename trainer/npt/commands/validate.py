@@ -12,7 +12,7 @@ def main() -> int:
     parser = Parser(
         "validate_checkpoint.py",
         "Say whether checkpoints can be resumed from, and what is wrong where they cannot. "
-        "Exit code 0: all are valid; 1: one is not; 2: a path is no checkpoint.",
+        "Exit code 0: all are valid; 1: one is not; 2: a path is not a checkpoint.",
     )
     parser.add_argument("checkpoint", nargs="+", help="a checkpoint's folder")
     checkpoints = parser.parse_args().checkpoint

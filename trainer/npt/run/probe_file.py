@@ -19,7 +19,7 @@ def load(path: Path, widths: Mapping[int, int]) -> dict[str, Tensor] | None:
     def read(content: bytes) -> dict[str, Tensor] | None:
         found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
-            raise optional.Unusable("is no dict of tensors")
+            raise optional.Unusable("is not a dict of tensors")
         for index, width in widths.items():
             value = found.get(f"layer_{index}")
             if value is None:

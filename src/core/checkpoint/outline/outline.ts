@@ -88,7 +88,7 @@ export async function summarizeTensors(
     for (const { index, tensor } of wanted) {
       progress.add(0);
       if (!tensor) {
-        results.push({ tensor: index, problem: 'There is no such tensor in the file.' });
+        results.push({ tensor: index, problem: 'The file does not have this tensor any more.' });
         continue;
       }
       try {

@@ -98,42 +98,50 @@ export function layerDifferences(comparison: Comparison): LayerDifference[] {
     });
 }
 
-/** One sentence: how many tensors, layers and arguments differ, and what could not be compared. */
+/** One sentence: how many tensors and arguments differ, what else does, and what could not be compared. */
 export function summarizeComparison(comparison: Comparison): string {
   if (isSame(comparison))
     return comparison.optimizer.same === null
-      ? 'The same tensors, arguments and curriculum; neither has an optimizer.'
-      : 'The same tensors, arguments, curriculum and optimizer.';
+      ? 'Tensors, arguments and curriculum are the same; neither has an optimizer.'
+      : 'Tensors, arguments, curriculum and optimizer are the same.';
   const { tensors, onlyInA, onlyInB } = comparison;
   const all = tensors.length + onlyInA.length + onlyInB.length;
   const different = all - tensors.filter((tensor) => tensor.same).length;
   const frozen = layerDifferences(comparison).filter(({ state }) => state === 'identical');
-  const stages = comparison.curriculum.filter((stage) => !stage.same).length;
   const count = comparison.arguments.length;
   const unreadable = comparison.notes.flatMap(({ kind, file }) => (kind === 'unreadable' ? [file] : []));
-  return [
-    different === 0 ? 'All tensors are the same' : `${different} of ${all} tensors differ`,
+  const optimizer = optimizerSummary(comparison);
+  const differing = [
+    different === 0 ? null : `${different} of ${all} ${all === 1 ? 'tensor' : 'tensors'}`,
+    count === 0 ? null : count === 1 ? '1 argument' : `${count} arguments`,
+    comparison.curriculum.every((stage) => stage.same) ? null : 'the curriculum',
+    optimizer === 'differs' ? 'the optimizer state' : null,
+  ].filter((part) => part !== null);
+  // "1 argument differs", "the curriculum differs", but "1 of 6 tensors differ".
+  const verb = differing.length === 1 && (different === 0 || all === 1) && count <= 1 ? 'differs' : 'differ';
+  const clauses = [
+    different === 0 ? 'all tensors are the same' : null,
+    differing.length === 0 ? null : `${listed(differing)} ${verb}`,
     different > 0 && frozen.length > 0
-      ? ` (${frozen.length === 1 ? 'layer' : 'layers'} ${frozen.map(({ layer }) => layer).join(', ')} identical)`
-      : '',
-    count === 0
-      ? unreadable.includes(CONFIG)
-        ? ''
-        : ', no argument does'
-      : count === 1
-        ? ', 1 argument differs'
-        : `, ${count} arguments differ`,
-    stages === 0 ? '' : ', another curriculum',
-    optimizerSummary(comparison),
-    unreadable.length === 0 ? '' : `; not compared: ${[...new Set(unreadable)].join(', ')}`,
-    '.',
-  ].join('');
+      ? `${frozen.length === 1 ? 'layer' : 'layers'} ${listed(frozen.map(({ layer }) => String(layer)))} ${frozen.length === 1 ? 'is' : 'are'} identical`
+      : null,
+    optimizer === null || optimizer === 'differs' ? null : optimizer,
+    unreadable.length === 0 ? null : `not compared: ${[...new Set(unreadable)].join(', ')}`,
+  ].filter((clause) => clause !== null);
+  const sentence = clauses.join('; ');
+  return `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`;
 }
 
-function optimizerSummary({ optimizer: { a, b, same }, notes }: Comparison): string {
-  if (same !== false || notes.some(({ kind, file }) => kind === 'unreadable' && file === TRAINING_STATE)) return '';
-  if (a === null) return ', no optimizer in A';
-  return b === null ? ', no optimizer in B' : ', another optimizer state';
+/** "a", "a and b", "a, b and c". */
+function listed(parts: readonly string[]): string {
+  return parts.length < 2 ? (parts[0] ?? '') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1) ?? ''}`;
+}
+
+/** `differs`, or which side has none; null where the optimizers are the same or could not be compared. */
+function optimizerSummary({ optimizer: { a, b, same }, notes }: Comparison): string | null {
+  if (same !== false || notes.some(({ kind, file }) => kind === 'unreadable' && file === TRAINING_STATE)) return null;
+  if (a === null) return 'A has no optimizer';
+  return b === null ? 'B has no optimizer' : 'differs';
 }
 
 /** `0.0123`, `identical`, or why there is no figure. */

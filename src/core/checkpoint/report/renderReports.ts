@@ -3,6 +3,10 @@ import { formatCount } from '../../format';
 import { markdownText } from '../../plainText';
 import type { Finding, ValidationReport } from './report';
 
+/** A cell as wide as the longest name would push the others out of sight. */
+const NAME = { longest: 120 };
+const MESSAGE = { longest: 400 };
+
 export interface NamedReport {
   /** As people know it, such as "run / checkpoint-300". */
   readonly name: string;
@@ -21,7 +25,7 @@ export function renderReports(reports: readonly NamedReport[]): string {
   const bad = reports.filter(({ report }) => report.verdict !== 'valid');
   const rows = [...bad, ...reports.filter((each) => !bad.includes(each))].map(
     ({ name, report }) =>
-      `| ${markdownText(name)} | ${report.verdict} | ${report.step === null ? '–' : formatCount(report.step)} | ${markdownText(worst(report)?.message ?? '')} |`,
+      `| ${markdownText(name, NAME)} | ${report.verdict} | ${report.step === null ? '–' : formatCount(report.step)} | ${markdownText(worst(report)?.message ?? '', MESSAGE)} |`,
   );
   const lead =
     bad.length === 0

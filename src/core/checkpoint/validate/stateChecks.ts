@@ -78,7 +78,7 @@ function checkSchedule(schedule: readonly ScheduleEntry[] | null): Finding[] {
   let from = 0;
   for (const [index, stage] of schedule.entries()) {
     if (!['teacher', 'mixed', 'student'].includes(stage.name))
-      return wrong(`stage ${index} of the curriculum is none of teacher, mixed, student`);
+      return wrong(`stage ${index} of the curriculum is not teacher, mixed or student`);
     if (stage.untilStep <= from)
       return wrong(`stage ${index} of the curriculum ends at step ${stage.untilStep}, not after ${from}`);
     for (const ratio of [stage.mixingRatio, stage.mlpMixingRatio]) {

@@ -107,7 +107,7 @@ function readChanges(request: PlanRequest, source: PlanSource, errors: PlanMessa
     else
       errors.push({
         code: 'invalid-value',
-        message: `${steps} is no number of additional steps (a whole number from 1).`,
+        message: `${steps} is not a number of additional steps (a whole number from 1).`,
       });
   }
   // The trainer does the same, and a plan shows what will be used.
