@@ -8,6 +8,7 @@ import { PacedDisk } from './disk';
 import { refuseTooLarge } from '../jsonFile';
 import { FileContentError, parseDocument } from '../jsonText';
 import type { Checkpoint, Problem } from './model';
+import type { CheckpointContent } from './scanCheckpoint';
 
 /** What a scan asks of a checkpoint's tensor files, where nothing else on disk tells. */
 export interface StoredFacts {
@@ -35,6 +36,8 @@ interface Listing {
 /** From this size of a folder itself on, tens of thousands of entries on any file system, listing it takes long. */
 const LARGE_FOLDER_BYTES = 256 * 1024;
 const RELIST_MS = 10 * 60_000;
+/** A checkpoint without a manifest that did not change for so long is finished. */
+const LEFT_ALONE_SECONDS = 600;
 
 interface CachedFile {
   readonly mtimeMs: number;
@@ -60,6 +63,12 @@ export class ScanContext {
   private readonly listings = new Map<string, Listing>();
   /** Folders that are no runs and have nothing in them that could make them one. */
   private readonly plain = new Map<string, { readonly ino: number; scan: number }>();
+  /** What finished checkpoints hold, by their folder, as it was when that was read. */
+  private readonly contents = new Map<
+    string,
+    { readonly ino: number; readonly mtimeMs: number; readonly content: CheckpointContent; scan: number }
+  >();
+  private full = false;
   private scan = 0;
   private trusted: (folder: string) => boolean = () => false;
   private found: Problem[] = [];
@@ -160,6 +169,26 @@ export class ScanContext {
     return at;
   }
 
+  /**
+   * What a checkpoint's folder holds. A finished one whose folder did not change is looked into only by a scan of everything:
+   * a run of thousands of checkpoints is scanned every time that it logs something.
+   */
+  async settled(folder: string, read: () => Promise<CheckpointContent | null>): Promise<CheckpointContent | null> {
+    const stats = await this.disk.stat(folder).catch(() => null);
+    const known = this.contents.get(folder);
+    if (!this.full && stats !== null && known?.ino === stats.ino && known.mtimeMs === stats.mtimeMs) {
+      known.scan = this.scan;
+      return known.content;
+    }
+    const content = await read();
+    // Another trainer's may still be written to, in place.
+    const done =
+      content?.state === 'complete' && (content.hasManifest || this.now() - content.changed > LEFT_ALONE_SECONDS);
+    if (stats === null || content === null || !done) this.contents.delete(folder);
+    else this.contents.set(folder, { ino: stats.ino, mtimeMs: stats.mtimeMs, content, scan: this.scan });
+    return content;
+  }
+
   /** The same object as last time when the signature is the same. */
   reuseCheckpoint(signature: string, make: () => Checkpoint): Checkpoint {
     const made = make();
@@ -249,11 +278,14 @@ export class ScanContext {
    */
   beginFullScan(trusted: (folder: string) => boolean = () => false): void {
     this.scan += 1;
+    this.full = true;
     this.trusted = trusted;
   }
 
   endFullScan(): void {
+    this.full = false;
     this.trusted = () => false;
+    for (const [path, entry] of this.contents) if (entry.scan !== this.scan) this.contents.delete(path);
     for (const [path, entry] of this.listings) if (entry.scan !== this.scan) this.listings.delete(path);
     for (const [path, entry] of this.plain) if (entry.scan !== this.scan) this.plain.delete(path);
     for (const [path, entry] of this.files) if (entry.scan !== this.scan) this.files.delete(path);

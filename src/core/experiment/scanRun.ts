@@ -141,7 +141,7 @@ async function readCheckpoints(
         folder: path.join(folder, entry.name),
         step: step === undefined ? null : Number(step),
       };
-      const content = await readCheckpointContent(place, context);
+      const content = await context.settled(place.folder, () => readCheckpointContent(place, context));
       if (content !== null) found.set(name, { place, content });
     }
   } catch (error) {
