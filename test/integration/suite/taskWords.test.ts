@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { activated, mainRun, modelShows, workspaceRoot } from './extension';
@@ -96,4 +96,58 @@ describe('words of a task', function () {
       }
     });
   }
+
+  it('an error of the trainer is a problem, at its line of the log', async () => {
+    const api = await activated();
+    await api.workspaces.rescan();
+    const failing = path.join(workspaceRoot(), 'failing-python');
+    writeFileSync(
+      failing,
+      `#!/bin/sh\ncase "$1" in\n-c | *npt_supervise.py) exec '${usual}' "$@" ;;\n*) echo "error: [x](command:y) is not a layer" >&2; exit 2 ;;\nesac\n`,
+    );
+    chmodSync(failing, 0o755);
+    await configuration().update('pythonPath', failing, vscode.ConfigurationTarget.Workspace);
+    try {
+      const log = path.join(mainRun(), 'train.log');
+      const found = new Promise<vscode.Diagnostic>((resolve) => {
+        const listener = vscode.languages.onDidChangeDiagnostics(() => {
+          const [first] = vscode.languages.getDiagnostics(vscode.Uri.file(log));
+          if (first === undefined) return;
+          listener.dispose();
+          resolve(first);
+        });
+      });
+      await vscode.commands.executeCommand('npt.resume', mainRun());
+      const { message, range, severity } = await found;
+      assert.equal(message, '[x](command:y) is not a layer');
+      assert.equal(severity, vscode.DiagnosticSeverity.Error);
+      assert.match(readFileSync(log, 'utf8').split('\n')[range.start.line] ?? '', /^error: \[x\]/);
+    } finally {
+      rmSync(failing, { force: true });
+    }
+  });
+
+  it('a log opens at its end, one above 50 MB too', async () => {
+    await activated();
+    const log = path.join(mainRun(), 'train.log');
+    const usualLog = readFileSync(log);
+    try {
+      for (const lines of [0, 700_000]) {
+        appendFileSync(log, `${'x'.repeat(79)}\n`.repeat(lines));
+        appendFileSync(log, 'the last line');
+        await vscode.commands.executeCommand('npt.openTrainLog', mainRun());
+        const { activeTab } = vscode.window.tabGroups.activeTabGroup;
+        assert.equal(activeTab?.label, 'train.log');
+        // VS Code gives an extension no editor of a large file.
+        const editor = vscode.window.activeTextEditor;
+        if (lines === 0) {
+          assert.ok(editor);
+          assert.equal(editor.document.lineAt(editor.selection.active.line).text, 'the last line');
+        }
+        await vscode.commands.executeCommand('workbench.action.closeAllEditors');
+      }
+    } finally {
+      writeFileSync(log, usualLog);
+    }
+  });
 });
