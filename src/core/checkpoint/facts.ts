@@ -7,21 +7,17 @@ import type { NamedTensor, PyValue } from '../torchfile/pickle/values';
 import { readMultiLayerState, readTrainingState, type ScheduleEntry } from './contents';
 import type { JsonObject } from '../jsonText';
 import { readJsonObject, type JsonResult } from '../jsonFile';
+import { layoutOf } from './layouts';
+import type { CheckpointLayout } from './layouts/layout';
 import { readManifest, type Manifest } from './layouts/manifest';
 import { CONFIG, MANIFEST, MULTI_LAYER_STATE, stepOfFolder, TRAINING_STATE, WEIGHTS } from './layout';
 import type { Modulation } from './report/report';
 import { readWeightsShape } from './weightNames';
 
-/**
- * ours: written by this project's trainer (manifest, `schema` in training_state.pt). field: another NPT trainer's four
- * files. field-old: another trainer's two files, arguments inside training_state.pt (contract section 7).
- */
-export type CheckpointDialect = 'ours' | 'field' | 'field-old';
-
 export interface CheckpointFacts {
   /** Absolute or as given. */
   readonly path: string;
-  readonly dialect: CheckpointDialect;
+  readonly layout: CheckpointLayout;
   /** The best known step: training_state.pt's, else the manifest's, else the folder name's. */
   readonly step: number | null;
   readonly globalStep: number | null;
@@ -79,14 +75,12 @@ export async function readCheckpointFacts(path: string): Promise<CheckpointFacts
   const shape = weightsFile.tensors.length > 0 ? readWeightsShape(weightsFile.tensors) : null;
   const manifest = manifestJson.object ? readManifest(manifestJson.object) : null;
   const folderStep = stepOfFolder(path);
+  const names = new Set([WEIGHTS]);
+  if (manifestJson.failure?.kind !== 'missing') names.add(MANIFEST);
+  if (multiLayerFile.opened) names.add(MULTI_LAYER_STATE);
   return {
     path,
-    dialect: dialectOf(
-      manifestJson.failure?.kind !== 'missing',
-      training?.schema ?? null,
-      multiLayerFile.opened,
-      training?.config ?? null,
-    ),
+    layout: layoutOf({ names, schema: training?.schema ?? null, savedArguments: training?.config ?? null }),
     step: training?.globalStep ?? manifest?.step ?? folderStep,
     globalStep: training?.globalStep ?? null,
     folderStep,
@@ -119,17 +113,6 @@ export async function readCheckpointFacts(path: string): Promise<CheckpointFacts
       unreadable(MANIFEST, jsonFailure(manifestJson)),
     ].filter((each) => each !== null),
   };
-}
-
-/** A manifest or a schema is ours; arguments inside the training state without a multi-layer state are the older dialect. */
-export function dialectOf(
-  hasManifest: boolean,
-  schema: number | null,
-  hasMultiLayerState: boolean,
-  savedArguments: unknown,
-): CheckpointDialect {
-  if (hasManifest || schema !== null) return 'ours';
-  return !hasMultiLayerState && savedArguments !== null ? 'field-old' : 'field';
 }
 
 function unreadable(file: string, reason: string | null): UnreadableFile | null {

@@ -5,6 +5,7 @@
  */
 import { readdirSync, statSync, type Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isFileError, regularStats } from '../files';
 import type { FileIdentity } from './fileIdentity';
 
@@ -38,4 +39,24 @@ export async function statsOf(path: string, blocking = false): Promise<Stats> {
 /** The names in a folder. Rejects with Node's own errors. */
 export async function namesIn(folder: string, blocking = false): Promise<string[]> {
   return blocking ? readdirSync(folder) : readdir(folder);
+}
+
+/** Those of a folder's files that are there. `obstacles`: what keeps others that are there from being looked at. */
+export async function lookAtFiles(
+  folder: string,
+  names: readonly string[],
+  blocking = false,
+): Promise<{ states: ReadonlyMap<string, FileIdentity>; obstacles: ReadonlyMap<string, Error> }> {
+  const states = new Map<string, FileIdentity>();
+  const obstacles = new Map<string, Error>();
+  for (const name of names) {
+    try {
+      const state = await fileState(join(folder, name), blocking);
+      if (state) states.set(name, state);
+    } catch (error) {
+      if (!isFileError(error)) throw error;
+      obstacles.set(name, error);
+    }
+  }
+  return { states, obstacles };
 }

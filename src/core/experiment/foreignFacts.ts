@@ -14,14 +14,14 @@ export interface ForeignFacts {
   readonly maxSteps: number | null;
 }
 
-/** Null for runs of our own trainer: their checkpoints have manifests. */
+/** Null for runs whose checkpoints tell it in small files. */
 export async function foreignFacts(
   checkpoints: readonly FoundCheckpoint[],
   final: FoundCheckpoint | null,
   context: ScanContext,
 ): Promise<ForeignFacts | null> {
   const usable = (found: FoundCheckpoint): boolean =>
-    !found.content.hasManifest && found.content.state === 'complete' && found.content.files.length > 0;
+    found.content.layout.tellsInTensors && found.content.state === 'complete' && found.content.files.length > 0;
   const newest = checkpoints
     .filter(usable)
     .reduce<FoundCheckpoint | null>(

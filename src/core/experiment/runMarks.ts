@@ -8,6 +8,8 @@ import type { ScanContext } from './scanContext';
 /** Only a trainer or its supervisor writes these. process.json is there before the trainer has said anything. */
 const OF_A_RUN = new Set(['run.json', ...METRICS_FILES, 'process.json', 'exit.json']);
 
+/** A checkpoint by its name, with its step. */
+export const SAVED = /^checkpoint-(\d{1,15})$/;
 const OF_A_CHECKPOINT = /^(checkpoint-\d{1,15}|final|\.tmp-checkpoint-\d{1,15}-.*)$/;
 
 /** Files whose coming and going tells something of a run, beside those that make it one. */
@@ -46,6 +48,8 @@ const LAYER_RUN = /^layer_\d+/;
 export async function isRun(runPath: string, entries: readonly Dirent[], context: ScanContext): Promise<boolean> {
   const names = new Set(entries.map((entry) => entry.name));
   if (entries.some((entry) => OF_A_RUN.has(entry.name) && !entry.isDirectory())) return true;
+  // Some keep them beside each other at the top.
+  if (entries.some((entry) => SAVED.test(entry.name) && !entry.isFile())) return true;
   if (names.has('checkpoints')) {
     const inside = await context.disk.list(path.join(runPath, 'checkpoints')).catch(() => null);
     if (inside?.some((entry) => OF_A_CHECKPOINT.test(entry.name)) === true) return true;
@@ -56,6 +60,11 @@ export async function isRun(runPath: string, entries: readonly Dirent[], context
     .readCached<JsonObject>(path.join(runPath, 'config.json'), parseDocument)
     .catch(() => null);
   return config !== null && OF_TRAINING.some((name) => name in config);
+}
+
+/** Where in a run its checkpoints are, relative to it: in a folder of their own, or where there is none beside its other files. */
+export function checkpointsIn(names: readonly string[]): string {
+  return names.includes('checkpoints') || !names.some((name) => SAVED.test(name)) ? 'checkpoints' : '.';
 }
 
 /**

@@ -1,13 +1,19 @@
-/** One checkpoint folder: complete, being written or broken, told from names, sizes and the manifest alone (contract section 2). */
+/** One checkpoint folder: complete, being written or broken, told from names, sizes and small files alone, by its layout. */
 import type { Stats } from 'node:fs';
-import { FileContentError, type JsonObject, countIn, isObject, numberIn, parseDocument, stringIn } from '../jsonText';
+import { FileContentError, type JsonObject, parseDocument } from '../jsonText';
+import { layoutOf } from '../checkpoint/layouts';
+import {
+  broken,
+  type CheckpointLayout,
+  type ListedCheckpoint,
+  type ListedFolder,
+  UNKNOWN,
+} from '../checkpoint/layouts/layout';
 import type { Checkpoint, CheckpointFile, CheckpointState } from './model';
 import { changedMomentsAgo } from '../checkpoint/writing';
-import { kindOf, readFailure } from '../files';
+import { isFileError, kindOf, readFailure } from '../files';
 import type { FolderEntry } from './disk';
 import type { ScanContext } from './scanContext';
-
-const MANIFEST = 'manifest.json';
 
 /** What a checkpoint is inside its run. */
 export interface CheckpointPlace {
@@ -32,8 +38,10 @@ export interface CheckpointContent {
   readonly bytes: number;
   readonly time: number;
   readonly files: readonly CheckpointFile[];
-  /** False for checkpoints of other trainers, which have no manifest. */
-  readonly hasManifest: boolean;
+  readonly layout: CheckpointLayout;
+  readonly maxSteps: number | null;
+  /** Name of the run's best checkpoint, where this one knows it. */
+  readonly best: string | null;
   /** Newest change of any of its files, Unix seconds. */
   readonly changed: number;
   /** Equal for equal content: names, sizes and times of its files. */
@@ -44,15 +52,6 @@ export interface CheckpointContent {
 export interface FoundCheckpoint {
   readonly place: CheckpointPlace;
   readonly content: CheckpointContent;
-}
-
-interface Manifest {
-  readonly step: number | null;
-  readonly stage: string | null;
-  readonly time: number | null;
-  readonly loss: number | null;
-  readonly evalLoss: number | null;
-  readonly files: readonly CheckpointFile[];
 }
 
 /** Reads a checkpoint's folder; null when it is gone. */
@@ -72,50 +71,33 @@ export async function readCheckpointContent(
   const files: CheckpointFile[] = [];
   let signature = '';
   let changed = 0;
-  let manifestStats: Stats | null = null;
+  const stats = new Map<string, Stats>();
   const obstacles = new Map<string, string>();
-  for (const { name, stats, failure } of entries) {
-    if (stats === null) {
+  for (const { name, stats: own, failure } of entries) {
+    if (own === null) {
       obstacles.set(name, failure ?? 'cannot be read');
       signature += `${name}:${failure ?? ''}|`;
       continue;
     }
-    changed = Math.max(changed, stats.mtimeMs / 1000);
-    signature += `${name}:${stats.size}:${stats.mtimeMs}|`;
-    if (stats.isFile()) files.push({ name, bytes: stats.size });
-    else obstacles.set(name, `is not a file but ${kindOf(stats)}`);
-    if (name === MANIFEST) manifestStats = stats;
+    changed = Math.max(changed, own.mtimeMs / 1000);
+    signature += `${name}:${own.size}:${own.mtimeMs}|`;
+    stats.set(name, own);
+    if (own.isFile()) files.push({ name, bytes: own.size });
+    else obstacles.set(name, `is not a file but ${kindOf(own)}`);
   }
   // Where nothing in it may be looked at, the folder itself still tells how old it is.
   if (changed === 0) changed = await timeOf(place.folder, context);
   const facts = { files, bytes: files.reduce((sum, file) => sum + file.bytes, 0), changed };
-  const noManifest = obstacles.get(MANIFEST);
-  const manifest =
-    noManifest !== undefined
-      ? `${MANIFEST} ${noManifest}`
-      : manifestStats === null
-        ? null
-        : await readManifest(place, manifestStats, context);
-  if (typeof manifest === 'string') {
-    return { ...EMPTY, ...facts, time: changed, state: 'broken', stateReason: manifest, hasManifest: true, signature };
-  }
-  const growing = changedMomentsAgo(context.lastChange(place.folder, signature, changed), context.now());
-  const verdict =
-    manifest === null
-      ? judgeWithoutManifest(facts.files, obstacles, growing, place.folder !== place.path)
-      : judgeByManifest(facts.files, obstacles, manifest, place.step);
-  return {
-    ...EMPTY,
-    ...facts,
-    ...verdict,
-    step: manifest?.step ?? null,
-    stage: manifest?.stage ?? null,
-    loss: manifest?.loss ?? null,
-    evalLoss: manifest?.evalLoss ?? null,
-    time: manifest?.time ?? changed,
-    hasManifest: manifest !== null,
-    signature,
-  };
+  const layout = layoutOf({ names: new Set([...stats.keys(), ...obstacles.keys()]) });
+  const listed = await list(layout, {
+    sizes: new Map(files.map((file) => [file.name, file.bytes])),
+    obstacles,
+    growing: changedMomentsAgo(context.lastChange(place.folder, signature, changed), context.now()),
+    temporary: place.folder !== place.path,
+    step: place.step,
+    read: async (name) => readDocumentOf(place, name, stats.get(name), obstacles.get(name), context),
+  });
+  return { ...EMPTY, ...facts, ...listed, time: listed.time ?? changed, layout, signature };
 }
 
 /** When a folder last changed, Unix seconds; 0 where it may not be asked. */
@@ -134,102 +116,40 @@ const EMPTY: CheckpointContent = {
   bytes: 0,
   time: 0,
   files: [],
-  hasManifest: false,
+  layout: layoutOf({ names: new Set() }),
+  maxSteps: null,
+  best: null,
   changed: 0,
   signature: '',
 };
 
-/** The manifest; null where there is none, a clause for people where it cannot be used. */
-async function readManifest(
-  place: CheckpointPlace,
-  stats: Stats,
-  context: ScanContext,
-): Promise<Manifest | string | null> {
+/** What the layout makes of the folder; broken where a file that it asks for cannot be used. */
+async function list(layout: CheckpointLayout, folder: ListedFolder): Promise<ListedCheckpoint> {
   try {
-    return await context.readCached(
-      `${place.folder}/${MANIFEST}`,
-      (content) => manifestFrom(parseDocument(content)),
-      stats,
-    );
+    return await layout.list(folder);
   } catch (error) {
-    return `manifest.json ${error instanceof FileContentError ? error.message : readFailure(error)}`;
+    if (!(error instanceof UnusableDocument)) throw error;
+    return { ...UNKNOWN, ...broken(error.message) };
   }
 }
 
-function manifestFrom(json: JsonObject): Manifest {
-  if (!isObject(json.files)) throw new FileContentError('does not list the files of the checkpoint');
-  const metrics = isObject(json.metrics) ? json.metrics : {};
-  return {
-    step: countIn(json, 'step'),
-    stage: stringIn(json, 'stage'),
-    time: numberIn(json, 'time'),
-    loss: numberIn(metrics, 'loss/total'),
-    evalLoss: numberIn(metrics, 'eval_loss/total'),
-    files: Object.entries(json.files).map(([name, entry]) => ({
-      name,
-      bytes: (isObject(entry) ? countIn(entry, 'bytes') : null) ?? -1,
-    })),
-  };
-}
+/** A file of a checkpoint that says what it is, and cannot be used; the message names it. */
+class UnusableDocument extends Error {}
 
-interface Judgement {
-  readonly state: CheckpointState;
-  readonly stateReason: string | null;
-}
-
-const COMPLETE: Judgement = { state: 'complete', stateReason: null };
-const broken = (stateReason: string): Judgement => ({ state: 'broken', stateReason });
-
-/** The manifest is written last and renamed with the rest: from then on everything it lists must be there. */
-function judgeByManifest(
-  files: readonly CheckpointFile[],
-  obstacles: ReadonlyMap<string, string>,
-  manifest: Manifest,
-  step: number | null,
-): Judgement {
-  const sizes = new Map(files.map((file) => [file.name, file.bytes]));
-  for (const listed of manifest.files) {
-    const size = sizes.get(listed.name);
-    if (size === undefined) return broken(`${listed.name} ${obstacles.get(listed.name) ?? 'is missing'}`);
-    if (listed.bytes >= 0 && size !== listed.bytes) {
-      return broken(`${listed.name} has ${size} bytes, its manifest says ${listed.bytes}`);
-    }
+async function readDocumentOf(
+  place: CheckpointPlace,
+  name: string,
+  stats: Stats | undefined,
+  obstacle: string | undefined,
+  context: ScanContext,
+): Promise<JsonObject | null> {
+  if (obstacle !== undefined) throw new UnusableDocument(`${name} ${obstacle}`);
+  try {
+    return await context.readCached(`${place.folder}/${name}`, parseDocument, stats);
+  } catch (error) {
+    if (!(error instanceof FileContentError) && !isFileError(error)) throw error;
+    throw new UnusableDocument(`${name} ${error instanceof FileContentError ? error.message : readFailure(error)}`);
   }
-  if (step !== null && manifest.step !== null && manifest.step !== step) {
-    return broken(`its manifest says step ${manifest.step}`);
-  }
-  return COMPLETE;
-}
-
-/**
- * Other trainers write in place, in the order weights, training state, multi-layer state, config.json (contract section 7):
- * config.json there means finished. Older ones stop after the training state.
- */
-function judgeWithoutManifest(
-  files: readonly CheckpointFile[],
-  obstacles: ReadonlyMap<string, string>,
-  growing: boolean,
-  beingWritten: boolean,
-): Judgement {
-  const sizes = new Map(files.map((file) => [file.name, file.bytes]));
-  const has = (name: string): boolean => (sizes.get(name) ?? 0) > 0;
-  if (beingWritten) return { state: 'writing', stateReason: 'being written' };
-  const required = ['npt_weights.pt', 'training_state.pt'];
-  const missing = required.filter((name) => !has(name));
-  const withConfig = has('config.json');
-  if (missing.length === 0 && (withConfig || !sizes.has('multi_layer_state.pt'))) {
-    const older = !withConfig;
-    // The older form has no last file: until it has been left alone for a while, it may still be growing.
-    if (!older || !growing) return COMPLETE;
-  }
-  if (!withConfig && growing) {
-    return { state: 'writing', stateReason: 'being written' };
-  }
-  const [first] = missing;
-  const obstacle = [...required, 'config.json'].find((name) => obstacles.has(name));
-  if (obstacle !== undefined) return broken(`${obstacle} ${obstacles.get(obstacle) ?? ''}`);
-  if (first === undefined) return broken('config.json is missing: writing it was cut short');
-  return broken(sizes.has(first) ? `${first} is empty` : `${first} is missing`);
 }
 
 /** Puts together what the folder and the run say. */

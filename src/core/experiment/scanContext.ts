@@ -183,7 +183,8 @@ export class ScanContext {
     const content = await read();
     // Another trainer's may still be written to, in place.
     const done =
-      content?.state === 'complete' && (content.hasManifest || this.now() - content.changed > LEFT_ALONE_SECONDS);
+      content?.state === 'complete' &&
+      (!content.layout.writtenInPlace || this.now() - content.changed > LEFT_ALONE_SECONDS);
     if (stats === null || content === null || !done) this.contents.delete(folder);
     else this.contents.set(folder, { ino: stats.ino, mtimeMs: stats.mtimeMs, content, scan: this.scan });
     return content;

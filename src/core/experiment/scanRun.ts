@@ -10,7 +10,7 @@ import { foreignFacts } from './foreignFacts';
 import type { JsonObject } from '../jsonText';
 import { TAIL_BYTES, lastLogged } from './lastLogged';
 import type { Checkpoint, Run } from './model';
-import { isRun } from './runMarks';
+import { checkpointsIn, isRun, SAVED } from './runMarks';
 import { isAbout } from './processFolder';
 import { readBest, readBirth, readExit, readPins, readProcess } from './runFiles';
 import { runState } from './runState';
@@ -35,9 +35,11 @@ export async function scanRun(
   name: string = path.basename(runPath),
 ): Promise<Run | null> {
   const { disk } = context;
+  let names: readonly string[];
   try {
     const entries = await disk.list(runPath);
     if (entries === null || !(await isRun(runPath, entries, context))) return null;
+    names = entries.map((entry) => entry.name);
   } catch (error) {
     context.problem(runPath, readFailure(error));
     return null;
@@ -55,14 +57,24 @@ export async function scanRun(
   const logged = await readLastLogged(runPath, context);
 
   const alive = process === null ? 'dead' : liveness(process);
-  const found = await readCheckpoints(runPath, process !== null && alive !== 'dead', context);
+  const found = await readCheckpoints(runPath, names, process !== null && alive !== 'dead', context);
 
   const foreign = await foreignFacts(found.checkpoints, found.final, context);
   const curriculum = foreign?.curriculum ?? curriculumOf(config, inRun('config.json'), context);
+  const told = found.checkpoints.reduce<FoundCheckpoint | null>(
+    (newest, each) => ((each.place.step ?? 0) >= (newest?.place.step ?? 0) ? each : newest),
+    null,
+  )?.content;
+  const toldBest = told?.best ?? null;
   const stageOf = (step: number): string | null => (curriculum === null ? null : stageAt(curriculum, step).stage.name);
   const assemble = ({ place, content }: FoundCheckpoint): Checkpoint => {
     const step = place.step ?? content.step ?? foreign?.finalStep ?? 0;
-    const flags = { step, stage: stageOf(step), best: best === place.name, pinned: pins?.has(place.name) ?? false };
+    const flags = {
+      step,
+      stage: stageOf(step),
+      best: (best ?? toldBest) === place.name,
+      pinned: pins?.has(place.name) ?? false,
+    };
     return context.reuseCheckpoint(content.signature, () => assembleCheckpoint(place, content, flags));
   };
   const checkpoints = found.checkpoints.map(assemble).sort((a, b) => a.step - b.step);
@@ -70,7 +82,7 @@ export async function scanRun(
   const newest = checkpoints.findLast((checkpoint) => checkpoint.state === 'complete') ?? null;
 
   const step = logged?.step ?? Math.max(newest?.step ?? 0, final?.step ?? 0);
-  const maxSteps = numberOf(config?.max_steps) ?? foreign?.maxSteps ?? null;
+  const maxSteps = numberOf(config?.max_steps) ?? foreign?.maxSteps ?? told?.maxSteps ?? null;
   const finalDone = final?.state === 'complete';
   const now = context.now();
   const dates = found.checkpoints.map(({ content }) => content.time);
@@ -115,16 +127,16 @@ export async function scanRun(
   };
 }
 
-const SAVED = /^checkpoint-(\d{1,15})$/;
 /** Our trainer writes beside the target and renames (contract section 2). */
 const BEING_SAVED = /^\.tmp-checkpoint-(\d{1,15})-/;
 
 async function readCheckpoints(
   runPath: string,
+  names: readonly string[],
   training: boolean,
   context: ScanContext,
 ): Promise<{ checkpoints: FoundCheckpoint[]; final: FoundCheckpoint | null }> {
-  const folder = path.join(runPath, 'checkpoints');
+  const folder = path.join(runPath, checkpointsIn(names));
   const found = new Map<string, FoundCheckpoint>();
   try {
     // `best` (a full copy in other trainers' runs) and leftovers of deletes and dead saves are not checkpoints of their own.

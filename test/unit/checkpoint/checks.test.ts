@@ -7,6 +7,8 @@ import {
 } from '../../../src/core/checkpoint/validate/agreementChecks';
 import type { MultiLayerState, TrainingState } from '../../../src/core/checkpoint/contents';
 import { canonicalJson, manifestHash, readManifest } from '../../../src/core/checkpoint/layouts/manifest';
+import { FIELD_RULES } from '../../../src/core/checkpoint/layouts/field';
+import { ours } from '../../../src/core/checkpoint/layouts/ours';
 import { checkNumbers } from '../../../src/core/checkpoint/validate/numberChecks';
 import type { Finding } from '../../../src/core/checkpoint/report/report';
 import { checkMultiLayerState, checkTrainingState } from '../../../src/core/checkpoint/validate/stateChecks';
@@ -144,19 +146,20 @@ const multiLayer: MultiLayerState = {
 };
 
 describe('checkTrainingState', () => {
-  it('wants the keys of its dialect and sane values', () => {
+  it('wants the keys of its layout and sane values', () => {
     const optimizer = { groups: [], state: new Map(), entries: new Map(), plainSteps: new Map(), named: false };
-    assert.deepEqual(checkTrainingState({ ...training, optimizer }, 'ours'), []);
-    assert.deepEqual(codes(checkTrainingState(null, 'ours')), ['bad-value']);
-    assert.deepEqual(codes(checkTrainingState({ ...training, optimizer, keys: training.keys.slice(0, 5) }, 'ours')), [
-      'missing-key',
-    ]);
-    assert.deepEqual(checkTrainingState({ ...training, optimizer, keys: training.keys.slice(0, 5) }, 'field'), []);
-    assert.deepEqual(codes(checkTrainingState({ ...training, optimizer, globalStep: -1, batchCount: null }, 'ours')), [
-      'bad-value',
-      'bad-value',
-    ]);
-    assert.deepEqual(codes(checkTrainingState({ ...training, schema: 7 }, 'ours')), ['newer-schema']);
+    assert.deepEqual(checkTrainingState({ ...training, optimizer }, ours.npt!), []);
+    assert.deepEqual(codes(checkTrainingState(null, ours.npt!)), ['bad-value']);
+    assert.deepEqual(
+      codes(checkTrainingState({ ...training, optimizer, keys: training.keys.slice(0, 5) }, ours.npt!)),
+      ['missing-key'],
+    );
+    assert.deepEqual(checkTrainingState({ ...training, optimizer, keys: training.keys.slice(0, 5) }, FIELD_RULES), []);
+    assert.deepEqual(
+      codes(checkTrainingState({ ...training, optimizer, globalStep: -1, batchCount: null }, ours.npt!)),
+      ['bad-value', 'bad-value'],
+    );
+    assert.deepEqual(codes(checkTrainingState({ ...training, schema: 7 }, ours.npt!)), ['newer-schema']);
     const diverged = {
       groups: [{ params: [], learningRate: NaN, settings: {} }],
       state: new Map(),
@@ -164,7 +167,7 @@ describe('checkTrainingState', () => {
       plainSteps: new Map(),
       named: false,
     };
-    assert.deepEqual(codes(checkTrainingState({ ...training, optimizer: diverged }, 'ours')), ['non-finite']);
+    assert.deepEqual(codes(checkTrainingState({ ...training, optimizer: diverged }, ours.npt!)), ['non-finite']);
   });
 });
 
@@ -221,7 +224,7 @@ describe('checkAgreement', () => {
   });
   const shapes = weights.weights.map((weight) => [...weight.shape]);
   const whole: CheckpointParts = {
-    dialect: 'ours',
+    rules: ours.npt!,
     folderStep: 30,
     weights,
     training: { ...training, optimizer: moments(shapes) },
@@ -256,7 +259,7 @@ describe('checkAgreement', () => {
     assert.deepEqual(said({ manifest: readManifest({ step: 30, stage: 'student' }) }), ['stage-manifest error']);
     assert.deepEqual(said({ training: state({ scheduler: { origin_step: 40 } }) }), ['step-scheduler error']);
     assert.deepEqual(said({ training: state({ scheduler: { origin_step: 31 } }) }), []);
-    assert.deepEqual(said({ dialect: 'field', training: state({ scheduler: { last_epoch: 31 } }) }), [
+    assert.deepEqual(said({ rules: FIELD_RULES, training: state({ scheduler: { last_epoch: 31 } }) }), [
       'step-scheduler warning',
     ]);
   });
@@ -267,8 +270,8 @@ describe('checkAgreement', () => {
       folderStep: 20,
       multiLayer: { ...multiLayer, currentStageIndex: 0 },
     };
-    assert.deepEqual(said({ ...at20, dialect: 'field' }), ['stage-boundary info']);
-    assert.deepEqual(said({ ...at20, dialect: 'ours' }), ['stage-mismatch error']);
+    assert.deepEqual(said({ ...at20, rules: FIELD_RULES }), ['stage-boundary info']);
+    assert.deepEqual(said({ ...at20, rules: ours.npt! }), ['stage-mismatch error']);
   });
 
   it('compares layers', () => {
@@ -283,11 +286,11 @@ describe('checkAgreement', () => {
     assert.deepEqual(said({ training: state({ optimizer: moments([...shapes].reverse()) }) }), [
       'optimizer-mismatch error',
     ]);
-    assert.deepEqual(said({ dialect: 'field', training: state({ optimizer: moments([...shapes].reverse()) }) }), [
+    assert.deepEqual(said({ rules: FIELD_RULES, training: state({ optimizer: moments([...shapes].reverse()) }) }), [
       'optimizer-order warning',
     ]);
     assert.deepEqual(
-      said({ dialect: 'field', training: state({ optimizer: moments([[9, 9], ...shapes.slice(1)]) }) }),
+      said({ rules: FIELD_RULES, training: state({ optimizer: moments([[9, 9], ...shapes.slice(1)]) }) }),
       ['optimizer-mismatch error'],
     );
     assert.deepEqual(said({ training: state({ optimizer: { ...moments(shapes)!, state: new Map() } }) }), [
@@ -301,7 +304,7 @@ describe('checkAgreement', () => {
       }),
       [],
     );
-    assert.deepEqual(said({ dialect: 'field', training: state({ merged: true, optimizer: moments([]) }) }), [
+    assert.deepEqual(said({ rules: FIELD_RULES, training: state({ merged: true, optimizer: moments([]) }) }), [
       'merged-checkpoint info',
     ]);
     // Our own merge takes the moments along, and is held to it.
@@ -316,7 +319,7 @@ describe('checkAgreement', () => {
 
   it('holds only our own configuration to its word', () => {
     assert.deepEqual(said({ config: { np_rank: 64 } }), ['config-mismatch warning']);
-    assert.deepEqual(said({ dialect: 'field', config: { np_rank: 64 } }), []);
+    assert.deepEqual(said({ rules: FIELD_RULES, config: { np_rank: 64 } }), []);
   });
 });
 

@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Tensor } from '../../torchfile/pickle/values';
 import type { ScheduleEntry } from '../contents';
 import { readCheckpointFacts, type CheckpointFacts } from '../facts';
+import { FIELD_RULES } from '../layouts/field';
 import { CONFIG, MULTI_LAYER_STATE, TRAINING_STATE, WEIGHTS } from '../layout';
 import { OptimizerComparison, OptimizerSide, type ComparedOptimizer } from './optimizerComparison';
 import { CheckpointPathError } from '../pathErrors';
@@ -39,7 +40,7 @@ export interface StageRange {
 }
 
 export interface ComparedTensor extends Measured {
-  /** In our trainer's spelling, whichever dialect it came from. */
+  /** In our trainer's spelling, whichever it came in. */
   readonly name: string;
 }
 
@@ -122,7 +123,11 @@ class Side {
       if (tensors.length === 0) throw new CheckpointPathError(`${path} cannot be compared: it holds no tensors.`);
       const facts = await readCheckpointFacts(checkpoint);
       const named = readWeightsShape(tensors).weights;
-      return new Side(facts, weights, await OptimizerSide.open(checkpoint, facts.dialect, named, options));
+      return new Side(
+        facts,
+        weights,
+        await OptimizerSide.open(checkpoint, facts.layout.npt ?? FIELD_RULES, named, options),
+      );
     } catch (error) {
       await weights.close();
       throw error;

@@ -1,6 +1,6 @@
 /** Which NP tensor each parameter of an optimizer is: by position in npt_weights.pt (contract section 2), if that fits. */
 import type { OptimizerState, TrainingState } from '../contents';
-import type { CheckpointDialect } from '../facts';
+import type { NptRules } from '../layouts/layout';
 import type { NamedWeight } from '../weightNames';
 
 /**
@@ -28,13 +28,13 @@ const MOMENTS = new Set(['exp_avg', 'exp_avg_sq', 'max_exp_avg_sq', 'momentum_bu
 
 /** @param weights the NP tensors in their order in npt_weights.pt */
 export function assignParameters(
-  dialect: CheckpointDialect,
+  rules: NptRules,
   training: Pick<TrainingState, 'merged'>,
   optimizer: OptimizerState,
   weights: readonly NamedWeight[],
 ): Assignment {
   // Our own merge takes each layer's moments along (trainer/npt/checkpoint/merge.py).
-  if (training.merged && dialect !== 'ours') return { kind: 'merged' };
+  if (training.merged && !rules.mergesOptimizer) return { kind: 'merged' };
   const indices = optimizer.groups.flatMap((group) => group.params ?? []);
   const weightOf = new Map<number, NamedWeight>();
   for (const [position, index] of indices.entries()) {

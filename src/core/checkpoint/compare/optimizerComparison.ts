@@ -6,7 +6,7 @@ import { readTrainingState, type TrainingState } from '../contents';
 import { TRAINING_STATE, WEIGHTS } from '../layout';
 import { assignParameters, type Assignment } from './optimizerAssignment';
 import { optimizerFacts } from '../optimizerFacts';
-import type { CheckpointDialect } from '../facts';
+import type { NptRules } from '../layouts/layout';
 import { CheckpointPathError } from '../pathErrors';
 import type { Progress } from '../validate/progress';
 import type { OptimizerFacts, ReadingOptions } from '../report/report';
@@ -53,7 +53,7 @@ export class OptimizerSide {
   /** Whatever cannot be read gives a side without an optimizer: the checkpoint's facts say why. */
   static async open(
     checkpoint: string,
-    dialect: CheckpointDialect,
+    rules: NptRules,
     weights: readonly NamedWeight[],
     options: ReadingOptions,
   ): Promise<OptimizerSide> {
@@ -72,7 +72,7 @@ export class OptimizerSide {
         file,
         training,
         training && (await optimizerFacts(training, file.source, file.file)),
-        training && optimizer && assignParameters(dialect, training, optimizer, weights),
+        training && optimizer && assignParameters(rules, training, optimizer, weights),
       );
     } catch (error) {
       await file.close();

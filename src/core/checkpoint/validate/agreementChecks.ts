@@ -1,6 +1,6 @@
 /** Whether a checkpoint's files speak of the same checkpoint: steps, stages, layers, optimizer, configuration. */
 import type { MultiLayerState, ScheduleEntry, TrainingState } from '../contents';
-import type { CheckpointDialect } from '../facts';
+import type { NptRules } from '../layouts/layout';
 import { finding } from './findings';
 import type { Manifest } from '../layouts/manifest';
 import type { JsonObject } from '../../jsonText';
@@ -11,7 +11,7 @@ import type { Finding } from '../report/report';
 import type { WeightsShape } from '../weightNames';
 
 export interface CheckpointParts {
-  readonly dialect: CheckpointDialect;
+  readonly rules: NptRules;
   readonly folderStep: number | null;
   readonly weights: WeightsShape | null;
   readonly training: TrainingState | null;
@@ -41,7 +41,7 @@ export function knownStage(name: string | null | undefined): string | null {
   return name === 'teacher' || name === 'mixed' || name === 'student' ? name : null;
 }
 
-function checkSteps({ dialect, folderStep, training, manifest }: CheckpointParts): Finding[] {
+function checkSteps({ rules, folderStep, training, manifest }: CheckpointParts): Finding[] {
   const findings: Finding[] = [];
   const step = training?.globalStep ?? null;
   if (step !== null && folderStep !== null && step !== folderStep) {
@@ -70,7 +70,7 @@ function checkSteps({ dialect, folderStep, training, manifest }: CheckpointParts
     // Our schedule starts at or before the step it is stored at; a LambdaLR counts its own steps.
     const origin = scheduler['origin_step'];
     const counted = scheduler['last_epoch'];
-    if (dialect === 'ours' && typeof origin === 'number' && origin > step + 1) {
+    if (rules.storesSchedule && typeof origin === 'number' && origin > step + 1) {
       findings.push(
         finding(
           'step-scheduler',
@@ -93,7 +93,7 @@ function checkSteps({ dialect, folderStep, training, manifest }: CheckpointParts
   return findings;
 }
 
-function checkStage({ dialect, training, multiLayer, manifest }: CheckpointParts): Finding[] {
+function checkStage({ rules, training, multiLayer, manifest }: CheckpointParts): Finding[] {
   const schedule = multiLayer?.curriculumSchedule;
   const step = training?.globalStep ?? null;
   if (!schedule || schedule.length === 0 || step === null) return [];
@@ -104,7 +104,7 @@ function checkStage({ dialect, training, multiLayer, manifest }: CheckpointParts
   const stored = multiLayer.currentStageIndex;
   if (stored !== null && stored !== expected) {
     const boundary = stored === expected - 1 && schedule[stored]?.untilStep === step;
-    if (boundary && dialect !== 'ours') {
+    if (boundary && !rules.storesStageOfStep) {
       findings.push(
         finding(
           'stage-boundary',
@@ -113,7 +113,7 @@ function checkStage({ dialect, training, multiLayer, manifest }: CheckpointParts
         ),
       );
     } else {
-      const severity = dialect === 'ours' ? undefined : 'warning';
+      const severity = rules.storesStageOfStep ? undefined : 'warning';
       findings.push(
         finding(
           'stage-mismatch',
@@ -163,7 +163,7 @@ function checkLayers({ weights, multiLayer }: CheckpointParts): Finding[] {
   return findings;
 }
 
-function checkOptimizer({ dialect, weights, training }: CheckpointParts): Finding[] {
+function checkOptimizer({ rules, weights, training }: CheckpointParts): Finding[] {
   const optimizer = training?.optimizer;
   if (!weights || weights.weights.length === 0 || !optimizer) return [];
   const use = optimizerUse(optimizer);
@@ -171,7 +171,7 @@ function checkOptimizer({ dialect, weights, training }: CheckpointParts): Findin
     finding('optimizer-other', TRAINING_STATE, `A resume starts the optimizer afresh: ${why}.`),
   ];
   if (use.kind === 'afresh' && optimizer.named) return afresh(use.why);
-  const assignment = assignParameters(dialect, training, optimizer, weights.weights);
+  const assignment = assignParameters(rules, training, optimizer, weights.weights);
   const mismatch = (text: string): Finding[] => [finding('optimizer-mismatch', TRAINING_STATE, text)];
   switch (assignment.kind) {
     case 'merged':
@@ -193,7 +193,7 @@ function checkOptimizer({ dialect, weights, training }: CheckpointParts): Findin
     case 'shapes': {
       if (use.kind === 'afresh') return afresh(use.why);
       const text = misfitText(assignment.misfits);
-      return assignment.reordered && dialect !== 'ours'
+      return assignment.reordered && !rules.optimizerInOrder
         ? [
             finding(
               'optimizer-order',
@@ -242,8 +242,8 @@ function misfitText(misfits: readonly Misfit[]): string {
 }
 
 /** Only our trainer's config.json can be held to its word: others write a rank of 64 whatever was used. */
-function checkConfig({ dialect, config, weights }: CheckpointParts): Finding[] {
-  if (dialect !== 'ours' || !config || !weights || weights.weights.length === 0) return [];
+function checkConfig({ rules, config, weights }: CheckpointParts): Finding[] {
+  if (!rules.configIsTrue || !config || !weights || weights.weights.length === 0) return [];
   const wrong: string[] = [];
   const compare = (name: string, actual: number | boolean | null): void => {
     const said = config[name];

@@ -137,6 +137,7 @@ const CHECKPOINT_FINDINGS = {
   },
   'manifest-incomplete': { severity: 'error', verdict: 'invalid', advice: RESTORE },
   'newer-schema': { severity: 'error', verdict: 'unverifiable', advice: 'Update NPT Checkpoints.' },
+  'safetensors-header': { severity: 'error', verdict: 'invalid', advice: RESTORE },
   // structure: keys and tensors
   'missing-key': { severity: 'error', verdict: 'invalid', advice: RESTORE },
   'bad-value': { severity: 'error', verdict: 'invalid', advice: RESTORE },

@@ -4,9 +4,10 @@ import { checkAgreement, knownStage, stageIndexAt } from './agreementChecks';
 import { readMultiLayerState, readTrainingState, type MultiLayerState, type TrainingState } from '../contents';
 import type { TensorNumbers } from '../data/dataParts';
 import { checkAgainstEarlier, readEarlier } from './earlierChecks';
-import { dialectOf, type CheckpointDialect } from '../facts';
+import { layoutOf, rulesOf } from '../layouts';
+import type { NptRules } from '../layouts/layout';
 import type { FileIdentity } from '../fileIdentity';
-import { fileState, namesIn } from '../fileState';
+import { lookAtFiles, namesIn } from '../fileState';
 import { isFileError, readFailure } from '../../files';
 import { finding, unreadable } from './findings';
 import { runForward } from './forwardChecks';
@@ -24,6 +25,7 @@ import {
   WEIGHTS,
 } from '../layout';
 import { checkNumbers } from './numberChecks';
+import { checkParts } from './partsChecks';
 import { optimizerFacts } from '../optimizerFacts';
 import { checkMultiLayerState, checkTrainingState } from './stateChecks';
 import { checkTorchFile, type FileNumbers } from './torchFileChecks';
@@ -36,7 +38,7 @@ type FileStates = ReadonlyMap<string, FileIdentity>;
 
 export async function checkFolder(validation: Validation): Promise<void> {
   const { path, findings } = validation;
-  const { states, obstacles } = await lookAtFiles(path, validation.options.blocking);
+  const { states, obstacles } = await lookAtFiles(path, CHECKPOINT_FILES, validation.options.blocking);
   validation.step = stepOfFolder(path);
   const writing = underWay(path);
   if (writing) {
@@ -71,28 +73,8 @@ export async function checkFolder(validation: Validation): Promise<void> {
   await runForward(validation, join(path, WEIGHTS), manifest);
 }
 
-/** `obstacles`: what keeps those that are there from being looked at. */
-async function lookAtFiles(
-  folder: string,
-  blocking: boolean | undefined,
-): Promise<{ states: FileStates; obstacles: ReadonlyMap<string, Error> }> {
-  const states = new Map<string, FileIdentity>();
-  const obstacles = new Map<string, Error>();
-  for (const name of CHECKPOINT_FILES) {
-    try {
-      const state = await fileState(join(folder, name), blocking);
-      if (state) states.set(name, state);
-    } catch (error) {
-      if (!isFileError(error)) throw error;
-      obstacles.set(name, error);
-    }
-  }
-  return { states, obstacles };
-}
-
-/** A folder that is no checkpoint. */
+/** A folder that is no checkpoint with NP components. */
 async function tellWhatElse(validation: Validation, states: FileStates): Promise<void> {
-  validation.listUnread(states);
   let entries: readonly string[];
   try {
     entries = await namesIn(validation.path, validation.options.blocking);
@@ -101,6 +83,12 @@ async function tellWhatElse(validation: Validation, states: FileStates): Promise
     validation.findings.push(finding('unreadable-file', null, `${validation.path} ${readFailure(error)}.`));
     return;
   }
+  const { parts } = layoutOf({ names: new Set(entries) });
+  if (parts !== null) {
+    await checkParts(validation, parts, entries);
+    return;
+  }
+  validation.listUnread(states);
   const run = entries.includes('checkpoints');
   validation.findings.push(
     entries.length === 0
@@ -142,14 +130,14 @@ async function checkFiles(
     if (found) numbers.set(name, found);
   }
   const { training } = contents;
-  const dialect = dialectOf(
-    states.has(MANIFEST) || unread.has(MANIFEST),
-    training?.schema ?? null,
-    states.has(MULTI_LAYER_STATE) || unread.has(MULTI_LAYER_STATE),
-    training?.config ?? null,
-  );
-  requireFiles(validation, new Set([...states.keys(), ...unread]), dialect);
-  if (validation.reaches('structure')) checkContents(validation, contents, dialect);
+  const present = new Set([...states.keys(), ...unread]);
+  const rules = rulesOf({
+    names: present,
+    schema: training?.schema ?? null,
+    savedArguments: training?.config ?? null,
+  });
+  requireFiles(validation, present, rules);
+  if (validation.reaches('structure')) checkContents(validation, contents, rules);
   else validation.step = training?.globalStep ?? validation.step;
   for (const [name, { role, tensors }] of numbers) findings.push(...checkNumbers(tensors, name, role, validation.step));
   return { manifest, weightNumbers: numbers.get(WEIGHTS)?.tensors ?? [] };
@@ -177,7 +165,7 @@ async function checkOneOf(
     findings.push(finding('empty-file', name, `${name} is empty.`));
     return null;
   }
-  // The training state says which dialect this is, so that it is looked at even where only files are asked for.
+  // The training state says whose this is, so that it is looked at even where only files are asked for.
   if (!validation.reaches('structure') && (name !== TRAINING_STATE || contents.states.has(MANIFEST))) {
     validation.listUnread([[name, state]]);
     return null;
@@ -202,34 +190,21 @@ async function checkOneOf(
   });
 }
 
-function requireFiles(validation: Validation, present: ReadonlySet<string>, dialect: CheckpointDialect): void {
-  const required: readonly string[] =
-    dialect === 'field-old'
-      ? [WEIGHTS, TRAINING_STATE]
-      : dialect === 'field'
-        ? [...TORCH_FILES, CONFIG]
-        : CHECKPOINT_FILES;
+function requireFiles(validation: Validation, present: ReadonlySet<string>, { required }: NptRules): void {
   const missing = required.filter((name) => !present.has(name));
   for (const name of missing) validation.findings.push(finding('missing-file', name, `${name} is missing.`));
 }
 
 /** Keys, and the files beside each other; from there the step, the stage and the layers. */
-function checkContents(validation: Validation, contents: Contents, dialect: CheckpointDialect): void {
+function checkContents(validation: Validation, contents: Contents, rules: NptRules): void {
   const { findings, weights } = validation;
   const { training, multiLayer, config, manifest, readable } = contents;
-  if (readable.has(TRAINING_STATE)) findings.push(...checkTrainingState(training, dialect));
+  if (readable.has(TRAINING_STATE)) findings.push(...checkTrainingState(training, rules));
   if (readable.has(MULTI_LAYER_STATE)) findings.push(...checkMultiLayerState(multiLayer));
   const folderStep = stepOfFolder(validation.path);
-  findings.push(...checkAgreement({ dialect, folderStep, weights, training, multiLayer, config, manifest }));
-  if (dialect !== 'ours' && findings.every((item) => item.severity !== 'error')) {
-    findings.push(
-      finding(
-        'other-trainer',
-        null,
-        `Another NPT trainer wrote this checkpoint${dialect === 'field-old' ? ' in the older form, without the curriculum' : ''}; it has no manifest to check the files against.`,
-      ),
-    );
-  }
+  findings.push(...checkAgreement({ rules, folderStep, weights, training, multiLayer, config, manifest }));
+  if (rules.note !== null && findings.every((item) => item.severity !== 'error'))
+    findings.push(finding('other-trainer', null, rules.note));
   const step = training?.globalStep ?? manifest?.step ?? folderStep;
   const schedule = multiLayer?.curriculumSchedule;
   validation.step = step;

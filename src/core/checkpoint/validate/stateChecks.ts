@@ -1,6 +1,6 @@
 /** training_state.pt and multi_layer_state.pt by themselves: the keys of section 2 and the values under them. */
 import type { MultiLayerState, ScheduleEntry, TrainingState } from '../contents';
-import type { CheckpointDialect } from '../facts';
+import type { NptRules } from '../layouts/layout';
 import { finding } from './findings';
 import { SCHEMA } from '../../jsonText';
 import { MULTI_LAYER_STATE, TRAINING_STATE } from '../layout';
@@ -13,7 +13,6 @@ const TRAINING_KEYS = [
   'scheduler_state_dict',
   'scaler_state_dict',
 ];
-const OUR_TRAINING_KEYS = ['rng_state', 'data_state'];
 const MULTI_LAYER_KEYS = ['layers_to_train', 'curriculum_schedule', 'current_stage_index', 'layer_weights'];
 
 function missingKeys(present: readonly string[], wanted: readonly string[], file: string): Finding[] {
@@ -22,17 +21,13 @@ function missingKeys(present: readonly string[], wanted: readonly string[], file
 }
 
 /** `state` is null when the file's value is no dict. */
-export function checkTrainingState(state: TrainingState | null, dialect: CheckpointDialect): Finding[] {
+export function checkTrainingState(state: TrainingState | null, rules: NptRules): Finding[] {
   const file = TRAINING_STATE;
   if (!state) return [finding('bad-value', file, `${file} holds no dict.`)];
   if (state.schema !== null && state.schema > SCHEMA) {
     return [finding('newer-schema', file, `${file} has schema ${state.schema}; this version reads up to ${SCHEMA}.`)];
   }
-  const findings = missingKeys(
-    state.keys,
-    dialect === 'ours' ? [...TRAINING_KEYS, ...OUR_TRAINING_KEYS] : TRAINING_KEYS,
-    file,
-  );
+  const findings = missingKeys(state.keys, [...TRAINING_KEYS, ...rules.ownTrainingKeys], file);
   const bad = (what: string): void => {
     findings.push(finding('bad-value', file, `${file}: ${what}.`));
   };

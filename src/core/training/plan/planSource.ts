@@ -1,8 +1,10 @@
 /** What a plan starts from: a checkpoint on disk with its run, and every argument's value with where it was found. */
 import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+import { access, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type CheckpointFacts, readCheckpointFacts } from '../../checkpoint/facts';
+import { WEIGHTS } from '../../checkpoint/layout';
+import { layoutOf } from '../../checkpoint/layouts';
 import { type Finding } from '../../checkpoint/report/report';
 import { verdictOf } from '../../checkpoint/validate/findings';
 import { validateCheckpoint } from '../../checkpoint/validate/validate';
@@ -74,7 +76,8 @@ export async function readPlanSource(target: string, notValid: NotValid = new Ma
   const context = new ScanContext();
   await lookAt(checkpointPath);
   const inRun = path.basename(path.dirname(checkpointPath)) === 'checkpoints';
-  const hasWeights = await isReadable(path.join(checkpointPath, 'npt_weights.pt'));
+  const hasWeights = await isReadable(path.join(checkpointPath, WEIGHTS));
+  if (!hasWeights) await refuseOtherLayout(checkpointPath);
   const asRun = hasWeights || inRun ? null : await scanRun(checkpointPath, context);
   if (asRun !== null) return fromRun(asRun, notValid);
 
@@ -127,8 +130,22 @@ function refused(name: string, why: string, run: Run | null, notValid: NotValid)
   return new PlanSourceError('checkpoint-not-valid', `${name} is not valid: ${why}.${instead}`);
 }
 
+/** @throws PlanSourceError for a checkpoint that our trainer does not go on from; what is none passes */
+async function refuseOtherLayout(folder: string): Promise<void> {
+  let names: readonly string[];
+  try {
+    names = await readdir(folder);
+  } catch (error) {
+    if (isFileError(error)) return; // what it is, the rest of the plan finds out
+    throw error;
+  }
+  const refusal = layoutOf({ names: new Set(names) }).refusal(path.basename(folder));
+  if (refusal !== null) throw new PlanSourceError('other-layout', refusal);
+}
+
 async function fromRun(run: Run, notValid: NotValid): Promise<PlanSource> {
   const newest = newestUsable(run, notValid);
+  if (newest !== null) await refuseOtherLayout(newest.path);
   if (newest !== null) return fromCheckpoint(newest.path, run, newest, notValid);
   const known = newestComplete(run);
   if (known !== undefined) throw refused(known.name, notValid.get(known.path) ?? '', run, notValid);
@@ -165,7 +182,7 @@ async function fromCheckpoint(
   if (step === undefined) {
     throw new PlanSourceError('checkpoint-broken', `${folder} does not say which step it is of.`);
   }
-  const foreign = facts.dialect !== 'ours';
+  const foreign = facts.layout.adopted;
   const newest = run === null ? null : newestUsable(run, notValid);
   const passed = run === null || (newest !== null && newest.step > step) ? [] : passedOver(run, step, notValid);
   const warnings: PlanMessage[] = passed.map((line) => ({ code: 'passed-over', message: line }));

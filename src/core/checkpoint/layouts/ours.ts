@@ -1,0 +1,59 @@
+/** Our trainer's layout (contract section 2): five files, the manifest written last and renamed with the rest. */
+import { countIn, isObject, numberIn, stringIn, type JsonObject } from '../../jsonText';
+import { CHECKPOINT_FILES, MANIFEST } from '../layout';
+import { broken, COMPLETE, UNKNOWN, type CheckpointLayout, type ListedCheckpoint, type ListedFolder } from './layout';
+
+export const ours: CheckpointLayout = {
+  id: 'ours',
+  fits: ({ names, schema }) => names.has(MANIFEST) || (schema ?? null) !== null,
+  list,
+  writtenInPlace: false,
+  tellsInTensors: false,
+  adopted: false,
+  refusal: () => null,
+  npt: {
+    required: CHECKPOINT_FILES,
+    ownTrainingKeys: ['rng_state', 'data_state'],
+    storesSchedule: true,
+    storesStageOfStep: true,
+    optimizerInOrder: true,
+    mergesOptimizer: true,
+    configIsTrue: true,
+    note: null,
+  },
+  parts: null,
+};
+
+async function list(folder: ListedFolder): Promise<ListedCheckpoint> {
+  const manifest = (await folder.read(MANIFEST)) ?? {};
+  if (!isObject(manifest['files']))
+    return { ...UNKNOWN, ...broken(`${MANIFEST} does not list the files of the checkpoint`) };
+  const metrics = isObject(manifest['metrics']) ? manifest['metrics'] : {};
+  return {
+    ...judge(folder, manifest['files'], countIn(manifest, 'step')),
+    step: countIn(manifest, 'step'),
+    stage: stringIn(manifest, 'stage'),
+    time: numberIn(manifest, 'time'),
+    loss: numberIn(metrics, 'loss/total'),
+    evalLoss: numberIn(metrics, 'eval_loss/total'),
+    maxSteps: null,
+    best: null,
+  };
+}
+
+/** From the rename on everything that the manifest lists must be there. */
+function judge(
+  { sizes, obstacles, step }: ListedFolder,
+  listed: JsonObject,
+  manifestStep: number | null,
+): Pick<ListedCheckpoint, 'state' | 'stateReason'> {
+  for (const [name, entry] of Object.entries(listed)) {
+    const size = sizes.get(name);
+    if (size === undefined) return broken(`${name} ${obstacles.get(name) ?? 'is missing'}`);
+    const bytes = isObject(entry) ? countIn(entry, 'bytes') : null;
+    if (bytes !== null && size !== bytes) return broken(`${name} has ${size} bytes, its manifest says ${bytes}`);
+  }
+  return step !== null && manifestStep !== null && manifestStep !== step
+    ? broken(`its manifest says step ${manifestStep}`)
+    : COMPLETE;
+}
