@@ -41,6 +41,8 @@ export class Axis {
   private count = 0;
   /** Series whose points lie on it. */
   users = 0;
+  /** How many of its first entries are still those that it began with. */
+  private kept = 0;
   /** The last axis that left this one, and after how many of its points. */
   private left: { readonly after: number; readonly axis: Axis } | undefined;
 
@@ -85,16 +87,20 @@ export class Axis {
     // The last entry, logged once more: the others on this axis keep its time.
     const again = index === this.count - 1 && this.stepArray[index] === step;
     if (again || this.has(index, step, clamped)) return this;
-    if (this.left?.after !== index || !this.left.axis.takes(index, step, clamped)) {
-      this.left = { after: index, axis: this.copy(index) };
-      this.left.axis.append(step, clamped);
+    // One that was taken back since to before it left has gone on to be another.
+    if (this.left?.after === index && this.left.axis.kept >= index && this.left.axis.takes(index, step, clamped)) {
+      return this.left.axis;
     }
-    return this.left.axis;
+    const axis = this.copy(index);
+    axis.append(step, clamped);
+    this.left = { after: index, axis };
+    return axis;
   }
 
   /** Drops the entries from `length` on; the series on it are to be as short. */
   shorten(length: number): void {
     this.count = Math.min(this.count, length);
+    this.kept = Math.min(this.kept, length);
     this.left = undefined;
   }
 
@@ -121,6 +127,7 @@ export class Axis {
     copy.stepArray = this.stepArray.slice(0, length);
     copy.timeArray = this.timeArray.slice(0, length);
     copy.count = length;
+    copy.kept = length;
     return copy;
   }
 }

@@ -46,6 +46,9 @@ const row = fc.record({
 const cut = fc.record({ kind: fc.constant('cut' as const), step: fc.integer({ min: 0, max: 30 }) });
 
 describe('series that share their steps', () => {
+  const axes = (table: SeriesTable): number => new Set([...table.series.values()].map((series) => series.axis)).size;
+  const values = (names: readonly string[]): [string, number][] => names.map((name) => [name, 1]);
+
   it('hold what each of them would hold alone, whatever is logged and taken back', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof({ weight: 6, arbitrary: row }, cut), { maxLength: 40 }), (rows) => {
@@ -81,6 +84,16 @@ describe('series that share their steps', () => {
     );
   });
 
+  it('do not join one that was taken back to before it left', () => {
+    const table = new SeriesTable();
+    table.push(1, 0, values(['b', 'c', 'd']));
+    table.push(2, 0, values(['b']));
+    table.push(3, 0, values(['d']));
+    table.push(1, 1, values(['d']));
+    table.push(3, 0, values(['c']));
+    assert.deepEqual([...(table.series.get('c')?.times ?? [])], [0, 0]);
+  });
+
   it('keep their times where nothing is logged twice', () => {
     const table = new SeriesTable();
     for (let step = 1; step <= 1000; step += 1) {
@@ -93,9 +106,6 @@ describe('series that share their steps', () => {
     assert.deepEqual([...(table.series.get('norm')?.times.subarray(-2) ?? [])], [999, 1000]);
     assert.deepEqual([...(table.series.get('eval')?.times.subarray(-2) ?? [])], [990.5, 1000.5]);
   });
-
-  const axes = (table: SeriesTable): number => new Set([...table.series.values()].map((series) => series.axis)).size;
-  const values = (names: readonly string[]): [string, number][] => names.map((name) => [name, 1]);
 
   it('are on one axis as long as they are logged together, over resumes too', () => {
     const table = new SeriesTable();
