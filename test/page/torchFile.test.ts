@@ -94,7 +94,7 @@ describe('the page of a torch file', function () {
     const table = page.getByRole('grid', { name: 'Tensors' });
     await table.focus();
     await page.keyboard.press('End');
-    assert.match(await page.locator('.tensors .row.active .name').innerText(), /^data_state\.remainder/);
+    assert.match(await page.locator('.tensors .row.active .name').innerText(), /^rng_state\.0\.torch/);
     await page.keyboard.press('Home');
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');

@@ -14,6 +14,19 @@ describe('a window with several folders', () => {
   const inner = (): string => folder(2);
   const copy = (): string => folder(3);
 
+  /** The window reads the list of its folders from a file, for which the extension host does not wait. */
+  before(async () => {
+    await new Promise<void>((resolve) => {
+      const listener = vscode.workspace.onDidChangeWorkspaceFolders(look);
+      function look(): void {
+        if (vscode.workspace.workspaceFolders?.length !== 4) return;
+        listener.dispose();
+        resolve();
+      }
+      look();
+    });
+  });
+
   it('lists every run once', async () => {
     const api = await activated();
     assert.deepEqual(
