@@ -2,7 +2,7 @@
 import * as os from 'node:os';
 import * as vscode from 'vscode';
 import { LEVELS, type Level } from '../core/checkpoint/report/report';
-import { DEFAULT_EXPERIMENTS_FOLDER } from '../core/experiment/scan';
+import { EXPERIMENTS } from '../core/experiment/runLayout';
 import { expandPath } from '../core/variables';
 import { DEFAULT_LAUNCHER, LAUNCHER_KINDS, type LauncherKind } from '../core/training/launchers';
 
@@ -36,8 +36,8 @@ function expanded(text: unknown, folder: vscode.Uri, fallback: string): string {
 export const settings = {
   /** Folder that holds the runs, absolute or relative to the workspace folder; whether nobody chose another. */
   experimentsFolder: (folder: vscode.WorkspaceFolder): { readonly folder: string; readonly isDefault: boolean } => {
-    const named = readPath('experimentsFolder', folder, DEFAULT_EXPERIMENTS_FOLDER);
-    return { folder: named, isDefault: named === '' || named === DEFAULT_EXPERIMENTS_FOLDER };
+    const named = readPath('experimentsFolder', folder, EXPERIMENTS);
+    return { folder: named, isDefault: named === '' || named === EXPERIMENTS };
   },
   /** Interpreter that trains; empty: found (see platform/python.ts). */
   pythonPath: (scope: vscode.Uri): string => readPathAt('pythonPath', scope, ''),

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isDeletedFolder, isTemporaryFolder } from '../../src/core/checkpoint/layout';
+import { isDeletedFolder, isTemporaryFolder } from '../../src/core/checkpoint/folderNames';
 import { CheckpointPathError } from '../../src/core/checkpoint/pathErrors';
 import { validateCheckpoint } from '../../src/core/checkpoint/validate/validate';
 import { SHARED_CPU } from '../../tools/demo/training.mjs';

@@ -1,4 +1,5 @@
 /** The header: which run, how it does, and what can be done with it. */
+import { FINAL } from '../../src/core/checkpoint/fileNames';
 import { formatBytes, formatCount, formatValue } from '../../src/core/format';
 import type { RunState } from '../../src/core/experiment/model';
 import type { App, Part } from './app';
@@ -229,7 +230,7 @@ export class Header implements Part {
     const app = this.app;
     if (app === undefined) return;
     const { checkpoints, path } = app.known.run;
-    const numbered = checkpoints.filter((checkpoint) => checkpoint.name !== 'final');
+    const numbered = checkpoints.filter((checkpoint) => checkpoint.name !== FINAL);
     const newest =
       command === 'validate'
         ? (numbered.at(-1) ?? checkpoints.at(-1))

@@ -10,7 +10,8 @@ import { readJsonObject, type JsonResult } from '../jsonFile';
 import { layoutOf } from './layouts';
 import type { CheckpointLayout } from './layouts/layout';
 import { readManifest, type Manifest } from './layouts/manifest';
-import { CONFIG, MANIFEST, MULTI_LAYER_STATE, stepOfFolder, TRAINING_STATE, WEIGHTS } from './layout';
+import { CONFIG, MANIFEST, MULTI_LAYER_STATE, TRAINING_STATE, WEIGHTS } from './fileNames';
+import { stepOfFolder } from './folderNames';
 import type { Modulation } from './report/report';
 import { readWeightsShape } from './weightNames';
 

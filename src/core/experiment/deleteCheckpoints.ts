@@ -6,15 +6,15 @@
 import type { Stats } from 'node:fs';
 import { lstat, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { stepOfFolder } from '../checkpoint/layout';
+import { CHECKPOINTS, FINAL } from '../checkpoint/fileNames';
+import { DELETED, stepOfFolder } from '../checkpoint/folderNames';
 import { CheckpointPathError } from '../checkpoint/pathErrors';
 import { syncFolder } from '../durable';
 import { errorCode, readFailure } from '../files';
 import { thisHost } from './runningProcess';
 
-const DELETED = '.del-';
 /** `final` and another trainer's `best` are whole checkpoints, too, and what is left of a run may be one of them. */
-const FULL_COPIES = ['final', 'best'];
+const FULL_COPIES = [FINAL, 'best'];
 
 /** Nothing was deleted; the message is one line for the user. */
 export class DeletionError extends Error {}
@@ -71,7 +71,7 @@ export async function planDeletion(checkpoints: readonly string[], isValid: Judg
   const doomed: Doomed[] = [];
   for (const checkpoint of new Set(checkpoints)) {
     const name = path.basename(checkpoint);
-    if (path.dirname(checkpoint) !== folder || path.basename(folder) !== 'checkpoints' || !isCheckpointName(name)) {
+    if (path.dirname(checkpoint) !== folder || path.basename(folder) !== CHECKPOINTS || !isWholeCheckpoint(name)) {
       throw new DeletionError(`${checkpoint} is no checkpoint of this run.`);
     }
     const found = await lstat(checkpoint).catch((error: unknown) => {
@@ -140,7 +140,7 @@ function lostSurvivor({ name }: Survivor): DeletionError {
   return new DeletionError(`${name}, which was to stay, is gone or was damaged. Nothing was deleted.`);
 }
 
-function isCheckpointName(name: string): boolean {
+function isWholeCheckpoint(name: string): boolean {
   return stepOfFolder(name) !== null || FULL_COPIES.includes(name);
 }
 
@@ -155,7 +155,7 @@ function newestFirst<T extends { readonly name: string }>(checkpoints: readonly 
 
 async function staying(folder: string, doomed: readonly Doomed[]): Promise<{ name: string; path: string }[]> {
   const gone = new Set(doomed.map(({ name }) => name));
-  const names = (await readdir(folder)).filter((name) => isCheckpointName(name) && !gone.has(name));
+  const names = (await readdir(folder)).filter((name) => isWholeCheckpoint(name) && !gone.has(name));
   // A link to what goes is not what stays.
   const targets = new Set(doomed.filter(({ link }) => !link).map((one) => one.path));
   const others = newestFirst(names.map((name) => ({ name, path: path.join(folder, name) })));

@@ -3,6 +3,7 @@
  * say the curriculum, and `final` has no step in its name. At most two checkpoints of a run are opened, and only when they changed.
  */
 import path from 'node:path';
+import { CONFIG } from '../checkpoint/fileNames';
 import type { Curriculum } from '../curriculum';
 import { isObject, numberIn } from '../jsonText';
 import type { FoundCheckpoint } from './scanCheckpoint';
@@ -45,7 +46,7 @@ export async function foreignFacts(
 
 /** Their checkpoints' config.json holds seven keys, max_steps among them. */
 async function storedMaxSteps(folder: string, context: ScanContext): Promise<number | null> {
-  return context.readJson(path.join(folder, 'config.json'), (json) => {
+  return context.readJson(path.join(folder, CONFIG), (json) => {
     const direct = numberIn(json, 'max_steps');
     if (direct !== null) return direct;
     return isObject(json.config) ? numberIn(json.config, 'max_steps') : null;

@@ -1,12 +1,9 @@
 /** Runs that change without a folder event: their metrics grow, their process ends, a checkpoint is being written in place. */
 import path from 'node:path';
 import { liveness } from './runningProcess';
-import { METRICS_FILES } from '../metrics/sources';
 import type { PacedDisk } from './disk';
 import type { Run } from './model';
-
-/** Besides the process: what changes while a run trains. Folders by their times, files by time and size. */
-const SIGNS = [...METRICS_FILES, 'process.json', 'exit.json', 'checkpoints'];
+import { CHANGING } from './runLayout';
 
 export class LiveRuns {
   private runs: readonly Run[] = [];
@@ -29,7 +26,8 @@ export class LiveRuns {
         continue;
       }
       let signs = run.process === null ? '' : liveness(run.process);
-      for (const name of SIGNS) {
+      // Folders by their times, files by time and size.
+      for (const name of CHANGING) {
         const stats = await disk.stat(path.join(run.path, name)).catch(() => null);
         signs += `|${stats?.mtimeMs ?? 0}:${stats?.isFile() === true ? stats.size : 0}`;
       }

@@ -9,6 +9,7 @@ import { isAbsent, isFileError, readFailure } from '../files';
 import { readDocument } from '../jsonFile';
 import { FileContentError, NewerSchemaError, parseDocument, SCHEMA } from '../jsonText';
 import { readPins } from './runFiles';
+import { PINS } from './runLayout';
 
 /** pins.json exists and may be whole, but not for us to read; it is left as it is. */
 export class PinsError extends Error {}
@@ -61,7 +62,7 @@ export function setPinned(
   checkpoints: readonly string[],
   pinned: boolean,
 ): Promise<DamagedPins | null> {
-  const file = path.join(runPath, 'pins.json');
+  const file = path.join(runPath, PINS);
   const before = changes.get(file) ?? Promise.resolve();
   const change = before.then(() => changePins(file, checkpoints, pinned));
   // The next change goes on whether or not this one could be made.

@@ -9,6 +9,7 @@ import { parseDocument } from '../jsonText';
 import type { RunProcess } from './model';
 import { networkMount } from './networkMount';
 import { readProcess } from './runFiles';
+import { PROCESS } from './runLayout';
 import { type Host, thisHost } from './runningProcess';
 
 /** A folder as a process.json names it; device and inode are 0 where a system has none. */
@@ -63,7 +64,7 @@ export async function isAbout(named: RunProcess, runPath: string, stats: fs.Stat
 export async function processIn(runPath: string): Promise<RunProcess | null> {
   let named: RunProcess | null;
   try {
-    named = readProcess(parseDocument(await readDocument(path.join(runPath, 'process.json'))));
+    named = readProcess(parseDocument(await readDocument(path.join(runPath, PROCESS))));
   } catch {
     return null; // No process.json, or none that names a process.
   }

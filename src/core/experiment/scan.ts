@@ -1,18 +1,18 @@
 /** The whole workspace as one model: which folders are runs, what could not be read, who branched from whom. */
 import path from 'node:path';
+import { CHECKPOINTS, CONFIG } from '../checkpoint/fileNames';
 import { readFailure } from '../files';
 import { PacedDisk } from './disk';
 import type { Problem, Run, Workspace } from './model';
 import { isNetworkMount } from './networkMount';
 import { reuseEqual } from './reuse';
 import { ScanContext } from './scanContext';
+import { EXPERIMENTS } from './runLayout';
 import { nestedRunNames } from './runMarks';
 import { scanRun } from './scanRun';
 
 export { scanRun } from './scanRun';
 export { ScanContext } from './scanContext';
-
-export const DEFAULT_EXPERIMENTS_FOLDER = 'experiments';
 
 export interface ScanOptions {
   /** Relative to the workspace, or absolute. */
@@ -40,8 +40,8 @@ export async function scanWorkspace(root: string, options: ScanOptions = {}): Pr
   return assembleWorkspace(path.resolve(root), experiments, scanned.runs, scanned.problems);
 }
 
-export function experimentsPath(root: string, folder: string = DEFAULT_EXPERIMENTS_FOLDER): string {
-  return path.resolve(root, folder === '' ? DEFAULT_EXPERIMENTS_FOLDER : folder);
+export function experimentsPath(root: string, folder: string = EXPERIMENTS): string {
+  return path.resolve(root, folder === '' ? EXPERIMENTS : folder);
 }
 
 export interface ScannedRuns {
@@ -98,8 +98,8 @@ export async function scanFolder(folder: string, context: ScanContext): Promise<
     const runPath = path.join(folder, each);
     add(runPath, await scanRunAt(runPath, `${name}/${each}`, context));
   }
-  if (found.size === 0 && nested.length === 0 && !inside.includes('checkpoints')) {
-    const config = await context.disk.stat(path.join(folder, 'config.json')).catch(() => null);
+  if (found.size === 0 && nested.length === 0 && !inside.includes(CHECKPOINTS)) {
+    const config = await context.disk.stat(path.join(folder, CONFIG)).catch(() => null);
     if (config === null) await context.notePlain(folder);
   }
   return { runs: found, folders: [folder, ...nested.map((each) => path.join(folder, each))] };

@@ -1,8 +1,10 @@
 /** One run's folder as a Run (contract sections 1, 2 and 7). Content that cannot be read becomes a problem, never an exception. */
 import type { Stats } from 'node:fs';
 import path from 'node:path';
-import { METRICS_FILES, METRICS_SOURCES } from '../metrics/sources';
+import { METRICS_SOURCES } from '../metrics/sources';
 import { type Curriculum, CurriculumError, parseCurriculum, stageAt } from '../curriculum';
+import { CHECKPOINTS, CONFIG, FINAL } from '../checkpoint/fileNames';
+import { stepBeingSaved, stepOfFolder } from '../checkpoint/folderNames';
 import { isAhead } from '../checkpoint/writing';
 import { liveness } from './runningProcess';
 import { readFailure } from '../files';
@@ -10,7 +12,8 @@ import { foreignFacts } from './foreignFacts';
 import type { JsonObject } from '../jsonText';
 import { TAIL_BYTES, lastLogged } from './lastLogged';
 import type { Checkpoint, Run } from './model';
-import { checkpointsIn, isRun, SAVED } from './runMarks';
+import { BEST, BIRTH, EXIT, GROWING, PINS, PROCESS } from './runLayout';
+import { checkpointsIn, isRun } from './runMarks';
 import { isAbout } from './processFolder';
 import { readBest, readBirth, readExit, readPins, readProcess } from './runFiles';
 import { runState } from './runState';
@@ -46,21 +49,21 @@ export async function scanRun(
   }
 
   const inRun = (file: string): string => path.join(runPath, file);
-  const birth = await context.readJson(inRun('run.json'), readBirth);
-  const config = await context.readJson(inRun('config.json'), (json) => json);
-  const named = await context.readJson(inRun('process.json'), readProcess);
+  const birth = await context.readJson(inRun(BIRTH), readBirth);
+  const config = await context.readJson(inRun(CONFIG), (json) => json);
+  const named = await context.readJson(inRun(PROCESS), readProcess);
   const folder = named?.folder === undefined ? null : await context.disk.stat(runPath).catch(() => null);
   const process = named !== null && (await isAbout(named, runPath, folder)) ? named : null;
-  const exit = await context.readJson(inRun('exit.json'), readExit);
-  const best = await context.readJson(inRun('checkpoints/best.json'), readBest);
-  const pins = await context.readJson(inRun('pins.json'), readPins);
+  const exit = await context.readJson(inRun(EXIT), readExit);
+  const best = await context.readJson(inRun(path.join(CHECKPOINTS, BEST)), readBest);
+  const pins = await context.readJson(inRun(PINS), readPins);
   const logged = await readLastLogged(runPath, context);
 
   const alive = process === null ? 'dead' : liveness(process);
   const found = await readCheckpoints(runPath, names, process !== null && alive !== 'dead', context);
 
   const foreign = await foreignFacts(found.checkpoints, found.final, context);
-  const curriculum = foreign?.curriculum ?? curriculumOf(config, inRun('config.json'), context);
+  const curriculum = foreign?.curriculum ?? curriculumOf(config, inRun(CONFIG), context);
   const told = found.checkpoints.reduce<FoundCheckpoint | null>(
     (newest, each) => ((each.place.step ?? 0) >= (newest?.place.step ?? 0) ? each : newest),
     null,
@@ -127,9 +130,6 @@ export async function scanRun(
   };
 }
 
-/** Our trainer writes beside the target and renames (contract section 2). */
-const BEING_SAVED = /^\.tmp-checkpoint-(\d{1,15})-/;
-
 async function readCheckpoints(
   runPath: string,
   names: readonly string[],
@@ -141,17 +141,16 @@ async function readCheckpoints(
   try {
     // `best` (a full copy in other trainers' runs) and leftovers of deletes and dead saves are not checkpoints of their own.
     for (const entry of (await context.disk.list(folder)) ?? []) {
-      const saved = entry.name === 'final' ? null : SAVED.exec(entry.name);
-      const saving = training && saved === null ? BEING_SAVED.exec(entry.name) : null;
-      if (entry.name !== 'final' && saved === null && saving === null) continue;
-      const step = (saved ?? saving)?.[1];
-      const name = step === undefined ? 'final' : `checkpoint-${step}`;
+      const saving = training ? stepBeingSaved(entry.name) : null;
+      const step = saving ?? stepOfFolder(entry.name);
+      if (step === null && entry.name !== FINAL) continue;
+      const name = saving === null ? entry.name : `checkpoint-${saving}`;
       if (saving !== null && found.has(name)) continue;
       const place: CheckpointPlace = {
         name,
         path: path.join(folder, name),
         folder: path.join(folder, entry.name),
-        step: step === undefined ? null : Number(step),
+        step,
       };
       const content = await context.settled(place.folder, () => readCheckpointContent(place, context));
       if (content !== null) found.set(name, { place, content });
@@ -159,8 +158,8 @@ async function readCheckpoints(
   } catch (error) {
     context.problem(folder, readFailure(error));
   }
-  const final = found.get('final') ?? null;
-  found.delete('final');
+  const final = found.get(FINAL) ?? null;
+  found.delete(FINAL);
   return { checkpoints: [...found.values()], final };
 }
 
@@ -195,7 +194,7 @@ function curriculumOf(config: JsonObject | null, file: string, context: ScanCont
  */
 async function newestGrowth(runPath: string, foreign: boolean, context: ScanContext): Promise<number> {
   let newest = 0;
-  for (const file of [...METRICS_FILES, 'train.log', 'process.json']) {
+  for (const file of GROWING) {
     const stats = await context.disk.stat(path.join(runPath, file)).catch(() => null);
     if (stats === null || (foreign && !grewSinceBirth(stats))) continue;
     const changed = context.lastChange(

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { errorCode } from '../files';
 import type { RunProcess } from './model';
 import { processIn } from './processFolder';
+import { PROCESS } from './runLayout';
 
 /**
  * Removes process.json where it still names this very process.
@@ -16,7 +17,7 @@ export async function treatAsEnded(runPath: string, named: RunProcess): Promise<
   const same = now.host === named.host && now.pid === named.pid && now.started === named.started;
   if (!same) return false;
   try {
-    await fs.promises.unlink(path.join(runPath, 'process.json'));
+    await fs.promises.unlink(path.join(runPath, PROCESS));
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error;
   }

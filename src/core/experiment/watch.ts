@@ -7,6 +7,7 @@
  */
 import type { Stats } from 'node:fs';
 import path from 'node:path';
+import { CHECKPOINTS } from '../checkpoint/fileNames';
 import { errorCode } from '../files';
 import { PacedDisk } from './disk';
 import { FolderWatches } from './folderWatches';
@@ -328,8 +329,8 @@ export class WorkspaceWatcher {
     if (this.watcher === undefined) return;
     const runs = [...this.scanned.keys()];
     const others = [...this.folders].filter((folder) => !this.scanned.has(folder)).slice(0, MOST_OTHERS);
-    const wanted = [...runs, ...others].flatMap((folder) => [folder, path.join(folder, 'checkpoints')]);
-    const stale = new Set(changed?.flatMap((folder) => [folder, path.join(folder, 'checkpoints')]));
+    const wanted = [...runs, ...others].flatMap((folder) => [folder, path.join(folder, CHECKPOINTS)]);
+    const stale = new Set(changed?.flatMap((folder) => [folder, path.join(folder, CHECKPOINTS)]));
     const identities = new Map<string, string | null>([[this.experiments, this.watchedFolder]]);
     for (const folder of wanted) {
       const known = changed !== undefined && !stale.has(folder) ? this.identities.get(folder) : undefined;

@@ -1,6 +1,9 @@
 /** What in the experiments folder is worth a watch, and what a name that came or went there means. */
 import path from 'node:path';
-import { isCheckpointName, isRewritten, isRunFile, mayBeNested } from './runMarks';
+import { CHECKPOINTS } from '../checkpoint/fileNames';
+import { isCheckpointName } from '../checkpoint/folderNames';
+import { BEST, isRewritten, isRunFile } from './runLayout';
+import { mayBeNested } from './runMarks';
 
 /** What is known of the folders by their paths. */
 export interface KnownRuns {
@@ -35,9 +38,9 @@ export function meaningOf(
     if (name === null) return { kind: 'all' };
     return written || name.startsWith('.') ? null : { kind: 'place', path: path.join(experiments, name) };
   }
-  if (path.basename(folder) === 'checkpoints') {
+  if (path.basename(folder) === CHECKPOINTS) {
     const of = path.dirname(folder);
-    const tells = name === null || name === 'best.json' || (!written && isCheckpointName(name));
+    const tells = name === null || name === BEST || (!written && isCheckpointName(name));
     return tells ? { kind: known.isRun(of) ? 'run' : 'place', path: of } : null;
   }
   const isRun = known.isRun(folder);

@@ -2,6 +2,7 @@
 import fs, { constants, type Dirent } from 'node:fs';
 
 import path from 'node:path';
+import { EXPERIMENTS } from '../experiment/runLayout';
 import { errorCode, readFailure } from '../files';
 
 const { mkdir, mkdtemp, readdir, rename, rm } = fs.promises;
@@ -18,9 +19,9 @@ export class CreateWorkspaceError extends Error {}
  * @throws CreateWorkspaceError
  */
 export async function createTrainingWorkspace(trainer: string, target: string): Promise<void> {
-  const wanted = [...(await readdir(trainer)), 'experiments'];
+  const wanted = [...(await readdir(trainer)), EXPERIMENTS];
   const present = new Set((await listed(target)).map((entry) => entry.name));
-  const taken = wanted.find((name) => name !== 'experiments' && present.has(name));
+  const taken = wanted.find((name) => name !== EXPERIMENTS && present.has(name));
   if (taken !== undefined) {
     throw new CreateWorkspaceError(`${target} already has ${taken}: choose an empty folder. Nothing was copied.`);
   }
@@ -30,7 +31,7 @@ export async function createTrainingWorkspace(trainer: string, target: string): 
     // Beside its place, so that every file is there before the first one is seen, and renames stay on one disk.
     draft = await mkdtemp(path.join(target, '.npt-workspace-'));
     await copyTree(trainer, draft);
-    await mkdir(path.join(draft, 'experiments'));
+    await mkdir(path.join(draft, EXPERIMENTS));
     for (const name of wanted) {
       if (present.has(name)) continue;
       await rename(path.join(draft, name), path.join(target, name));

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { Comparison } from '../../core/checkpoint/compare/compare';
-import { CONFIG } from '../../core/checkpoint/layout';
+import { CONFIG } from '../../core/checkpoint/fileNames';
 import { renderComparison, summarizeComparison } from '../../core/checkpoint/report/renderComparison';
 import { CheckpointPathError } from '../../core/checkpoint/pathErrors';
 import { withCancellableProgress } from '../../platform/progress';

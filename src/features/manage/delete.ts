@@ -1,6 +1,7 @@
 /** NPT: Delete Checkpoint…: says what would be lost, asks, and deletes by the rule of core/experiment/deleteCheckpoints.ts. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { CHECKPOINTS } from '../../core/checkpoint/fileNames';
 import {
   deleteCheckpoints,
   DeletionError,
@@ -121,7 +122,7 @@ function losses(deps: FeatureDeps, { run, chosen, plan }: OfRun): string[] {
 async function carryOut(deps: FeatureDeps, { run, plan }: OfRun): Promise<void> {
   try {
     const { deleted, kept } = await deleteCheckpoints(plan, judgeOf(deps), plan.losesLast);
-    for (const name of deleted) deps.log.info(`deleted ${path.join(run.path, 'checkpoints', name)}`);
+    for (const name of deleted) deps.log.info(`deleted ${path.join(run.path, CHECKPOINTS, name)}`);
     await unpin(deps, run, deleted);
     const [first] = kept;
     if (first !== undefined) {

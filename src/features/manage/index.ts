@@ -1,16 +1,16 @@
 /** Small things one does with a run or a checkpoint: pin, delete, copy the path, open the log. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { FINAL } from '../../core/checkpoint/fileNames';
 import { readFailure } from '../../core/files';
 import { PinsError, setPinned } from '../../core/experiment/pins';
+import { PINS, TRAIN_LOG } from '../../core/experiment/runLayout';
 import { showError, showInformation, showWarning } from '../../platform/messages';
 import { openAtEnd } from '../../platform/editors';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoints, chooseRuns, targetPaths, type Named } from '../targets';
 import { deleteChosen } from './delete';
-
-const FINAL = 'final';
 
 async function pin(deps: FeatureDeps, named: Named, pinned: boolean): Promise<void> {
   const chosen = await chooseCheckpoints(deps, named, {
@@ -42,7 +42,7 @@ async function pin(deps: FeatureDeps, named: Named, pinned: boolean): Promise<vo
       const reason =
         error instanceof PinsError
           ? error.message
-          : vscode.l10n.t('{0} cannot be written: {1}', path.join(run, 'pins.json'), readFailure(error));
+          : vscode.l10n.t('{0} cannot be written: {1}', path.join(run, PINS), readFailure(error));
       void showError(reason);
       break;
     }
@@ -57,7 +57,7 @@ async function openTrainLog(deps: FeatureDeps, named: Named): Promise<void> {
     accepts: () => true,
   });
   for (const run of runs) {
-    const log = vscode.Uri.file(path.join(run.path, 'train.log'));
+    const log = vscode.Uri.file(path.join(run.path, TRAIN_LOG));
     try {
       await vscode.workspace.fs.stat(log);
     } catch {

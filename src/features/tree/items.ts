@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { formatAge, formatBytes, formatCount, formatValue } from '../../core/format';
 import type { Checkpoint, Run, RunState } from '../../core/experiment/model';
 import { liveness } from '../../core/experiment/runningProcess';
+import { FINAL } from '../../core/checkpoint/fileNames';
 import type { Verdict } from '../../core/checkpoint/report/report';
 import { treeRow, type Tooltip } from '../../platform/treeText';
 import type { GroupNode, TreeNode } from './nodes';
@@ -38,7 +39,7 @@ function checkpointIcon(checkpoint: Checkpoint, verdict: Verdict | undefined): v
   if (verdict !== undefined) return icon(...VERDICT_ICONS[verdict]);
   if (checkpoint.best) return icon('star-full', 'charts.yellow');
   if (checkpoint.pinned) return icon('pinned', 'charts.blue');
-  return icon(checkpoint.name === 'final' ? 'flag' : 'circle-outline');
+  return icon(checkpoint.name === FINAL ? 'flag' : 'circle-outline');
 }
 
 /** Trained by a process on another host, which nobody here can ask whether it still runs. */
@@ -63,7 +64,7 @@ export function contextValue(node: TreeNode): string {
     return `run;${run.state};${resumable ? 'resumable;' : ''}${isElsewhere(run) ? 'elsewhere;' : ''}`;
   }
   const { checkpoint } = node;
-  const flags = [checkpoint.best && 'best', checkpoint.pinned && 'pinned', checkpoint.name === 'final' && 'final'];
+  const flags = [checkpoint.best && 'best', checkpoint.pinned && 'pinned', checkpoint.name === FINAL && 'final'];
   return `checkpoint;${checkpoint.state};${flags
     .filter((flag) => flag !== false)
     .map((flag) => `${flag};`)

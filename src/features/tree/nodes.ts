@@ -1,4 +1,5 @@
 /** What the Experiments tree shows: runs → checkpoints → files, branches under the checkpoint they left. No vscode here. */
+import { CHECKPOINTS } from '../../core/checkpoint/fileNames';
 import type { Lineage } from '../../core/experiment/lineage';
 import type { Checkpoint, CheckpointFile, Run } from '../../core/experiment/model';
 
@@ -63,7 +64,14 @@ export function checkpointNode(run: Run, checkpoint: Checkpoint): CheckpointNode
 export function groupNode(run: Run, index: number): GroupNode {
   const size = groupSize(run);
   const checkpoints = run.checkpoints.slice(index * size, (index + 1) * size);
-  return { kind: 'group', id: `group:${run.path}:${index}`, path: `${run.path}/checkpoints`, run, index, checkpoints };
+  return {
+    kind: 'group',
+    id: `group:${run.path}:${index}`,
+    path: `${run.path}/${CHECKPOINTS}`,
+    run,
+    index,
+    checkpoints,
+  };
 }
 
 function groupSize({ checkpoints: { length } }: Run): number {

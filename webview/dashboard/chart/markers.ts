@@ -1,6 +1,7 @@
 /** Checkpoints on the curve: diamonds that can be pointed at and tabbed to, and what they open. */
 import type uPlot from 'uplot';
 import { formatBytes, formatCount, formatValue } from '../../../src/core/format';
+import { FINAL } from '../../../src/core/checkpoint/fileNames';
 import type { CheckpointFacts } from '../../../src/protocol/dashboard';
 import { domainOf, placeOf, type App } from '../app';
 import { lineNear, type Columns } from '../curves';
@@ -163,8 +164,8 @@ export class Markers {
 /** `final` is the same place as the last checkpoint: shown only where that checkpoint is gone. */
 export function visibleCheckpoints(app: App): CheckpointFacts[] {
   const { checkpoints } = app.known.run;
-  const numbered = new Set(checkpoints.filter((each) => each.name !== 'final').map((each) => each.step));
-  return checkpoints.filter((each) => each.name !== 'final' || !numbered.has(each.step));
+  const numbered = new Set(checkpoints.filter((each) => each.name !== FINAL).map((each) => each.step));
+  return checkpoints.filter((each) => each.name !== FINAL || !numbered.has(each.step));
 }
 
 function flag(checkpoint: CheckpointFacts): HTMLElement | null {

@@ -9,7 +9,7 @@ import type { Tensor } from '../../torchfile/pickle/values';
 import type { ScheduleEntry } from '../contents';
 import { readCheckpointFacts, type CheckpointFacts } from '../facts';
 import { FIELD_RULES } from '../layouts/field';
-import { CONFIG, MULTI_LAYER_STATE, TRAINING_STATE, WEIGHTS } from '../layout';
+import { CONFIG, MULTI_LAYER_STATE, TRAINING_STATE, WEIGHTS } from '../fileNames';
 import { OptimizerComparison, OptimizerSide, type ComparedOptimizer } from './optimizerComparison';
 import { CheckpointPathError } from '../pathErrors';
 import { Progress } from '../validate/progress';

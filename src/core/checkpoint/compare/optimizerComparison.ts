@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Tensor } from '../../torchfile/pickle/values';
 import { readTrainingState, type TrainingState } from '../contents';
-import { TRAINING_STATE, WEIGHTS } from '../layout';
+import { TRAINING_STATE, WEIGHTS } from '../fileNames';
 import { assignParameters, type Assignment } from './optimizerAssignment';
 import { optimizerFacts } from '../optimizerFacts';
 import type { NptRules } from '../layouts/layout';

@@ -2,7 +2,7 @@
  * Other NPT trainers' layouts (contract section 7): four files written in place, or in the older form two, with the
  * arguments inside of the training state.
  */
-import { CONFIG, MULTI_LAYER_STATE, TORCH_FILES, TRAINING_STATE, WEIGHTS } from '../layout';
+import { CONFIG, MULTI_LAYER_STATE, TORCH_FILES, TRAINING_STATE, WEIGHTS } from '../fileNames';
 import {
   broken,
   COMPLETE,

@@ -4,7 +4,7 @@
  * and our trainer does not go on from it.
  */
 import { countIn, isObject, numberIn, stringIn, type JsonObject } from '../../jsonText';
-import { WEIGHTS } from '../layout';
+import { WEIGHTS } from '../fileNames';
 import {
   broken,
   COMPLETE,

@@ -1,6 +1,6 @@
 /** Our trainer's layout (contract section 2): five files, the manifest written last and renamed with the rest. */
 import { countIn, isObject, numberIn, stringIn, type JsonObject } from '../../jsonText';
-import { CHECKPOINT_FILES, MANIFEST } from '../layout';
+import { CHECKPOINT_FILES, MANIFEST } from '../fileNames';
 import { broken, COMPLETE, UNKNOWN, type CheckpointLayout, type ListedCheckpoint, type ListedFolder } from './layout';
 
 export const ours: CheckpointLayout = {

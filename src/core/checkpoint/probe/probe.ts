@@ -11,6 +11,7 @@ import { numbersOf } from '../../torchfile/tensors/statistics';
 import { isAsStored, readTensorBytes } from '../../torchfile/tensors/tensorData';
 import { readTorchFile, type TorchFile } from '../../torchfile/torchFile';
 import type { Tensor } from '../../torchfile/pickle/values';
+import { CHECKPOINTS, PROBE } from '../fileNames';
 import { effectiveRank, LARGEST_RANK } from './effectiveRank';
 import { encodeModel, type MatrixSource, type ModelMatrix, type ModelPart } from './onnxModel';
 import type { ProbedLayer } from '../report/report';
@@ -331,5 +332,5 @@ function meanCosine(left: Float32Array, right: Float32Array, tokens: number): nu
 /** Where a checkpoint's run keeps its probe.pt: two folders above a checkpoint in `checkpoints/`. */
 export function probePathOf(checkpoint: string): string | null {
   const parent = dirname(checkpoint);
-  return basename(parent) === 'checkpoints' ? join(dirname(parent), 'probe.pt') : null;
+  return basename(parent) === CHECKPOINTS ? join(dirname(parent), PROBE) : null;
 }

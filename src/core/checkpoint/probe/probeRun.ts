@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { reasonOf } from '../validate/forwardChecks';
 import { readJsonObject } from '../../jsonFile';
 import { readManifest } from '../layouts/manifest';
-import { MANIFEST, WEIGHTS } from '../layout';
+import { MANIFEST, WEIGHTS } from '../fileNames';
 import { loadRuntime, probePathOf, probeWeights, ProbeUnavailableError, type PartOutputs } from './probe';
 import type { ProbedLayer, ValidationOptions } from '../report/report';
 

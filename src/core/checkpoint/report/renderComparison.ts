@@ -10,7 +10,7 @@ import type {
   ComparisonNote,
   StageRange,
 } from '../compare/compare';
-import { CONFIG, TRAINING_STATE } from '../layout';
+import { CONFIG, TRAINING_STATE } from '../fileNames';
 import type { ComparedMoments, ComparedOptimizer } from '../compare/optimizerComparison';
 import { markdownText } from '../../plainText';
 import type { Measured } from '../compare/tensorComparison';

@@ -4,7 +4,7 @@ import type { NptRules } from '../layouts/layout';
 import { finding } from './findings';
 import type { Manifest } from '../layouts/manifest';
 import type { JsonObject } from '../../jsonText';
-import { CONFIG, MANIFEST, MULTI_LAYER_STATE, TRAINING_STATE, WEIGHTS } from '../layout';
+import { CONFIG, MANIFEST, MULTI_LAYER_STATE, TRAINING_STATE, WEIGHTS } from '../fileNames';
 import { optimizerUse } from '../optimizerUse';
 import { assignParameters, type Misfit } from '../compare/optimizerAssignment';
 import type { Finding } from '../report/report';

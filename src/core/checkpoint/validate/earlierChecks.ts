@@ -10,7 +10,8 @@ import { checkData } from './dataChecks';
 import type { TensorNumbers } from '../data/dataParts';
 import { finding } from './findings';
 import { fileStateIfReadable, namesIn } from '../fileState';
-import { CONFIG, MANIFEST, stepOfFolder, WEIGHTS } from '../layout';
+import { CHECKPOINTS, CONFIG, MANIFEST, WEIGHTS } from '../fileNames';
+import { stepOfFolder } from '../folderNames';
 import { isFileError } from '../../files';
 import { Progress } from './progress';
 import type { Finding, ValidationOptions } from '../report/report';
@@ -59,7 +60,7 @@ export async function readEarlier(
 async function earlierFolders(checkpoint: string, step: number, blocking = false): Promise<string[]> {
   const parent = dirname(checkpoint);
   const found: { step: number; folder: string }[] = [];
-  for (const place of [parent, join(parent, 'checkpoints')]) {
+  for (const place of [parent, join(parent, CHECKPOINTS)]) {
     for (const name of await namesIfReadable(place, blocking)) {
       const other = stepOfFolder(name);
       if (other !== null && other < step) found.push({ step: other, folder: join(place, name) });

@@ -16,14 +16,15 @@ import type { Manifest } from '../layouts/manifest';
 import type { JsonObject } from '../../jsonText';
 import {
   CHECKPOINT_FILES,
+  CHECKPOINTS,
   CONFIG,
   MANIFEST,
   MULTI_LAYER_STATE,
-  stepOfFolder,
   TORCH_FILES,
   TRAINING_STATE,
   WEIGHTS,
-} from '../layout';
+} from '../fileNames';
+import { stepOfFolder } from '../folderNames';
 import { checkNumbers } from './numberChecks';
 import { checkParts } from './partsChecks';
 import { optimizerFacts } from '../optimizerFacts';
@@ -89,7 +90,7 @@ async function tellWhatElse(validation: Validation, states: FileStates): Promise
     return;
   }
   validation.listUnread(states);
-  const run = entries.includes('checkpoints');
+  const run = entries.includes(CHECKPOINTS);
   validation.findings.push(
     entries.length === 0
       ? finding('missing-file', null, 'The folder is empty.')

@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { quoted } from '../../torchfile/problems';
 import { finding } from './findings';
 import type { Manifest } from '../layouts/manifest';
-import { WEIGHTS } from '../layout';
+import { WEIGHTS } from '../fileNames';
 import { probePathOf, probeWeights } from '../probe/probe';
 import type { Finding, ProbedLayer } from '../report/report';
 import type { Validation } from './validation';

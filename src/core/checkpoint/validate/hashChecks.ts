@@ -2,7 +2,7 @@
 import type { ByteSource } from '../../torchfile/container/source';
 import { sha256Of } from './dataChecks';
 import { finding } from './findings';
-import { MANIFEST } from '../layout';
+import { MANIFEST } from '../fileNames';
 import type { Progress } from './progress';
 import type { Finding } from '../report/report';
 

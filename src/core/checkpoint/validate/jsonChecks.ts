@@ -7,7 +7,7 @@ import { checkSha256 } from './hashChecks';
 import { readJsonObject, type JsonFailure } from '../../jsonFile';
 import { readManifest, type Manifest } from '../layouts/manifest';
 import { SCHEMA, type JsonObject } from '../../jsonText';
-import { CONFIG, MANIFEST, TORCH_FILES } from '../layout';
+import { CONFIG, MANIFEST, TORCH_FILES } from '../fileNames';
 import { isFileError } from '../../files';
 import type { Finding } from '../report/report';
 import type { Validation } from './validation';

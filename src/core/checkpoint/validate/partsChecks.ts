@@ -6,7 +6,7 @@ import { isObject } from '../../jsonText';
 import { safetensorsNames, SafetensorsError } from '../../torchfile/container/safetensors';
 import { openFile } from '../../torchfile/container/source';
 import { lookAtFiles } from '../fileState';
-import { stepOfFolder } from '../layout';
+import { stepOfFolder } from '../folderNames';
 import type { LayoutParts } from '../layouts/layout';
 import { finding, unreadable } from './findings';
 import { checkTorchFile } from './torchFileChecks';

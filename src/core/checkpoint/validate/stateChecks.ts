@@ -3,7 +3,7 @@ import type { MultiLayerState, ScheduleEntry, TrainingState } from '../contents'
 import type { NptRules } from '../layouts/layout';
 import { finding } from './findings';
 import { SCHEMA } from '../../jsonText';
-import { MULTI_LAYER_STATE, TRAINING_STATE } from '../layout';
+import { MULTI_LAYER_STATE, TRAINING_STATE } from '../fileNames';
 import type { Finding } from '../report/report';
 
 const TRAINING_KEYS = [

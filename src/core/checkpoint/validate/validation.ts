@@ -1,7 +1,7 @@
 /** One validation while it goes on: how deep it looks, what it has found so far, and the report that comes of it. */
 import type { FileIdentity } from '../fileIdentity';
 import { sorted, verdictOf } from './findings';
-import { CHECKPOINT_FILES } from '../layout';
+import { CHECKPOINT_FILES } from '../fileNames';
 import { Progress } from './progress';
 import {
   LEVELS,

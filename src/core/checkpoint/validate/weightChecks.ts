@@ -11,7 +11,7 @@ import {
 import type { DType } from '../../torchfile/tensors/dtypes';
 import { quoted } from '../../torchfile/problems';
 import { finding } from './findings';
-import { WEIGHTS } from '../layout';
+import { WEIGHTS } from '../fileNames';
 import type { Finding } from '../report/report';
 import {
   expectedShape,

@@ -4,7 +4,8 @@ import { sameFile, type FileIdentity } from '../fileIdentity';
 import { fileStateIfReadable } from '../fileState';
 import { finding } from './findings';
 import { changedMomentsAgo } from '../writing';
-import { isDeletedFolder, isTemporaryFolder, MANIFEST } from '../layout';
+import { MANIFEST } from '../fileNames';
+import { isDeletedFolder, isTemporaryFolder } from '../folderNames';
 import type { Finding } from '../report/report';
 import type { Validation } from './validation';
 

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type CheckpointFacts, readCheckpointFacts } from '../../checkpoint/facts';
-import { WEIGHTS } from '../../checkpoint/layout';
+import { WEIGHTS } from '../../checkpoint/fileNames';
 import { layoutOf } from '../../checkpoint/layouts';
 import { type Finding } from '../../checkpoint/report/report';
 import { verdictOf } from '../../checkpoint/validate/findings';

@@ -1,5 +1,7 @@
 /** The batch job that trains a run, and the command that submits it. Its script is the only shell; every word in it is quoted. */
 import path from 'node:path';
+import { CHECKPOINTS } from '../../../checkpoint/fileNames';
+import { EXIT, TRAIN_LOG } from '../../../experiment/runLayout';
 import { quoteArgument, shellCommand } from '../../commandLine';
 
 export interface SlurmJob {
@@ -27,7 +29,7 @@ export function sbatchArgv(job: SlurmJob): string[] {
     // Tells a later look at squeue which run a job belongs to.
     `--comment=npt:${job.run}`,
     `--chdir=${job.cwd}`,
-    `--output=${path.join(job.run, 'train.log')}`,
+    `--output=${path.join(job.run, TRAIN_LOG)}`,
     '--open-mode=append',
     '--requeue',
     `--signal=B:USR1@${WARNING_SECONDS}`,
@@ -42,8 +44,8 @@ export function sbatchArgv(job: SlurmJob): string[] {
  * every stop by a signal a failure. CUDA_VISIBLE_DEVICES is Slurm's to set.
  */
 export function batchScript(job: SlurmJob): string {
-  const exit = quoteArgument(path.join(job.run, 'exit.json'));
-  const saved = `${quoteArgument(path.join(job.run, 'checkpoints'))}/checkpoint-*`;
+  const exit = quoteArgument(path.join(job.run, EXIT));
+  const saved = `${quoteArgument(path.join(job.run, CHECKPOINTS))}/checkpoint-*`;
   return [
     `before=$(cat ${exit} 2>/dev/null)`,
     `trap 'kill -USR1 "$trainer" 2>/dev/null' USR1`,
