@@ -38,9 +38,16 @@ export async function openRegular(file: string): Promise<{ readonly handle: File
   }
 }
 
-/** The same where the thread may wait. The caller closes the descriptor. */
-export function openRegularSync(file: string): { readonly descriptor: number; readonly stats: Stats } {
-  requireFile(file, statSync(file));
+/**
+ * The same where the thread may wait. The caller closes the descriptor.
+ *
+ * @param found what stat said a moment ago, where the caller has asked
+ */
+export function openRegularSync(
+  file: string,
+  found: Stats = statSync(file),
+): { readonly descriptor: number; readonly stats: Stats } {
+  requireFile(file, found);
   const descriptor = fs.openSync(file, READ);
   try {
     return { descriptor, stats: requireFile(file, fs.fstatSync(descriptor)) };

@@ -13,6 +13,9 @@ export class EncodingError extends Error {
   }
 }
 
+/** Made only where it is thrown: an error collects a stack, which costs more than reading a small file. */
+const utf32 = (): EncodingError => new EncodingError('is UTF-32 text: save it as UTF-8');
+
 /**
  * The encoding that a file begins in: by its byte order mark; without one, UTF-16 shows by the zero bytes of its first two
  * characters, which in every text that is read here are ASCII.
@@ -21,14 +24,13 @@ export class EncodingError extends Error {
  */
 export function encodingOf(head: Uint8Array): Encoding {
   const [a, b, c, d] = head;
-  const utf32 = new EncodingError('is UTF-32 text: save it as UTF-8');
   if (a === 0xff && b === 0xfe) {
-    if (c === 0 && d === 0) throw utf32;
+    if (c === 0 && d === 0) throw utf32();
     return 'utf-16le';
   }
   if (a === 0xfe && b === 0xff) return 'utf-16be';
-  if (a === 0 && b === 0 && ((c === 0xfe && d === 0xff) || (c === 0 && d !== 0 && d !== undefined))) throw utf32;
-  if (a !== 0 && b === 0 && c === 0 && d === 0) throw utf32;
+  if (a === 0 && b === 0 && ((c === 0xfe && d === 0xff) || (c === 0 && d !== 0 && d !== undefined))) throw utf32();
+  if (a !== 0 && b === 0 && c === 0 && d === 0) throw utf32();
   if (a !== 0 && b === 0 && c !== 0 && d === 0) return 'utf-16le';
   if (a === 0 && b !== 0 && c === 0 && d !== 0 && b !== undefined && d !== undefined) return 'utf-16be';
   return 'utf-8';

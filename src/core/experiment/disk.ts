@@ -108,11 +108,15 @@ export class PacedDisk {
     );
   }
 
-  /** A regular file's bytes. Rejects with WrongKindError for anything else, which is not opened. */
-  readBytes(path: string): Promise<Buffer | null> {
+  /**
+   * A regular file's bytes. Rejects with WrongKindError for anything else, which is not opened.
+   *
+   * @param found what stat said of it a moment ago
+   */
+  readBytes(path: string, found: fs.Stats): Promise<Buffer | null> {
     return this.read(
       () => {
-        const { descriptor } = openRegularSync(path);
+        const { descriptor } = openRegularSync(path, found);
         try {
           return fs.readFileSync(descriptor);
         } finally {

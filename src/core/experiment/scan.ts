@@ -35,9 +35,13 @@ export interface ScannedRun {
  */
 export async function scanWorkspace(root: string, options: ScanOptions = {}): Promise<Workspace> {
   const experiments = experimentsPath(root, options.experimentsFolder);
-  const context = options.context ?? new ScanContext(new PacedDisk(await isNetworkMount(experiments)));
+  const context = options.context ?? (await singleScan(experiments));
   const scanned = await scanRuns(experiments, context);
   return assembleWorkspace(path.resolve(root), experiments, scanned.runs, scanned.problems);
+}
+
+async function singleScan(experiments: string): Promise<ScanContext> {
+  return new ScanContext(new PacedDisk(await isNetworkMount(experiments)), undefined, undefined, false);
 }
 
 export function experimentsPath(root: string, folder: string = EXPERIMENTS): string {

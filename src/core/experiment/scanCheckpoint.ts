@@ -69,6 +69,8 @@ export async function readCheckpointContent(
   if (entries === null) return null;
 
   const files: CheckpointFile[] = [];
+  const sizes = new Map<string, number>();
+  let bytes = 0;
   let signature = '';
   let changed = 0;
   const stats = new Map<string, Stats>();
@@ -82,22 +84,39 @@ export async function readCheckpointContent(
     changed = Math.max(changed, own.mtimeMs / 1000);
     signature += `${name}:${own.size}:${own.mtimeMs}|`;
     stats.set(name, own);
-    if (own.isFile()) files.push({ name, bytes: own.size });
-    else obstacles.set(name, `is not a file but ${kindOf(own)}`);
+    if (own.isFile()) {
+      files.push({ name, bytes: own.size });
+      sizes.set(name, own.size);
+      bytes += own.size;
+    } else obstacles.set(name, `is not a file but ${kindOf(own)}`);
   }
   // Where nothing in it may be looked at, the folder itself still tells how old it is.
   if (changed === 0) changed = await timeOf(place.folder, context);
-  const facts = { files, bytes: files.reduce((sum, file) => sum + file.bytes, 0), changed };
-  const layout = layoutOf({ names: new Set([...stats.keys(), ...obstacles.keys()]) });
+  const layout = layoutOf({ names: new Set(entries.map(({ name }) => name)) });
   const listed = await list(layout, {
-    sizes: new Map(files.map((file) => [file.name, file.bytes])),
+    sizes,
     obstacles,
     growing: changedMomentsAgo(context.lastChange(place.folder, signature, changed), context.now()),
     temporary: place.folder !== place.path,
     step: place.step,
     read: async (name) => readDocumentOf(place, name, stats.get(name), obstacles.get(name), context),
   });
-  return { ...EMPTY, ...facts, ...listed, time: listed.time ?? changed, layout, signature };
+  return {
+    state: listed.state,
+    stateReason: listed.stateReason,
+    step: listed.step,
+    stage: listed.stage,
+    loss: listed.loss,
+    evalLoss: listed.evalLoss,
+    bytes,
+    time: listed.time ?? changed,
+    files,
+    layout,
+    maxSteps: listed.maxSteps,
+    best: listed.best,
+    changed,
+    signature,
+  };
 }
 
 /** When a folder last changed, Unix seconds; 0 where it may not be asked. */

@@ -78,6 +78,8 @@ export class ScanContext {
     /** Unix seconds; a test gives its own. */
     readonly now: () => number = () => Date.now() / 1000,
     private readonly readFacts: FactsReader = storedFactsOf,
+    /** False for a single scan: what only a next one would need is not asked. */
+    private readonly scansAgain = true,
   ) {}
 
   problem(path: string, message: string): void {
@@ -101,7 +103,7 @@ export class ScanContext {
   async readCached<T>(path: string, parse: (content: Uint8Array) => T, known?: Stats): Promise<T | null> {
     return this.cached(path, known, parse, (stats) => {
       if (stats.isFile()) refuseTooLarge(stats.size);
-      return this.disk.readBytes(path);
+      return this.disk.readBytes(path, stats);
     });
   }
 
@@ -174,6 +176,7 @@ export class ScanContext {
    * a run of thousands of checkpoints is scanned every time that it logs something.
    */
   async settled(folder: string, read: () => Promise<CheckpointContent | null>): Promise<CheckpointContent | null> {
+    if (!this.scansAgain) return read();
     const stats = await this.disk.stat(folder).catch(() => null);
     const known = this.contents.get(folder);
     if (!this.full && stats !== null && known?.ino === stats.ino && known.mtimeMs === stats.mtimeMs) {

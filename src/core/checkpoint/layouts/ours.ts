@@ -29,9 +29,13 @@ async function list(folder: ListedFolder): Promise<ListedCheckpoint> {
   if (!isObject(manifest['files']))
     return { ...UNKNOWN, ...broken(`${MANIFEST} does not list the files of the checkpoint`) };
   const metrics = isObject(manifest['metrics']) ? manifest['metrics'] : {};
+  const step = countIn(manifest, 'step');
+  const { state, stateReason } = judge(folder, manifest['files'], step);
+  // Written out, for a scan makes one of each checkpoint: spreading costs several times as much.
   return {
-    ...judge(folder, manifest['files'], countIn(manifest, 'step')),
-    step: countIn(manifest, 'step'),
+    state,
+    stateReason,
+    step,
     stage: stringIn(manifest, 'stage'),
     time: numberIn(manifest, 'time'),
     loss: numberIn(metrics, 'loss/total'),
@@ -47,7 +51,8 @@ function judge(
   listed: JsonObject,
   manifestStep: number | null,
 ): Pick<ListedCheckpoint, 'state' | 'stateReason'> {
-  for (const [name, entry] of Object.entries(listed)) {
+  for (const name of Object.keys(listed)) {
+    const entry = listed[name];
     const size = sizes.get(name);
     if (size === undefined) return broken(`${name} ${obstacles.get(name) ?? 'is missing'}`);
     const bytes = isObject(entry) ? countIn(entry, 'bytes') : null;
