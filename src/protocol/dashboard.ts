@@ -31,7 +31,8 @@ import {
 /** A number as JSON can carry it; null: not known. */
 export type Figure = number | 'NaN' | 'Infinity' | '-Infinity' | null;
 
-export interface CheckpointFacts {
+/** A checkpoint as charts and buttons show it. */
+export interface ShownCheckpoint {
   readonly name: string;
   readonly path: string;
   readonly step: number;
@@ -73,7 +74,7 @@ export interface RunFacts extends RunSummary {
   /** When each stage was entered, Unix seconds; null where that is not known. Same order as `curriculum`. */
   readonly stageTimes: readonly (number | null)[];
   /** Ascending by step; `final` last. */
-  readonly checkpoints: readonly CheckpointFacts[];
+  readonly checkpoints: readonly ShownCheckpoint[];
   /** One line on how the last segment ended badly; null otherwise. */
   readonly error: string | null;
 }
@@ -266,7 +267,7 @@ const summaryFields = {
 
 const runSummary = object<RunSummary>(summaryFields);
 
-const checkpointFacts = object<CheckpointFacts>({
+const shownCheckpoint = object<ShownCheckpoint>({
   name,
   path: name,
   step: number(),
@@ -286,7 +287,7 @@ const runFacts = object<RunFacts>({
   created: number(),
   curriculum: nullable(list(stage)),
   stageTimes: list(nullable(number())),
-  checkpoints: list(checkpointFacts),
+  checkpoints: list(shownCheckpoint),
   error: nullable(text(LONGEST_PICTURE)),
 });
 

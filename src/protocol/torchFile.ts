@@ -1,5 +1,5 @@
 /** Every message between the extension host and the page that shows a torch file; both sides check what they are sent. */
-import type { TorchOutline } from '../core/checkpoint/outline/outlineTypes';
+import type { TorchOutline } from '../core/checkpoint/outline/torchOutline';
 import type { SummaryResult } from '../core/torchfile/outlineTypes';
 import { readyMessage, reportMessage, type ReadyMessage, type ReportMessage } from './requests';
 import { bytes, count, either, list, message, nullable, number, object, parser, text, word } from './shape';

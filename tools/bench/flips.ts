@@ -1,11 +1,11 @@
 /**
  * Flips one random bit of a checkpoint's files, again and again, and counts who notices: validation at level checksums,
- * and torch.load beside it. Two dialects: ours, with a manifest, anywhere in any file; and another trainer's .pt files,
+ * and torch.load beside it. Two layouts: ours, with a manifest, anywhere in any file; and another trainer's .pt files,
  * where nothing but the zip's own checksums and structure can notice.
  *
  * Fails where a flip is not noticed although torch loads other values than before or none at all, and where a flip in a
  * record that holds tensors is noticed without one of them being named.
- * usage: tsx tools/bench/flips.ts PYTHON [COUNT [SEED]] (PYTHON has torch; 1,000 flips of each dialect by default)
+ * usage: tsx tools/bench/flips.ts PYTHON [COUNT [SEED]] (PYTHON has torch; 1,000 flips of each layout by default)
  */
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ import { readTorchFile } from '../../src/core/torchfile/torchFile';
 import { recordsOf } from '../../test/unit/checkpoint/fixtures';
 
 const FIXTURES = path.join(__dirname, '../../test/fixtures/checkpoints');
-const DIALECTS = [
+const LAYOUTS = [
   { name: 'ours', fixtures: ['ours-dual/checkpoint-30', 'ours-triple/checkpoint-60'], files: /./ },
   { name: 'another trainer’s .pt files', fixtures: ['field/checkpoint-24000'], files: /\.pt$/ },
 ];
@@ -104,8 +104,8 @@ interface Counts {
   named: number;
 }
 
-async function flipDialect(
-  { name, fixtures, files: chosen }: (typeof DIALECTS)[number],
+async function flipLayout(
+  { name, fixtures, files: chosen }: (typeof LAYOUTS)[number],
   torch: Torch,
   root: string,
   count: number,
@@ -180,7 +180,7 @@ async function main(python: string, count: number, seed: number): Promise<void> 
   const next = random(seed);
   const wrong: string[] = [];
   try {
-    for (const dialect of DIALECTS) wrong.push(...(await flipDialect(dialect, torch, root, count, next)));
+    for (const layout of LAYOUTS) wrong.push(...(await flipLayout(layout, torch, root, count, next)));
   } finally {
     torch.end();
     rmSync(root, { recursive: true, force: true });

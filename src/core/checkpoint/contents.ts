@@ -1,4 +1,5 @@
 /** The plain values of a checkpoint's states, taken out of what the reader found; each null where it is not what it should be. */
+import type { StoredStage } from '../curriculum';
 import { numpyArray } from '../torchfile/pickle/torchValues';
 import {
   asInteger,
@@ -10,20 +11,11 @@ import {
   type PyValue,
 } from '../torchfile/pickle/values';
 
-/** One entry of `curriculum_schedule` as it was stored. */
-export interface ScheduleEntry {
-  readonly name: string;
-  /** Exclusive end, absolute. */
-  readonly untilStep: number;
-  readonly mixingRatio: number | null;
-  readonly mlpMixingRatio: number | null;
-}
-
 export interface MultiLayerState {
   /** Every key that is there. */
   readonly keys: readonly string[];
   readonly layersToTrain: readonly number[] | null;
-  readonly curriculumSchedule: readonly ScheduleEntry[] | null;
+  readonly curriculumSchedule: readonly StoredStage[] | null;
   readonly currentStageIndex: number | null;
   /** Loss weight by layer. */
   readonly layerWeights: ReadonlyMap<number, number> | null;
@@ -115,23 +107,24 @@ function number(value: PyValue | undefined): number | null {
   return typeof value === 'number' ? value : null;
 }
 
-function schedule(value: PyValue | undefined): ScheduleEntry[] | null {
+function schedule(value: PyValue | undefined): StoredStage[] | null {
   const items = sequenceItems(value);
   if (!items) return null;
-  const entries: ScheduleEntry[] = [];
+  const stages: StoredStage[] = [];
   for (const item of items) {
     if (!(item instanceof PyDict)) return null;
     const name = item.get('name');
-    const untilStep = asInteger(item.get('until_step'));
-    if (typeof name !== 'string' || untilStep === null) return null;
-    entries.push({
+    const until = asInteger(item.get('until_step'));
+    if (typeof name !== 'string' || until === null) return null;
+    stages.push({
       name,
-      untilStep,
+      from: stages.at(-1)?.until ?? 0,
+      until,
       mixingRatio: number(item.get('mixing_ratio')),
       mlpMixingRatio: number(item.get('mlp_mixing_ratio')),
     });
   }
-  return entries;
+  return stages;
 }
 
 /** A dict by layer; some write the list that was typed, in the order of the layers. */

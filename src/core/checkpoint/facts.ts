@@ -1,10 +1,11 @@
 /** A checkpoint's facts for scanning and planning: a few reads of a few kilobytes, never the tensors' data. */
 import { join } from 'node:path';
+import type { StoredStage } from '../curriculum';
 import { isAbsent, isFileError, readFailure } from '../files';
 import { openFile } from '../torchfile/container/source';
 import { readTorchFile } from '../torchfile/torchFile';
 import type { NamedTensor, PyValue } from '../torchfile/pickle/values';
-import { readMultiLayerState, readTrainingState, type ScheduleEntry } from './contents';
+import { readMultiLayerState, readTrainingState } from './contents';
 import type { JsonObject } from '../jsonText';
 import { readJsonObject, type JsonResult } from '../jsonFile';
 import { layoutOf } from './layouts';
@@ -28,7 +29,7 @@ export interface CheckpointFacts {
   readonly currentStageIndex: number | null;
   /** Ascending in our files; as stored in others. */
   readonly layersToTrain: readonly number[] | null;
-  readonly curriculumSchedule: readonly ScheduleEntry[] | null;
+  readonly curriculumSchedule: readonly StoredStage[] | null;
   readonly layerWeights: ReadonlyMap<number, number> | null;
   /** Layers that have tensors, ascending. */
   readonly weightLayers: readonly number[] | null;

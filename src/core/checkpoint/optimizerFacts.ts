@@ -1,6 +1,6 @@
 /** What a person wants to know of an optimizer, its schedule and its loss scaler; for the report and for comparisons. */
 import type { ByteSource } from '../torchfile/container/source';
-import { numbersOf } from '../torchfile/tensors/statistics';
+import { numbersOf } from '../torchfile/tensors/totals';
 import { readTensorBytes, TensorDataError } from '../torchfile/tensors/tensorData';
 import type { TorchFile } from '../torchfile/torchFile';
 import type { Tensor } from '../torchfile/pickle/values';

@@ -43,7 +43,7 @@ function unwrapped(name: string): { bare: string; wrapping: Wrapping } {
   return { bare: kept.join('.'), wrapping: { prefix: name.slice(0, before), by: [...by] } };
 }
 
-/** Takes a tensor's name apart, in either dialect's spelling; null for a name that is not an NP tensor's. */
+/** Takes a tensor's name apart, in either layout's spelling; null for a name that is not an NP tensor's. */
 export function parseWeightName(name: string): WeightName | null {
   const match = name.length > LONGEST ? null : NAME.exec(unwrapped(name).bare);
   if (!match) return null;

@@ -2,15 +2,21 @@
 
 export type StageName = 'teacher' | 'mixed' | 'student';
 
-/** One stage of a curriculum, in absolute steps: it covers from ≤ step < until. */
-export interface Stage {
-  readonly name: StageName;
+/** A stage as a file has it, in absolute steps: it covers from ≤ step < until. Nothing of it is checked. */
+export interface StoredStage {
+  readonly name: string;
   readonly from: number;
   readonly until: number;
   /** Student's share of the attention input: 0 in teacher, 1 in student. */
-  readonly mixingRatio: number;
+  readonly mixingRatio: number | null;
   /** The MLP input's own ratio, where the stage gives one. */
   readonly mlpMixingRatio: number | null;
+}
+
+/** One stage of a curriculum. */
+export interface Stage extends StoredStage {
+  readonly name: StageName;
+  readonly mixingRatio: number;
 }
 
 /** Stages in order, without gaps; after the last end the last stage stays. */

@@ -1,4 +1,4 @@
-export type { Curriculum, Stage, StageName } from './curriculum';
+export type { Curriculum, Stage, StageName, StoredStage } from './curriculum';
 export { CurriculumError } from './errors';
-export { STAGE_NAMES, curriculumFromEntries, curriculumFromSchedule, parseCurriculum } from './parse';
-export { describeCurriculum, formatCurriculum, sameFrom, stageAt } from './stages';
+export { curriculumFromEntries, curriculumFromSchedule, knownStage, parseCurriculum } from './parse';
+export { describeCurriculum, describeStage, formatCurriculum, sameFrom, stageAt, stageIndexAt } from './stages';

@@ -1,8 +1,13 @@
 /** The text of `--curriculum_stages` and the schedule that checkpoints store, read into one form (contract section 4). */
-import type { Curriculum, Stage, StageName } from './curriculum';
+import type { Curriculum, Stage, StageName, StoredStage } from './curriculum';
 import { CurriculumError } from './errors';
 
-export const STAGE_NAMES: readonly StageName[] = ['teacher', 'mixed', 'student'];
+const STAGE_NAMES: readonly StageName[] = ['teacher', 'mixed', 'student'];
+
+/** A stage's name that the contract knows; null for any other text out of a file. */
+export function knownStage(name: string | null | undefined): StageName | null {
+  return STAGE_NAMES.find((known) => known === name) ?? null;
+}
 
 /** Student's share of the attention input that a stage's name alone decides; `mixed` has its own. */
 const FIXED_RATIO = { teacher: 0, student: 1 } as const;
@@ -47,8 +52,8 @@ function parseStage(part: Field, index: number, from: number): Stage {
   if (surplus !== undefined) {
     throw refuse(surplus, `"${part.text}" has too many parts: name:steps[:mixing_ratio[:mlp_mixing_ratio]]`);
   }
-  const name = STAGE_NAMES.find((candidate) => candidate === nameField?.text);
-  if (name === undefined || nameField === undefined) {
+  const name = knownStage(nameField?.text);
+  if (name === null || nameField === undefined) {
     throw refuse(nameField ?? part, `"${nameField?.text ?? ''}" is not a stage; stages are teacher, mixed and student`);
   }
   if (stepsField === undefined) throw refuse(nameField, `"${part.text}" has no length, as in ${name}:5000`);
@@ -135,21 +140,14 @@ export function curriculumFromSchedule(schedule: unknown): Curriculum {
   return { stages };
 }
 
-/** The same from a checkpoint's facts, which hold the entries under our names. */
-export function curriculumFromEntries(
-  entries: readonly {
-    readonly name: string;
-    readonly untilStep: number;
-    readonly mixingRatio: number | null;
-    readonly mlpMixingRatio: number | null;
-  }[],
-): Curriculum {
+/** The same from a checkpoint's facts, which hold the stages under our names. */
+export function curriculumFromEntries(stored: readonly StoredStage[]): Curriculum {
   return curriculumFromSchedule(
-    entries.map((entry) => ({
-      name: entry.name,
-      until_step: entry.untilStep,
-      mixing_ratio: entry.mixingRatio,
-      mlp_mixing_ratio: entry.mlpMixingRatio,
+    stored.map((stage) => ({
+      name: stage.name,
+      until_step: stage.until,
+      mixing_ratio: stage.mixingRatio,
+      mlp_mixing_ratio: stage.mlpMixingRatio,
     })),
   );
 }

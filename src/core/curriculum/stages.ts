@@ -1,5 +1,11 @@
 /** What a curriculum says at a step, and how it is written for machines and for people. */
-import type { Curriculum, Stage } from './curriculum';
+import type { Curriculum, Stage, StoredStage } from './curriculum';
+
+/** The index of the stage that a step is in; after the last end the last one stays (contract section 4). */
+export function stageIndexAt(stages: readonly { readonly until: number }[], step: number): number {
+  const found = stages.findIndex((stage) => step < stage.until);
+  return found === -1 ? stages.length - 1 : found;
+}
 
 /**
  * The stage that a step is in: a function of the global step alone, also right after a resume. After the last end the last
@@ -8,8 +14,7 @@ import type { Curriculum, Stage } from './curriculum';
  * @throws RangeError for a curriculum without stages
  */
 export function stageAt(curriculum: Curriculum, step: number): { readonly stage: Stage; readonly index: number } {
-  const found = curriculum.stages.findIndex((stage) => step < stage.until);
-  const index = found === -1 ? curriculum.stages.length - 1 : found;
+  const index = stageIndexAt(curriculum.stages, step);
   const stage = curriculum.stages[index];
   if (stage === undefined) throw new RangeError('A curriculum has at least one stage');
   return { stage, index };
@@ -33,14 +38,18 @@ export function describeCurriculum(curriculum: Curriculum): string {
     .map((stage, index) => {
       const last = index === curriculum.stages.length - 1;
       // The last stage stays after its end, but its planned end is what a person typed: both are told.
-      const range = last ? `${stage.from}–${stage.until} and on` : `${stage.from}–${stage.until}`;
-      const ratios = [
-        ...(stage.name === 'mixed' ? [`ratio ${stage.mixingRatio}`] : []),
-        ...(stage.mlpMixingRatio === null ? [] : [`MLP ratio ${stage.mlpMixingRatio}`]),
-      ];
-      return `${stage.name} ${range}${ratios.length === 0 ? '' : ` (${ratios.join(', ')})`}`;
+      return describeStage(stage, last ? `${stage.from}–${stage.until} and on` : undefined);
     })
     .join(', ');
+}
+
+/** For people: `mixed 20000–50000 (ratio 0.5)`. What a file says of a stage is shown as it stands there. */
+export function describeStage(stage: StoredStage, range = `${stage.from}–${stage.until}`): string {
+  const ratios = [
+    ...(stage.name === 'mixed' && stage.mixingRatio !== null ? [`ratio ${stage.mixingRatio}`] : []),
+    ...(stage.mlpMixingRatio === null ? [] : [`MLP ratio ${stage.mlpMixingRatio}`]),
+  ];
+  return `${stage.name} ${range}${ratios.length === 0 ? '' : ` (${ratios.join(', ')})`}`;
 }
 
 /** True when both give every step from `step` on the same stage name and ratios. */

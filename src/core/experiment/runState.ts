@@ -9,7 +9,7 @@ import type { RunExit, RunProcess, RunState } from './model';
  */
 export const SIGN_OF_LIFE_SECONDS = 600;
 /** Other trainers leave no process.json: only a log that grows tells that they train. */
-export const FOREIGN_SIGN_OF_LIFE_SECONDS = 120;
+export const FIELD_SIGN_OF_LIFE_SECONDS = 120;
 
 export interface RunEvidence {
   readonly process: RunProcess | null;
@@ -36,7 +36,7 @@ export function runState(evidence: RunEvidence): RunState {
   if (process !== null) {
     if (evidence.liveness === 'alive') return 'training';
     if (evidence.liveness === 'elsewhere' && quiet < SIGN_OF_LIFE_SECONDS) return 'training';
-  } else if (!evidence.ours && !evidence.hasFinal && evidence.lastSign > 0 && quiet < FOREIGN_SIGN_OF_LIFE_SECONDS) {
+  } else if (!evidence.ours && !evidence.hasFinal && evidence.lastSign > 0 && quiet < FIELD_SIGN_OF_LIFE_SECONDS) {
     return 'training';
   }
   return endedState(exit?.why ?? (process === null ? evidence.loggedEnd : null), evidence);

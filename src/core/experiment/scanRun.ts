@@ -8,7 +8,7 @@ import { stepBeingSaved, stepOfFolder } from '../checkpoint/folderNames';
 import { isAhead } from '../checkpoint/writing';
 import { liveness } from './runningProcess';
 import { readFailure } from '../files';
-import { foreignFacts } from './foreignFacts';
+import { fieldFacts } from './fieldFacts';
 import type { JsonObject } from '../jsonText';
 import { TAIL_BYTES, lastLogged } from './lastLogged';
 import type { Checkpoint, Run } from './model';
@@ -62,8 +62,8 @@ export async function scanRun(
   const alive = process === null ? 'dead' : liveness(process);
   const found = await readCheckpoints(runPath, names, process !== null && alive !== 'dead', context);
 
-  const foreign = await foreignFacts(found.checkpoints, found.final, context);
-  const curriculum = foreign?.curriculum ?? curriculumOf(config, inRun(CONFIG), context);
+  const ofField = await fieldFacts(found.checkpoints, found.final, context);
+  const curriculum = ofField?.curriculum ?? curriculumOf(config, inRun(CONFIG), context);
   const told = found.checkpoints.reduce<FoundCheckpoint | null>(
     (newest, each) => ((each.place.step ?? 0) >= (newest?.place.step ?? 0) ? each : newest),
     null,
@@ -71,7 +71,7 @@ export async function scanRun(
   const toldBest = told?.best ?? null;
   const stageOf = (step: number): string | null => (curriculum === null ? null : stageAt(curriculum, step).stage.name);
   const assemble = ({ place, content }: FoundCheckpoint): Checkpoint => {
-    const step = place.step ?? content.step ?? foreign?.finalStep ?? 0;
+    const step = place.step ?? content.step ?? ofField?.finalStep ?? 0;
     const flags = {
       step,
       stage: stageOf(step),
@@ -85,7 +85,7 @@ export async function scanRun(
   const newest = checkpoints.findLast((checkpoint) => checkpoint.state === 'complete') ?? null;
 
   const step = logged?.step ?? Math.max(newest?.step ?? 0, final?.step ?? 0);
-  const maxSteps = numberOf(config?.max_steps) ?? foreign?.maxSteps ?? told?.maxSteps ?? null;
+  const maxSteps = numberOf(config?.max_steps) ?? ofField?.maxSteps ?? told?.maxSteps ?? null;
   const finalDone = final?.state === 'complete';
   const now = context.now();
   const dates = found.checkpoints.map(({ content }) => content.time);
@@ -109,7 +109,7 @@ export async function scanRun(
       loggedEnd: logged?.end ?? null,
       step,
       maxSteps,
-      finalStep: finalDone ? (found.final?.content.step ?? foreign?.finalStep ?? null) : null,
+      finalStep: finalDone ? (found.final?.content.step ?? ofField?.finalStep ?? null) : null,
       hasFinal: finalDone,
       ours: birth !== null,
       lastSign: growing,
@@ -192,11 +192,11 @@ function curriculumOf(config: JsonObject | null, file: string, context: ScanCont
  * When the files that grow while training last changed, Unix seconds. For runs without a process.json only a log that has
  * been growing counts: one that was just copied or unpacked is as new as its folder, and nobody trains it.
  */
-async function newestGrowth(runPath: string, foreign: boolean, context: ScanContext): Promise<number> {
+async function newestGrowth(runPath: string, withoutBirth: boolean, context: ScanContext): Promise<number> {
   let newest = 0;
   for (const file of GROWING) {
     const stats = await context.disk.stat(path.join(runPath, file)).catch(() => null);
-    if (stats === null || (foreign && !grewSinceBirth(stats))) continue;
+    if (stats === null || (withoutBirth && !grewSinceBirth(stats))) continue;
     const changed = context.lastChange(
       path.join(runPath, file),
       `${stats.mtimeMs}:${stats.size}`,

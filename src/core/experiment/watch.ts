@@ -46,7 +46,7 @@ export interface WatchOptions {
   /** The setting that names the folder: that there is no such folder is then a problem, and said. */
   readonly mustExist?: string | undefined;
   readonly onDidChange?: (change: WorkspaceChange) => void;
-  /** Reads the tensor files of other trainers' checkpoints (see foreignFacts.ts). */
+  /** Reads the tensor files of other trainers' checkpoints (see fieldFacts.ts). */
   readonly readFacts?: FactsReader;
   /** Scan only, as on a disk that cannot be watched; for tests and for users who ran out of inotify watches. */
   readonly scanOnly?: boolean;

@@ -8,7 +8,7 @@ import { inspectStrings, isDangerous } from './pickle/nested';
 import { readPickle } from './pickle/pickle';
 import { DEFAULT_LIMITS, type PickleAct, type PickleError, type PickleResult } from './pickle/pickleTypes';
 import { quoted, type FileProblem, type FileProblemCode } from './problems';
-import { identifyForeign } from './container/foreign';
+import { identifyOtherFormat } from './container/otherFormats';
 import { MemorySource, readBytes, type ByteSource } from './container/source';
 import { TorchInterpreter } from './pickle/torchValues';
 import { listTensors, type NamedTensor, type PyValue } from './pickle/values';
@@ -51,8 +51,8 @@ async function open(source: ByteSource, options: OpenOptions, depth: number): Pr
   const head = await readBytes(source, 0, 4096);
   const isZip = head[0] === 0x50 && head[1] === 0x4b && head[2] === 3 && head[3] === 4;
   if (isZip) return openZip(source, options, depth, []);
-  const foreign = identifyForeign(head, source.size);
-  if (foreign) return unreadable(foreign.format, foreign.problem);
+  const other = identifyOtherFormat(head, source.size);
+  if (other) return unreadable(other.format, other.problem);
   return openPickle(source, options, depth);
 }
 

@@ -4,7 +4,7 @@ import type { Lineage } from '../../core/experiment/lineage';
 import type { Checkpoint, Run } from '../../core/experiment/model';
 import type { MetricsLog } from '../../core/metrics/log';
 import type { Series } from '../../core/metrics/series';
-import type { CheckpointFacts, DifferenceMessage, Figure, RunFacts, RunSummary } from '../../protocol/dashboard';
+import type { ShownCheckpoint, DifferenceMessage, Figure, RunFacts, RunSummary } from '../../protocol/dashboard';
 
 /** A number as it may travel in a message, where JSON would make null of a NaN. */
 export function figure(value: number | null | undefined): Figure {
@@ -29,7 +29,7 @@ export function summaryOf(run: Run, lineage: Lineage): RunSummary {
   };
 }
 
-function checkpointFacts(checkpoint: Checkpoint): CheckpointFacts {
+function shownCheckpoint(checkpoint: Checkpoint): ShownCheckpoint {
   const { name, path, step, time, state, stage, bytes, best, pinned } = checkpoint;
   return {
     name,
@@ -83,7 +83,7 @@ export function factsOf(run: Run, lineage: Lineage, loss: Series | undefined): R
     created: run.created,
     curriculum: stages,
     stageTimes: (stages ?? []).map((stage) => timeAt(loss, stage.from)),
-    checkpoints: checkpoints.map(checkpointFacts),
+    checkpoints: checkpoints.map(shownCheckpoint),
     error: run.exit?.error ?? null,
   };
 }

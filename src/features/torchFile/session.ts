@@ -10,7 +10,7 @@ import type { PackedOutline } from '../../core/checkpoint/worker/workerMessages'
 import { Disposable } from '../../core/disposable';
 import { Conversation, pageOf, type Addressed } from '../../protocol/requests';
 import { parseTorchPageMessage, type DiskMessage, type TorchHostMessage } from '../../protocol/torchFile';
-import { StatisticsQueue } from './statisticsQueue';
+import { SummaryQueue } from './summaryQueue';
 
 export interface TorchFileHost {
   readonly reader: Pick<CheckpointWorker, 'outline' | 'summarize' | 'validate'>;
@@ -27,7 +27,7 @@ const BYTE_FINDINGS: ReadonlySet<string> = new Set(['checksum-mismatch', 'unread
 export class TorchFileSession extends Disposable {
   private outline: PackedOutline | null = null;
   private generation = 0;
-  private queue: StatisticsQueue | null = null;
+  private queue: SummaryQueue | null = null;
   /** Tensors whose statistics are in `summaries`. */
   private readonly known = new Set<number>();
   /** As the worker packed them, in the order in which they came. */
@@ -155,9 +155,9 @@ export class TorchFileSession extends Disposable {
     this.verifying?.abort();
   }
 
-  private queueFor({ identity, sizes }: PackedOutline, generation: number): StatisticsQueue {
+  private queueFor({ identity, sizes }: PackedOutline, generation: number): SummaryQueue {
     const current = (): boolean => generation === this.generation;
-    return new StatisticsQueue(sizes, {
+    return new SummaryQueue(sizes, {
       summarize: (tensors, signal, onProgress) =>
         this.host.reader.summarize(this.path, identity, tensors, { signal, onProgress }),
       found: (tensors, { json }) => {

@@ -1,10 +1,7 @@
 /** The checks of a checkpoint's states one by one, on states made by hand. */
 import assert from 'node:assert/strict';
-import {
-  checkAgreement,
-  stageIndexAt,
-  type CheckpointParts,
-} from '../../../src/core/checkpoint/validate/agreementChecks';
+import { stageIndexAt } from '../../../src/core/curriculum';
+import { checkAgreement, type CheckpointParts } from '../../../src/core/checkpoint/validate/agreementChecks';
 import type { MultiLayerState, TrainingState } from '../../../src/core/checkpoint/contents';
 import { canonicalJson, manifestHash, readManifest } from '../../../src/core/checkpoint/layouts/manifest';
 import { FIELD_RULES } from '../../../src/core/checkpoint/layouts/field';
@@ -15,7 +12,7 @@ import { checkMultiLayerState, checkTrainingState } from '../../../src/core/chec
 import { checkWeights } from '../../../src/core/checkpoint/validate/weightChecks';
 import { parseWeightName, readWeightsShape } from '../../../src/core/checkpoint/weightNames';
 import { dtypeByName } from '../../../src/core/torchfile/tensors/dtypes';
-import { Statistics } from '../../../src/core/torchfile/tensors/statistics';
+import { RunningTotals } from '../../../src/core/torchfile/tensors/totals';
 import { PyDict, StorageRef, Tensor, type NamedTensor } from '../../../src/core/torchfile/pickle/values';
 
 const FLOAT32 = dtypeByName('float32')!;
@@ -135,8 +132,8 @@ const multiLayer: MultiLayerState = {
   keys: ['layers_to_train', 'curriculum_schedule', 'current_stage_index', 'layer_weights'],
   layersToTrain: [1, 2],
   curriculumSchedule: [
-    { name: 'teacher', untilStep: 20, mixingRatio: 0, mlpMixingRatio: null },
-    { name: 'mixed', untilStep: 50, mixingRatio: 0.5, mlpMixingRatio: null },
+    { name: 'teacher', from: 0, until: 20, mixingRatio: 0, mlpMixingRatio: null },
+    { name: 'mixed', from: 20, until: 50, mixingRatio: 0.5, mlpMixingRatio: null },
   ],
   currentStageIndex: 1,
   layerWeights: new Map([
@@ -194,8 +191,8 @@ describe('checkMultiLayerState', () => {
     for (const bad of [
       null,
       [],
-      [{ name: 'x', untilStep: 5, mixingRatio: 0, mlpMixingRatio: null }],
-      [{ name: 'mixed', untilStep: 5, mixingRatio: 2, mlpMixingRatio: null }],
+      [{ name: 'x', from: 0, until: 5, mixingRatio: 0, mlpMixingRatio: null }],
+      [{ name: 'mixed', from: 0, until: 5, mixingRatio: 2, mlpMixingRatio: null }],
       [...(multiLayer.curriculumSchedule ?? [])].reverse(),
     ]) {
       assert.deepEqual(codes(checkMultiLayerState({ ...multiLayer, curriculumSchedule: bad })), [
@@ -325,9 +322,9 @@ describe('checkAgreement', () => {
 
 describe('checkNumbers', () => {
   const numbers = (values: Float32Array): Parameters<typeof checkNumbers>[0] => {
-    const statistics = new Statistics();
-    statistics.add(values);
-    return [{ name: 'w', statistics, firstIndex: '[0]' }];
+    const totals = new RunningTotals();
+    totals.add(values);
+    return [{ name: 'w', totals, firstIndex: '[0]' }];
   };
   const ones = (length: number): Float32Array => new Float32Array(length).fill(1);
 

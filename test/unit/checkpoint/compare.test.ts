@@ -269,7 +269,7 @@ describe('compareCheckpoints', () => {
     assert.ok((await compare(a, b)).tensors.every((tensor) => tensor.same));
   });
 
-  it('names tensors, arguments and stages that only one side has, across dialects', async () => {
+  it('names tensors, arguments and stages that only one side has, across layouts', async () => {
     const {
       tensors,
       onlyInA,

@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import type { TensorNumbers } from '../../../src/core/checkpoint/data/dataParts';
 import { checkAgainstEarlier, readEarlier } from '../../../src/core/checkpoint/validate/earlierChecks';
 import { validateCheckpoint } from '../../../src/core/checkpoint/validate/validate';
-import { Statistics } from '../../../src/core/torchfile/tensors/statistics';
+import { RunningTotals } from '../../../src/core/torchfile/tensors/totals';
 import { crc32 } from '../../../src/core/torchfile/container/crc32';
 import { CHECKPOINTS, FIXTURES, recordsOf, Workbench } from './fixtures';
 
 describe('checkAgainstEarlier', () => {
   const now = (value: number, name = 'w'): TensorNumbers => {
-    const statistics = new Statistics();
-    statistics.add(new Float32Array(100).fill(value));
-    return { name, statistics, firstIndex: '[]' };
+    const totals = new RunningTotals();
+    totals.add(new Float32Array(100).fill(value));
+    return { name, totals, firstIndex: '[]' };
   };
   const said = (before: number, value: number): string[] =>
     checkAgainstEarlier([now(value)], { checkpoint: 'checkpoint-10', rms: new Map([['w', before]]) }).map(

@@ -6,7 +6,7 @@ import { crc32ByTable } from '../../../src/core/torchfile/container/crc32';
 
 export const FIXTURES = join(__dirname, '../../fixtures/checkpoints');
 
-/** Every checkpoint folder among the fixtures, by dialect. */
+/** Every checkpoint folder among the fixtures, by layout. */
 export const CHECKPOINTS = {
   oursDual: 'ours-dual/checkpoint-30',
   oursTriple: 'ours-triple/checkpoint-60',

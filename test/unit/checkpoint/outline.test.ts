@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { outlineFile, summarizeTensors } from '../../../src/core/checkpoint/outline/outline';
-import type { TorchOutline } from '../../../src/core/checkpoint/outline/outlineTypes';
+import type { TorchOutline } from '../../../src/core/checkpoint/outline/torchOutline';
 import { CheckpointPathError } from '../../../src/core/checkpoint/pathErrors';
 import type { TensorSummary } from '../../../src/core/torchfile/outlineTypes';
 import { treeOf } from '../../../src/core/torchfile/tree';
@@ -58,7 +58,7 @@ describe('the outline of a torch file', () => {
     return result.summary;
   }
 
-  it('has every value and tensor of every dialect', async () => {
+  it('has every value and tensor of every layout', async () => {
     for (const folder of Object.values(CHECKPOINTS)) {
       for (const name of readdirSync(join(FIXTURES, folder)).filter((each) => each.endsWith('.pt'))) {
         const outline = await outlineFile(join(FIXTURES, folder, name));

@@ -9,7 +9,7 @@ import { renderReport } from '../../../src/core/checkpoint/report/renderReport';
 import { validateCheckpoint } from '../../../src/core/checkpoint/validate/validate';
 import { crc32ByTable } from '../../../src/core/torchfile/container/crc32';
 import { MemorySource } from '../../../src/core/torchfile/container/source';
-import { numbersOf } from '../../../src/core/torchfile/tensors/statistics';
+import { numbersOf } from '../../../src/core/torchfile/tensors/totals';
 import { readTensorBytes } from '../../../src/core/torchfile/tensors/tensorData';
 import { readTorchFile } from '../../../src/core/torchfile/torchFile';
 import { CHECKPOINTS, FIXTURES, pickle, recordsOf, text, torchZip, Workbench } from './fixtures';

@@ -48,7 +48,7 @@ describe('renderReport', () => {
     }
   });
 
-  it('tells of the optimizer what its file tells, in every dialect', async () => {
+  it('tells of the optimizer what its file tells, in every layout', async () => {
     const rows = async (fixture: string, level: Level = 'structure'): Promise<[string, string][]> =>
       optimizerRows((await validateCheckpoint(bench.copy(fixture), { level })).optimizer);
     assert.deepEqual(await rows(CHECKPOINTS.field), [

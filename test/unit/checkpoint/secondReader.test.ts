@@ -73,7 +73,7 @@ describe('SecondReader', function () {
   }
   const summary = ({ findings, numbers }: DataResult): unknown => [
     findings,
-    numbers.map((tensor) => [tensor.name, tensor.firstIndex, tensor.statistics.totals]),
+    numbers.map((tensor) => [tensor.name, tensor.firstIndex, tensor.totals.data]),
   ];
 
   it('finds what one thread finds', async () => {
@@ -86,16 +86,16 @@ describe('SecondReader', function () {
       ['checksum-mismatch'],
     );
     assert.deepEqual(
-      alone.result.numbers.filter((tensor) => tensor.statistics.nonFinite > 0).map(({ name }) => name),
+      alone.result.numbers.filter((tensor) => tensor.totals.nonFinite > 0).map(({ name }) => name),
       ['w3', 'w10', 'w17'],
     );
-    for (const { name, firstIndex, statistics } of alone.result.numbers) {
+    for (const { name, firstIndex, totals } of alone.result.numbers) {
       const nonFinite = ['w3', 'w10', 'w17'].includes(name);
       assert.equal(firstIndex, nonFinite ? `[${NUMEL - 5}]` : '[]');
-      assert.equal(statistics.count, NUMEL);
-      assert.equal(statistics.nonFinite, nonFinite ? 1 : 0);
+      assert.equal(totals.count, NUMEL);
+      assert.equal(totals.nonFinite, nonFinite ? 1 : 0);
       // The flipped bit is in one of them, so that its norm is not that of its fill.
-      if (name !== 'w8' && name !== 'w9') assert.ok(Math.abs(statistics.rms - Number(name.slice(1)) - 1) < 1e-9, name);
+      if (name !== 'w8' && name !== 'w9') assert.ok(Math.abs(totals.rms - Number(name.slice(1)) - 1) < 1e-9, name);
     }
     assert.deepEqual(summary(both.result), summary(alone.result));
     assert.ok(both.told.every((done, i) => done >= (both.told[i - 1] ?? 0)));

@@ -1,4 +1,4 @@
-/** What validation says of good checkpoints of every dialect, and of each way they can be damaged. */
+/** What validation says of good checkpoints of every layout, and of each way they can be damaged. */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -115,7 +115,7 @@ describe('a metrics log', () => {
     );
   });
 
-  it('takes a step that goes back in the dialect for a resume, in evaluations too', () => {
+  it('takes a step that goes back in the field’s log for a resume, in evaluations too', () => {
     const rows = [
       '{"step":10,"total_loss":5}',
       '{"step":20,"total_loss":4}',

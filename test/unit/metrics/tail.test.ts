@@ -82,7 +82,7 @@ describe('following a metrics file', () => {
     assert.deepEqual(steps(tail), []);
   });
 
-  it('reads the dialect’s file where ours is not there', async () => {
+  it('reads the field’s file where ours is not there', async () => {
     writeFileSync(
       path.join(run, 'training_log.jsonl'),
       '{"step":10,"total_loss":1.5}\n{"step":10,"val_loss":Infinity}\n',

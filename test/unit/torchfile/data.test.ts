@@ -7,7 +7,7 @@ import { Progress } from '../../../src/core/checkpoint/validate/progress';
 import { crc32, crc32ByTable } from '../../../src/core/torchfile/container/crc32';
 import { dtypeByName } from '../../../src/core/torchfile/tensors/dtypes';
 import { MemorySource } from '../../../src/core/torchfile/container/source';
-import { float8ToNumber, numbersOf, Statistics } from '../../../src/core/torchfile/tensors/statistics';
+import { float8ToNumber, numbersOf, RunningTotals } from '../../../src/core/torchfile/tensors/totals';
 import { readTensorBytes } from '../../../src/core/torchfile/tensors/tensorData';
 import { readTorchFile } from '../../../src/core/torchfile/torchFile';
 import { halfToNumber } from '../../../src/core/torchfile/pickle/torchValues';
@@ -57,25 +57,22 @@ describe('narrow floats', () => {
   });
 });
 
-describe('Statistics', () => {
+describe('RunningTotals', () => {
   it('finds the first of what is not finite, wherever the pieces end', () => {
     for (const at of [0, 3, 1023, 1024, 4095, 9999]) {
       const values = new Float32Array(10_000).fill(2);
       values[at] = Infinity;
-      const statistics = new Statistics();
-      for (let from = 0; from < values.length; from += 3000) statistics.add(values.subarray(from, from + 3000));
-      assert.deepEqual(
-        [statistics.count, statistics.nonFinite, statistics.firstNonFinite, statistics.maxAbs],
-        [10_000, 1, at, 2],
-      );
-      assert.equal(statistics.rms, 2);
+      const totals = new RunningTotals();
+      for (let from = 0; from < values.length; from += 3000) totals.add(values.subarray(from, from + 3000));
+      assert.deepEqual([totals.count, totals.nonFinite, totals.firstNonFinite, totals.maxAbs], [10_000, 1, at, 2]);
+      assert.equal(totals.rms, 2);
     }
   });
 
   it('is not fooled by doubles whose squares overflow', () => {
-    const statistics = new Statistics();
-    statistics.add(new Float64Array([1e300, -1e308, 1]));
-    assert.deepEqual([statistics.nonFinite, statistics.maxAbs], [0, 1e308]);
+    const totals = new RunningTotals();
+    totals.add(new Float64Array([1e300, -1e308, 1]));
+    assert.deepEqual([totals.nonFinite, totals.maxAbs], [0, 1e308]);
   });
 });
 
@@ -86,7 +83,7 @@ describe('tensor data', () => {
     assert.deepEqual(read.problems, []);
     const data = await checkData(source, read, 'x', { checksums: true, numbers: true }, new Progress({}));
     assert.deepEqual(data.findings, []);
-    return data.numbers.map((item) => `${item.name} ${item.statistics.nonFinite} ${item.firstIndex}`);
+    return data.numbers.map((item) => `${item.name} ${item.totals.nonFinite} ${item.firstIndex}`);
   }
   const floats = (...values: number[]): Buffer => Buffer.from(new Float32Array(values).buffer);
 

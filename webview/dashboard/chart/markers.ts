@@ -2,7 +2,7 @@
 import type uPlot from 'uplot';
 import { formatBytes, formatCount, formatValue } from '../../../src/core/format';
 import { FINAL } from '../../../src/core/checkpoint/fileNames';
-import type { CheckpointFacts } from '../../../src/protocol/dashboard';
+import type { ShownCheckpoint } from '../../../src/protocol/dashboard';
 import { domainOf, placeOf, type App } from '../app';
 import { lineNear, type Columns } from '../curves';
 import { numberOf, percent } from '../../ui/figures';
@@ -162,19 +162,19 @@ export class Markers {
 }
 
 /** `final` is the same place as the last checkpoint: shown only where that checkpoint is gone. */
-export function visibleCheckpoints(app: App): CheckpointFacts[] {
+export function visibleCheckpoints(app: App): ShownCheckpoint[] {
   const { checkpoints } = app.known.run;
   const numbered = new Set(checkpoints.filter((each) => each.name !== FINAL).map((each) => each.step));
   return checkpoints.filter((each) => each.name !== FINAL || !numbered.has(each.step));
 }
 
-function flag(checkpoint: CheckpointFacts): HTMLElement | null {
+function flag(checkpoint: ShownCheckpoint): HTMLElement | null {
   if (checkpoint.best) return h('span', { class: 'flag best' }, '◆ best');
   if (checkpoint.state !== 'complete') return h('span', { class: `flag ${checkpoint.state}` }, checkpoint.state);
   return null;
 }
 
-function factsText(app: App, checkpoint: CheckpointFacts): string {
+function factsText(app: App, checkpoint: ShownCheckpoint): string {
   const stage =
     app.known.run.curriculum?.find((each) => checkpoint.step < each.until) ?? app.known.run.curriculum?.at(-1);
   const evalLoss = numberOf(checkpoint.evalLoss);

@@ -6,7 +6,7 @@ import { START_ARGUMENTS } from '../../arguments/arguments';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Tensor } from '../../torchfile/pickle/values';
-import type { ScheduleEntry } from '../contents';
+import type { StoredStage } from '../../curriculum';
 import { readCheckpointFacts, type CheckpointFacts } from '../facts';
 import { FIELD_RULES } from '../layouts/field';
 import { CONFIG, MULTI_LAYER_STATE, TRAINING_STATE, WEIGHTS } from '../fileNames';
@@ -27,16 +27,8 @@ export interface ArgumentDifference {
 export interface ComparedStage {
   readonly index: number;
   readonly same: boolean;
-  readonly a: StageRange | null;
-  readonly b: StageRange | null;
-}
-
-export interface StageRange {
-  readonly name: string;
-  readonly from: number;
-  readonly until: number;
-  readonly mixingRatio: number | null;
-  readonly mlpMixingRatio: number | null;
+  readonly a: StoredStage | null;
+  readonly b: StoredStage | null;
 }
 
 export interface ComparedTensor extends Measured {
@@ -222,16 +214,9 @@ function differences(a: CheckpointFacts, b: CheckpointFacts): ArgumentDifference
   });
 }
 
-function compareCurricula(a: readonly ScheduleEntry[], b: readonly ScheduleEntry[]): ComparedStage[] {
+function compareCurricula(a: readonly StoredStage[], b: readonly StoredStage[]): ComparedStage[] {
   return Array.from({ length: Math.max(a.length, b.length) }, (_, index) => {
-    const [left, right] = [stageRange(a, index), stageRange(b, index)];
+    const [left, right] = [a[index] ?? null, b[index] ?? null];
     return { index, same: isDeepStrictEqual(left, right), a: left, b: right };
   });
-}
-
-function stageRange(schedule: readonly ScheduleEntry[], index: number): StageRange | null {
-  const entry = schedule[index];
-  if (!entry) return null;
-  const { name, untilStep, mixingRatio, mlpMixingRatio } = entry;
-  return { name, from: schedule[index - 1]?.untilStep ?? 0, until: untilStep, mixingRatio, mlpMixingRatio };
 }

@@ -4,7 +4,7 @@
  */
 import { recordChunks, sourceChunks } from '../../torchfile/container/chunks';
 import { openFile, type ByteSource } from '../../torchfile/container/source';
-import { isFloating, numbersOf } from '../../torchfile/tensors/statistics';
+import { isFloating, numbersOf } from '../../torchfile/tensors/totals';
 import { readTensorBytes, TensorDataError, turnSigns } from '../../torchfile/tensors/tensorData';
 import { readTorchFile, type TorchFile } from '../../torchfile/torchFile';
 import type { Tensor } from '../../torchfile/pickle/values';

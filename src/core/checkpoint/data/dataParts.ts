@@ -1,10 +1,10 @@
-/** A file's data cut into parts that are looked at by themselves: each record's CRC, each tensor's statistics. */
+/** A file's data cut into parts that are looked at by themselves: each record's CRC, each tensor's totals. */
 import { CHUNK_BYTES, extentPieces, recordChunks, type Extent } from '../../torchfile/container/chunks';
 import { crc32, crc32Joined } from '../../torchfile/container/crc32';
 import type { ByteSource } from '../../torchfile/container/source';
-import { isFloating, numbersOf, numbersPerElement, Statistics, type Totals } from '../../torchfile/tensors/statistics';
-import type { BlockOfNumbers } from '../../torchfile/tensors/statisticsBlock';
-import { StatisticsKernel } from '../../torchfile/tensors/kernels/statisticsKernel';
+import { isFloating, numbersOf, numbersPerElement, RunningTotals, type Totals } from '../../torchfile/tensors/totals';
+import type { BlockOfNumbers } from '../../torchfile/tensors/totalsBlock';
+import { TotalsKernel } from '../../torchfile/tensors/kernels/totalsKernel';
 import { swapBytes, swapWidth } from '../../torchfile/tensors/tensorData';
 import type { TorchFile } from '../../torchfile/torchFile';
 import type { NamedTensor } from '../../torchfile/pickle/values';
@@ -19,7 +19,7 @@ export interface DataLevels {
 export interface TensorNumbers {
   /** Its path in the file. */
   readonly name: string;
-  readonly statistics: Statistics;
+  readonly totals: RunningTotals;
   /** The first non-finite element, as Python indexes it: `[3, 17]`; `[]` when all are finite. */
   readonly firstIndex: string;
 }
@@ -82,7 +82,7 @@ export class Part implements Extent {
     for (const slice of this.slices) {
       if (this.checked) this.crc = crc32Joined(this.crc, slice.crc, slice.bytes);
       this.bytes += slice.bytes;
-      for (const span of slice.spans) span.whole.statistics.append(span.statistics);
+      for (const span of slice.spans) span.whole.totals.append(span.totals);
     }
     this.slices = [];
   }
@@ -94,7 +94,7 @@ export class Part implements Extent {
   }
 
   get result(): PartResult {
-    const totals = this.spans.map((span) => span.statistics.totals);
+    const totals = this.spans.map((span) => span.totals.data);
     return { crc: this.crc, bytes: this.bytes, broken: this.broken, totals };
   }
 
@@ -105,7 +105,7 @@ export class Part implements Extent {
     this.broken = result.broken;
     this.spans.forEach((span, i) => {
       const totals = result.totals[i];
-      if (totals) span.statistics.restore(totals);
+      if (totals) span.totals.restore(totals);
     });
   }
 }
@@ -138,11 +138,11 @@ export function partsOf(file: TorchFile, levels: DataLevels, blockOf?: BlockOfNu
 }
 
 /** Kernels keep their memory between files; two files at once take two. */
-const idleKernels: StatisticsKernel[] = [];
+const idleKernels: TotalsKernel[] = [];
 
 /** Runs `work` with a kernel of its own; without one where the machine has no WebAssembly SIMD. */
-export async function withKernel<T>(work: (kernel: StatisticsKernel | null) => Promise<T>): Promise<T> {
-  const kernel = idleKernels.pop() ?? StatisticsKernel.create(CHUNK_BYTES);
+export async function withKernel<T>(work: (kernel: TotalsKernel | null) => Promise<T>): Promise<T> {
+  const kernel = idleKernels.pop() ?? TotalsKernel.create(CHUNK_BYTES);
   try {
     return await work(kernel);
   } finally {
@@ -217,7 +217,7 @@ class Span implements TensorNumbers {
   readonly name: string;
   readonly start: number;
   readonly end: number;
-  readonly statistics: Statistics;
+  readonly totals: RunningTotals;
   private readonly width: number;
 
   constructor(
@@ -233,7 +233,7 @@ class Span implements TensorNumbers {
     this.start = tensor.storage.viewOffset * tensor.storage.dtype.bytes + tensor.offset * tensor.dtype.bytes;
     this.end = this.start + extent * tensor.dtype.bytes;
     this.width = tensor.dtype.bytes / numbersPerElement(tensor.dtype);
-    this.statistics = new Statistics(
+    this.totals = new RunningTotals(
       extent === tensor.numel ? null : (index) => this.coordinates(index) !== null,
       blockOf,
       Math.max(0, Math.ceil((from - this.start) / this.width)),
@@ -261,7 +261,7 @@ class Span implements TensorNumbers {
       swapBytes(part, swapWidth(this.named.tensor));
     }
     const values = numbersOf(this.named.tensor.dtype, part.byteOffset % this.width === 0 ? part : part.slice());
-    if (values) this.statistics.add(values);
+    if (values) this.totals.add(values);
   }
 
   /** Where in the tensor the number at an index of its span is; null for a number between its elements. */
@@ -283,7 +283,7 @@ class Span implements TensorNumbers {
   }
 
   get firstIndex(): string {
-    const { firstNonFinite } = this.statistics;
+    const { firstNonFinite } = this.totals;
     return `[${(firstNonFinite < 0 ? [] : (this.coordinates(firstNonFinite) ?? [])).join(', ')}]`;
   }
 }

@@ -21,7 +21,7 @@ import {
 import { fromProblem, sorted, verdictOf } from '../validate/findings';
 import { sameFile, type FileIdentity } from '../fileIdentity';
 import { identityOf } from '../fileState';
-import type { TorchOutline } from './outlineTypes';
+import type { TorchOutline } from './torchOutline';
 import { CheckpointPathError, pathError } from '../pathErrors';
 import { Progress } from '../validate/progress';
 import type { ValidationOptions } from '../report/report';

@@ -7,7 +7,7 @@ import type * as Ort from 'onnxruntime-node';
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { openFile, type ByteSource } from '../../torchfile/container/source';
-import { numbersOf } from '../../torchfile/tensors/statistics';
+import { numbersOf } from '../../torchfile/tensors/totals';
 import { isAsStored, readTensorBytes } from '../../torchfile/tensors/tensorData';
 import { readTorchFile, type TorchFile } from '../../torchfile/torchFile';
 import type { Tensor } from '../../torchfile/pickle/values';

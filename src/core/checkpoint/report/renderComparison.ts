@@ -1,15 +1,9 @@
 /** What differs between two checkpoints, for a person: what the CLI prints, and the Markdown report. */
 import { basename } from 'node:path';
+import { describeStage, type StoredStage } from '../../curriculum';
 import { formatCount, formatValue } from '../../format';
 import { valueText } from '../../arguments/argumentValues';
-import type {
-  ArgumentDifference,
-  ComparedStage,
-  ComparedTensor,
-  Comparison,
-  ComparisonNote,
-  StageRange,
-} from '../compare/compare';
+import type { ArgumentDifference, ComparedStage, ComparedTensor, Comparison, ComparisonNote } from '../compare/compare';
 import { CONFIG, TRAINING_STATE } from '../fileNames';
 import type { ComparedMoments, ComparedOptimizer } from '../compare/optimizerComparison';
 import { markdownText } from '../../plainText';
@@ -169,13 +163,8 @@ export function cosineText(cosine: number | null): string {
 }
 
 /** `mixed 20000–50000 (ratio 0.5)`; absolute steps. Names come from files. */
-export function stageText(stage: StageRange | null): string {
-  if (stage === null) return '–';
-  const ratios = [
-    ...(stage.name === 'mixed' && stage.mixingRatio !== null ? [`ratio ${stage.mixingRatio}`] : []),
-    ...(stage.mlpMixingRatio === null ? [] : [`MLP ratio ${stage.mlpMixingRatio}`]),
-  ];
-  return `${stage.name} ${stage.from}–${stage.until}${ratios.length === 0 ? '' : ` (${ratios.join(', ')})`}`;
+export function stageText(stage: StoredStage | null): string {
+  return stage === null ? '–' : describeStage(stage);
 }
 
 /** `0.0123`, or `identical`, or that there is no figure. */

@@ -1,5 +1,6 @@
 /** Whether a checkpoint's files speak of the same checkpoint: steps, stages, layers, optimizer, configuration. */
-import type { MultiLayerState, ScheduleEntry, TrainingState } from '../contents';
+import { knownStage, stageIndexAt } from '../../curriculum';
+import type { MultiLayerState, TrainingState } from '../contents';
 import type { NptRules } from '../layouts/layout';
 import { finding } from './findings';
 import type { Manifest } from '../layouts/manifest';
@@ -28,17 +29,6 @@ export function checkAgreement(parts: CheckpointParts): Finding[] {
     ...checkOptimizer(parts),
     ...checkConfig(parts),
   ];
-}
-
-/** The stage that covers a step; after the last end the last one stays (contract section 4). */
-export function stageIndexAt(schedule: readonly ScheduleEntry[], step: number): number {
-  const index = schedule.findIndex((stage) => step < stage.untilStep);
-  return index < 0 ? schedule.length - 1 : index;
-}
-
-/** A stage's name that the contract knows; null for any other text out of a file. */
-export function knownStage(name: string | null | undefined): string | null {
-  return name === 'teacher' || name === 'mixed' || name === 'student' ? name : null;
 }
 
 function checkSteps({ rules, folderStep, training, manifest }: CheckpointParts): Finding[] {
@@ -103,7 +93,7 @@ function checkStage({ rules, training, multiLayer, manifest }: CheckpointParts):
   const findings: Finding[] = [];
   const stored = multiLayer.currentStageIndex;
   if (stored !== null && stored !== expected) {
-    const boundary = stored === expected - 1 && schedule[stored]?.untilStep === step;
+    const boundary = stored === expected - 1 && schedule[stored]?.until === step;
     if (boundary && !rules.storesStageOfStep) {
       findings.push(
         finding(

@@ -1,4 +1,4 @@
-/** The levels checksums and numbers: every record's bytes once, through CRC and statistics while they are in the cache. */
+/** The levels checksums and numbers: every record's bytes once, through CRC and totals while they are in the cache. */
 import { createHash } from 'node:crypto';
 import { extentPieces } from '../../torchfile/container/chunks';
 import { quoted } from '../../torchfile/problems';

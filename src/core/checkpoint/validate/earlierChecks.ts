@@ -97,8 +97,8 @@ async function readRms(
     const progress = new Progress(options.signal ? { signal: options.signal } : {});
     const { findings, numbers } = await checkData(source, file, WEIGHTS, { checksums: true, numbers: true }, progress);
     if (findings.some((item) => item.severity === 'error')) return null;
-    if (numbers.some(({ statistics }) => statistics.nonFinite > 0)) return null;
-    return new Map(numbers.map(({ name, statistics }) => [name, statistics.rms]));
+    if (numbers.some(({ totals }) => totals.nonFinite > 0)) return null;
+    return new Map(numbers.map(({ name, totals }) => [name, totals.rms]));
   } finally {
     await source.close();
   }
@@ -107,10 +107,10 @@ async function readRms(
 /** What became of the weights since. Tensors that only one of the two has say nothing. */
 export function checkAgainstEarlier(numbers: readonly TensorNumbers[], earlier: EarlierWeights): Finding[] {
   const jumps: { name: string; what: string }[] = [];
-  for (const { name, statistics } of numbers) {
+  for (const { name, totals } of numbers) {
     const before = earlier.rms.get(name);
-    const now = statistics.rms;
-    if (before === undefined || statistics.nonFinite > 0) continue;
+    const now = totals.rms;
+    if (before === undefined || totals.nonFinite > 0) continue;
     if (now === 0 && before > 0) jumps.push({ name, what: 'became zero' });
     else if (now > before * FACTOR && now > LARGE_RMS) jumps.push({ name, what: `grew ${change(before, now)}` });
     else if (now * FACTOR < before && before > SMALL_RMS) jumps.push({ name, what: `shrank ${change(before, now)}` });

@@ -1,6 +1,7 @@
 /** Validation of a checkpoint's folder: which files there are, each of them, and whether they agree. */
 import { join } from 'node:path';
-import { checkAgreement, knownStage, stageIndexAt } from './agreementChecks';
+import { knownStage, stageIndexAt } from '../../curriculum';
+import { checkAgreement } from './agreementChecks';
 import { readMultiLayerState, readTrainingState, type MultiLayerState, type TrainingState } from '../contents';
 import type { TensorNumbers } from '../data/dataParts';
 import { checkAgainstEarlier, readEarlier } from './earlierChecks';

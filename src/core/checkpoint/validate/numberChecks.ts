@@ -1,4 +1,4 @@
-/** What the statistics of a file's tensors mean: non-finite, zero where nothing should be, too large to be healthy. */
+/** What the totals of a file's tensors mean: non-finite, zero where nothing should be, too large to be healthy. */
 import { quoted } from '../../torchfile/problems';
 import type { TensorNumbers } from '../data/dataParts';
 import { finding } from './findings';
@@ -34,43 +34,43 @@ export function checkNumbers(
     }
   };
   several(
-    numbers.filter(({ statistics }) => statistics.nonFinite > 0),
+    numbers.filter(({ totals }) => totals.nonFinite > 0),
     (tensor) => nonFinite(tensor, file, role),
   );
   if (role !== 'weights') return findings;
   several(
-    numbers.filter(({ statistics }) => statistics.allZero && step !== 0),
+    numbers.filter(({ totals }) => totals.allZero && step !== 0),
     (tensor) => finding('zero-tensor', file, `${file}: tensor ${quoted(tensor.name)} is zero everywhere.`),
   );
   several(
-    numbers.filter(({ statistics }) => statistics.zeroBlocks > 0 && !statistics.allZero),
-    ({ name, statistics }) =>
+    numbers.filter(({ totals }) => totals.zeroBlocks > 0 && !totals.allZero),
+    ({ name, totals }) =>
       finding(
         'zero-block',
         file,
-        `${file}: tensor ${quoted(name)} has ${statistics.zeroBlocks * 4} KiB of zeros in a row, from element ${statistics.firstZeroBlock} on.`,
+        `${file}: tensor ${quoted(name)} has ${totals.zeroBlocks * 4} KiB of zeros in a row, from element ${totals.firstZeroBlock} on.`,
       ),
   );
   several(
-    numbers.filter(({ statistics }) => statistics.maxAbs > HUGE_VALUE || statistics.rms > HUGE_RMS),
-    ({ name, statistics }) =>
+    numbers.filter(({ totals }) => totals.maxAbs > HUGE_VALUE || totals.rms > HUGE_RMS),
+    ({ name, totals }) =>
       finding(
         'huge-values',
         file,
-        `${file}: tensor ${quoted(name)} has values up to ${statistics.maxAbs.toPrecision(3)} (root mean square ${statistics.rms.toPrecision(3)}).`,
+        `${file}: tensor ${quoted(name)} has values up to ${totals.maxAbs.toPrecision(3)} (root mean square ${totals.rms.toPrecision(3)}).`,
       ),
   );
   return findings;
 }
 
 function nonFinite(tensor: TensorNumbers, file: string, role: NumberRole): Finding {
-  const { statistics, name, firstIndex } = tensor;
-  const value = Number.isNaN(statistics.firstNonFiniteValue)
+  const { totals, name, firstIndex } = tensor;
+  const value = Number.isNaN(totals.firstNonFiniteValue)
     ? 'NaN'
-    : statistics.firstNonFiniteValue > 0
+    : totals.firstNonFiniteValue > 0
       ? 'infinity'
       : '-infinity';
-  const count = statistics.nonFinite === 1 ? 'a value that is' : `${statistics.nonFinite} values that are`;
+  const count = totals.nonFinite === 1 ? 'a value that is' : `${totals.nonFinite} values that are`;
   // A mask holds infinities on purpose; weights and moments never do.
   const mild = role === 'other' || (role === 'state' && !name.startsWith('optimizer_state_dict.'));
   return finding(

@@ -1,5 +1,6 @@
 /** training_state.pt and multi_layer_state.pt by themselves: the keys of section 2 and the values under them. */
-import type { MultiLayerState, ScheduleEntry, TrainingState } from '../contents';
+import { knownStage, type StoredStage } from '../../curriculum';
+import type { MultiLayerState, TrainingState } from '../contents';
 import type { NptRules } from '../layouts/layout';
 import { finding } from './findings';
 import { SCHEMA } from '../../jsonText';
@@ -65,22 +66,22 @@ export function checkMultiLayerState(state: MultiLayerState | null): Finding[] {
   return findings;
 }
 
-function checkSchedule(schedule: readonly ScheduleEntry[] | null): Finding[] {
+function checkSchedule(schedule: readonly StoredStage[] | null): Finding[] {
   const wrong = (what: string): Finding[] => [
     finding('curriculum-malformed', MULTI_LAYER_STATE, `${MULTI_LAYER_STATE}: ${what}.`),
   ];
   if (!schedule || schedule.length === 0) return wrong('curriculum_schedule is not a list of stages');
   let from = 0;
   for (const [index, stage] of schedule.entries()) {
-    if (!['teacher', 'mixed', 'student'].includes(stage.name))
+    if (knownStage(stage.name) === null)
       return wrong(`stage ${index} of the curriculum is not teacher, mixed or student`);
-    if (stage.untilStep <= from)
-      return wrong(`stage ${index} of the curriculum ends at step ${stage.untilStep}, not after ${from}`);
+    if (stage.until <= from)
+      return wrong(`stage ${index} of the curriculum ends at step ${stage.until}, not after ${from}`);
     for (const ratio of [stage.mixingRatio, stage.mlpMixingRatio]) {
       if (ratio !== null && !(ratio >= 0 && ratio <= 1))
         return wrong(`stage ${index} of the curriculum has a mixing ratio of ${ratio}`);
     }
-    from = stage.untilStep;
+    from = stage.until;
   }
   return [];
 }

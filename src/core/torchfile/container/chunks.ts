@@ -56,13 +56,13 @@ export async function* extentPieces(
 }
 
 /** A read of at most one chunk, and the extents' parts in it (in bytes from its start). */
-interface Window {
+interface ReadWindow {
   readonly position: number;
   readonly length: number;
   readonly pieces: readonly { readonly extent: number; readonly from: number; readonly to: number }[];
 }
 
-function* windowsOf(extents: readonly Extent[]): Generator<Window> {
+function* windowsOf(extents: readonly Extent[]): Generator<ReadWindow> {
   let index = 0;
   while (index < extents.length) {
     // A run of neighbours that share one alignment is read as if it were one.

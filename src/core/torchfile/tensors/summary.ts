@@ -7,7 +7,7 @@ import { CHUNK_BYTES, extentPieces } from '../container/chunks';
 import { Histogram, Moments, type Numbers } from './distribution';
 import type { DType } from './dtypes';
 import type { ByteSource } from '../container/source';
-import { isFloating, numbersOf } from './statistics';
+import { isFloating, numbersOf } from './totals';
 import { SummaryKernel } from './kernels/summaryKernel';
 import { readTensorBytes, swapBytes, swapWidth, TensorDataError, turnSigns } from './tensorData';
 import type { TorchFile } from '../torchFile';

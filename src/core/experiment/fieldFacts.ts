@@ -9,18 +9,18 @@ import { isObject, numberIn } from '../jsonText';
 import type { FoundCheckpoint } from './scanCheckpoint';
 import type { ScanContext } from './scanContext';
 
-export interface ForeignFacts {
+export interface FieldFacts {
   readonly curriculum: Curriculum | null;
   readonly finalStep: number | null;
   readonly maxSteps: number | null;
 }
 
 /** Null for runs whose checkpoints tell it in small files. */
-export async function foreignFacts(
+export async function fieldFacts(
   checkpoints: readonly FoundCheckpoint[],
   final: FoundCheckpoint | null,
   context: ScanContext,
-): Promise<ForeignFacts | null> {
+): Promise<FieldFacts | null> {
   const usable = (found: FoundCheckpoint): boolean =>
     found.content.layout.tellsInTensors && found.content.state === 'complete' && found.content.files.length > 0;
   const newest = checkpoints
@@ -29,14 +29,14 @@ export async function foreignFacts(
       (best, found) => ((found.place.step ?? 0) > (best?.place.step ?? -1) ? found : best),
       null,
     );
-  const finalForeign = final !== null && usable(final) ? final : null;
-  const source = newest ?? finalForeign;
+  const finalOfField = final !== null && usable(final) ? final : null;
+  const source = newest ?? finalOfField;
   if (source === null) return null;
   const read = await context.storedFacts(source.place.folder, source.content.signature);
   const ofFinal =
-    finalForeign === null || finalForeign === source
-      ? finalForeign && read
-      : await context.storedFacts(finalForeign.place.folder, finalForeign.content.signature);
+    finalOfField === null || finalOfField === source
+      ? finalOfField && read
+      : await context.storedFacts(finalOfField.place.folder, finalOfField.content.signature);
   return {
     curriculum: read?.curriculum ?? null,
     finalStep: ofFinal?.step ?? null,

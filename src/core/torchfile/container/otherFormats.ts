@@ -26,7 +26,7 @@ const MAGICS: readonly Magic[] = [
 ];
 
 /** Null when the bytes may be a pickle. */
-export function identifyForeign(head: Uint8Array, size: number): { format: string; problem: FileProblem } | null {
+export function identifyOtherFormat(head: Uint8Array, size: number): { format: string; problem: FileProblem } | null {
   const text = Buffer.from(head.buffer, head.byteOffset, head.length).toString('latin1');
   for (const magic of MAGICS) {
     const wanted = typeof magic.bytes === 'string' ? magic.bytes : String.fromCharCode(...magic.bytes);

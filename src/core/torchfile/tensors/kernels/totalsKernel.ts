@@ -2,7 +2,7 @@
  * Sum of squares and largest magnitude of fp32 numbers in WebAssembly SIMD. V8 does not vectorise such loops: one thread
  * goes through 2.5 GB/s in JavaScript and through more than 10 GB/s here.
  */
-import { blockOf, type BlockOfNumbers } from '../statisticsBlock';
+import { blockOf, type BlockOfNumbers } from '../totalsBlock';
 import {
   addDoubles,
   constant,
@@ -79,7 +79,7 @@ const module = new WasmModule([
 ]);
 
 /** Memory to read data into, and the pass over it. One user at a time. */
-export class StatisticsKernel {
+export class TotalsKernel {
   /** For data: begins on a page, so that any alignment fits. */
   readonly space: Uint8Array;
   private readonly largest: Float32Array;
@@ -93,12 +93,12 @@ export class StatisticsKernel {
   }
 
   /** A kernel with room for `bytes`; null where the machine has no WebAssembly SIMD. */
-  static create(bytes: number): StatisticsKernel | null {
+  static create(bytes: number): TotalsKernel | null {
     const instance = module.instantiate(PAGE_BYTES + bytes);
-    return instance && new StatisticsKernel(instance.buffer, instance.exports['block'] as StatisticsKernel['call']);
+    return instance && new TotalsKernel(instance.buffer, instance.exports['block'] as TotalsKernel['call']);
   }
 
-  /** Sum of squares and largest magnitude of values[from] to values[to - 1]; the same as statisticsBlock's, to the last bit. */
+  /** Sum of squares and largest magnitude of values[from] to values[to - 1]; the same as totalsBlock's, to the last bit. */
   readonly blockOf: BlockOfNumbers = (values, from, to, result) => {
     const whole = to - ((to - from) % NUMBERS_PER_TURN);
     const start = values.byteOffset + from * 4;

@@ -17,7 +17,7 @@ export interface QueueHost {
   idle(error: unknown): void;
 }
 
-export class StatisticsQueue {
+export class SummaryQueue {
   private wanted: number[] = [];
   private abort: AbortController | null = null;
   private doneBytes = 0;

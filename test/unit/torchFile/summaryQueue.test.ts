@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { StatisticsQueue } from '../../../src/features/torchFile/statisticsQueue';
+import { SummaryQueue } from '../../../src/features/torchFile/summaryQueue';
 
 const MB = 1024 * 1024;
 
@@ -9,10 +9,10 @@ class Desk {
   readonly found: number[] = [];
   readonly ends: unknown[] = [];
   readonly told: [number, number][] = [];
-  readonly queue: StatisticsQueue;
+  readonly queue: SummaryQueue;
 
   constructor(sizes: readonly number[]) {
-    this.queue = new StatisticsQueue(Float64Array.from(sizes), {
+    this.queue = new SummaryQueue(Float64Array.from(sizes), {
       summarize: (tensors, signal) =>
         new Promise((resolve, reject) => {
           this.batches.push({

@@ -1,6 +1,6 @@
 /** One pass over a tensor's elements: non-finite values, norm, largest value, pages of zeros. */
 import type { DType } from './dtypes';
-import { blockOf as blockOfNumbers, type BlockOfNumbers, type BlockResult } from './statisticsBlock';
+import { blockOf as blockOfNumbers, type BlockOfNumbers, type BlockResult } from './totalsBlock';
 import { halfToNumber } from '../pickle/torchValues';
 
 /** Elements looked at before the sums are checked: a page of fp32 values. */
@@ -11,7 +11,7 @@ const found: BlockResult = { sumOfSquares: 0, maxAbs: 0 };
 
 /** What a pass found, as plain data. */
 export type Totals = Pick<
-  Statistics,
+  RunningTotals,
   | 'count'
   | 'nonFinite'
   | 'firstNonFinite'
@@ -23,7 +23,7 @@ export type Totals = Pick<
 >;
 
 /** What the pass found so far; indices count elements from the first one given. */
-export class Statistics {
+export class RunningTotals {
   count = 0;
   nonFinite = 0;
   /** -1 when there is none. */
@@ -56,7 +56,7 @@ export class Statistics {
     return finite > 0 ? Math.sqrt(this.sumOfSquares / finite) : 0;
   }
 
-  get totals(): Totals {
+  get data(): Totals {
     const { count, nonFinite, firstNonFinite, firstNonFiniteValue, maxAbs, sumOfSquares, zeroBlocks, firstZeroBlock } =
       this;
     return { count, nonFinite, firstNonFinite, firstNonFiniteValue, maxAbs, sumOfSquares, zeroBlocks, firstZeroBlock };

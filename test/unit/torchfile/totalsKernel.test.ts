@@ -3,13 +3,13 @@ import fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { CHUNK_BYTES, extentPieces, type Extent } from '../../../src/core/torchfile/container/chunks';
 import { MemorySource } from '../../../src/core/torchfile/container/source';
-import { Statistics } from '../../../src/core/torchfile/tensors/statistics';
-import { blockOf } from '../../../src/core/torchfile/tensors/statisticsBlock';
-import { StatisticsKernel } from '../../../src/core/torchfile/tensors/kernels/statisticsKernel';
+import { RunningTotals } from '../../../src/core/torchfile/tensors/totals';
+import { blockOf } from '../../../src/core/torchfile/tensors/totalsBlock';
+import { TotalsKernel } from '../../../src/core/torchfile/tensors/kernels/totalsKernel';
 
-describe('StatisticsKernel', () => {
+describe('TotalsKernel', () => {
   const ROOM = 8192;
-  const kernel = StatisticsKernel.create(ROOM * 4);
+  const kernel = TotalsKernel.create(ROOM * 4);
   const number = fc.oneof(
     { weight: 20, arbitrary: fc.float({ noNaN: true, noDefaultInfinity: true }) },
     { weight: 10, arbitrary: fc.float({ min: -2, max: 2, noNaN: true }) },
@@ -48,22 +48,22 @@ describe('StatisticsKernel', () => {
     );
   });
 
-  it('leads to the same statistics, wherever the pieces end', () => {
+  it('leads to the same totals, wherever the pieces end', () => {
     fc.assert(
       fc.property(
         fc.array(number, { minLength: 1, maxLength: 5000, size: 'max' }),
         fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 5 }),
         (values, lengths) => {
           const view = inKernel(values, 0);
-          const simd = new Statistics(null, kernel?.blockOf);
-          const plain = new Statistics();
+          const simd = new RunningTotals(null, kernel?.blockOf);
+          const plain = new RunningTotals();
           for (let at = 0, i = 0; at < values.length; i++) {
             const length = lengths[i % lengths.length] ?? 1;
             simd.add(view.subarray(at, at + length));
             plain.add(Float32Array.from(values.slice(at, at + length)));
             at += length;
           }
-          assert.deepEqual(simd.totals, plain.totals);
+          assert.deepEqual(simd.data, plain.data);
           assert.equal(simd.count, values.length);
           assert.equal(simd.nonFinite, values.filter((value) => !Number.isFinite(value)).length);
         },
@@ -90,7 +90,7 @@ describe('StatisticsKernel', () => {
     assert.ok(descriptor);
     Object.defineProperty(globalThis, 'WebAssembly', { ...descriptor, value: undefined });
     try {
-      assert.equal(StatisticsKernel.create(1), null);
+      assert.equal(TotalsKernel.create(1), null);
     } finally {
       Object.defineProperty(globalThis, 'WebAssembly', descriptor);
     }
