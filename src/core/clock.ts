@@ -3,8 +3,10 @@
  * was wrong leaves files dated in the future: such a time proves nothing, neither that something is new nor that it is old.
  */
 
+import TIMES from '../../trainer/npt/checkpoint/times.json';
+
 /** Clocks of machines that share a disk differ by this much without anybody's noticing. */
-const SLACK_SECONDS = 5;
+const SLACK_SECONDS = TIMES.clock_slack;
 
 /** Seconds from `time` to `now` (both Unix seconds), at least 0; null where `time` lies in the future or is none. */
 export function secondsSince(time: number, now: number): number | null {

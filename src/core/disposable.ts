@@ -5,7 +5,7 @@ export interface Ends {
 
 /**
  * Owner of things that must end. Whoever creates a timer, watcher, process or listener registers it here, so that nothing
- * outlives its owner (docs/architecture.md, rule 3). Ends in reverse order of registration.
+ * outlives its owner (docs/architecture.md, rule 2). Ends in reverse order of registration.
  */
 export abstract class Disposable implements Ends {
   private owned: Ends[] = [];

@@ -133,7 +133,7 @@ export async function needingPython<T>(action: () => Promise<T>): Promise<T | un
 }
 
 /** Where the interpreter is set by hand. In a remote window the user's own settings do not show it: it is that machine's. */
-export async function openPythonSetting(): Promise<void> {
+async function openPythonSetting(): Promise<void> {
   const remote = vscode.env.remoteName !== undefined;
   await vscode.commands.executeCommand(
     remote ? 'workbench.action.openRemoteSettings' : 'workbench.action.openSettings',

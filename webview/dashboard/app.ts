@@ -36,7 +36,7 @@ function reach(app: App, paths: readonly string[]): [number, number] {
 }
 
 /** What is shown while the user has not zoomed: the focused run, from its beginning to a little past its newest point. */
-export function followedDomain(app: App): [number, number] {
+function followedDomain(app: App): [number, number] {
   const { known, look } = app;
   const [own, ownLast] = reach(app, [known.run.path]);
   const [first, last] = own <= ownLast ? [own, ownLast] : reach(app, look.overlay);

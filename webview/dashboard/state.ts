@@ -41,7 +41,7 @@ export interface Known {
   difference: DifferenceMessage | null;
 }
 
-export function startLook(): Look {
+function startLook(): Look {
   return {
     run: '',
     metric: LOSS,

@@ -25,7 +25,7 @@ const NAMES_PX = 24;
 const AXIS_PX = 36;
 
 /** Layers that occur anywhere, ascending: each has its colour and dashes on every chart. */
-export function layersOf(found: ProbeMessage): number[] {
+function layersOf(found: ProbeMessage): number[] {
   const layers = new Set(found.checkpoints.flatMap((checkpoint) => checkpoint.layers.map(({ layer }) => layer)));
   return [...layers].sort((a, b) => a - b);
 }

@@ -4,7 +4,7 @@
  */
 import { h } from '../ui/dom';
 
-export const ROW_HEIGHT = 24;
+const ROW_HEIGHT = 24;
 /** Rows beyond the edges, so that a scroll does not show blank. */
 const MARGIN = 8;
 

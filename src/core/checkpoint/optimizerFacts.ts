@@ -39,7 +39,7 @@ export async function optimizerFacts(
  * PyTorch does not store an optimizer's class: the names of its state tell it, before the first step those of its
  * settings. Null for one that they do not tell.
  */
-export function optimizerKind({ groups, state }: OptimizerState): string | null {
+function optimizerKind({ groups, state }: OptimizerState): string | null {
   const own = new Set([...state.values()].flatMap((tensors) => tensors.map(({ name }) => name)));
   const settings = groups[0]?.settings ?? {};
   if (own.has('exp_avg') ? own.has('exp_avg_sq') : own.size === 0 && 'betas' in settings && 'amsgrad' in settings) {

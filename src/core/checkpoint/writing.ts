@@ -1,8 +1,9 @@
 /** Still being written is not broken: what a file's time says of that, for scan and validation alike. */
+import TIMES from '../../../trainer/npt/checkpoint/times.json';
 import { isWithin } from '../clock';
 
 /** Other trainers write under the final name; a file younger than this may still be growing. */
-const WRITING_SECONDS = 120;
+const WRITING_SECONDS = TIMES.writing;
 
 /**
  * Whether a file changed moments ago. A date in the future says nothing: such a file would be "being written" for as long

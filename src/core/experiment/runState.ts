@@ -7,9 +7,9 @@ import type { RunExit, RunProcess, RunState } from './model';
  * A process on another machine cannot be asked. It is believed as long as the run's files change: logging every 10 steps at
  * up to a minute a step stays inside this.
  */
-export const SIGN_OF_LIFE_SECONDS = 600;
+const SIGN_OF_LIFE_SECONDS = 600;
 /** Other trainers leave no process.json: only a log that grows tells that they train. */
-export const FIELD_SIGN_OF_LIFE_SECONDS = 120;
+const FIELD_SIGN_OF_LIFE_SECONDS = 120;
 
 export interface RunEvidence {
   readonly process: RunProcess | null;

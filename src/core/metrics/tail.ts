@@ -33,8 +33,8 @@ async function isThere(file: string): Promise<boolean> {
 
 /**
  * An offset-based tail. `poll` reads what was appended since the last call; a file that shrank, was replaced or rewritten is
- * read from its beginning into a fresh log. Why not a watcher alone: on network disks it says nothing of what other machines
- * append.
+ * read from its beginning into a fresh log. Asked, not told by a watcher: on network disks that says nothing of what other
+ * machines append.
  */
 export class MetricsTail {
   private current = new MetricsLog();
@@ -63,7 +63,10 @@ export class MetricsTail {
     return this.changes;
   }
 
-  /** Reads on. Resolves to whether anything was read or taken back; a call during another waits for that one. Throws as `openRegular` does, except that a missing file is an empty one. */
+  /**
+   * Reads on. Resolves to whether anything was read or taken back; a call during another waits for that one. Throws as
+   * `openRegular` does, except that a missing file is an empty one.
+   */
   poll(): Promise<boolean> {
     this.running ??= this.read().finally(() => {
       this.running = undefined;

@@ -9,7 +9,7 @@ export interface TreeLimits {
   readonly children: number;
 }
 
-export const TREE_LIMITS: TreeLimits = { nodes: 200_000, children: 50_000 };
+const TREE_LIMITS: TreeLimits = { nodes: 200_000, children: 50_000 };
 
 const LONGEST_KEY = 300;
 const LONGEST_TEXT = 1000;

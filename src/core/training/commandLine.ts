@@ -1,4 +1,4 @@
-/** A command as a person would type it. Shown and copied only: nothing here is ever run through a shell. */
+/** A command as a person would type it: for showing and copying, and for Slurm's batch script, which alone is run by a shell. */
 
 /** POSIX quoting: bare where no character is special to a shell, else single quotes. */
 export function quoteArgument(argument: string): string {

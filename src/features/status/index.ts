@@ -1,4 +1,4 @@
-/** Status bar: what trains now. One item, for the newest run that trains; a click opens its dashboard. */
+/** Status bar: what trains now. One item, for the run that the tree shows first of those that train; a click opens its dashboard. */
 import * as vscode from 'vscode';
 import { formatCount, formatValue } from '../../core/format';
 import type { Run } from '../../core/experiment/model';

@@ -56,7 +56,7 @@ function processText(run: Run): string | null {
 }
 
 /** Tokens end with ';' so that a `when` clause can match a whole token. */
-export function contextValue(node: TreeNode): string {
+function contextValue(node: TreeNode): string {
   if (node.kind === 'file' || node.kind === 'group') return `${node.kind};`;
   if (node.kind === 'run') {
     const { run } = node;

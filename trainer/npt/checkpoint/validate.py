@@ -6,6 +6,7 @@ way: what is called valid here is what it accepts.
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import time
@@ -28,9 +29,12 @@ WEIGHTS, TRAINING, MULTI = manifest.STATE_FILES
 CONFIG = "config.json"
 FILES = (*manifest.STATE_FILES, CONFIG, manifest.NAME)
 
+# What the extension judges by, too.
+_TIMES: dict[str, float] = json.loads((Path(__file__).parent / "times.json").read_text("utf-8"))
 # Other trainers write under the final name; a file younger than this may still be growing.
-WRITING_SECONDS = 120.0
-CLOCK_SLACK_SECONDS = 5.0
+WRITING_SECONDS = _TIMES["writing"]
+# Clocks of machines that share a disk differ by this much.
+CLOCK_SLACK_SECONDS = _TIMES["clock_slack"]
 # What the first part of a file looks like.
 HALF_WRITTEN = ("truncated", "pickle-truncated", "empty-file", "config-unreadable")
 # What stays true of a file that is still being written.
@@ -129,7 +133,7 @@ def _states(path: Path) -> dict[str, State]:
 
 
 def _recent(states: Iterable[State]) -> bool:
-    # A file dated in the future says nothing; clocks that share a disk differ by a few seconds.
+    # A file dated in the future says nothing.
     return any(-CLOCK_SLACK_SECONDS <= time.time() - changed / 1e9 < WRITING_SECONDS for _, changed, _ in states)
 
 

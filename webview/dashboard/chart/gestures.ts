@@ -31,7 +31,7 @@ export function zoom(view: ChartWindow, factor: number, centre: number): void {
 }
 
 /** Moves by a share of what is shown. */
-export function pan(view: ChartWindow, share: number): void {
+function pan(view: ChartWindow, share: number): void {
   const [from, until] = view.domain();
   const by = (until - from) * share;
   view.show(clamped([from + by, until + by], view));

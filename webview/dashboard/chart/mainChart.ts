@@ -279,6 +279,6 @@ function describe(app: App): string {
 }
 
 /** A theme's colour, more transparent. */
-export function withAlpha(color: string, alpha: number): string {
+function withAlpha(color: string, alpha: number): string {
   return `color-mix(in srgb, ${color} ${Math.round(alpha * 100)}%, transparent)`;
 }

@@ -28,7 +28,7 @@ export interface Card extends MetricEntry {
 const MOST_FIRST = 6;
 
 /** Metrics as cards, per-layer ones together, in order of name. */
-export function cardsOf(metrics: readonly string[]): Card[] {
+function cardsOf(metrics: readonly string[]): Card[] {
   const groups = new Map<string, string[]>();
   for (const metric of [...metrics].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))) {
     const key = layerOf(metric)?.key ?? metric;
@@ -38,7 +38,7 @@ export function cardsOf(metrics: readonly string[]): Card[] {
 }
 
 /** The cards shown at once, and the others by prefix. The large chart's metric is not repeated. */
-export function arrange(metrics: readonly string[], main: string): { first: Card[]; groups: Map<string, Card[]> } {
+function arrange(metrics: readonly string[], main: string): { first: Card[]; groups: Map<string, Card[]> } {
   const cards = cardsOf(metrics).filter((card) => card.key !== main);
   const first = cards
     .filter((card) => card.first)

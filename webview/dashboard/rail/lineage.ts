@@ -11,7 +11,7 @@ const LANE = 36;
 const MOST_LANES = 10;
 
 /** The focused run's family and the overlaid runs, each child below its parent. */
-export function lanesOf(app: App): RunSummary[] {
+function lanesOf(app: App): RunSummary[] {
   const { run, runs } = app.known;
   const byPath = new Map(runs.map((each) => [each.path, each]));
   const rootOf = (each: RunSummary): string => {

@@ -200,10 +200,10 @@ async function compare(a: Side, b: Side, progress: Progress): Promise<Comparison
   };
 }
 
-/** Arguments from config.json (older checkpoints: from the training state), without what is no argument. */
 /** What belongs to one start of the trainer, or to the file, and says nothing of how a checkpoint was trained. */
 const NOT_TRAINING = new Set(['schema', ...START_ARGUMENTS.map((argument) => argument.name)]);
 
+/** Arguments from config.json (older checkpoints: from the training state), without what is no argument. */
 function differences(a: CheckpointFacts, b: CheckpointFacts): ArgumentDifference[] {
   const left = a.config ?? a.savedArguments ?? {};
   const right = b.config ?? b.savedArguments ?? {};

@@ -24,7 +24,7 @@ export interface ReaderResult {
   readonly results: readonly (readonly [index: number, result: PartResult])[];
 }
 
-export const NEXT_BATCH = 0;
+const NEXT_BATCH = 0;
 export const KIB_DONE = 1;
 
 /** Consecutive parts of together at least SLICE_BYTES, as [from, to). The same parts give the same batches. */

@@ -37,11 +37,7 @@ export async function runForward(
   }
 }
 
-export function checkForward(
-  layers: readonly ProbedLayer[],
-  manifest: Manifest | null,
-  file: string = WEIGHTS,
-): Finding[] {
+function checkForward(layers: readonly ProbedLayer[], manifest: Manifest | null, file: string = WEIGHTS): Finding[] {
   const findings: Finding[] = [];
   for (const { layer, parts, input } of layers) {
     const bad = parts.reduce((sum, part) => sum + part.nonFinite, 0);
@@ -73,7 +69,7 @@ export function checkForward(
   return findings;
 }
 
-export function forwardUnavailable(reason: string): Finding {
+function forwardUnavailable(reason: string): Finding {
   return finding('forward-unavailable', null, `The forward check was not run: ${reason}.`);
 }
 

@@ -1,4 +1,7 @@
-/** CRC-32 as in zip. Node has its own from 20.15 on (several GB/s); older ones get a table, eight bytes at a time. */
+/**
+ * CRC-32 as in zip. Node has its own from 20.15 and 22.2 on (several GB/s); earlier ones, which the command line runs on too,
+ * get a table, eight bytes at a time.
+ */
 import * as zlib from 'node:zlib';
 
 let tables: Uint32Array[] | null = null;

@@ -14,7 +14,7 @@ export const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
 const LEGACY_PROTOCOL = 1001;
 
 /** A pickle must be in memory to be read; no checkpoint's is near this. */
-export const MAX_PICKLE_BYTES = 128 * 1024 * 1024;
+const MAX_PICKLE_BYTES = 128 * 1024 * 1024;
 
 /** Pickles in one file that are looked at; nothing of ours has more than five. */
 const MAX_PICKLES = 100;

@@ -184,7 +184,7 @@ export class TorchInterpreter implements PickleInterpreter {
 }
 
 /** Elements that a view needs from the start of its storage; null when the numbers are too large to be real. */
-export function elementsNeeded(offset: number, shape: readonly number[], stride: readonly number[]): number | null {
+function elementsNeeded(offset: number, shape: readonly number[], stride: readonly number[]): number | null {
   let last = offset;
   let numel = 1;
   for (let i = 0; i < shape.length; i++) {

@@ -158,7 +158,7 @@ function* partsOf(tensor: Tensor, most: number): Generator<Tensor> {
 }
 
 /** No gaps and no element twice: its elements are one stretch of the storage, in whatever order. */
-export function isDense(tensor: Tensor): boolean {
+function isDense(tensor: Tensor): boolean {
   const axes = tensor.shape
     .map((size, axis) => ({ size, stride: tensor.stride[axis] as number }))
     .filter(({ size }) => size !== 1)

@@ -27,7 +27,7 @@ export const constant = (value: number): number[] => [0x41, ...leb(value)];
 /** v128.load, 16-byte aligned. */
 export const load = (offset: number): number[] => vector(0x00, 4, ...leb(offset));
 export const addI32 = [0x6a];
-export const addF64 = [0xa0];
+const addF64 = [0xa0];
 /** i8x16.shuffle of two locals: 32-bit lane `lanes[i]` (4 and above: the second local's) becomes lane i. */
 export const shuffled = (first: number, second: number, ...lanes: number[]): number[] => [
   ...get(first),
@@ -38,7 +38,7 @@ export const shuffled = (first: number, second: number, ...lanes: number[]): num
 export const promoteLow = vector(0x5f); // f64x2.promote_low_f32x4: the first two numbers as doubles
 export const addDoubles = vector(0xf0); // f64x2.add
 export const multiplyDoubles = vector(0xf2); // f64x2.mul
-export const laneOfDoubles = (lane: number): number[] => vector(0x21, lane); // f64x2.extract_lane
+const laneOfDoubles = (lane: number): number[] => vector(0x21, lane); // f64x2.extract_lane
 
 /**
  * The eight doubles of four vectors of sums, added up: ((a + c) + (b + d)) lane by lane, then across. Overwrites local `a`.
