@@ -193,14 +193,15 @@ export class ScanContext {
     return content;
   }
 
-  /** The same object as last time when the signature is the same. */
-  reuseCheckpoint(signature: string, make: () => Checkpoint): Checkpoint {
-    const made = make();
+  /** The same object as last time where the signature is the same, and what the run says of it. */
+  reuseCheckpoint(signature: string, made: Checkpoint): Checkpoint {
     const known = this.checkpoints.get(made.path);
-    const key = `${signature}${made.state}${made.step}${made.stage ?? ''}${made.best ? 'b' : ''}${made.pinned ? 'p' : ''}`;
-    const checkpoint = known?.signature === key ? known.checkpoint : made;
-    this.checkpoints.set(made.path, { signature: key, checkpoint, scan: this.scan });
-    return checkpoint;
+    if (known?.signature === signature && agree(known.checkpoint, made)) {
+      known.scan = this.scan;
+      return known.checkpoint;
+    }
+    this.checkpoints.set(made.path, { signature, checkpoint: made, scan: this.scan });
+    return made;
   }
 
   /** StoredFacts of a checkpoint, read once for each state of its files; null and a problem where they cannot be read. */
@@ -297,4 +298,9 @@ export class ScanContext {
     for (const [path, entry] of this.changes) if (entry.scan !== this.scan) this.changes.delete(path);
     for (const [path, entry] of this.checkpoints) if (entry.scan !== this.scan) this.checkpoints.delete(path);
   }
+}
+
+/** Whether two findings of the same files say the same. */
+function agree(a: Checkpoint, b: Checkpoint): boolean {
+  return a.state === b.state && a.step === b.step && a.stage === b.stage && a.best === b.best && a.pinned === b.pinned;
 }

@@ -78,7 +78,7 @@ export async function scanRun(
       best: (best ?? toldBest) === place.name,
       pinned: pins?.has(place.name) ?? false,
     };
-    return context.reuseCheckpoint(content.signature, () => assembleCheckpoint(place, content, flags));
+    return context.reuseCheckpoint(content.signature, assembleCheckpoint(place, content, flags));
   };
   const checkpoints = found.checkpoints.map(assemble).sort((a, b) => a.step - b.step);
   const final = found.final === null ? null : assemble(found.final);
@@ -146,10 +146,11 @@ async function readCheckpoints(
       if (step === null && entry.name !== FINAL) continue;
       const name = saving === null ? entry.name : `checkpoint-${saving}`;
       if (saving !== null && found.has(name)) continue;
+      const at = `${folder}${path.sep}${name}`;
       const place: CheckpointPlace = {
         name,
-        path: path.join(folder, name),
-        folder: path.join(folder, entry.name),
+        path: at,
+        folder: name === entry.name ? at : path.join(folder, entry.name),
         step,
       };
       const content = await context.settled(place.folder, () => readCheckpointContent(place, context));
