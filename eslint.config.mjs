@@ -1,6 +1,7 @@
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 import { importRules } from './tools/lint/imports.mjs';
+import { runFileNameRules } from './tools/lint/runFileNames.mjs';
 import { textDoorRules } from './tools/lint/textDoor.mjs';
 
 export default tseslint.config(
@@ -28,6 +29,7 @@ export default tseslint.config(
   { files: ['**/*.d.mts'], languageOptions: { parser: tseslint.parser }, rules: { 'no-unused-vars': 'off' } },
   ...importRules,
   ...textDoorRules,
+  ...runFileNameRules,
   {
     files: ['test/**/*.ts'],
     rules: {
