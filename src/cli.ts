@@ -1,11 +1,12 @@
 /** The core from a shell (contract section 8): for login nodes, CI and scripts. */
 import { type Command, UsageError, helpOf, parseCommandLine } from './cli/options';
+import { SUMMARIES } from './cli/summaries';
 import { printable, printableJson } from './cli/table';
 import { isFileError, readFailure } from './core/files';
 import { version } from '../package.json';
 
 /** Each in a bundle of its own (esbuild.mjs): a command starts sooner when the others' code stays on the disk. */
-const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<keyof typeof SUMMARIES, () => Promise<Command>>([
   ['list', async () => (await import('./cli/list')).listCommand],
   ['validate', async () => (await import('./cli/validate')).validateCommand],
   ['compare', async () => (await import('./cli/compare')).compareCommand],
@@ -14,12 +15,11 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
 ]);
 const PROGRAM = 'npt-checkpoints';
 
-async function overview(): Promise<string> {
-  const commands = await Promise.all([...COMMANDS.values()].map((load) => load()));
+function overview(): string {
   return [
     `Usage: ${PROGRAM} <command> [options]`,
     '',
-    ...commands.map((command) => `  ${command.usage.padEnd(48)} ${command.summary}`),
+    ...Object.values(SUMMARIES).map(({ usage, summary }) => `  ${usage.padEnd(48)} ${summary}`),
     '',
     `${PROGRAM} <command> --help tells more. --json prints one JSON document. --version prints the version.`,
     'Exit codes: 0 yes, 1 no, 2 wrong usage.',
@@ -33,7 +33,7 @@ async function main(words: readonly string[]): Promise<number> {
     return 0;
   }
   if (name === '--help' || name === '-h' || name === 'help') {
-    print(await overview());
+    print(overview());
     return 0;
   }
   const load = COMMANDS.get(name ?? '');

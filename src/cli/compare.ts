@@ -19,12 +19,11 @@ import { CheckpointPathError } from '../core/checkpoint/pathErrors';
 import { parseWeightName } from '../core/checkpoint/weightNames';
 import { formatCount } from '../core/format';
 import { type Command, UsageError } from './options';
+import { SUMMARIES } from './summaries';
 import { printable, table } from './table';
 
 export const compareCommand: Command = {
-  name: 'compare',
-  usage: 'compare <a> <b>',
-  summary: 'Which tensors, arguments, stages and optimizer states differ between two checkpoints.',
+  ...SUMMARIES.compare,
   details: [
     'Exits with 0 when tensors, arguments, curriculum and optimizer state are the same, so that training goes on alike from',
     'either; 1 when they differ, or when a part cannot be read; 2 when one has no readable weights.',

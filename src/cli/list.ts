@@ -7,12 +7,11 @@ import { scanWorkspace } from '../core/experiment/scan';
 import { danglingLink, isAbsent, isFileError, readFailure, requireFolder } from '../core/files';
 import { formatAge, formatBytes, formatCount } from '../core/format';
 import { type Command, UsageError } from './options';
+import { SUMMARIES } from './summaries';
 import { printable, table } from './table';
 
 export const listCommand: Command = {
-  name: 'list',
-  usage: 'list [workspace]',
-  summary: 'Runs and checkpoints of a training workspace.',
+  ...SUMMARIES.list,
   details: ['The workspace is the folder that holds experiments/; the current folder unless given.'],
   positionals: { least: 0, most: 1 },
   options: {

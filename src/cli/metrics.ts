@@ -4,12 +4,11 @@ import { scanRun, ScanContext } from '../core/experiment/scan';
 import { formatCount, formatValue } from '../core/format';
 import { type MetricsDocument, readMetrics } from '../core/metrics/read';
 import { type Command, UsageError } from './options';
+import { SUMMARIES } from './summaries';
 import { table } from './table';
 
 export const metricsCommand: Command = {
-  name: 'metrics',
-  usage: 'metrics <run> [--metric NAME]…',
-  summary: "A run's metrics: every point, cut where a resume began again.",
+  ...SUMMARIES.metrics,
   details: ['Exits with 1 when a metric that was asked for is not there.'],
   positionals: { least: 1, most: 1 },
   options: {

@@ -8,12 +8,11 @@ import { DEFAULT_ADDITIONAL_STEPS, makePlan } from '../core/training/plan/makePl
 import { DEFAULT_LAUNCHER, LAUNCHER_KINDS } from '../core/training/launchers';
 import { PLAN_KINDS, type Plan } from '../core/training/plan/plan';
 import { type Command, UsageError, oneOf } from './options';
+import { SUMMARIES } from './summaries';
 import { printable } from './table';
 
 export const planCommand: Command = {
-  name: 'plan',
-  usage: 'plan resume|extend|branch <checkpoint> [options]',
-  summary: 'What would run, with which arguments, and what could go wrong.',
+  ...SUMMARIES.plan,
   details: [
     'Exits with 0 when it can be started, 1 when it cannot. A run instead of a checkpoint means its newest one.',
   ],

@@ -6,12 +6,11 @@ import { CheckpointPathError } from '../core/checkpoint/pathErrors';
 import { validateCheckpoint } from '../core/checkpoint/validate/validate';
 import { formatBytes, formatCount } from '../core/format';
 import { type Command, UsageError, oneOf } from './options';
+import { SUMMARIES } from './summaries';
 import { printable, table } from './table';
 
 export const validateCommand: Command = {
-  name: 'validate',
-  usage: 'validate <checkpoint or file> [--level LEVEL]',
-  summary: 'Whether a checkpoint is whole and a resume from it works.',
+  ...SUMMARIES.validate,
   details: ['Exits with 0 for valid, 1 for anything else. Nothing in the files is executed.'],
   positionals: { least: 1, most: 1 },
   options: {

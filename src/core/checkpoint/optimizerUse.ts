@@ -3,7 +3,7 @@
  * starts afresh where the state is another optimizer's. The trainer's npt/checkpoint/optimizer.py decides alike, by the same
  * list.
  */
-import OPTIMIZERS from '../../../trainer/npt/checkpoint/optimizers.json';
+import { kinds } from '../../../trainer/npt/checkpoint/optimizers.json';
 import type { Tensor } from '../torchfile/pickle/values';
 import type { OptimizerState } from './contents';
 
@@ -14,7 +14,7 @@ interface Kind {
   readonly adamw?: readonly string[];
 }
 
-const KINDS: readonly Kind[] = OPTIMIZERS.kinds;
+const KINDS: readonly Kind[] = kinds;
 const PLAIN = new Set(['exp_avg', 'exp_avg_sq', 'step']);
 
 /** taken: as it is. converted: `how` is a clause. afresh: `why` is a clause, such as "it is SGD's". */

@@ -1,6 +1,6 @@
 /** Names and shapes of NP tensors (contract section 2): what they say about layers, rank, ranks and modulation. */
 import type { NamedTensor } from '../torchfile/pickle/values';
-import NAMES from '../../../trainer/npt/checkpoint/names.json';
+import { leading, wrappers } from '../../../trainer/npt/checkpoint/names.json';
 import type { Modulation } from './report/report';
 
 export type Matrix = 'W_down' | 'W_a_up' | 'W_b_up';
@@ -17,8 +17,8 @@ export interface WeightName {
 
 const NAME =
   /^(?:layer_(\d{1,6})_np|layers\.(\d{1,6})\.np_component)\.(W_down|W_a_up|W_b_up)(?:_(gate|up|down))?(?:\.(\d{1,4}))?$/;
-const WRAPPERS = new Map(Object.entries(NAMES.wrappers));
-const LEADING = new Set(NAMES.leading);
+const WRAPPERS = new Map(Object.entries(wrappers));
+const LEADING = new Set(leading);
 const LONGEST = 500;
 
 /** What is around an NP tensor's name. */

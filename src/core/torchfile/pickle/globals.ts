@@ -2,7 +2,7 @@
  * What a pickle may import, judged by name: by the list that the trainer's loader and validator decide by too
  * (trainer/npt/checkpoint/globals.json says what is in it).
  */
-import LIST from '../../../../trainer/npt/checkpoint/globals.json';
+import { dangerous, harmless, python2, unread } from '../../../../trainer/npt/checkpoint/globals.json';
 
 /**
  * safe: makes plain data, tensors or numbers. dangerous: running it (or being able to) is what an attack wants.
@@ -12,14 +12,14 @@ export type GlobalKind = 'safe' | 'unknown' | 'dangerous';
 
 type Names = ReadonlyMap<string, ReadonlySet<string>>;
 
-const HARMLESS = namesOf(LIST.harmless);
-const UNREAD = namesOf(LIST.unread);
-const PYTHON2_MODULES = new Map(Object.entries(LIST.python2.modules));
-const PYTHON2_NAMES = new Map(Object.entries(LIST.python2.names));
-const DANGEROUS_ROOTS = new Set(LIST.dangerous.roots);
-const VALUE_CLASS_ROOTS = new Set(LIST.dangerous.valueClassRoots);
-const DANGEROUS_PARTS = new Set(LIST.dangerous.parts);
-const CALLS_OF = new Set(LIST.dangerous.callsOf);
+const HARMLESS = namesOf(harmless);
+const UNREAD = namesOf(unread);
+const PYTHON2_MODULES = new Map(Object.entries(python2.modules));
+const PYTHON2_NAMES = new Map(Object.entries(python2.names));
+const DANGEROUS_ROOTS = new Set(dangerous.roots);
+const VALUE_CLASS_ROOTS = new Set(dangerous.valueClassRoots);
+const DANGEROUS_PARTS = new Set(dangerous.parts);
+const CALLS_OF = new Set(dangerous.callsOf);
 
 function namesOf(listed: Readonly<Record<string, readonly string[]>>): Names {
   return new Map(Object.entries(listed).map(([module, names]) => [module, new Set(names)]));
@@ -43,7 +43,7 @@ export function classifyGlobal(module: string, name: string): GlobalKind {
   const path = `${module}.${name}`;
   const parts = path.split('.');
   const root = parts[0] ?? '';
-  if (LIST.dangerous.prefixes.some((prefix) => startsWithPath(path, prefix))) return 'dangerous';
+  if (dangerous.prefixes.some((prefix) => startsWithPath(path, prefix))) return 'dangerous';
   if (parts.slice(1).some((part) => DANGEROUS_PARTS.has(part))) return 'dangerous';
   if (DANGEROUS_ROOTS.has(root) && !VALUE_CLASS_ROOTS.has(root)) return 'dangerous';
   return 'unknown';
