@@ -1,4 +1,5 @@
 /** The core from a shell (contract section 8): for login nodes, CI and scripts. */
+import { messageOf } from './core/errors';
 import { type Command, UsageError, helpOf, parseCommandLine } from './cli/options';
 import { SUMMARIES } from './cli/summaries';
 import { printable, printableJson } from './cli/table';
@@ -54,10 +55,10 @@ async function main(words: readonly string[]): Promise<number> {
 }
 
 /** Node's own errors of a path in our words. */
-function messageOf(error: unknown): string {
+function failureText(error: unknown): string {
   const { path: where } = error as NodeJS.ErrnoException;
   if (isFileError(error) && where !== undefined) return `${where} ${readFailure(error)}.`;
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }
 
 function print(text: string): void {
@@ -75,7 +76,7 @@ main(process.argv.slice(2)).then(
     process.exitCode = code;
   },
   (error: unknown) => {
-    const message = messageOf(error);
+    const message = failureText(error);
     process.stderr.write(`error: ${printable(message.split('\n')[0] ?? '')}\n`);
     process.exitCode = 2;
   },

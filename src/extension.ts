@@ -1,6 +1,7 @@
 /** Composes the extension; what it does lives in features/. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { messageOf } from './core/errors';
 import { CheckpointWorker } from './core/checkpoint/worker/workerClient';
 import * as branch from './features/branch';
 import * as compare from './features/compare';
@@ -54,7 +55,7 @@ export function activate(context: vscode.ExtensionContext): NptApi {
 /** Not awaited by activate(): a message that nobody answers must not keep the activation hanging. */
 async function tellFailure(error: unknown, log: Log): Promise<void> {
   const show = vscode.l10n.t('Show Log');
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   const answer = await showError(vscode.l10n.t('NPT Checkpoints could not start: {0}', reason), show);
   if (answer === show) log.show();
 }

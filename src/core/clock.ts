@@ -15,7 +15,7 @@ export function secondsSince(time: number, now: number): number | null {
 }
 
 /** Whether `time` is known to be at most `seconds` ago. */
-export function isWithin(time: number, now: number, seconds: number): boolean {
+export function wasWithin(time: number, now: number, seconds: number): boolean {
   const since = secondsSince(time, now);
   return since !== null && since <= seconds;
 }

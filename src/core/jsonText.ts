@@ -134,14 +134,17 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A number, including the contract's strings for numbers that are not finite; null for anything else. */
-export function numberIn(object: JsonObject, key: string): number | null {
-  const value = object[key];
+/** A number, or one of the contract's three strings for numbers that are not finite; null for anything else. */
+export function asNumber(value: unknown): number | null {
   if (typeof value === 'number') return value;
   if (value === 'NaN') return Number.NaN;
   if (value === 'Infinity') return Number.POSITIVE_INFINITY;
   if (value === '-Infinity') return Number.NEGATIVE_INFINITY;
   return null;
+}
+
+export function numberIn(object: JsonObject, key: string): number | null {
+  return asNumber(object[key]);
 }
 
 export function stringIn(object: JsonObject, key: string): string | null {

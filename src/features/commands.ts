@@ -1,5 +1,6 @@
 /** Registers commands: each is called with what it acts on, and what it throws reaches the user as one line. */
 import * as vscode from 'vscode';
+import { messageOf } from '../core/errors';
 import { showError } from '../platform/messages';
 import type { FeatureDeps } from './deps';
 import type { Named } from './targets';
@@ -28,7 +29,7 @@ export function registerCommands(context: vscode.ExtensionContext, deps: Feature
 
 async function tellFailure(deps: FeatureDeps, manifest: unknown, command: string, error: unknown): Promise<void> {
   deps.log.error(error, command);
-  const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+  const [reason = ''] = messageOf(error).split('\n');
   const show = vscode.l10n.t('Show Log');
   const answer = await showError(vscode.l10n.t('{0} failed: {1}', titleOf(manifest, command), reason), show);
   if (answer === show) deps.log.show();

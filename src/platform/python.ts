@@ -2,6 +2,7 @@
 import { access, constants } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { messageOf } from '../core/errors';
 import { showError, showWarning } from './messages';
 import { withStatus } from './progress';
 import { settings } from './settings';
@@ -93,7 +94,7 @@ export async function findPython(workspaceRoot: string): Promise<string> {
     const found = await fromPythonExtension(scope);
     if (found !== undefined) return found;
   } catch (error) {
-    reason = error instanceof Error ? error.message : String(error);
+    reason = messageOf(error);
   }
   const venv = path.join(
     workspaceRoot,

@@ -2,6 +2,7 @@
 import { access, realpath } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { messageOf } from '../core/errors';
 import { checkpointIn } from '../core/experiment/checkpoints';
 import { Lineage } from '../core/experiment/lineage';
 import type { Checkpoint, Run, Workspace } from '../core/experiment/model';
@@ -187,7 +188,7 @@ export class Workspaces extends Disposable {
     await Promise.all(
       added.map(({ watcher, experiments }) =>
         watcher.rescan().catch((error: unknown) => {
-          this.report(`Scanning ${experiments} failed: ${error instanceof Error ? error.message : String(error)}`);
+          this.report(`Scanning ${experiments} failed: ${messageOf(error)}`);
         }),
       ),
     );

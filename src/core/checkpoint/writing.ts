@@ -1,6 +1,6 @@
 /** Still being written is not broken: what a file's time says of that, for scan and validation alike. */
 import TIMES from '../../../trainer/npt/checkpoint/times.json';
-import { isWithin } from '../clock';
+import { wasWithin } from '../clock';
 
 /** Other trainers write under the final name; a file younger than this may still be growing. */
 const WRITING_SECONDS = TIMES.writing;
@@ -12,7 +12,7 @@ const WRITING_SECONDS = TIMES.writing;
  * @param changed and `now`: Unix seconds
  */
 export function changedMomentsAgo(changed: number, now: number = Date.now() / 1000): boolean {
-  return isWithin(changed, now, WRITING_SECONDS);
+  return wasWithin(changed, now, WRITING_SECONDS);
 }
 
 /** A time that no clock can have shown yet, however clocks differ. Both in Unix seconds. */

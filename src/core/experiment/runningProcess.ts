@@ -77,15 +77,15 @@ export class StopError extends Error {
 }
 
 /**
- * Asks whoever trains a run to stop, after making sure that it still is that process. SIGINT and SIGTERM: finish the step, save,
- * stop; SIGQUIT: end without a save (contract section 5).
+ * Asks whoever trains a run to stop, after making sure that it still is that process. SIGINT: finish the step, save, stop;
+ * SIGQUIT: end without a save (contract section 5).
  *
  * The supervisor is asked where there is one: it passes the first request on and no other, so that any number of windows may
  * ask. Without one it is the trainer; ours only repeats what it is waiting for.
  *
  * @throws StopError when it ended already, runs on another machine, or may not be signalled
  */
-export async function stopRun(named: RunProcess, signal: 'SIGINT' | 'SIGTERM' | 'SIGQUIT' = 'SIGINT'): Promise<void> {
+export async function stopRun(named: RunProcess, signal: 'SIGINT' | 'SIGQUIT' = 'SIGINT'): Promise<void> {
   const state = liveness(named);
   if (state === 'elsewhere') {
     const how = named.launcher === 'slurm' && named.job !== null ? `: use scancel ${named.job}, or` : ':';

@@ -15,7 +15,7 @@ const LONGEST_KEY = 300;
 const LONGEST_TEXT = 1000;
 
 /** Text of a file for a line: control characters and direction marks spelled out, bounded. */
-export function plainText(text: string, length = LONGEST_TEXT): string {
+export function spelled(text: string, length = LONGEST_TEXT): string {
   return quoted(text, length).slice(1, -1);
 }
 
@@ -101,14 +101,14 @@ function describe(value: PyValue, tensors: ReadonlyMap<Tensor, number>): Omit<Ou
     return { kind: 'tensor', text, ...(tensor === undefined ? {} : { tensor }) };
   }
   if (value instanceof StorageRef)
-    return { kind: 'storage', text: plainText(`${value.numel} × ${value.dtype.name}, storage ${value.key}`) };
-  if (value instanceof Global) return { kind: 'global', text: plainText(value.qualified), ...riskOf(value) };
+    return { kind: 'storage', text: spelled(`${value.numel} × ${value.dtype.name}, storage ${value.key}`) };
+  if (value instanceof Global) return { kind: 'global', text: spelled(value.qualified), ...riskOf(value) };
   return { kind: 'object', text: callText(value), ...riskOf(value.callable) };
 }
 
 function numberText(value: number | bigint): string {
   // Ten thousand digits are legal in a pickle, and nobody reads them.
-  if (typeof value === 'bigint') return plainText(value.toString(), 200);
+  if (typeof value === 'bigint') return spelled(value.toString(), 200);
   if (Number.isNaN(value)) return 'nan';
   return Number.isFinite(value) ? String(value) : value > 0 ? 'inf' : '-inf';
 }
@@ -123,7 +123,7 @@ export function riskOf(callable: PyValue): { risk?: 'unknown' | 'dangerous' } {
 export function callText(object: Opaque): string {
   const { callable, args } = object;
   const name =
-    callable instanceof Global ? plainText(callable.qualified, 200) : callable === null ? 'object' : 'computed';
+    callable instanceof Global ? spelled(callable.qualified, 200) : callable === null ? 'object' : 'computed';
   const items = sequenceItems(args);
   return `${name}(${items ? listText(items, 2) : ''})`;
 }
@@ -139,12 +139,12 @@ function valueText(value: PyValue, depth: number): string {
   if (typeof value === 'number' || typeof value === 'bigint') return numberText(value);
   if (typeof value === 'string') return quoted(value, 200);
   if (value instanceof Uint8Array) return `<${value.length} bytes>`;
-  if (value instanceof Global) return plainText(value.qualified, 200);
+  if (value instanceof Global) return spelled(value.qualified, 200);
   if (value instanceof Tensor) return '<tensor>';
   if (value instanceof StorageRef) return '<storage>';
   if (depth <= 0) return '…';
   if (value instanceof Opaque)
-    return value.callable instanceof Global ? `${plainText(value.callable.qualified, 200)}(…)` : '<object>';
+    return value.callable instanceof Global ? `${spelled(value.callable.qualified, 200)}(…)` : '<object>';
   if (value instanceof PyDict) return value.size === 0 ? '{}' : '{…}';
   const items = value instanceof PySet ? value.items : (sequenceItems(value) ?? []);
   return Array.isArray(value) ? `[${listText(items, depth)}]` : `(${listText(items, depth)})`;
@@ -173,6 +173,6 @@ function* childrenOf(value: PyValue): Generator<readonly [string, PyValue]> {
 }
 
 function keyText(key: PyValue): string {
-  if (typeof key === 'string') return plainText(key, LONGEST_KEY);
-  return plainText(valueText(key, 2), LONGEST_KEY);
+  if (typeof key === 'string') return spelled(key, LONGEST_KEY);
+  return spelled(valueText(key, 2), LONGEST_KEY);
 }

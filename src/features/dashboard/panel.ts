@@ -1,5 +1,6 @@
 /** A dashboard's panel: one an editor tab, its page, and the session that speaks with it. */
 import * as vscode from 'vscode';
+import { messageOf } from '../../core/errors';
 import type { Run } from '../../core/experiment/model';
 import { Disposable } from '../../core/disposable';
 import type { SharedMetrics } from '../../core/metrics/runMetrics';
@@ -110,7 +111,7 @@ export class DashboardPanel extends Disposable {
       const bytes = await content();
       await vscode.workspace.fs.writeFile(target, typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       void showError(vscode.l10n.t('Could not save {0}: {1}', target.fsPath, why));
       this.deps.log.error(`Saving ${target.fsPath} failed: ${why}`);
     }

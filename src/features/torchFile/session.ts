@@ -2,6 +2,7 @@
  * One opened torch file's side of the conversation with its page, without VS Code: reads in the worker, watches the disk,
  * answers. The page tests run it against a page in a plain browser.
  */
+import { messageOf } from '../../core/errors';
 import { readFailure } from '../../core/files';
 import { sameFile, type FileIdentity } from '../../core/checkpoint/fileIdentity';
 import { fileState, fileStateIfReadable } from '../../core/checkpoint/fileState';
@@ -245,8 +246,4 @@ export class TorchFileSession extends Disposable {
 /** A buffer of its own: a view would ship what is behind it. */
 function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): ArrayBuffer {
   return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

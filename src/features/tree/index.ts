@@ -1,5 +1,6 @@
 /** The Experiments view: registration, refresh of what changed, badge, messages. */
 import * as vscode from 'vscode';
+import { messageOf } from '../../core/errors';
 import type { Run } from '../../core/experiment/model';
 import { Disposable } from '../../core/disposable';
 import { TreeViewText } from '../../platform/treeText';
@@ -225,7 +226,7 @@ class BranchReveal extends Disposable {
       await this.view.reveal(node, { select: false, focus: false });
     } catch (error) {
       // The run was deleted or moved in the meantime: there is nothing to show any more.
-      this.deps.log.debug(`reveal ${node.path}: ${error instanceof Error ? error.message : String(error)}`);
+      this.deps.log.debug(`reveal ${node.path}: ${messageOf(error)}`);
     }
   }
 }

@@ -1,6 +1,6 @@
 /** A checkpoint's manifest.json (contract section 2). */
 import { createHash } from 'node:crypto';
-import { isObject, numberIn, stringIn, type JsonObject } from '../../jsonText';
+import { asNumber, isObject, numberIn, stringIn, type JsonObject } from '../../jsonText';
 
 export interface ManifestFile {
   readonly bytes: number | null;
@@ -23,9 +23,9 @@ export interface Manifest {
 
 export function readManifest(object: JsonObject): Manifest {
   const metrics: Record<string, number> = Object.create(null) as Record<string, number>;
-  for (const [name, value] of Object.entries(objectIn(object, 'metrics'))) {
-    if (typeof value === 'number') metrics[name] = value;
-    else if (value === 'NaN' || value === 'Infinity' || value === '-Infinity') metrics[name] = Number(value);
+  for (const [name, logged] of Object.entries(objectIn(object, 'metrics'))) {
+    const value = asNumber(logged);
+    if (value !== null) metrics[name] = value;
   }
   const model = isObject(object['model']) ? object['model'] : null;
   const files = new Map<string, ManifestFile>();

@@ -8,7 +8,7 @@ import { openFile, readBytes, type ByteSource } from '../../torchfile/container/
 import { summarize, SummaryWorkplace, summaryWork } from '../../torchfile/tensors/summary';
 import { TensorDataError } from '../../torchfile/tensors/tensorData';
 import { readTorchFile, type TorchFile } from '../../torchfile/torchFile';
-import { callText, plainText, riskOf, treeOf } from '../../torchfile/tree';
+import { callText, spelled, riskOf, treeOf } from '../../torchfile/tree';
 import {
   Global,
   Opaque,
@@ -138,9 +138,9 @@ function describeTensors(file: TorchFile, tensors: readonly NamedTensor[]): Outl
   const sharing = new Map<string, number>();
   for (const { tensor } of file.tensors) sharing.set(tensor.storage.key, (sharing.get(tensor.storage.key) ?? 0) + 1);
   return tensors.map(({ name, tensor }) => {
-    const key = plainText(tensor.storage.key, 60);
+    const key = spelled(tensor.storage.key, 60);
     return {
-      name: name === '' ? '(the whole)' : plainText(name, 500),
+      name: name === '' ? '(the whole)' : spelled(name, 500),
       dtype: tensor.dtype.name,
       shape: tensor.shape,
       stride: isContiguous(tensor.shape, tensor.stride) ? null : tensor.stride,
@@ -176,7 +176,7 @@ async function versionsOf(source: ByteSource, file: TorchFile): Promise<(readonl
   for (const [end, label] of names) {
     const record = file.records.find((each) => each.name.endsWith(`/${end}`));
     const bytes = record ? await readRecord(source, record, 64) : null;
-    const text = bytes ? plainText(Buffer.from(bytes).toString('latin1').trim(), 20) : '';
+    const text = bytes ? spelled(Buffer.from(bytes).toString('latin1').trim(), 20) : '';
     if (text !== '') versions.push([label, text]);
   }
   if (file.format === 'torch zip' && pickle && pickle.method === 0 && pickle.dataStart >= 0)

@@ -1,5 +1,6 @@
 /** The level forward: what running the NP components says about them. */
 import { basename } from 'node:path';
+import { messageOf } from '../../errors';
 import { quoted } from '../../torchfile/problems';
 import { finding } from './findings';
 import type { Manifest } from '../layouts/manifest';
@@ -75,7 +76,7 @@ function forwardUnavailable(reason: string): Finding {
 
 /** The first line of what went wrong, fit for a message. */
 export function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   return quoted(text.split('\n')[0] ?? '', 200)
     .slice(1, -1)
     .replace(/\.$/, '');

@@ -1,5 +1,6 @@
 /** dist/checkpoint-worker.js: validates, compares and probes checkpoints one after the other, away from the extension host's thread. */
 import { parentPort } from 'node:worker_threads';
+import { messageOf } from '../../errors';
 import { compareCheckpoints } from '../compare/compare';
 import { probeRun } from '../probe/probeRun';
 import { outlineFile, summarizeTensors } from '../outline/outline';
@@ -79,7 +80,7 @@ async function serve(request: WorkerRequest): Promise<void> {
         kind: 'error',
         id,
         expected: error instanceof CheckpointPathError,
-        message: error instanceof Error ? error.message : String(error),
+        message: messageOf(error),
       });
   }
 }

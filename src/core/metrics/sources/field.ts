@@ -1,6 +1,7 @@
 /** training_log.jsonl, as the trainer in the field writes it (contract section 7): rows without events, appended over resumes. */
 import type { MetricsEvent } from '../events';
-import { fieldsOf, finite, isFields, metricNumber, type MetricsSource } from './source';
+import { asNumber, isObject } from '../../jsonText';
+import { fieldsOf, finite, type MetricsSource } from './source';
 
 export const field: MetricsSource = { file: 'training_log.jsonl', parseLine };
 
@@ -31,21 +32,21 @@ function parseLine(line: string): MetricsEvent | undefined {
   const values: [string, number][] = [];
   for (const [key, raw] of Object.entries(fields)) {
     if (NOT_METRICS.has(key)) continue;
-    let value = metricNumber(raw);
-    if (value === undefined) continue;
+    let value = asNumber(raw);
+    if (value === null) continue;
     // That trainer logs 0 in student stages, where the attention input is wholly the student's (contract section 7).
     if (key === 'mixing_ratio' && stage === 'student') value = 1;
     values.push([NAMES.get(key) ?? key, value]);
   }
-  if (isFields(fields['layer_losses'])) values.push(...layerValues(fields['layer_losses']));
+  if (isObject(fields['layer_losses'])) values.push(...layerValues(fields['layer_losses']));
   const time = finite(fields['time']) ?? finite(fields['timestamp']) ?? Number.NaN;
   return { kind: 'metrics', segment: null, step, time, values, stage, unmarked: true };
 }
 
 function layerValues(losses: Readonly<Record<string, unknown>>): [string, number][] {
   return Object.entries(losses).flatMap(([key, raw]): [string, number][] => {
-    const value = metricNumber(raw);
-    if (value === undefined) return [];
+    const value = asNumber(raw);
+    if (value === null) return [];
     const [, layer, kind] = /^(layer_\d+)_(.+)$/.exec(key) ?? [];
     if (layer === undefined || kind === undefined) return [[key, value]];
     return [[`${LAYER_NAMES.get(kind) ?? kind}/${layer}`, value]];

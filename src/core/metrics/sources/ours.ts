@@ -1,6 +1,7 @@
 /** metrics.jsonl, as our trainer writes it (contract section 6). */
 import type { MetricsEvent } from '../events';
-import { fieldsOf, finite, isFields, metricNumber, type Fields, type MetricsSource } from './source';
+import { asNumber, isObject, type JsonObject } from '../../jsonText';
+import { fieldsOf, finite, type MetricsSource } from './source';
 
 export const ours: MetricsSource = { file: 'metrics.jsonl', parseLine };
 
@@ -26,12 +27,12 @@ function parseLine(line: string): MetricsEvent | undefined {
   }
 }
 
-function metricsEvent(fields: Fields, step: number): MetricsEvent | undefined {
-  if (!isFields(fields['metrics'])) return undefined;
+function metricsEvent(fields: JsonObject, step: number): MetricsEvent | undefined {
+  if (!isObject(fields['metrics'])) return undefined;
   const values: [string, number][] = [];
   for (const [name, raw] of Object.entries(fields['metrics'])) {
-    const value = metricNumber(raw);
-    if (value !== undefined) values.push([name, value]);
+    const value = asNumber(raw);
+    if (value !== null) values.push([name, value]);
   }
   const time = finite(fields['time']) ?? Number.NaN;
   return { kind: 'metrics', segment: finite(fields['segment']), step, time, values, stage: null, unmarked: false };

@@ -1,5 +1,5 @@
 /** What a metrics source is, and what the sources share in reading a line of JSON. */
-import { parseJsonOfAnyDepth } from '../../jsonText';
+import { isObject, parseJsonOfAnyDepth, type JsonObject } from '../../jsonText';
 import type { MetricsEvent } from '../events';
 
 /** A kind of metrics file: one JSON object a line, appended. */
@@ -10,29 +10,14 @@ export interface MetricsSource {
   readonly parseLine: (line: string) => MetricsEvent | undefined;
 }
 
-export type Fields = Readonly<Record<string, unknown>>;
-
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** The line's object; undefined for a torn line, or nothing that a trainer writes. */
-export function fieldsOf(line: string): Fields | undefined {
+export function fieldsOf(line: string): JsonObject | undefined {
   try {
     const value: unknown = parseJsonOfAnyDepth(line);
-    return isFields(value) ? value : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
-}
-
-/** A number, or one of the three strings that stand for a non-finite one; undefined for anything else. */
-export function metricNumber(value: unknown): number | undefined {
-  if (typeof value === 'number') return value;
-  if (value === 'NaN') return Number.NaN;
-  if (value === 'Infinity') return Number.POSITIVE_INFINITY;
-  if (value === '-Infinity') return Number.NEGATIVE_INFINITY;
-  return undefined;
 }
 
 export function finite(value: unknown): number | null {
