@@ -1,9 +1,9 @@
 /** Still being written is not broken: what a file's time says of that, for scan and validation alike. */
-import TIMES from '../../../trainer/npt/checkpoint/times.json';
+import { writing } from '../../../trainer/npt/checkpoint/times.json';
 import { wasWithin } from '../clock';
 
 /** Other trainers write under the final name; a file younger than this may still be growing. */
-const WRITING_SECONDS = TIMES.writing;
+const WRITING_SECONDS = writing;
 
 /**
  * Whether a file changed moments ago. A date in the future says nothing: such a file would be "being written" for as long

@@ -30,7 +30,7 @@ NESTED_LIMITS = Limits(opcodes=200_000, copied=16 * 1024 * 1024)
 MAX_DEPTH, MAX_FOLLOWED, MAX_PICKLES, MAX_ARCHIVES_DEEP = 3, 100, 8, 3
 PICKLE_RECORD = re.compile(r"(?:.*/)?data\.pkl", re.IGNORECASE | re.DOTALL)
 # What the first bytes of files say that are neither zip nor pickle.
-FOREIGN: tuple[tuple[str, int, bytes], ...] = (
+OTHER_FORMATS: tuple[tuple[str, int, bytes], ...] = (
     ("7z archive", 0, b"7z\xbc\xaf'\x1c"),
     ("gzip file", 0, b"\x1f\x8b\x08"),
     ("RAR archive", 0, b"Rar!\x1a\x07"),
@@ -102,14 +102,14 @@ def _open(path: Path, file: BinaryIO, depth: int) -> TorchFile:
         return TorchFile(path, "empty", problems=[Problem("empty-file", "it is empty")])
     if head[:4] == b"PK\x03\x04":
         return _open_zip(path, file, depth)
-    foreign = _foreign(head, size)
-    if foreign is not None:
-        return TorchFile(path, "other", problems=[foreign])
+    other = _other_format(head, size)
+    if other is not None:
+        return TorchFile(path, "other", problems=[other])
     return _open_pickles(path, file, size, depth)
 
 
-def _foreign(head: bytes, size: int) -> Problem | None:
-    for name, at, magic in FOREIGN:
+def _other_format(head: bytes, size: int) -> Problem | None:
+    for name, at, magic in OTHER_FORMATS:
         if head.startswith(magic, at):
             return Problem("other-archive", f"it is a {name}, not a torch file")
     if size > 9 and head[8:10] == b'{"' and not any(head[4:8]):
