@@ -23,7 +23,7 @@ const common = {
  * Built-in modules that not every start needs, loaded when something of theirs is first used: together they take a fifth
  * of the time in which the command line starts.
  */
-const LATE_BUILTINS = ['node:child_process', 'node:crypto', 'node:fs/promises', 'node:worker_threads'];
+const LATE_BUILTINS = ['node:child_process', 'node:crypto', 'node:fs/promises', 'node:worker_threads', 'node:zlib'];
 
 /** @type {import('esbuild').Plugin} */
 const lateBuiltins = {

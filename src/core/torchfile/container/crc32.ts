@@ -84,9 +84,13 @@ function product(a: number, b: number): number {
   return result;
 }
 
-const native = (zlib as { crc32?: (data: Uint8Array, value?: number) => number }).crc32;
+type Crc32 = (data: Uint8Array, previous?: number) => number;
+
+/** Node's or ours, looked for when it is first used: not every start needs zlib. */
+let fastest: Crc32 | undefined;
 
 /** CRC-32 of `data`, going on from `previous`. */
-export const crc32: (data: Uint8Array, previous?: number) => number = native
-  ? (data, previous = 0) => native(data, previous)
-  : crc32ByTable;
+export function crc32(data: Uint8Array, previous = 0): number {
+  fastest ??= (zlib as { crc32?: Crc32 }).crc32 ?? crc32ByTable;
+  return fastest(data, previous);
+}
