@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A full training run with good settings, into experiments/npt_new_arch; further flags are passed on and win.
+# What stands before the lone -- are settings: --demo_mode, --model_size and a checkpoint to resume from win over them.
 # PYTHON names the interpreter to use.
 set -euo pipefail
 
@@ -32,4 +33,4 @@ exec "$python" "$here/scripts/train_multi_layer_npt.py" \
   --eval_steps 500 \
   --output_dir experiments/npt_new_arch \
   --wandb_name npt_new_arch \
-  "$@"
+  -- "$@"

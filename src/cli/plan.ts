@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { describeCurriculum } from '../core/curriculum';
 import { formatCount } from '../core/format';
-import { valueText } from '../core/arguments/argumentValues';
+import { valueText } from '../core/format';
 import { shellCommand } from '../core/training/commandLine';
 import { DEFAULT_ADDITIONAL_STEPS, makePlan } from '../core/training/plan/makePlan';
 import { DEFAULT_LAUNCHER, LAUNCHER_KINDS } from '../core/training/launchers';

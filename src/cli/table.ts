@@ -1,4 +1,5 @@
 /** Aligned columns, and text that cannot move a terminal's cursor. */
+import { stringifyJson } from '../core/jsonText';
 import { visibleText } from '../core/plainText';
 
 export function table(rows: readonly (readonly string[])[]): string {
@@ -22,7 +23,7 @@ export function printable(text: string): string {
 
 /** A JSON document whose strings cannot move a terminal's cursor or turn its text round; JSON's own escapes do that. */
 export function printableJson(document: unknown, indent: number | undefined): string {
-  return JSON.stringify(document, null, indent).replace(
+  return stringifyJson(document, indent).replace(
     /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

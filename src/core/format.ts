@@ -1,4 +1,5 @@
 /** How figures are written for people, the same in the tree, the page, the reports and the CLI. */
+import { stringifyJson } from './jsonText';
 
 /** 1536 → "1.5 kB"; decimal units, as disks and GPUs are sold. */
 export function formatBytes(bytes: number): string {
@@ -30,6 +31,19 @@ export function formatValue(value: number): string {
       .replace(/\.?0+e/, 'e')
       .replace('e+', 'e');
   return Number(value.toPrecision(4)).toString();
+}
+
+/**
+ * A JSON value as one types it: texts bare, lists with commas, nothing for null. All digits of a number are kept, and rates
+ * are written as powers of ten (5e-5), by which they are compared.
+ */
+export function valueText(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (Array.isArray(value)) return (value as unknown[]).map(valueText).join(',');
+  if (typeof value === 'string') return value;
+  if (typeof value === 'bigint') return value.toString();
+  if (typeof value === 'number' && value !== 0 && Math.abs(value) < 1e-3) return value.toExponential();
+  return stringifyJson(value);
 }
 
 /** 18780 s → "5 h 13 m"; 42 s → "42 s". */

@@ -1,4 +1,7 @@
-/** JSON as Python writes it, out of files that may hold anything: bare NaN and Infinity, and a bound on nesting. */
+/**
+ * JSON as Python writes it, out of files that may hold anything: bare NaN and Infinity, whole numbers of any size, and a bound
+ * on nesting.
+ */
 import { decodeText, EncodingError } from './textEncoding';
 
 /**
@@ -16,12 +19,13 @@ export class JsonDepthError extends Error {
 }
 
 /**
- * The value of a JSON text, where bare NaN, Infinity and -Infinity become the strings that the contract uses for them.
+ * The value of a JSON text, where bare NaN, Infinity and -Infinity become the strings that the contract uses for them, and
+ * whole numbers whose digits a double does not keep become bigints.
  * @throws JsonDepthError where it is nested too deep, SyntaxError where it is not JSON
  */
 export function parseJsonText(text: string): unknown {
   if (isTooDeep(text)) throw new JsonDepthError();
-  return parseJsonOfAnyDepth(text);
+  return MAYBE_LARGE.test(text) ? parseExactly(text) : parseJsonOfAnyDepth(text);
 }
 
 /**
@@ -47,6 +51,39 @@ const NON_FINITE_OR_STRING = /"(?:[^"\\]|\\[^])*\\?(?:"|$)|-?\b(?:NaN|Infinity)\
 /** Python's json module writes bare NaN and Infinity, which JSON does not have (contract section 7). */
 function quoteNonFinite(text: string): string {
   return text.replace(NON_FINITE_OR_STRING, (token) => (token.startsWith('"') ? token : `"${token}"`));
+}
+
+/** Whole numbers from 2^53 on have 16 digits or more; JSON writes none behind a sign, a point or an exponent. */
+const MAYBE_LARGE = /\d{16}/;
+const LARGE_OR_STRING = /"(?:[^"\\]|\\[^])*\\?(?:"|$)|-?\d[\d.eE+-]*/g;
+/** Marks a whole number that travels through JSON as a string; drawn anew by each process, so that no file can know it. */
+const MARK = `whole:${Math.random()}:`;
+const MARKED = new RegExp(`"${MARK.replaceAll('.', '\\.')}(-?\\d+)"`, 'g');
+
+function parseExactly(text: string): unknown {
+  const quoted = text.replace(LARGE_OR_STRING, (token) => {
+    if (token.startsWith('"') || !/^-?[1-9]\d{15,}$/.test(token) || String(Number(token)) === token) return token;
+    return `"${MARK}${token}"`;
+  });
+  const value = parseJsonOfAnyDepth(quoted);
+  return quoted === text ? value : unmark(value);
+}
+
+function unmark(value: unknown): unknown {
+  if (typeof value === 'string') return value.startsWith(MARK) ? BigInt(value.slice(MARK.length)) : value;
+  if (Array.isArray(value)) return value.map(unmark);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, unmark(item)]));
+}
+
+/** A value as JSON text; bigints as the whole numbers they are, which JSON.stringify refuses to write. */
+export function stringifyJson(value: unknown, indent?: number): string {
+  const text = JSON.stringify(
+    value,
+    (_, item: unknown) => (typeof item === 'bigint' ? `${MARK}${item}` : item),
+    indent,
+  );
+  return text.replace(MARKED, '$1');
 }
 
 const QUOTE = 0x22;

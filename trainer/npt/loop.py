@@ -142,11 +142,11 @@ class Segment:
             trainer.check_finite()
         if values:
             self._log(step, values)
-        if last or step % a.eval_steps == 0:
+        if a.eval_steps and (last or step % a.eval_steps == 0):
             self._evaluate(step)
-        if step % a.generation_steps == 0:
+        if a.generation_steps and step % a.generation_steps == 0:
             self._generate(step)
-        if last or step % a.save_steps == 0:
+        if last or (a.save_steps and step % a.save_steps == 0):
             self._save(trainer.group.gather(rng.capture()))
 
     def _saved(self, step: int) -> bool:
@@ -297,7 +297,7 @@ def follow(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> None:
         last = step == a.max_steps
         trainer.train_step(measure=last or step % a.logging_steps == 0)
         stop.keep()
-        if last or step % a.save_steps == 0:
+        if last or (a.save_steps and step % a.save_steps == 0):
             trainer.group.gather(rng.capture())
     if trainer.global_step < a.max_steps:
         trainer.group.gather(rng.capture())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from npt import program
-from npt.arguments import parse_typed
+from npt.arguments import parse_command, questionable
 from npt.errors import TrainingError, UsageError
 from npt.program import say
 from npt.run import console
@@ -21,15 +21,17 @@ def main(argv: list[str] | None = None) -> int:
         # Of the processes that torchrun starts, the first one speaks.
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
     console.install()
-    return program.run(lambda: _start(parse_typed(arguments)))
+    return program.run(lambda: _start(*parse_command(arguments)))
 
 
-def _start(typed: dict[str, Any]) -> int:
+def _start(typed: dict[str, Any], script: dict[str, Any]) -> int:
     if os.name == "nt":
         raise UsageError("training does not run on Windows itself; use WSL, or a remote machine")
     from npt import start as starting
 
-    start = starting.resumed(typed, say) if "resume_from" in typed else starting.fresh(typed)
+    start = starting.resumed(typed, say, script) if "resume_from" in typed else starting.fresh(typed, script)
+    for line in questionable(start.arguments):
+        say(f"warning: {line}")
     if start.source is not None and start.step >= start.arguments.max_steps:
         return _already_complete(start)
     from npt.distributed import Group

@@ -46,6 +46,11 @@ class Schedule:
         share = min((step - self.peak_step) / length, 1.0)
         return 0.0 if share == 1.0 else self.peak_rate * 0.5 * (1.0 + math.cos(math.pi * share))
 
+    def climbs(self, step: int, max_steps: int) -> bool:
+        """Whether ``extended`` to ``max_steps`` first climbs from below 10 % of the base rate, with a warm-up."""
+        warming_up = self.origin_step == 0 and step < self.peak_step
+        return max_steps > self.end_step and not warming_up and self.rate(step) < FLOOR * self.base_rate
+
     def extended(self, step: int, max_steps: int, warmup_steps: int) -> Schedule:
         """The schedule from ``step`` on when training now goes to ``max_steps``.
 
@@ -58,7 +63,7 @@ class Schedule:
         rate = self.rate(step)
         if self.origin_step == 0 and step < self.peak_step:
             return replace(self, end_step=max_steps)
-        if rate >= FLOOR * self.base_rate:
+        if not self.climbs(step, max_steps):
             return replace(self, origin_step=step, origin_rate=rate, peak_rate=rate, warmup_steps=0, end_step=max_steps)
         ramp = max(1, min(warmup_steps, int(RAMP_SHARE * (max_steps - step))))
         return replace(

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from npt import SCHEMA, TRAINER, curriculum, failure, gemm_probe, layer_selection, rng
+from npt import SCHEMA, TRAINER, curriculum, effects, failure, gemm_probe, layer_selection, rng
 from npt.arguments import Arguments
 from npt.data.sources import Texts, load_texts
 from npt.distributed import Group
@@ -182,7 +182,11 @@ def _train(start: Start, trainer: MultiLayerNPTTrainer, layers: list[int], texts
         if before != layers:
             start.changed["train_layers"] = [before, layers]
     facts = environment(trainer.device, group.world_size)
-    notes = restore(start, trainer) + inexact(start, facts)
+    idle: list[str] = []
+    if start.stored is not None:
+        known_to_wandb = not start.branches and (start.run.path / "wandb.json").exists()
+        idle = effects.settle(a, start.changed, start.stored, layers, known_to_wandb)
+    notes = restore(start, trainer) + idle + inexact(start, facts)
     if not group.main:
         follow(trainer, STOP)
         return 0 if trainer.global_step >= a.max_steps else STOP.exit_code

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from npt import effects
 from npt.arguments import Arguments, changes, resolve
 from npt.checkpoint import find, load, validate
 from npt.checkpoint.find import Source
@@ -49,9 +50,9 @@ def default_name(arguments: Arguments) -> str:
     return f"{model}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
-def fresh(typed: Mapping[str, Any]) -> Start:
+def fresh(typed: Mapping[str, Any], script: Mapping[str, Any] | None = None) -> Start:
     """A start from nothing. Raises ``UsageError`` where a run with checkpoints is in the way."""
-    arguments = resolve(typed)
+    arguments = resolve(typed, None, script)
     given = arguments.output_dir
     path = paths.absolute(given) if given else free_name(paths.absolute(EXPERIMENTS / default_name(arguments)))
     start = Start(arguments, RunFolder(path))
@@ -65,7 +66,7 @@ def fresh(typed: Mapping[str, Any]) -> Start:
     return start
 
 
-def resumed(typed: Mapping[str, Any], say: Say) -> Start:
+def resumed(typed: Mapping[str, Any], say: Say, script: Mapping[str, Any] | None = None) -> Start:
     """A start from a checkpoint: in its run if it is the newest there, otherwise in a new run that branches off."""
     source = find.locate(str(typed["resume_from"]))
     seen = frozenset(c.name for c in find.list_checkpoints(source.run)) if source.run else frozenset()
@@ -75,7 +76,8 @@ def resumed(typed: Mapping[str, Any], say: Say) -> Start:
         find.refuse_damaged(source)
         validate.refuse(source.checkpoint)
     stored = load.read(source.checkpoint, leave_unknown=bool(typed.get("ignore_integrity", False)))
-    arguments = resolve(typed, stored.config)
+    arguments = resolve(typed, stored.config, script)
+    effects.refuse_other_base(stored.config, arguments, source.checkpoint.name)
     step = stored.step
     changed = changes(stored.config, arguments)
     given = paths.absolute(arguments.output_dir) if arguments.output_dir else None
@@ -85,7 +87,7 @@ def resumed(typed: Mapping[str, Any], say: Say) -> Start:
     if given is not None and not same:
         target = given
     elif source.run is None:
-        target = free_name(paths.absolute(EXPERIMENTS) / f"{source.checkpoint.parent.name}-from-{step}")
+        target = free_name(paths.absolute(EXPERIMENTS) / f"{source.name}-from-{step}")
     elif not source.named_run:
         # Who names a run goes on in it: a checkpoint that came since is of another trainer, and the lock says so.
         newest, _ = find.newest_valid(source.run)
@@ -118,7 +120,7 @@ def _parent(source: Source, step: int) -> dict[str, Any]:
         identity = None
     return {
         "id": str((identity or {}).get("id", "")),
-        "run": source.run.name if source.run else source.checkpoint.parent.name,
+        "run": source.name,
         "checkpoint": source.checkpoint.name,
         "step": step,
     }

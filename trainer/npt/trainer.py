@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from npt import SCHEMA, rng
+from npt.argument_table import ARGUMENTS, ValueRefused
 from npt.arguments import Arguments
 from npt.checkpoint import dialect, load, tensors
 from npt.checkpoint.save import Content
@@ -45,12 +45,22 @@ class SampleSource(Protocol):
 
 
 def as_arguments(config: Arguments | Mapping[str, Any] | Any) -> Arguments:
-    """Arguments from arguments, a mapping, or any object with attributes of their names."""
+    """Arguments from arguments, a mapping, or any object with attributes of their names.
+
+    Values are read like those of a ``config.json``; raises ``UsageError`` for one that cannot be used.
+    """
     if isinstance(config, Arguments):
         return config
-    known = {item.name for item in fields(Arguments)}
     given = config if isinstance(config, Mapping) else getattr(config, "__dict__", {})
-    return Arguments(**{name: value for name, value in given.items() if name in known})
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in ARGUMENTS or value is None:
+            continue
+        try:
+            values[name] = ARGUMENTS[name].read(value) if value not in ("", []) else ARGUMENTS[name].default
+        except ValueRefused as error:
+            raise UsageError(f"config: {name}: {error}") from None
+    return Arguments(**values)
 
 
 class MultiLayerNPTTrainer:

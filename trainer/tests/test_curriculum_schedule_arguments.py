@@ -136,7 +136,6 @@ def test_a_rate_never_jumps_when_training_is_extended(warmup: int, end: int, at:
         (["--train_layers", "1", "--device", "tpu"], "'tpu' is not a device"),
         (["--train_layers", "1", "--lr", "1"], "--lr"),
         (["--max_steps", "5"], "--train_layers is required"),
-        (["--train_layers", "1", "--stride", "900"], "--stride 900"),
         (["--train_layers", "1", "--dataset_preset", "custom"], "--train_file"),
         (["--train_layers", "1", "--curriculum_stages", "mixed:3"], "stage 1"),
     ],

@@ -1,11 +1,16 @@
-/** Reading and checking the values of the trainer's arguments: what a person types, what argv and config.json hold. */
+/**
+ * Reading and writing the values of the trainer's arguments. What a person types and what a config.json holds go through the
+ * same reader, as in the trainer (trainer/npt/argument_table.py): what is clear is taken, the rest is refused in one line.
+ */
 import { CurriculumError, parseCurriculum } from '../curriculum';
+import { valueText } from '../format';
 
 /** How an argument's value is read. */
 export type ValueKind =
-  | { readonly type: 'integer'; readonly minimum: number }
+  | { readonly type: 'integer'; readonly minimum: number; readonly maximum: bigint }
   | { readonly type: 'number'; readonly minimum: number; readonly exclusive: boolean }
-  | { readonly type: 'flag' }
+  /** `words` are other programs' names for its values. */
+  | { readonly type: 'flag'; readonly words: Readonly<Record<string, boolean>> }
   | { readonly type: 'choice'; readonly choices: readonly string[] }
   | { readonly type: 'text' }
   /** Repeated on the command line (`repeat`), or several words behind one flag. */
@@ -15,135 +20,200 @@ export type ValueKind =
   | { readonly type: 'curriculum' }
   | { readonly type: 'device' };
 
-const WHOLE = /^[+-]?\d+$/;
-const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+/** The value cannot be used; `message` is one sentence. */
+export class ValueRefused extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ValueRefused';
+  }
+}
 
 /** What is wrong with a typed value, in one line; null when it can be used. */
 export function checkValue(kind: ValueKind, typed: string): string | null {
-  const value = typed.trim();
-  if (value === '') return 'Type a value.';
+  if (typed.trim() === '') return 'Type a value.';
+  try {
+    readTyped(kind, typed);
+    return null;
+  } catch (error) {
+    if (!(error instanceof ValueRefused)) throw error;
+    return error.message;
+  }
+}
+
+/** A typed value, or several behind commas where the argument is a list, as config.json would hold it. @throws ValueRefused */
+export function readTyped(kind: ValueKind, typed: string): unknown {
+  if (kind.type !== 'list') return readValue(kind, typed);
+  return readValue(
+    kind,
+    typed.split(',').map((part) => part.trim()),
+  );
+}
+
+/** A typed text or a stored value as our config.json would hold it. @throws ValueRefused */
+export function readValue(kind: ValueKind, given: unknown): unknown {
+  const value = typeof given === 'string' ? given.trim() : given;
+  if (value === '') throw new ValueRefused('It is empty.');
   switch (kind.type) {
     case 'integer':
-      if (!WHOLE.test(value)) return `"${value}" is not a whole number.`;
-      if (!Number.isSafeInteger(Number(value))) return `${value} is too large.`;
-      return Number(value) < kind.minimum ? `${value} is below ${kind.minimum}.` : null;
+      return readInteger(kind, value);
     case 'number': {
-      const number = DECIMAL.test(value) ? Number(value) : Number.NaN;
-      if (!Number.isFinite(number)) return `"${value}" is not a number (5e-5 and 0.00005 are).`;
-      if (number < kind.minimum || (kind.exclusive && number === kind.minimum)) {
-        return `${value} is not ${kind.exclusive ? 'above' : 'at least'} ${kind.minimum}.`;
+      const number = numberOf(value);
+      if (number === null) throw new ValueRefused(`${shown(value)} is not a number (5e-5 and 0.00005 are).`);
+      const double = Number(number);
+      if (double < kind.minimum || (kind.exclusive && double === kind.minimum)) {
+        throw new ValueRefused(`${shown(value)} is not ${kind.exclusive ? 'above' : 'at least'} ${kind.minimum}.`);
       }
-      return null;
+      // Adding zero makes a negative zero a plain one.
+      return double + 0;
     }
-    case 'flag':
-      return readFlag(value) === null ? `"${value}" is neither true nor false.` : null;
+    case 'flag': {
+      const flag = readFlag(kind.words, value);
+      if (flag === null) throw new ValueRefused(`${shown(value)} is neither true nor false.`);
+      return flag;
+    }
     case 'choice':
-      return kind.choices.includes(value) ? null : `"${value}" is not one of ${kind.choices.join(', ')}.`;
-    case 'curriculum':
-      try {
-        parseCurriculum(value);
-        return null;
-      } catch (error) {
-        if (!(error instanceof CurriculumError)) throw error;
-        return error.message;
-      }
-    case 'layers':
-      return checkLayers(value);
-    case 'layerWeights':
-      return checkLayerWeights(value);
-    case 'device':
-      return /^(auto|cpu|mps|cuda(:\d+)?)$/.test(value)
-        ? null
-        : `"${value}" is not one of auto, cpu, cuda, cuda:N, mps.`;
+      if (typeof value === 'string' && kind.choices.includes(value)) return value;
+      throw new ValueRefused(`${shown(value)} is not one of ${kind.choices.join(', ')}.`);
     case 'text':
+      return readText(value);
     case 'list':
-      // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-      return /[\u0000-\u001f]/.test(value) ? 'Control characters cannot be used here.' : null;
+      return (Array.isArray(value) ? (value as unknown[]) : [value]).map((item) => {
+        if (typeof item === 'string' && item.trim() === '') throw new ValueRefused('It has an empty entry.');
+        return readText(item);
+      });
+    case 'layers':
+      return readLayerList(value);
+    case 'layerWeights':
+      return readLayerWeights(value);
+    case 'curriculum':
+      return readCurriculum(value);
+    case 'device':
+      if (typeof value === 'string' && /^(auto|cpu|mps|cuda(:\d+)?)$/.test(value)) return value;
+      throw new ValueRefused(`${shown(value)} is not one of auto, cpu, cuda, cuda:N, mps.`);
   }
+}
+
+const LONGEST_SHOWN = 60;
+
+/** A value in a message: texts in quotes, cut where it is long. */
+function shown(value: unknown): string {
+  const text = typeof value === 'string' ? `"${value}"` : valueText(value) || String(value);
+  return text.length <= LONGEST_SHOWN ? text : `${text.slice(0, LONGEST_SHOWN - 1)}…`;
+}
+
+const WHOLE = /^[+-]?\d+$/;
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** A finite number, from a number or its text, exact where it is whole; null for anything else. */
+function numberOf(value: unknown): number | bigint | null {
+  if (typeof value === 'bigint') return Number.isFinite(Number(value)) ? value : null;
+  if (typeof value === 'string') {
+    if (!DECIMAL.test(value)) return null;
+    const number = Number(value);
+    if (!Number.isFinite(number)) return null;
+    return WHOLE.test(value) && !Number.isSafeInteger(number) ? BigInt(value.replace(/^\+/, '')) : number;
+  }
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}
+
+/** A number up to 2^53, beyond that a bigint. */
+function readInteger(kind: { readonly minimum: number; readonly maximum: bigint }, value: unknown): number | bigint {
+  const number = numberOf(value);
+  if (number === null || (typeof number === 'number' && !Number.isInteger(number))) {
+    throw new ValueRefused(`${shown(value)} is not a whole number.`);
+  }
+  if (number > kind.maximum) {
+    throw new ValueRefused(`${shown(value)} is too large: ${kind.maximum} is the largest that can be used.`);
+  }
+  if (number < kind.minimum) throw new ValueRefused(`${shown(value)} is below ${kind.minimum}.`);
+  const exact = BigInt(number);
+  return Number.isSafeInteger(Number(exact)) ? Number(exact) : exact;
+}
+
+function readFlag(words: Readonly<Record<string, boolean>>, value: unknown): boolean | null {
+  if (typeof value === 'boolean') return value;
+  if (value === 0 || value === 1) return value === 1;
+  if (typeof value !== 'string') return null;
+  if (/^(true|on|yes|1)$/i.test(value)) return true;
+  if (/^(false|off|no|0)$/i.test(value)) return false;
+  const word = value.toLowerCase();
+  return Object.hasOwn(words, word) ? (words[word] ?? null) : null;
+}
+
+function readText(value: unknown): string {
+  const text = typeof value === 'number' && Number.isFinite(value) ? String(value) : value;
+  if (typeof text === 'bigint') return text.toString();
+  if (typeof text !== 'string') throw new ValueRefused(`${shown(value)} is not a text.`);
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  if (/[\u0000-\u001f]/.test(text)) throw new ValueRefused('Control characters cannot be used here.');
+  return text;
 }
 
 const LAYER_WORDS = ['all', 'upper_half', 'lower_half', 'upper', 'lower'];
+const LAYER_NUMBER = { minimum: 0, maximum: 9999n };
 
-function checkLayers(value: string): string | null {
-  const seen = new Set<number>();
-  for (const part of value.split(/[\s,]+/)) {
-    if (LAYER_WORDS.includes(part) || part === '') continue;
-    const range = /^(\d+)(?:-(\d+))?$/.exec(part);
-    if (range?.[1] === undefined)
-      return `"${part}" is not a layer: write 13,14,15 or 8-15 or all, upper_half, lower_half.`;
-    const first = Number(range[1]);
-    const last = range[2] === undefined ? first : Number(range[2]);
-    if (last < first) return `"${part}" goes backwards: write ${last}-${first}.`;
-    if (last > 1000) return `There is no layer ${last}.`;
-    for (let layer = first; layer <= last; layer++) {
-      if (seen.has(layer)) return `Layer ${layer} is named twice.`;
-      seen.add(layer);
+/** Numbers in the order typed; text with words in it, whose meaning depends on the model, stays as it is. */
+function readLayerList(value: unknown): readonly (number | bigint)[] | string {
+  let layers: (number | bigint)[] = [];
+  let words = false;
+  if (typeof value === 'string') {
+    for (const part of value.split(/[\s,]+/)) {
+      if (part === '') continue;
+      const range = /^(\d{1,4})(?:-(\d{1,4}))?$/.exec(part);
+      if (LAYER_WORDS.includes(part)) words = true;
+      else if (range?.[1] === undefined)
+        throw new ValueRefused(`${shown(part)} is not a layer: write 13,14,15 or 8-15 or all, upper_half, lower_half.`);
+      else layers.push(...layerRange(part, Number(range[1]), Number(range[2] ?? range[1])));
+    }
+  } else
+    layers = (Array.isArray(value) ? (value as unknown[]) : [value]).map((item) => readInteger(LAYER_NUMBER, item));
+  const twice = layers.find((layer, at) => layers.indexOf(layer) !== at);
+  if (twice !== undefined) throw new ValueRefused(`Layer ${twice} is named twice.`);
+  if (words && typeof value === 'string') return value;
+  if (layers.length === 0) throw new ValueRefused(`${shown(value)} names no layer.`);
+  return layers;
+}
+
+function layerRange(part: string, first: number, last: number): number[] {
+  if (last < first) throw new ValueRefused(`"${part}" goes backwards: write ${last}-${first}.`);
+  return Array.from({ length: last - first + 1 }, (_, at) => first + at);
+}
+
+function readLayerWeights(value: unknown): string {
+  if (value === 'uniform' || value === 'linear') return value;
+  const parts = typeof value === 'string' ? value.split(',') : Array.isArray(value) ? (value as unknown[]) : [value];
+  for (const part of parts) {
+    const weight = numberOf(typeof part === 'string' ? part.trim() : part);
+    if (weight === null || weight < 0) {
+      throw new ValueRefused(`${shown(part)} is not a weight: write uniform, linear or one number from 0 for each layer.`);
     }
   }
-  return null;
+  if (parts.length === 0) throw new ValueRefused('It names no weight.');
+  return typeof value === 'string' ? value : parts.map(String).join(',');
 }
 
-function checkLayerWeights(value: string): string | null {
-  if (value === 'uniform' || value === 'linear') return null;
-  for (const part of value.split(',')) {
-    const weight = DECIMAL.test(part.trim()) ? Number(part) : Number.NaN;
-    if (!Number.isFinite(weight) || weight < 0) {
-      return `"${part.trim()}" is not a weight: write uniform, linear or one number from 0 for each layer.`;
-    }
+function readCurriculum(value: unknown): string {
+  if (typeof value !== 'string') {
+    throw new ValueRefused(`${shown(value)} is not a curriculum such as teacher:5000,mixed:5000:0.5,student:20000.`);
   }
-  return null;
-}
-
-function readFlag(value: string): boolean | null {
-  if (/^(true|on|yes|1)$/i.test(value)) return true;
-  if (/^(false|off|no|0)$/i.test(value)) return false;
-  return null;
-}
-
-/** A value that passed checkValue, as config.json would hold it. */
-export function readValue(kind: ValueKind, typed: string): unknown {
-  const value = typed.trim();
-  switch (kind.type) {
-    case 'integer':
-    case 'number':
-      return Number(value);
-    case 'flag':
-      return readFlag(value);
-    case 'list':
-      return value.split(',').map((part) => part.trim());
-    case 'layers':
-      return readLayers(value) ?? value;
-    case 'choice':
-    case 'text':
-    case 'layerWeights':
-    case 'curriculum':
-    case 'device':
-      return value;
+  try {
+    parseCurriculum(value);
+  } catch (error) {
+    if (!(error instanceof CurriculumError)) throw error;
+    throw new ValueRefused(error.message);
   }
+  return value;
 }
 
 /** Numbers of `13,14` and `8-15`, in the order typed; null for words, whose meaning depends on the model. */
 export function readLayers(value: unknown): readonly number[] | null {
-  if (Array.isArray(value)) return value.every((layer) => typeof layer === 'number') ? value : null;
-  if (typeof value !== 'string') return null;
-  const layers: number[] = [];
-  for (const part of value.split(/[\s,]+/)) {
-    if (part === '') continue;
-    const range = /^(\d+)(?:-(\d+))?$/.exec(part);
-    if (range?.[1] === undefined) return null;
-    for (let layer = Number(range[1]); layer <= Number(range[2] ?? range[1]); layer++) layers.push(layer);
+  try {
+    const layers = readLayerList(value);
+    return typeof layers === 'string' ? null : layers.map(Number);
+  } catch (error) {
+    if (error instanceof ValueRefused) return null;
+    throw error;
   }
-  return layers;
-}
-
-/** A value as one types it. */
-export function valueText(value: unknown): string {
-  if (value === null || value === undefined) return '';
-  if (Array.isArray(value)) return (value as unknown[]).map(valueText).join(',');
-  if (typeof value === 'string') return value;
-  // 5e-5 rather than 0.00005: rates are compared by their exponents.
-  if (typeof value === 'number' && value !== 0 && Math.abs(value) < 1e-3) return value.toExponential();
-  return JSON.stringify(value);
 }
 
 /** The words that give an argument this value on the command line. */
@@ -153,7 +223,9 @@ export function valueArgv(name: string, kind: ValueKind, value: unknown): string
       return [value === true ? `--${name}` : `--no-${name}`];
     case 'list': {
       const items = Array.isArray(value) ? (value as unknown[]).map(valueText) : [valueText(value)];
-      return kind.repeat ? items.flatMap((item) => [`--${name}`, item]) : [`--${name}`, ...items];
+      // argparse takes a word that begins with a dash for another flag unless it is joined on.
+      if (kind.repeat) return items.flatMap((item) => flagged(name, item));
+      return [`--${name}`, ...items];
     }
     case 'integer':
     case 'number':
@@ -162,10 +234,11 @@ export function valueArgv(name: string, kind: ValueKind, value: unknown): string
     case 'layers':
     case 'layerWeights':
     case 'curriculum':
-    case 'device': {
-      const text = valueText(value);
-      // argparse takes a word that begins with a dash for another flag unless it is joined on.
-      return text.startsWith('-') ? [`--${name}=${text}`] : [`--${name}`, text];
-    }
+    case 'device':
+      return flagged(name, valueText(value));
   }
+}
+
+function flagged(name: string, text: string): string[] {
+  return text.startsWith('-') ? [`--${name}=${text}`] : [`--${name}`, text];
 }

@@ -1,5 +1,6 @@
 /** The list of arguments to change, and the boxes to type new values into. */
 import * as vscode from 'vscode';
+import { valueText } from '../../core/format';
 import { findArgument, type TrainerArgument } from '../../core/arguments/arguments';
 import type { Plan, PlannedArgument } from '../../core/training/plan/plan';
 import { askText, pick, type PickRow } from '../../platform/picks';
@@ -13,15 +14,10 @@ interface ArgumentItem extends PickRow {
   readonly review?: true;
 }
 
-function text(value: unknown): string {
-  if (value === null || value === undefined) return '';
-  return typeof value === 'string' ? value : Array.isArray(value) ? value.join(',') : JSON.stringify(value);
-}
-
 function listItems(current: Plan, changes: Changes): ArgumentItem[] {
   const item = (argument: PlannedArgument): ArgumentItem => {
     const values = changes.get(argument.name);
-    const was = text(argument.value) || '–';
+    const was = valueText(argument.value) || '–';
     return {
       label: argument.name,
       icon: values === undefined ? 'blank' : 'edit',
@@ -109,7 +105,7 @@ export async function chooseChanges(title: string, current: Plan, before: Change
     if (picked.review === true) return changes;
     const argument = picked.argument === undefined ? undefined : findArgument(picked.argument.name);
     if (argument === undefined) continue;
-    const was = text(picked.argument?.value);
+    const was = valueText(picked.argument?.value);
     const values = await editValue(`${title}: ${argument.name}`, argument, was, changes.get(argument.name));
     if (values === undefined) continue;
     if (values.length === 0) changes.delete(argument.name);

@@ -4,6 +4,7 @@ import type { Lineage } from '../../core/experiment/lineage';
 import type { Checkpoint, Run } from '../../core/experiment/model';
 import type { MetricsLog } from '../../core/metrics/log';
 import type { Series } from '../../core/metrics/series';
+import { valueText } from '../../core/format';
 import type { ShownCheckpoint, DifferenceMessage, Figure, RunFacts, RunSummary } from '../../protocol/dashboard';
 
 /** A number as it may travel in a message, where JSON would make null of a NaN. */
@@ -55,8 +56,7 @@ export function timeAt(series: Series | undefined, step: number): number | null 
 }
 
 function text(value: unknown): string | null {
-  if (value === undefined || value === null || value === '') return null;
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return valueText(value) || null;
 }
 
 /** Model, layers and rank in a few words: what tells one run from another at a glance. */

@@ -1,6 +1,6 @@
 /** The last step before anything runs: the plan, readable, with one line that starts it. */
 import * as vscode from 'vscode';
-import { formatCount } from '../../core/format';
+import { formatCount, valueText } from '../../core/format';
 import { shellCommand } from '../../core/training/commandLine';
 import type { Plan, PlannedArgument } from '../../core/training/plan/plan';
 import { pickUntil, type PickRow } from '../../platform/picks';
@@ -9,9 +9,8 @@ interface ReviewItem extends PickRow {
   readonly action?: 'start' | 'copy';
 }
 
-function valueText(value: unknown): string {
-  if (value === null || value === undefined) return '–';
-  return typeof value === 'string' ? value : JSON.stringify(value);
+function typed(value: unknown): string {
+  return valueText(value) || '–';
 }
 
 function separator(label: string): ReviewItem {
@@ -28,7 +27,7 @@ function changeItem(argument: PlannedArgument): ReviewItem {
   return {
     label: argument.name,
     icon: 'edit',
-    description: `${valueText(argument.previous)} → ${valueText(argument.value)}`,
+    description: `${typed(argument.previous)} → ${typed(argument.value)}`,
   };
 }
 
@@ -54,7 +53,7 @@ function planItems(plan: Plan): ReviewItem[] {
     ...kept.map((argument) => ({
       label: argument.name,
       icon: 'blank',
-      description: `${valueText(argument.value)} · ${vscode.l10n.t('from {0}', argument.source)}`,
+      description: `${typed(argument.value)} · ${vscode.l10n.t('from {0}', argument.source)}`,
     })),
   );
   return items;

@@ -42,7 +42,7 @@ describe('what the page is told of a run', () => {
     const here = run('a', { config: { learning_rate: 1e-4, seed: 1, output_dir: 'x', layers: [1, 2] } });
     const there = run('b', { config: { learning_rate: 5e-5, seed: 1, output_dir: 'y', layers: [1, 2], np_rank: 8 } });
     assert.deepEqual(differenceOf(here, there), [
-      { name: 'learning_rate', here: '0.0001', there: '0.00005' },
+      { name: 'learning_rate', here: '1e-4', there: '5e-5' },
       { name: 'np_rank', here: null, there: '8' },
     ]);
   });

@@ -1,8 +1,14 @@
 /** JSON out of files that may hold anything: what Python writes, and what nobody should. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { parseDocument } from '../../../src/core/jsonText';
-import { JsonDepthError, MAX_JSON_DEPTH, parseJsonOfAnyDepth, parseJsonText } from '../../../src/core/jsonText';
+import {
+  JsonDepthError,
+  MAX_JSON_DEPTH,
+  parseDocument,
+  parseJsonOfAnyDepth,
+  parseJsonText,
+  stringifyJson,
+} from '../../../src/core/jsonText';
 import { ours } from '../../../src/core/metrics/sources/ours';
 import { cpuMs } from '../cpuTime';
 
@@ -26,6 +32,38 @@ describe('parseJsonText', () => {
     });
     for (const text of ['', '{', '{"a": NaN', 'NaNs', '{"a": "NaN}', '"\\'])
       assert.throws(() => parseJsonText(text), SyntaxError, text);
+  });
+
+  it('reads whole numbers of any size exactly, and writes them back', () => {
+    const whole = fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n });
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(whole, fc.double({ noNaN: true, noDefaultInfinity: true }), fc.string())),
+        (list) => {
+          const text = stringifyJson({ list });
+          const read = (parseJsonText(text) as { list: unknown[] }).list;
+          read.forEach((item, at) => {
+            const was = list[at];
+            if (typeof was === 'bigint') assert.equal(BigInt(item as number), was);
+            else assert.deepEqual(item, JSON.parse(JSON.stringify(was)));
+          });
+          assert.deepEqual(parseJsonText(stringifyJson(read)), read);
+        },
+      ),
+    );
+    assert.deepEqual(parseJsonText('{"seed": 9007199254740993, "s": "9007199254740993", "f": 0.1234567890123456789}'), {
+      seed: 9007199254740993n,
+      s: '9007199254740993',
+      f: Number('0.1234567890123456789'),
+    });
+    assert.deepEqual(parseJsonText('[1e22, 10000000000000000, 9223372036854775808, -18446744073709551615]'), [
+      1e22,
+      10000000000000000,
+      9223372036854775808n,
+      -18446744073709551615n,
+    ]);
+    assert.throws(() => parseJsonText('01234567890123456789'), SyntaxError);
+    assert.equal(stringifyJson({ a: 2n ** 64n }), '{"a":18446744073709551616}');
   });
 
   it('refuses what is nested too deep, whatever follows', () => {

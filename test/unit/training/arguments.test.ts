@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { TRAINER_ARGUMENTS, findArgument, type TrainerArgument } from '../../../src/core/arguments/arguments';
-import { valueText } from '../../../src/core/arguments/argumentValues';
+import { valueText } from '../../../src/core/format';
 import { combinations, splitValues } from '../../../src/core/arguments/values';
 
 const get = (name: string): TrainerArgument => {

@@ -222,8 +222,110 @@ describe('plans', () => {
   });
 
   it('warns where a resume is not bit-identical, has other data, or is not touched by the change', async () => {
-    const made = await plan({ changes: { batch_size: '16', max_length: '1024', seed: '7' } });
+    const made = await plan({
+      changes: { batch_size: '16', max_length: '1024', seed: '7', init_strategy: 'conservative' },
+    });
     assert.deepEqual(codes(made.warnings), ['not-bit-identical', 'data-changes', 'no-effect']);
+    assert.match(made.warnings[0]?.message ?? '', /another batch_size training/);
+    assert.match(made.warnings[1]?.message ?? '', /max_length and seed means other samples/);
+    assert.match(made.warnings[2]?.message ?? '', /init_strategy has no effect here, improved stays/);
+  });
+
+  it('says of a change only what it does here: new layers, a schedule that restarts, a run that W&B knows', async () => {
+    const warned = async (changes: Record<string, string>, kind: 'resume' | 'branch' = 'resume'): Promise<string[]> =>
+      codes((await plan({ kind, changes })).warnings).filter((code) => code === 'no-effect');
+    assert.deepEqual(await warned({ np_init_scale: '0.5' }), ['no-effect']);
+    assert.deepEqual(await warned({ np_init_scale: '0.5', train_layers: '1,3' }), []);
+    assert.deepEqual(await warned({ warmup_steps: '5' }), ['no-effect']);
+    assert.deepEqual(await warned({ warmup_steps: '5', max_steps: '900' }), []);
+    assert.deepEqual(await warned({ warmup_steps: '5', max_steps: '900', learning_rate: '1e-4' }), ['no-effect']);
+    assert.deepEqual(await warned({ wandb_project: 'other' }), []);
+    ws.write('demo/wandb.json', { schema: 1, id: 'x', project: 'npt' });
+    assert.deepEqual(await warned({ wandb_project: 'other' }), ['no-effect']);
+    assert.deepEqual(await warned({ wandb_project: 'other' }, 'branch'), []);
+  });
+
+  it('a stride above the length is a warning with an offer: others train like that', async () => {
+    const made = await plan({ changes: { stride: '1000' } });
+    assert.deepEqual(made.errors, []);
+    const odd = made.warnings.find((warning) => warning.code === 'stride-above-length');
+    assert.equal(odd?.argument, 'stride');
+    assert.equal(odd.proposal, '512');
+    assert.deepEqual(
+      (await plan({ changes: { stride: '512' } })).warnings.map(({ code }) => code),
+      ['data-changes'],
+    );
+  });
+
+  it('a base model in a folder may be the same one somewhere else', async () => {
+    const made = await plan({ kind: 'branch', changes: { model_name: '/models/llama' } });
+    assert.deepEqual(made.errors, []);
+    assert.deepEqual(codes(made.warnings), ['other-base-model']);
+  });
+
+  for (const [name, value, words] of [
+    ['batch_size', 'auto', /config\.json of checkpoint-160 has batch_size: "auto" is not a whole number/],
+    ['learning_rate', 'NaN', /learning_rate: "NaN" is not a number/],
+    ['learning_rate', Number.NaN, /learning_rate: "NaN" is not a number/],
+    ['batch_size', true, /batch_size: true is not a whole number/],
+    ['mixed_precision', 'fp8', /mixed_precision: "fp8" is neither true nor false/],
+    ['max_steps', [300], /max_steps: 300 is not a whole number/],
+    ['weight_decay', { a: 1 }, /weight_decay: \{"a":1\} is not a number/],
+    ['stride', 0, /stride: 0 is below 1/],
+  ] as const) {
+    it(`a stored ${name} of ${JSON.stringify(value)} (${typeof value}) is asked about, and never passed on`, async () => {
+      const config = ws.write('demo/config.json', { schema: 1, train_layers: [2, 3], max_steps: 300, [name]: value });
+      if (Number.isNaN(value)) fs.writeFileSync(config, fs.readFileSync(config, 'utf8').replace(':null', ':NaN'));
+      const checkpoint = ws.checkpoint('demo', 160);
+      const made = await plan({ checkpoint });
+      assert.deepEqual(codes(made.errors), ['stored-value']);
+      assert.match(made.errors[0]?.message ?? '', words);
+      assert.equal(made.errors[0]?.argument, name);
+      assert.ok(made.errors[0].proposal !== undefined);
+      assert.ok(!made.argv.includes(`--${name}`));
+      const settled = await plan({ checkpoint, changes: { [name]: name === 'max_steps' ? '400' : '1' } });
+      assert.deepEqual(codes(settled.errors), []);
+    });
+  }
+
+  it('takes stored values that are clear as the trainer does', async () => {
+    ws.write('demo/config.json', {
+      schema: 1,
+      max_steps: 300,
+      learning_rate: '5e-3',
+      batch_size: '4',
+      mixed_precision: 'no',
+      train_layers: '2-3',
+      layer_weights: [1, 0.5],
+      wandb_name: '',
+      nobodys: 'auto',
+    });
+    const made = await plan({ checkpoint: ws.checkpoint('demo', 160) });
+    assert.deepEqual(made.errors, []);
+    const value = (name: string): unknown => made.arguments.find((a) => a.name === name)?.value;
+    assert.deepEqual(
+      ['learning_rate', 'batch_size', 'mixed_precision', 'train_layers', 'layer_weights', 'wandb_name'].map(value),
+      [5e-3, 4, false, [2, 3], '1,0.5', null],
+    );
+  });
+
+  it('a seed of 64 bits is exact; one beyond them is one line that names it', async () => {
+    ws.write('demo/config.json', '{"schema":1,"train_layers":[2,3],"max_steps":300,"seed":18446744073709551615}');
+    const checkpoint = ws.checkpoint('demo', 160);
+    const made = await plan({ checkpoint, changes: { seed: '18446744073709551614' } });
+    assert.deepEqual(made.errors, []);
+    assert.deepEqual(made.argv.slice(-2), ['--seed', '18446744073709551614']);
+    assert.deepEqual(changedOf(made), { seed: [18446744073709551615n, 18446744073709551614n] });
+    const beyond = await plan({ checkpoint, changes: { seed: '18446744073709551616' } });
+    assert.match(beyond.errors[0]?.message ?? '', /^seed: .*18446744073709551615 is the largest/);
+  });
+
+  it('a checkpoint without a run around it names its branch', async () => {
+    const alone = path.join(ws.experiments, 'merged-7');
+    fs.renameSync(newest, alone);
+    const made = await plan({ checkpoint: alone });
+    assert.equal(made.run, path.join(ws.experiments, 'merged-7-from-150'));
+    assert.equal(made.parent?.run, 'merged-7');
   });
 
   it('training already complete', async () => {
@@ -253,7 +355,6 @@ describe('plans', () => {
     ['an invalid value', { learning_rate: '-1' }, 'invalid-value'],
     ['a rank that cannot fit', { np_rank: '32' }, 'shape-mismatch'],
     ['another base model', { model_name: 'other' }, 'other-base-model'],
-    ['a stride above the length', { stride: '1000' }, 'invalid-value'],
     ['custom data without files', { dataset_preset: 'custom' }, 'invalid-value'],
     ['weights for another number of layers', { layer_weights: '1,1,1' }, 'invalid-value'],
   ] as const) {

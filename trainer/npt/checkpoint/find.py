@@ -80,6 +80,11 @@ class Source:
     passed_over: list[str] = field(default_factory=list)
     named_run: bool = False
 
+    @property
+    def name(self) -> str:
+        """What a branch of it is named after: its run, or the checkpoint where there is none around it."""
+        return self.checkpoint.name if self.run is None else self.run.name
+
 
 def newest_valid(run: Path, below: int | None = None) -> tuple[Path | None, list[str]]:
     """The newest checkpoint of a run whose files are whole, and a line for each broken one passed over.

@@ -55,6 +55,8 @@ export function manifestHash(object: JsonObject): string {
 
 /** RFC 8785: ECMAScript's numbers and strings, keys by UTF-16 code units, no white space. */
 export function canonicalJson(value: unknown, depth = 0): string {
+  // As RFC 8785 has it, a number is a double.
+  if (typeof value === 'bigint') return JSON.stringify(Number(value));
   if (depth > 100 || value === null || typeof value !== 'object') return JSON.stringify(depth > 100 ? null : value);
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item, depth + 1)).join(',')}]`;
   const object = value as Record<string, unknown>;

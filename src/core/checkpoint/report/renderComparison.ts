@@ -1,8 +1,8 @@
 /** What differs between two checkpoints, for a person: what the CLI prints, and the Markdown report. */
 import { basename } from 'node:path';
 import { describeStage, type StoredStage } from '../../curriculum';
-import { formatCount, formatValue } from '../../format';
-import { valueText } from '../../arguments/argumentValues';
+import { formatCount, formatValue, valueText } from '../../format';
+import { stringifyJson } from '../../jsonText';
 import type { ArgumentDifference, ComparedStage, ComparedTensor, Comparison, ComparisonNote } from '../compare/compare';
 import { CONFIG, TRAINING_STATE } from '../fileNames';
 import type { ComparedMoments, ComparedOptimizer } from '../compare/optimizerComparison';
@@ -209,7 +209,7 @@ export function noteText({ side, message }: ComparisonNote): string {
 export function argumentTexts({ a, b }: Pick<ArgumentDifference, 'a' | 'b'>): [string, string] {
   const [left, right] = [typedText(a), typedText(b)];
   // "5" and 5 are typed alike, and differ.
-  return left === right ? [cut(JSON.stringify(a)), cut(JSON.stringify(b))] : [cut(left), cut(right)];
+  return left === right ? [cut(stringifyJson(a)), cut(stringifyJson(b))] : [cut(left), cut(right)];
 }
 
 function typedText(value: unknown): string {

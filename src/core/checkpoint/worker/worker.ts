@@ -6,6 +6,7 @@ import { probeRun } from '../probe/probeRun';
 import { outlineFile, summarizeTensors } from '../outline/outline';
 import type { ValidationOptions } from '../report/report';
 import { CheckpointPathError } from '../pathErrors';
+import { stringifyJson } from '../../jsonText';
 import { validateCheckpoint } from '../validate/validate';
 import type { PackedOutline, PackedSummaries, Work, WorkerReply, WorkerRequest, WorkResults } from './workerMessages';
 
@@ -36,7 +37,7 @@ function perform(work: Work, options: WorkOptions): Promise<WorkResults[keyof Wo
 }
 
 function packed(value: unknown): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
+  return new TextEncoder().encode(stringifyJson(value));
 }
 
 async function packedSummaries(

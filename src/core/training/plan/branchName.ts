@@ -1,7 +1,7 @@
 /** Names for branches, told from what changes in them. */
 import { lstat } from 'node:fs/promises';
 import path from 'node:path';
-import { valueText } from '../../arguments/argumentValues';
+import { valueText } from '../../format';
 
 /** Names that people write in folder names anyway. */
 const SHORT_NAMES: Readonly<Record<string, string>> = {

@@ -6,7 +6,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { CurriculumError, parseCurriculum, stageAt, type Curriculum } from '../../curriculum';
 import { TRAINER_ARGUMENTS, findArgument, type TrainerArgument } from '../../arguments/arguments';
-import { valueText } from '../../arguments/argumentValues';
+import { valueText } from '../../format';
 import { branchName, checkRunName, freeFolder } from './branchName';
 import { DEFAULT_LAUNCHER, launcherOf } from '../launchers';
 import type { Plan, PlanKind, PlanMessage, PlannedArgument } from './plan';
@@ -156,15 +156,18 @@ async function runOf(
     errors.push({ code: 'invalid-name', message: wrong });
     return path.join(folder, path.basename(name === '' ? 'branch' : name));
   }
-  const parent = source.run === null ? path.basename(path.dirname(source.path)) : path.basename(source.run.path);
   const distinct = request.kind === 'branch' ? changes : {};
-  return freeFolder(path.join(folder, branchName(parent, source.step, distinct)), taken);
+  return freeFolder(path.join(folder, branchName(originOf(source), source.step, distinct)), taken);
 }
 
 function parentOf(kind: PlanKind, source: PlanSource): Plan['parent'] {
   if (kind !== 'branch') return null;
-  const run = source.run === null ? path.basename(path.dirname(source.path)) : path.basename(source.run.path);
-  return { id: source.run?.id ?? null, run, checkpoint: source.name, step: source.step };
+  return { id: source.run?.id ?? null, run: originOf(source), checkpoint: source.name, step: source.step };
+}
+
+/** What a branch is named after: the run, or the checkpoint where there is none around it. */
+function originOf(source: PlanSource): string {
+  return source.run === null ? source.name : path.basename(source.run.path);
 }
 
 function curriculumOf(planned: readonly PlannedArgument[], source: PlanSource): Curriculum | null {
@@ -186,7 +189,8 @@ function argvOf(draft: PlanDraft, changed: ReadonlyMap<string, unknown>): string
   if (source.foreign) {
     for (const item of draft.arguments) {
       const byDefault = valueText(item.value) === valueText(findArgument(item.name)?.default);
-      if (item.source !== 'default' && !byDefault) passed.set(item.name, item.value);
+      const refused = source.arguments.get(item.name)?.refused !== undefined && item.source !== 'changed';
+      if (item.source !== 'default' && !byDefault && !refused) passed.set(item.name, item.value);
     }
   }
   for (const item of draft.arguments) {

@@ -22,6 +22,10 @@ export interface PlannedArgument {
 export interface PlanMessage {
   readonly code: string;
   readonly message: string;
+  /** The argument that another value would settle it for. */
+  readonly argument?: string;
+  /** A value that would, as one types it. */
+  readonly proposal?: string;
 }
 
 export interface Plan {

@@ -1,9 +1,11 @@
 /** What a plan's reader has to know before starting it: errors (it would fail) and warnings (it does something to know about). */
+import fs from 'node:fs';
 import path from 'node:path';
 import { sameFrom, stageAt } from '../../curriculum';
-import { formatCount, formatValue } from '../../format';
+import { formatCount, formatValue, valueText } from '../../format';
 import { liveness } from '../../experiment/runningProcess';
-import { readLayers, valueText } from '../../arguments/argumentValues';
+import { findArgument, type Touched } from '../../arguments/arguments';
+import { readLayers } from '../../arguments/argumentValues';
 import { DEFAULT_LAUNCHER } from '../launchers';
 import type { PlanDraft } from './planDraft';
 import type { PlanMessage } from './plan';
@@ -14,15 +16,18 @@ export interface Judgement {
   readonly errors: readonly PlanMessage[];
 }
 
-type Say = (code: string, message: string) => void;
+/** `about`: the argument that another value would settle it for, and such a value where there is a natural one. */
+type Say = (code: string, message: string, about?: { argument: string; proposal?: string }) => void;
 
 export function judge(draft: PlanDraft): Judgement {
   const warnings: PlanMessage[] = [];
   const errors: PlanMessage[] = [];
-  const warn: Say = (code, message) => warnings.push({ code, message });
-  const refuse: Say = (code, message) => errors.push({ code, message });
+  const warn: Say = (code, message, about) => warnings.push({ code, message, ...about });
+  const refuse: Say = (code, message, about) => errors.push({ code, message, ...about });
   refuseWhatCannotStart(draft, refuse);
-  refuseWhatDoesNotFit(draft, refuse);
+  askAboutStored(draft, refuse);
+  refuseWhatDoesNotFit(draft, warn, refuse);
+  warnOfWhatIsOdd(draft, warn);
   warnOfBranching(draft, warn);
   warnOfUnsaved(draft, warn);
   warnOfSteps(draft, warn, refuse);
@@ -76,44 +81,81 @@ function refuseWhatCannotStart(draft: PlanDraft, refuse: Say): void {
       `The launcher ${launcher.kind} cannot be used: ${launcher.unsupported}. Set npt.launcher to ${DEFAULT_LAUNCHER}.`,
     );
   }
-  const length = numeric(draft, 'max_length');
-  const stride = numeric(draft, 'stride');
-  if (length !== null && stride !== null && stride > length) {
-    refuse('invalid-value', `stride ${stride} is above max_length ${length}: text between samples would be left out.`);
-  }
   const files = value(draft, 'train_file');
   if (value(draft, 'dataset_preset') === 'custom' && (!Array.isArray(files) || files.length === 0)) {
-    refuse('invalid-value', 'dataset_preset custom needs a train_file.');
+    refuse('invalid-value', 'dataset_preset custom needs a train_file.', { argument: 'train_file' });
   }
   const layers = readLayers(value(draft, 'train_layers'));
   const weights = value(draft, 'layer_weights');
   if (layers !== null && typeof weights === 'string' && weights !== 'uniform' && weights !== 'linear') {
     const count = weights.split(',').length;
     if (count !== layers.length)
-      refuse('invalid-value', `layer_weights has ${count} numbers for ${layers.length} layers.`);
+      refuse('invalid-value', `layer_weights has ${count} numbers for ${layers.length} layers.`, {
+        argument: 'layer_weights',
+        proposal: 'uniform',
+      });
   }
 }
 
-/** Arguments that decide shapes, and the base model: a checkpoint fits only what it was trained with. */
-const SHAPES = ['np_rank', 'num_ranks', 'dual_modulation', 'triple_modulation'];
-const BASE_MODEL = ['model_name', 'model_size', 'demo_mode'];
-const WITHOUT_EFFECT = ['np_init_scale', 'init_strategy', 'seed'];
-
-function refuseWhatDoesNotFit(draft: PlanDraft, refuse: Say): void {
-  for (const name of SHAPES) {
-    const changed = change(draft, name);
-    if (changed === null) continue;
-    refuse(
-      'shape-mismatch',
-      `${draft.source.name} was trained with ${name} ${valueText(changed.previous)}: its tensors cannot fit ${name} ${valueText(changed.value)}.`,
-    );
+/** Stored values that the trainer would refuse: another value has to be given. */
+function askAboutStored(draft: PlanDraft, refuse: Say): void {
+  const { source } = draft;
+  for (const [name, stored] of source.arguments) {
+    if (stored.refused === undefined || change(draft, name) !== null) continue;
+    const known = findArgument(name)?.default;
+    const where = stored.source === 'run' ? `The run's config.json` : `The config.json of ${source.name}`;
+    refuse('stored-value', `${where} has ${name}: ${stored.refused} Give a value for ${name}.`, {
+      argument: name,
+      ...(known === null || known === undefined ? {} : { proposal: valueText(known) }),
+    });
   }
-  for (const name of BASE_MODEL) {
-    const changed = change(draft, name);
-    if (changed === null) continue;
+}
+
+/** A checkpoint fits only the shapes and the base model that it was trained with. */
+function refuseWhatDoesNotFit(draft: PlanDraft, warn: Say, refuse: Say): void {
+  const { name: checkpoint } = draft.source;
+  for (const item of draft.arguments) {
+    if (item.source !== 'changed') continue;
+    const { effect } = findArgument(item.name)?.onResume ?? {};
+    const [before, after] = [valueText(item.previous), valueText(item.value)];
+    if (effect === 'shapes') {
+      refuse(
+        'shape-mismatch',
+        `${checkpoint} was trained with ${item.name} ${before}: its tensors cannot fit ${item.name} ${after}.`,
+      );
+    } else if (item.name === 'model_name' && (isFolder(before, draft) || isFolder(after, draft))) {
+      warn(
+        'other-base-model',
+        `${checkpoint} belongs to model_name ${before}: ${after} has to be the same model, or the trainer refuses to start.`,
+      );
+    } else if (item.name === 'model_size' && change(draft, 'model_name') !== null) {
+      warn('no-effect', `model_size has no effect beside model_name.`);
+    } else if (effect === 'base model') {
+      refuse('other-base-model', `${checkpoint} belongs to ${item.name} ${before}: it cannot go on with ${after}.`);
+    }
+  }
+  const seed = change(draft, 'seed');
+  if (seed !== null && valueText(value(draft, 'model_name')).startsWith('random-')) {
     refuse(
       'other-base-model',
-      `${draft.source.name} belongs to ${name} ${valueText(changed.previous)}: it cannot go on with ${valueText(changed.value)}.`,
+      `The base model of ${checkpoint} was made from seed ${valueText(seed.previous)}: keep it.`,
+    );
+  }
+}
+
+/** A folder may have been moved, or hold what the hub has under a name: only the trainer can tell whether it is the same. */
+function isFolder(model: string, { cwd }: PlanDraft): boolean {
+  return /^([/~.]|[A-Za-z]:)/.test(model) || fs.existsSync(path.resolve(cwd, model));
+}
+
+function warnOfWhatIsOdd(draft: PlanDraft, warn: Say): void {
+  const length = numeric(draft, 'max_length');
+  const stride = numeric(draft, 'stride');
+  if (length !== null && stride !== null && stride > length) {
+    warn(
+      'stride-above-length',
+      `stride ${stride} is above max_length ${length}: the text between samples is left out. With stride ${length} all of it is used.`,
+      { argument: 'stride', proposal: String(length) },
     );
   }
 }
@@ -203,21 +245,8 @@ function warnOfCurriculum(draft: PlanDraft, warn: Say): void {
   }
 }
 
-/** Changes that make the continuation another computation than an uninterrupted run's. */
-const NOT_IDENTICAL = [
-  'batch_size',
-  'gradient_accumulation_steps',
-  'mixed_precision',
-  'matmul_precision',
-  'compile',
-  'device',
-  'deterministic',
-];
-const OTHER_DATA = ['dataset_preset', 'train_file', 'max_length', 'stride'];
-
 function warnOfChanges(draft: PlanDraft, warn: Say): void {
   const { source } = draft;
-  const changedOf = (names: readonly string[]): string[] => names.filter((name) => change(draft, name) !== null);
   const layers = change(draft, 'train_layers');
   if (layers !== null) warn('layers-changed', layerChange(layers.previous, layers.value));
 
@@ -228,28 +257,66 @@ function warnOfChanges(draft: PlanDraft, warn: Say): void {
       `From step ${formatCount(source.step + 1)} the learning rate is ${formatValue(rate.value)}, then falls as a cosine to 0.`,
     );
   }
-  const batch = changedOf(NOT_IDENTICAL);
-  if (batch.length > 0) {
+  const touching = (touched: Touched): string[] =>
+    draft.arguments
+      .filter((item) => item.source === 'changed' && acts(draft, item.name, touched))
+      .map(({ name }) => name);
+  const rounding = touching('rounding');
+  if (rounding.length > 0) {
     warn(
       'not-bit-identical',
-      `With another ${batch.join(' and ')} training goes on at the same sample, but not bit-identically.`,
+      `With another ${rounding.join(' and ')} training goes on at the same sample, but not bit-identically.`,
     );
   }
-  const data = changedOf(OTHER_DATA);
-  if (data.length > 0)
+  const data = touching('data');
+  if (data.length > 0) {
     warn(
       'data-changes',
-      `Another ${data.join(' and ')} means other samples: the stored position in the data no longer applies as it is.`,
+      `Another ${data.join(' and ')} means other samples: the stored position in the data no longer applies as it is.${noteText(data)}`,
     );
-  const idle = changedOf(WITHOUT_EFFECT);
-  if (idle.length > 0)
-    warn(
-      'no-effect',
-      `${idle.join(' and ')} only ${idle.length === 1 ? 'matters' : 'matter'} at a fresh start: the checkpoint's state is used.`,
-    );
-  if (change(draft, 'warmup_steps') !== null && change(draft, 'max_steps') === null) {
-    warn('no-effect', 'warmup_steps only matters at a fresh start and where a finished schedule is extended.');
   }
+  const idle = draft.arguments.filter((item) => item.source === 'changed' && isIdle(draft, item.name));
+  for (const { name, previous } of idle) {
+    warn('no-effect', `${name} has no effect here, ${valueText(previous) || 'none'} stays.${noteText([name])}`);
+  }
+}
+
+/** Whether a changed argument takes effect, and touches this. */
+function acts(draft: PlanDraft, name: string, touched: Touched): boolean {
+  const { effect, touches } = findArgument(name)?.onResume ?? { effect: null, touches: [] as readonly Touched[] };
+  return effect === 'takes effect' && touches.includes(touched) && !isIdle(draft, name);
+}
+
+/** Whether the only case in which an argument takes effect is surely not this one. */
+function isIdle(draft: PlanDraft, name: string): boolean {
+  const { source, ourTrainer } = draft;
+  switch (ourTrainer ? (findArgument(name)?.onResume.when ?? null) : null) {
+    case null:
+      return false;
+    case 'layers are new': {
+      const [before, after] = [
+        readLayers(source.arguments.get('train_layers')?.value),
+        readLayers(value(draft, 'train_layers')),
+      ];
+      return before !== null && after !== null && after.every((layer) => before.includes(layer));
+    }
+    case 'schedule restarts from its floor': {
+      // A rate that changes makes a schedule without a warm-up; up to the schedule's end nothing restarts.
+      const last = numeric(draft, 'max_steps');
+      const end = source.schedule?.endStep ?? source.arguments.get('max_steps')?.value;
+      return change(draft, 'learning_rate') !== null || (last !== null && typeof end === 'number' && last <= end);
+    }
+    case 'W&B run is new':
+      return draft.kind !== 'branch' && source.run !== null && fs.existsSync(path.join(source.run.path, 'wandb.json'));
+  }
+}
+
+/** What else there is to know about arguments, as sentences with a blank in front. */
+function noteText(names: readonly string[]): string {
+  return names
+    .flatMap((name) => findArgument(name)?.onResume.note ?? [])
+    .map((note) => ` ${note.charAt(0).toUpperCase()}${note.slice(1)}.`)
+    .join('');
 }
 
 function layerChange(previous: unknown, next: unknown): string {

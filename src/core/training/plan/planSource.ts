@@ -21,12 +21,15 @@ import { readDocument } from '../../jsonFile';
 import { FileContentError, type JsonObject, isObject, parseDocument } from '../../jsonText';
 import type { Checkpoint, Run } from '../../experiment/model';
 import { ScanContext, scanRun } from '../../experiment/scan';
-import { TRAINER_ARGUMENTS } from '../../arguments/arguments';
+import { TRAINER_ARGUMENTS, type TrainerArgument } from '../../arguments/arguments';
+import { ValueRefused } from '../../arguments/argumentValues';
 import type { ArgumentSource, PlanMessage } from './plan';
 
 export interface StoredArgument {
   readonly value: unknown;
   readonly source: ArgumentSource;
+  /** Why a stored value cannot be used, one sentence; it is never passed on. */
+  readonly refused?: string;
 }
 
 export interface PlanSource {
@@ -296,7 +299,7 @@ function collect(
   const take = (from: JsonObject, source: ArgumentSource, except: ReadonlySet<string>): void => {
     for (const [key, value] of Object.entries(from)) {
       const name = FOREIGN_NAMES.get(key) ?? key;
-      if (value !== null && value !== undefined && !except.has(name)) stored.set(name, { value, source });
+      if (!isNothing(value) && !except.has(name)) stored.set(name, { value, source });
     }
   };
   const none: ReadonlySet<string> = new Set();
@@ -307,10 +310,34 @@ function collect(
   take(config, 'checkpoint', foreign === null ? none : FOREIGN_UNTRUE);
   if (foreign !== null) take(argumentsFrom(foreign, scheduled), 'tensors', none);
   const all = new Map<string, StoredArgument>();
-  for (const { name, default: value } of TRAINER_ARGUMENTS) {
-    all.set(name, stored.get(name) ?? { value, source: 'default' });
+  for (const argument of TRAINER_ARGUMENTS) {
+    const found = stored.get(argument.name);
+    all.set(
+      argument.name,
+      found === undefined ? { value: argument.default, source: 'default' } : read(argument, found),
+    );
+  }
+  // As the trainer has it: by itself a stride leaves no text out.
+  const [stride, length] = [all.get('stride'), all.get('max_length')?.value];
+  if (stride?.source === 'default' && typeof length === 'number' && Number(stride.value) > length) {
+    all.set('stride', { value: length, source: 'default' });
   }
   return all;
+}
+
+/** A stored value as strictly as a typed one. */
+function read(argument: TrainerArgument, { value, source }: StoredArgument): StoredArgument {
+  try {
+    return { value: argument.readStored(value), source };
+  } catch (error) {
+    if (!(error instanceof ValueRefused)) throw error;
+    return { value, source, refused: error.message };
+  }
+}
+
+/** What a file holds where nobody gave a value. */
+export function isNothing(value: unknown): boolean {
+  return value === null || value === undefined || value === '' || (Array.isArray(value) && value.length === 0);
 }
 
 function argumentsFrom(facts: CheckpointFacts, scheduled: Curriculum | null): JsonObject {

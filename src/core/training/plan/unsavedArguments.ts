@@ -1,6 +1,8 @@
 /** Arguments that only the run's config.json knows, because no checkpoint was saved with them. */
-import { readLayers, valueText } from '../../arguments/argumentValues';
-import type { PlanSource } from './planSource';
+import { readLayers, ValueRefused } from '../../arguments/argumentValues';
+import { valueText } from '../../format';
+import { findArgument } from '../../arguments/arguments';
+import { isNothing, type PlanSource } from './planSource';
 
 export interface UnsavedArguments {
   readonly values: ReadonlyMap<string, unknown>;
@@ -17,10 +19,23 @@ export function unsavedArguments(source: PlanSource): UnsavedArguments | null {
   if (last === null || last === undefined || source.foreign) return null;
   const values = new Map<string, unknown>();
   for (const [name, stored] of source.arguments) {
-    const value = last[name];
-    if (value !== undefined && value !== null && !sameValue(name, value, stored.value)) values.set(name, value);
+    const value = usable(name, last[name]);
+    if (value !== undefined && stored.refused === undefined && !sameValue(name, value, stored.value)) {
+      values.set(name, value);
+    }
   }
   return values.size === 0 ? null : { values, carried: source.run?.state !== 'failed' };
+}
+
+/** A value of the run's config.json, read as a typed one; undefined where there is none that can be used. */
+function usable(name: string, value: unknown): unknown {
+  if (isNothing(value)) return undefined;
+  try {
+    return findArgument(name)?.readStored(value);
+  } catch (error) {
+    if (error instanceof ValueRefused) return undefined;
+    throw error;
+  }
 }
 
 /** `2,3` and [2, 3] are the same layers; 5e-5 and 0.00005 the same rate. */
