@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from npt.launched import launch
 
 # Rank 0 alone evaluates and saves while the others wait for its next gradient.
 PATIENCE = timedelta(hours=2)
@@ -27,11 +28,11 @@ class Group:
 
     @staticmethod
     def join() -> Group:
-        """The group that torchrun's variables describe; without them, this process alone."""
-        if "TORCHELASTIC_RUN_ID" in os.environ:
+        """The group that the environment describes (``npt.launched``); without one, this process alone."""
+        started = launch()
+        if started.kind == "torchrun":
             _stop_with_parent()
-        world_size = int(os.environ.get("WORLD_SIZE", "1"))
-        if world_size <= 1 or "MASTER_ADDR" not in os.environ:
+        if started.world_size == 1:
             return Group(0, 1)
         if not dist.is_initialized():
             backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
@@ -46,7 +47,7 @@ class Group:
     @property
     def local_rank(self) -> int:
         """This process's number on its machine."""
-        return int(os.environ.get("LOCAL_RANK", "0")) if self.world_size > 1 else 0
+        return launch().local_rank if self.world_size > 1 else 0
 
     def average(self, values: Sequence[Tensor]) -> None:
         """Replaces every tensor by its mean over the processes, in a single exchange."""

@@ -7,20 +7,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from npt import program
+from npt import launched, program
 from npt.arguments import parse_command, questionable
 from npt.errors import TrainingError, UsageError
 from npt.program import say
-from npt.run import console
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one segment of training. Returns 0 done, 1 failed, 2 wrong usage, 128 + n after a signal."""
     arguments = sys.argv[1:] if argv is None else argv
-    if os.environ.get("RANK", "0") != "0":
+    if not launched.launch().first:
         # Of the processes that torchrun starts, the first one speaks.
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
-    console.install()
     return program.run(lambda: _start(*parse_command(arguments)))
 
 
@@ -29,6 +27,9 @@ def _start(typed: dict[str, Any], script: dict[str, Any]) -> int:
         raise UsageError("training does not run on Windows itself; use WSL, or a remote machine")
     from npt import start as starting
 
+    note = launched.launch().note
+    if note is not None:
+        say(f"note: {note}")
     start = starting.resumed(typed, say, script) if "resume_from" in typed else starting.fresh(typed, script)
     for line in questionable(start.arguments):
         say(f"warning: {line}")
@@ -65,8 +66,12 @@ def _already_complete(start: Any) -> int:
         f"Training already complete: {source.checkpoint.name} is at step {start.step} and --max_steps is "
         f"{start.arguments.max_steps}; raise --max_steps to continue training"
     )
-    first = os.environ.get("RANK", "0") == "0"
-    if first and source.run is not None and not start.branches and not (source.checkpoint.parent / "final").exists():
+    if (
+        launched.launch().first
+        and source.run is not None
+        and not start.branches
+        and not (source.checkpoint.parent / "final").exists()
+    ):
         start.run.lock()
         save.write_final(source.checkpoint)
         say("wrote the missing final/")

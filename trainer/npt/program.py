@@ -9,12 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from npt.errors import TrainingError, UsageError
+from npt.run import console
 from npt.run.opened import readable
 
 
 def say(line: str) -> None:
     """Prints a line of the program's own."""
-    print(line, flush=True)
+    try:
+        print(line, flush=True)
+    except UnicodeEncodeError:
+        # A script of somebody's own that calls us, with a console that lacks what a path has.
+        encoding = sys.stdout.encoding
+        print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def fail(line: str, code: int) -> int:
@@ -28,6 +34,7 @@ def run(command: Callable[[], int]) -> int:
 
     A stack trace is for whoever works on the trainer: ``NPT_TRACEBACK=1`` prints it.
     """
+    console.install()
     try:
         return command()
     except UsageError as error:
@@ -35,10 +42,6 @@ def run(command: Callable[[], int]) -> int:
     except ModuleNotFoundError as error:
         lock = Path(__file__).resolve().parents[1] / "requirements.lock"
         return fail(f"{sys.executable} has no module {error.name}; install with: pip install -r {lock}", 2)
-    except BrokenPipeError:
-        # Whoever read the output has seen enough (``| head``); closing it at exit must not fail a second time.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
         if os.environ.get("NPT_TRACEBACK") == "1":
             traceback.print_exc()

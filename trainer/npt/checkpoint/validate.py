@@ -22,6 +22,7 @@ from npt.checkpoint import agreement, container, dialect, find, load, manifest, 
 from npt.checkpoint.finding import ERROR, Finding, error, info, verdict_of, warning
 from npt.checkpoint.pickles.machine import PickleError
 from npt.errors import UsageError
+from npt.program import say
 from npt.storage import paths, reading
 from npt.storage.atomic import DELETED, TEMPORARY
 
@@ -284,7 +285,7 @@ def validate_checkpoint(checkpoint_path: str | PathLike[str]) -> bool:
     try:
         report = examine(checkpoint_path)
     except UsageError as problem:
-        print(f"error: {problem}")
+        say(f"error: {problem}")
         return False
     show(report)
     return report.valid
@@ -293,17 +294,17 @@ def validate_checkpoint(checkpoint_path: str | PathLike[str]) -> bool:
 def show(report: Report) -> None:
     """The report as lines: step, layers, findings, and what to do where it is not valid."""
     if report.step is not None:
-        print(f"Checkpoint step: {report.step}")
+        say(f"Checkpoint step: {report.step}")
     if report.layers is not None:
-        print(f"NPT layers: {report.layers}")
+        say(f"NPT layers: {report.layers}")
     for item in report.findings:
-        print(f"{item.severity}: {item.message}")
+        say(f"{item.severity}: {item.message}")
     if report.valid:
-        print(f"valid: {report.path}")
+        say(f"valid: {report.path}")
         return
     run = find.run_of(report.path)
     newest = find.newest_valid(run)[0] if run is not None else None
     hint = f"; the newest checkpoint of this run whose files are whole is {newest}" if newest else ""
     if newest == report.path:
         hint = ""
-    print(f"not valid: {report.path}{hint or '; use another checkpoint or another copy'}")
+    say(f"not valid: {report.path}{hint or '; use another checkpoint or another copy'}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from npt import hub
 from npt.errors import UsageError
 
 
@@ -36,10 +37,11 @@ def stream(dataset: Dataset, skip: int) -> Iterator[str]:
         import datasets
     except ImportError:
         raise UsageError(f"--dataset_preset needs the datasets library (pip install datasets); or {hint}") from None
+    hub.unreachable()
     try:
         loaded: Any = datasets.load_dataset(dataset.path, dataset.name, split="train", streaming=True)
         for row in loaded.skip(skip):
             yield str(row[dataset.field])
     except (OSError, ValueError, RuntimeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = hub.because(error)
         raise UsageError(f"--dataset_preset: {dataset.path} cannot be read ({reason}); {hint}") from None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from npt import hub
 from npt.data.byte_tokenizer import ByteTokenizer
 from npt.data.documents import Encoder
 from npt.errors import UsageError
@@ -49,12 +50,15 @@ def load_tokenizer(model_name: str, vocabulary: int) -> Tokenizer:
     folder = Path(model_name)
     if vocabulary == ByteTokenizer.vocabulary and folder.is_dir() and not list(folder.glob("tokenizer*")):
         return ByteTokenizer()
+    local = folder.is_dir()
+    if not local:
+        hub.unreachable()
     from transformers import AutoTokenizer
 
     try:
         loaded = AutoTokenizer.from_pretrained(model_name)
     except (OSError, ValueError, ImportError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = hub.because(error, local)
         raise UsageError(f"--model_name: the tokenizer of {model_name} cannot be loaded: {reason}") from None
     if len(loaded) > vocabulary:
         raise UsageError(f"--model_name: {model_name} has {vocabulary} embeddings for a tokenizer of {len(loaded)}")

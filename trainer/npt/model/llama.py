@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from npt import hub
 from npt.errors import UsageError
 from npt.model.np_component import NPShape
 from npt.model.npt_layer import NPTDecoderLayer
@@ -69,10 +70,13 @@ def load_base_model(model_name: str, seed: int) -> nn.Module:
 
 
 def _from_hub(model_name: str) -> nn.Module:
+    local = Path(model_name).is_dir()
+    if not local:
+        hub.unreachable()
     from transformers import AutoConfig
     from transformers.models.llama.modeling_llama import LlamaForCausalLM
 
-    where = "folder" if Path(model_name).is_dir() else "model"
+    where = "folder" if local else "model"
     try:
         config = AutoConfig.from_pretrained(model_name)
         if config.model_type != "llama":
@@ -80,7 +84,7 @@ def _from_hub(model_name: str) -> nn.Module:
         model: nn.Module = LlamaForCausalLM.from_pretrained(model_name, dtype=torch.float32)
         return model
     except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = hub.because(error, local)
         raise UsageError(f"--model_name: the {where} {model_name} cannot be loaded: {reason}") from None
 
 

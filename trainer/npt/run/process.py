@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from npt import SCHEMA
+from npt.launched import launch
 from npt.storage import atomic
 
 
@@ -29,17 +30,9 @@ def start_ticks(pid: int) -> int:
     return int(stat.rpartition(")")[2].split()[19])
 
 
-def launcher() -> tuple[str, str | None]:
-    """How this process was started, and its Slurm job."""
-    job = os.environ.get("SLURM_JOB_ID")
-    if job:
-        return "slurm", job
-    return ("torchrun", None) if "TORCHELASTIC_RUN_ID" in os.environ else ("shell", None)
-
-
 def describe(segment: int, folder: dict[str, Any]) -> dict[str, Any]:
     """The content of ``process.json`` for this process, which trains in ``folder`` (device, inode, path)."""
-    name, job = launcher()
+    started = launch()
     return {
         "schema": SCHEMA,
         "host": atomic.host(),
@@ -47,8 +40,8 @@ def describe(segment: int, folder: dict[str, Any]) -> dict[str, Any]:
         "pid": os.getpid(),
         "started": time.time(),
         "start_ticks": start_ticks(os.getpid()),
-        "launcher": name,
-        "job": job,
+        "launcher": started.kind,
+        "job": started.job,
         "segment": segment,
         "folder": folder,
     }
