@@ -222,7 +222,9 @@ def _layer_weights(_: dict[str, Any], value: Any) -> str:
     for part in parts:
         number = _number(part.strip() if isinstance(part, str) else part)
         if number is None or number < 0:
-            raise ValueRefused(f"{shown(part)} is not a weight; write uniform, linear or one number from 0 for each layer")
+            raise ValueRefused(
+                f"{shown(part)} is not a weight; write uniform, linear or one number from 0 for each layer"
+            )
     if not parts:
         raise ValueRefused("it names no weight")
     return value if isinstance(value, str) else ",".join(str(part) for part in parts)
