@@ -159,9 +159,10 @@ export function parseObject(content: Uint8Array | string): JsonObject {
 /** The same for a document with a schema number. @throws FileContentError for a newer one, too */
 export function parseDocument(content: Uint8Array | string): JsonObject {
   const value = parseObject(content);
-  if (typeof value['schema'] === 'number' && value['schema'] > SCHEMA) {
+  const schema = numberIn(value, 'schema');
+  if (schema !== null && schema > SCHEMA) {
     throw new NewerSchemaError(
-      `has schema ${value['schema']}; this version of NPT Checkpoints reads schema ${SCHEMA}: update it to read this`,
+      `has schema ${schema}; this version of NPT Checkpoints reads schema ${SCHEMA}: update it to read this`,
     );
   }
   return value;
@@ -173,7 +174,7 @@ export function isObject(value: unknown): value is JsonObject {
 
 /** A number, or one of the contract's three strings for numbers that are not finite; null for anything else. */
 export function asNumber(value: unknown): number | null {
-  if (typeof value === 'number') return value;
+  if (typeof value === 'number' || typeof value === 'bigint') return Number(value);
   if (value === 'NaN') return Number.NaN;
   if (value === 'Infinity') return Number.POSITIVE_INFINITY;
   if (value === '-Infinity') return Number.NEGATIVE_INFINITY;

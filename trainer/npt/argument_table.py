@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -273,6 +274,17 @@ PER_START = tuple(name for name, argument in ARGUMENTS.items() if argument.effec
 DEMO_DEFAULTS = {
     name: argument.read(argument.entry["demo"]) for name, argument in ARGUMENTS.items() if "demo" in argument.entry
 }
+
+
+def usable(stored: Mapping[str, Any], name: str, otherwise: Any) -> Any:
+    """A stored argument's value, or ``otherwise`` where there is none that can be used."""
+    value = stored.get(name)
+    if value is None or value in ("", []):
+        return otherwise
+    try:
+        return ARGUMENTS[name].read(value)
+    except ValueRefused:
+        return otherwise
 
 
 def refused(stored: dict[str, Any]) -> dict[str, str]:

@@ -30,14 +30,23 @@ export class ValueRefused extends Error {
 
 /** What is wrong with a typed value, in one line; null when it can be used. */
 export function checkValue(kind: ValueKind, typed: string): string | null {
-  if (typed.trim() === '') return 'Type a value.';
+  return typed.trim() === '' ? 'Type a value.' : refusal(() => readTyped(kind, typed));
+}
+
+/** Why a value is refused, one sentence; null where it is read. */
+export function refusal(read: () => unknown): string | null {
   try {
-    readTyped(kind, typed);
+    read();
     return null;
   } catch (error) {
     if (!(error instanceof ValueRefused)) throw error;
     return error.message;
   }
+}
+
+/** What a file holds where nobody gave a value. */
+export function isNothing(value: unknown): boolean {
+  return value === null || value === undefined || value === '' || (Array.isArray(value) && value.length === 0);
 }
 
 /** A typed value, or several behind commas where the argument is a list, as config.json would hold it. @throws ValueRefused */
@@ -185,7 +194,9 @@ function readLayerWeights(value: unknown): string {
   for (const part of parts) {
     const weight = numberOf(typeof part === 'string' ? part.trim() : part);
     if (weight === null || weight < 0) {
-      throw new ValueRefused(`${shown(part)} is not a weight: write uniform, linear or one number from 0 for each layer.`);
+      throw new ValueRefused(
+        `${shown(part)} is not a weight: write uniform, linear or one number from 0 for each layer.`,
+      );
     }
   }
   if (parts.length === 0) throw new ValueRefused('It names no weight.');

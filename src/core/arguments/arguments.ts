@@ -3,7 +3,7 @@
  * data that the trainer reads as well (trainer/npt/arguments.json).
  */
 import table from '../../../trainer/npt/arguments.json';
-import { type ValueKind, checkValue, readTyped, readValue, valueArgv } from './argumentValues';
+import { type ValueKind, checkValue, isNothing, readTyped, readValue, refusal, valueArgv } from './argumentValues';
 
 /** What a changed value touches when training goes on from a checkpoint. */
 export type Touched = 'training' | 'data' | 'rounding' | 'evaluation' | 'output' | 'speed';
@@ -40,6 +40,8 @@ export interface TrainerArgument {
   read(typed: string): unknown;
   /** A value that a config.json holds, as ours would. @throws ValueRefused */
   readStored(value: unknown): unknown;
+  /** Why what a config.json holds cannot be used, one sentence; null where it can, or where nothing is there. */
+  refusedAsStored(value: unknown): string | null;
   /** The words on the command line that give it this value. */
   argv(value: unknown): string[];
 }
@@ -110,6 +112,7 @@ function argumentOf(entry: Entry): TrainerArgument {
     validate: (typed) => checkValue(kind, typed),
     read: (typed) => readTyped(kind, typed),
     readStored: (value) => readValue(kind, value),
+    refusedAsStored: (value) => (isNothing(value) ? null : refusal(() => readValue(kind, value))),
     argv: (value) => valueArgv(entry.name, kind, value),
   };
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from npt.argument_table import usable
 from npt.checkpoint.pickles.rebuild import attributes, numpy_array
 from npt.curriculum import Curriculum
 from npt.errors import UsageError
@@ -89,10 +90,10 @@ def adopt(
             resolved["curriculum_stages"] = Curriculum.from_list(multi["curriculum_schedule"]).as_text()
     multi = {"teacher_cache_hits": 0, "teacher_cache_misses": 0} | multi
     groups = (training.get("optimizer_state_dict") or {}).get("param_groups") or [{}]
-    base = float(resolved.get("learning_rate", groups[0].get("initial_lr", 5e-5)))
+    base = float(usable(resolved, "learning_rate", groups[0].get("initial_lr", 5e-5)))
     rate = float(groups[0].get("lr", base))
-    end = max(int(resolved.get("max_steps", step)), step)
-    samples = int(training.get("batch_count", 0)) * int(resolved.get("batch_size", 1))
+    end = max(usable(resolved, "max_steps", step), step)
+    samples = int(training.get("batch_count", 0)) * int(usable(resolved, "batch_size", 1))
     notes.append(
         f"it stores neither random states nor the data's position: going on at sample {samples}, not bit-identically"
     )

@@ -139,12 +139,12 @@ def _loss_weight(part: load.Stored, layer: int) -> float:
 
 def _curriculum(part: load.Stored) -> Curriculum:
     from npt import curriculum
-    from npt.arguments import Arguments
+    from npt.argument_table import ARGUMENTS, usable
 
     stages = part.multi_layer_state.get("curriculum_schedule")
     if stages:
         return Curriculum.from_list(stages)
-    return curriculum.parse(str(part.config.get("curriculum_stages", Arguments.curriculum_stages)))
+    return curriculum.parse(usable(part.config, "curriculum_stages", ARGUMENTS["curriculum_stages"].default))
 
 
 def _notes(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from npt import SCHEMA
+from npt.argument_table import refused
 from npt.checkpoint import agreement, container, dialect, find, load, manifest, weight_names
 from npt.checkpoint.finding import ERROR, Finding, error, info, verdict_of, warning
 from npt.checkpoint.pickles.machine import PickleError
@@ -264,6 +265,9 @@ def _json(path: Path, found: list[Finding]) -> dict[str, Any] | None:
     if path.name == CONFIG and isinstance(schema, int) and schema > SCHEMA:
         found.append(error("newer-schema", f"{CONFIG} has schema {schema}; this trainer reads up to {SCHEMA}"))
         return None
+    if path.name == CONFIG:
+        for name, why in refused(document).items():
+            found.append(warning("config-value", f"{CONFIG}: {name}: {why}; a resume needs --{name}"))
     return document
 
 

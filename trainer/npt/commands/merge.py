@@ -26,6 +26,7 @@ def main() -> int:
     output = Path(arguments.output).expanduser().absolute()
     if output.exists():
         raise UsageError(f"{output} is already there; choose another --output")
+    from npt.argument_table import usable
     from npt.checkpoint import find, load, merge, save
     from npt.run.folder import RunFolder
     from npt.run.opened import readable
@@ -48,7 +49,7 @@ def main() -> int:
     program.say(
         f"merged {len(sources)} checkpoints into {readable(str(checkpoint))}: layers {layers}, step {content.step}"
     )
-    end = int(content.config.get("max_steps", 0))
+    end = usable(content.config, "max_steps", 0)
     more = "" if content.step < end else f" --max_steps {content.step + 5000}"
     program.say(f"resume with --resume_from {run.shown}{more}")
     return 0

@@ -129,6 +129,11 @@ const CHECKPOINT_FINDINGS = {
     verdict: 'invalid',
     advice: 'Put a readable config.json in its place, for instance that of a neighbouring checkpoint.',
   },
+  'config-value': {
+    severity: 'warning',
+    verdict: 'valid',
+    advice: 'A resume cannot take it from there: give a value for it when you resume.',
+  },
   'manifest-unreadable': { severity: 'error', verdict: 'invalid', advice: RESTORE },
   'manifest-changed': {
     severity: 'error',

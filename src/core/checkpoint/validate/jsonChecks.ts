@@ -6,7 +6,8 @@ import { finding, type FindingCode } from './findings';
 import { checkSha256 } from './hashChecks';
 import { readJsonObject, type JsonFailure } from '../../jsonFile';
 import { readManifest, type Manifest } from '../layouts/manifest';
-import { SCHEMA, type JsonObject } from '../../jsonText';
+import { TRAINER_ARGUMENTS } from '../../arguments/arguments';
+import { numberIn, SCHEMA, type JsonObject } from '../../jsonText';
 import { CONFIG, MANIFEST, TORCH_FILES } from '../fileNames';
 import { isFileError } from '../../files';
 import type { Finding } from '../report/report';
@@ -68,12 +69,21 @@ export async function checkConfig(
   if (!json.object) findings.push(unusable('config-unreadable', CONFIG, json.failure));
   const sha256 = manifest?.files.get(CONFIG)?.sha256;
   if (typeof sha256 === 'string' && validation.reaches('checksums')) await compareConfig(validation, sha256);
-  const schema = json.object?.['schema'];
-  if (typeof schema === 'number' && schema > SCHEMA) {
+  const schema = json.object === null ? null : numberIn(json.object, 'schema');
+  if (schema !== null && schema > SCHEMA) {
     findings.push(newerSchema(CONFIG, schema));
     return null;
   }
+  if (json.object) findings.push(...checkStoredArguments(json.object));
   return json.object;
+}
+
+/** Arguments that a resume would refuse to take from the file. */
+function checkStoredArguments(config: JsonObject): Finding[] {
+  return TRAINER_ARGUMENTS.flatMap((argument) => {
+    const why = argument.refusedAsStored(config[argument.name]);
+    return why === null ? [] : [finding('config-value', CONFIG, `${CONFIG}: ${argument.name}: ${why}`)];
+  });
 }
 
 async function compareConfig(validation: Validation, sha256: string): Promise<void> {

@@ -22,7 +22,7 @@ import { FileContentError, type JsonObject, isObject, parseDocument } from '../.
 import type { Checkpoint, Run } from '../../experiment/model';
 import { ScanContext, scanRun } from '../../experiment/scan';
 import { TRAINER_ARGUMENTS, type TrainerArgument } from '../../arguments/arguments';
-import { ValueRefused } from '../../arguments/argumentValues';
+import { isNothing } from '../../arguments/argumentValues';
 import type { ArgumentSource, PlanMessage } from './plan';
 
 export interface StoredArgument {
@@ -327,17 +327,8 @@ function collect(
 
 /** A stored value as strictly as a typed one. */
 function read(argument: TrainerArgument, { value, source }: StoredArgument): StoredArgument {
-  try {
-    return { value: argument.readStored(value), source };
-  } catch (error) {
-    if (!(error instanceof ValueRefused)) throw error;
-    return { value, source, refused: error.message };
-  }
-}
-
-/** What a file holds where nobody gave a value. */
-export function isNothing(value: unknown): boolean {
-  return value === null || value === undefined || value === '' || (Array.isArray(value) && value.length === 0);
+  const refused = argument.refusedAsStored(value);
+  return refused === null ? { value: argument.readStored(value), source } : { value, source, refused };
 }
 
 function argumentsFrom(facts: CheckpointFacts, scheduled: Curriculum | null): JsonObject {

@@ -1,8 +1,8 @@
 /** Arguments that only the run's config.json knows, because no checkpoint was saved with them. */
-import { readLayers, ValueRefused } from '../../arguments/argumentValues';
+import { isNothing, readLayers } from '../../arguments/argumentValues';
 import { valueText } from '../../format';
 import { findArgument } from '../../arguments/arguments';
-import { isNothing, type PlanSource } from './planSource';
+import type { PlanSource } from './planSource';
 
 export interface UnsavedArguments {
   readonly values: ReadonlyMap<string, unknown>;
@@ -29,13 +29,8 @@ export function unsavedArguments(source: PlanSource): UnsavedArguments | null {
 
 /** A value of the run's config.json, read as a typed one; undefined where there is none that can be used. */
 function usable(name: string, value: unknown): unknown {
-  if (isNothing(value)) return undefined;
-  try {
-    return findArgument(name)?.readStored(value);
-  } catch (error) {
-    if (error instanceof ValueRefused) return undefined;
-    throw error;
-  }
+  const argument = findArgument(name);
+  return isNothing(value) || argument?.refusedAsStored(value) !== null ? undefined : argument.readStored(value);
 }
 
 /** `2,3` and [2, 3] are the same layers; 5e-5 and 0.00005 the same rate. */
