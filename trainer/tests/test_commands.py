@@ -138,7 +138,7 @@ SPOILED: dict[str, tuple[str, Callable[[Any], Any], str, str]] = {
         lambda s: (s["optimizer_state_dict"]["state"][0].update(exp_avg=torch.zeros(3)), s)[1],
         "optimizer-mismatch", "exp_avg of parameter 0"),
     "no curriculum": (
-        "multi_layer_state.pt", lambda s: s | {"curriculum_schedule": []}, "curriculum-malformed", "no list"),
+        "multi_layer_state.pt", lambda s: s | {"curriculum_schedule": []}, "curriculum-malformed", "not a list"),
     "no weights": ("npt_weights.pt", lambda w: {}, "no-weights", "no NP tensor"),
     "not a dict": ("training_state.pt", lambda s: [1, 2], "bad-value", "holds no dict"),
     "a newer schema": ("training_state.pt", lambda s: s | {"schema": 2}, "newer-schema", "reads up to 1"),
