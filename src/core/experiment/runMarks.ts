@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { Dirent } from 'node:fs';
 import { parseDocument, type JsonObject } from '../jsonText';
-import { CHECKPOINTS, CONFIG } from '../checkpoint/fileNames';
+import { CHECKPOINTS, CONFIG, TORCH_FILES } from '../checkpoint/fileNames';
 import { isCheckpointName, stepOfFolder } from '../checkpoint/folderNames';
 import { marksRun } from './runLayout';
 import type { ScanContext } from './scanContext';
@@ -28,7 +28,8 @@ export async function isRun(runPath: string, entries: readonly Dirent[], context
     const inside = await context.disk.list(path.join(runPath, CHECKPOINTS)).catch(() => null);
     if (inside?.some((entry) => isCheckpointName(entry.name)) === true) return true;
   }
-  if (!names.has(CONFIG)) return false;
+  // A checkpoint without a run around it (merged, or copied here) has arguments of its own.
+  if (!names.has(CONFIG) || TORCH_FILES.some((file) => names.has(file))) return false;
   // One that cannot be read is no mark: what it is of, nobody knows.
   const config = await context.readCached<JsonObject>(path.join(runPath, CONFIG), parseDocument).catch(() => null);
   return config !== null && OF_TRAINING.some((name) => name in config);

@@ -355,6 +355,10 @@ describe('scanning a workspace', () => {
       ['a folder named like a file of a run', { 'run.json/x': '', 'metrics.jsonl/x': '' }],
       ['an empty checkpoints folder', { 'checkpoints/notes.md': '' }],
       ['checkpoints of something else', { 'checkpoints/model-1/weights.bin': '', 'checkpoints/best/x': '' }],
+      [
+        'a checkpoint by itself',
+        { 'config.json': '{"max_steps":10}', 'npt_weights.pt': 'x', 'training_state.pt': 'x' },
+      ],
       ['notes', { 'notes.md': 'x', 'train.log': 'x' }],
     ];
     for (const [what, files] of none) {
