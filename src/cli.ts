@@ -65,11 +65,12 @@ function print(text: string): void {
   process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
 }
 
-// `| head` closes the pipe early: whoever reads has enough, and that is no error of ours.
+// The exit code is the answer, whoever reads. `| head` closes the pipe early and has enough; what a full disk or a lost
+// terminal did not take is said where somebody may still see it.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  if (error.code !== 'EPIPE') process.stderr.write(`error: the output was not written: ${printable(error.message)}\n`);
 });
+process.stderr.on('error', () => undefined);
 
 main(process.argv.slice(2)).then(
   (code) => {

@@ -1,58 +1,60 @@
-"""The Hugging Face hub: whether it can be reached is asked once, within seconds, before its library tries for long."""
+"""The Hugging Face hub: whether it is there is asked once, within seconds, before its library tries for long."""
 
 from __future__ import annotations
 
 import os
-import socket
+import ssl
 import sys
 import threading
 from functools import cache
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
-#: Longer than this no answer to a connection takes; the library itself would try for half a minute.
+from npt import TRAINER
+
+#: Longer than this no answer takes; the library itself tries again and again.
 PATIENCE_SECONDS = 4.0
+#: Tells the processes that read data why, which would otherwise find only that the library is to stay offline.
+_AWAY = "NPT_HUB_AWAY"
 _OFF = ("", "0", "false", "no", "off")
-
-
-def _address() -> tuple[str, int]:
-    """The host and port that a request to the hub would go to: the hub's, or a proxy's."""
-    endpoint = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
-    host = endpoint.hostname or "huggingface.co"
-    proxies = getproxies()
-    proxy = proxies.get(endpoint.scheme) or proxies.get("all")
-    if proxy and not proxy_bypass(host):
-        through = urlsplit(proxy if "//" in proxy else f"//{proxy}")
-        return through.hostname or host, through.port or 80
-    return host, endpoint.port or (80 if endpoint.scheme == "http" else 443)
+#: What proxies and gateways answer in the place of a hub that they cannot reach.
+_GATEWAY = (502, 503, 504)
 
 
 @cache
 def unreachable() -> str | None:
     """Why the hub cannot be reached, one clause; None where it can. Then its library is told to use its cache alone."""
+    if os.environ.get(_AWAY):
+        return os.environ[_AWAY]
     if os.environ.get("HF_HUB_OFFLINE", "").lower() not in _OFF:
         return "HF_HUB_OFFLINE is set"
-    try:
-        host, port = _address()
-    except ValueError as error:
-        reason = f"its address makes no sense: {error}"
-    else:
-        reason = _connect(host, port)
-    if reason:
+    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    reason = _ask(endpoint)
+    if reason is not None:
+        os.environ[_AWAY] = reason
         _go_offline()
-    return reason or None
+    return reason
 
 
-def _connect(host: str, port: int) -> str:
-    """Empty where a connection stands. In a thread: looking a name up has no limit of its own."""
-    outcome = [f"{host} did not answer within {PATIENCE_SECONDS:.0f} s"]
+def _ask(endpoint: str) -> str | None:
+    """Why nothing answers, or None. In a thread: looking a name up has no limit of its own."""
+    outcome: list[str | None] = [f"{endpoint} does not answer within {PATIENCE_SECONDS:.0f} s"]
 
     def attempt() -> None:
         try:
-            socket.create_connection((host, port), timeout=PATIENCE_SECONDS).close()
-            outcome[0] = ""
-        except OSError as error:
-            outcome[0] = f"{host}: {error.strerror or error}"
+            request = Request(endpoint, method="HEAD", headers={"User-Agent": TRAINER})
+            urlopen(request, timeout=PATIENCE_SECONDS).close()
+            outcome[0] = None
+        except HTTPError as error:
+            # A refusal is an answer.
+            outcome[0] = f"{endpoint} answers {error.code}" if error.code in _GATEWAY else None
+        except (URLError, OSError, ValueError) as error:
+            reason = error.reason if isinstance(error, URLError) else error
+            # So is a certificate: the library may know it by settings of its own.
+            if isinstance(reason, ssl.SSLError):
+                outcome[0] = None
+            elif not isinstance(reason, TimeoutError):
+                outcome[0] = f"{endpoint}: {getattr(reason, 'strerror', None) or reason}"
 
     thread = threading.Thread(target=attempt, daemon=True)
     thread.start()

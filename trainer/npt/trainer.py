@@ -302,13 +302,21 @@ class MultiLayerNPTTrainer:
             warnings.warn(note, stacklevel=2)
         return stored
 
-    def _refuse_misfit(self, stored: load.Stored) -> None:
-        """Raises ``UsageError`` where a checkpoint is of another base model or of another shape."""
+    def _refuse_misfit(self, stored: load.Stored) -> list[str]:
+        """Raises ``UsageError`` where a checkpoint is of another base model or shape; returns what is unsure.
+
+        For inference a base model may have been rounded to 16 bits when it was loaded: then nothing tells whether it is
+        the one of the checkpoint.
+        """
+        unsure: list[str] = []
         if stored.fingerprint is not None and stored.fingerprint != self.fingerprint:
-            raise UsageError(
-                f"{stored.path.name} was trained on another base model (fingerprint {stored.fingerprint[:12]}) than "
-                f"{self.arguments.model_name} (fingerprint {self.fingerprint[:12]})"
-            )
+            kind = next(self.model.model.embed_tokens.parameters()).dtype  # type: ignore[union-attr]
+            if self.train_loader is None and kind in (torch.float16, torch.bfloat16):
+                unsure.append(
+                    f"the base model is rounded to {kind}: whether it is the one of {stored.path.name} is unknown"
+                )
+            else:
+                self._refuse_base_model(stored)
         theirs, ours = dialect.shape_of(stored.weights), self.shape
         if theirs != ours:
             what = "  ".join(
@@ -323,12 +331,20 @@ class MultiLayerNPTTrainer:
                 if before != now
             )
             raise UsageError(f"the NP components of {stored.path.name} do not fit: {what.rstrip(';')}")
+        return unsure
+
+    def _refuse_base_model(self, stored: load.Stored) -> None:
+        raise UsageError(
+            f"{stored.path.name} was trained on another base model (fingerprint "
+            f"{(stored.fingerprint or '')[:12]}) than "
+            f"{self.arguments.model_name} (fingerprint {self.fingerprint[:12]})"
+        )
 
     def restore(self, stored: load.Stored) -> list[str]:
         """Puts a checkpoint that was read into this trainer; returns lines that the user should be told."""
-        self._refuse_misfit(stored)
+        unsure = self._refuse_misfit(stored)
         state, multi = stored.training_state, stored.multi_layer_state
-        notes = list(stored.notes) + self._layer_mismatch(dialect.layers_in(stored.weights))
+        notes = unsure + list(stored.notes) + self._layer_mismatch(dialect.layers_in(stored.weights))
         tensors.load_weights(self.layers, stored.weights)
         tensors.load_optimizer_state(self.optimizer, self.layers, state["optimizer_state_dict"], list(stored.weights))
         self.global_step = int(state["global_step"])

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from npt.model import llama
-from tests.conftest import SMALL, TRAINER, Process, same, weights
+from tests.conftest import SMALL, TRAINER, Process, run_forked, same, weights
 
 Train = Callable[..., Process]
 
@@ -97,6 +97,42 @@ def test_resuming_another_trainers_checkpoint(kind: dict[str, bool], tmp_path: P
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     rates = [e["metrics"]["training/learning_rate"] for e in lines if "loss/total" in e.get("metrics", {})]
     assert rates[0] == pytest.approx(3e-4, rel=0.02)
+
+
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16, torch.float16, torch.float32, torch.float64], ids=str)
+def test_the_guides_loading_example_in_any_precision(dtype: Any, copied: Path) -> None:
+    """As it ships, the demo's teacher is in half precision."""
+    from transformers import AutoModelForCausalLM
+
+    from npt.trainer import MultiLayerNPTTrainer
+
+    def logits(how: Any) -> torch.Tensor:
+        model = AutoModelForCausalLM.from_pretrained(
+            TRAINER / "npt" / "demo" / "teacher", **({"dtype": how} if how else {})
+        )
+        trainer = MultiLayerNPTTrainer(model, {"np_rank": 64}, None, None, [2, 3], [])
+        trainer.load_checkpoint(copied)
+        ids = torch.tensor([[72, 101, 108, 108, 111]])
+        with torch.no_grad():
+            student = model(input_ids=ids).logits.float()
+            assert torch.isfinite(trainer.scaffold.teacher_logits(ids)).all()
+            # The pass that analyses look into takes the base model as it is, too.
+            assert torch.isfinite(trainer.scaffold.run(ids, trainer.current_stage).student).all()
+        return student
+
+    exact, made = logits(torch.float32), logits(dtype)
+    assert made.shape == exact.shape and torch.isfinite(made).all()
+    error = torch.linalg.vector_norm(made - exact) / torch.linalg.vector_norm(exact)
+    assert error < 0.05
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of the demo after ten steps."""
+    folder = tmp_path_factory.mktemp("loading")
+    code, output = run_forked([*SMALL, "--max_steps", "10", "--output_dir", str(folder / "run")], folder)
+    assert code == 0, output
+    return folder / "run" / "checkpoints" / "checkpoint-10"
 
 
 def test_the_guides_loading_example(train: Train, tmp_path: Path) -> None:

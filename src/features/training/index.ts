@@ -15,7 +15,7 @@ import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoint, targetPath, type CheckpointOfRun, type Named } from '../targets';
 import { planFor } from './plans';
-import { reviewPlans } from './review';
+import { reviewPlan } from './review';
 import { StopCommands } from './stop';
 import { TrainingTasks } from './tasks';
 
@@ -39,9 +39,9 @@ export class TrainingCommands {
         if ((await showInformation(only.message, extend)) === extend) await this.extend({ argument: chosen.target });
         return;
       }
-      const needsAsking = plan.errors.length === 0 && (plan.kind === 'branch' || plan.warnings.length > 0);
-      if (needsAsking && !(await this.review(plan.kind === 'branch' ? 'branch' : 'resume', [plan], chosen))) return;
-      await this.deps.starter.start(plan);
+      const needsAsking = plan.kind === 'branch' || plan.warnings.length > 0 || plan.errors.length > 0;
+      const agreed = needsAsking && canBeSettled(plan) ? await this.review(plan, chosen, { kind: 'resume' }) : plan;
+      if (agreed !== undefined) await this.deps.starter.start(agreed);
     });
   }
 
@@ -60,7 +60,8 @@ export class TrainingCommands {
       const additionalSteps = Number(steps.trim());
       const plan = await this.plan({ kind: 'extend', checkpoint: chosen.target, additionalSteps }, chosen);
       if (plan === undefined) return;
-      if (plan.errors.length > 0 || (await this.review('extend', [plan], chosen))) await this.deps.starter.start(plan);
+      const agreed = canBeSettled(plan) ? await this.review(plan, chosen, { kind: 'extend', additionalSteps }) : plan;
+      if (agreed !== undefined) await this.deps.starter.start(agreed);
     });
   }
 
@@ -74,18 +75,22 @@ export class TrainingCommands {
     return (await this.stopping.settle(chosen.run, process)) ? make() : undefined;
   }
 
-  private async review(
-    kind: string,
-    plans: Parameters<typeof reviewPlans>[2],
-    chosen: CheckpointOfRun,
-  ): Promise<boolean> {
-    const [plan] = plans;
-    const run = path.basename(plan?.run ?? chosen.run.path);
-    const start =
+  /** The plan that the user starts, perhaps with other values; undefined when it was given up. */
+  private review(
+    plan: Plan,
+    chosen: Chosen,
+    request: Pick<TrainingRequest, 'kind' | 'additionalSteps'>,
+  ): Promise<Plan | undefined> {
+    const start = ({ kind, run, startStep }: Plan): string =>
       kind === 'branch'
-        ? vscode.l10n.t('Start branch {0}', run)
-        : vscode.l10n.t('Start {0} from step {1}', run, formatCount(chosen.checkpoint.step));
-    return reviewPlans(vscode.l10n.t('{0} of {1}: review', chosen.checkpoint.name, chosen.run.name), start, plans);
+        ? vscode.l10n.t('Start branch {0}', path.basename(run))
+        : vscode.l10n.t('Start {0} from step {1}', path.basename(run), formatCount(startStep));
+    return reviewPlan(
+      vscode.l10n.t('{0} of {1}: review', chosen.checkpoint.name, chosen.run.name),
+      start,
+      plan,
+      (changes) => this.plan({ ...request, checkpoint: chosen.target, changes }, chosen),
+    );
   }
 
   /** The checkpoint meant: a checkpoint's node, a run's newest that can be used, or a pick. */
@@ -107,6 +112,11 @@ export class TrainingCommands {
     const complete = run.checkpoints.filter((checkpoint) => checkpoint.state === 'complete');
     return complete.findLast((checkpoint) => !notValid.has(checkpoint.path)) ?? complete.at(-1);
   }
+}
+
+/** Whether nothing is in the way that another value would not settle. */
+function canBeSettled(plan: Plan): boolean {
+  return plan.errors.every((error) => error.argument !== undefined);
 }
 
 interface Chosen extends CheckpointOfRun {

@@ -2,11 +2,14 @@
 import * as vscode from 'vscode';
 import { formatCount, valueText } from '../../core/format';
 import { shellCommand } from '../../core/training/commandLine';
-import type { Plan, PlannedArgument } from '../../core/training/plan/plan';
-import { pickUntil, type PickRow } from '../../platform/picks';
+import { findArgument } from '../../core/arguments/arguments';
+import type { Plan, PlanMessage, PlannedArgument } from '../../core/training/plan/plan';
+import { askText, pickUntil, type PickRow } from '../../platform/picks';
 
 interface ReviewItem extends PickRow {
   readonly action?: 'start' | 'copy';
+  /** The message that another value would settle. */
+  readonly settles?: PlanMessage;
 }
 
 function typed(value: unknown): string {
@@ -18,9 +21,22 @@ function separator(label: string): ReviewItem {
 }
 
 /** What a message is about, from its code: `layer-mismatch` → "Layer mismatch"; the message itself stands below. */
-function messageItem(icon: string, { code, message }: Plan['warnings'][number]): ReviewItem {
+function messageItem(icon: string, { code, message }: PlanMessage): ReviewItem {
   const subject = code.replaceAll('-', ' ');
   return { label: `${subject.charAt(0).toUpperCase()}${subject.slice(1)}`, icon, detail: message };
+}
+
+/** The messages, each with what would settle it where another value of an argument would. */
+function messageItems(icon: string, messages: readonly PlanMessage[], offering: boolean): ReviewItem[] {
+  return messages.flatMap((about) => {
+    const { argument, proposal } = about;
+    if (!offering || argument === undefined) return [messageItem(icon, about)];
+    const label =
+      proposal === undefined
+        ? vscode.l10n.t('Change {0}…', argument)
+        : vscode.l10n.t('Change {0}, for example to {1}…', argument, proposal);
+    return [messageItem(icon, about), { label, icon: 'lightbulb', settles: about }];
+  });
 }
 
 function changeItem(argument: PlannedArgument): ReviewItem {
@@ -31,14 +47,14 @@ function changeItem(argument: PlannedArgument): ReviewItem {
   };
 }
 
-function planItems(plan: Plan): ReviewItem[] {
+function planItems(plan: Plan, offering: boolean): ReviewItem[] {
   const changed = plan.arguments.filter((argument) => argument.source === 'changed');
   const kept = plan.arguments.filter((argument) => argument.source !== 'changed');
   const items: ReviewItem[] = [];
   if (plan.errors.length > 0) items.push(separator(vscode.l10n.t('errors')));
-  for (const error of plan.errors) items.push(messageItem('error', error));
+  items.push(...messageItems('error', plan.errors, offering));
   if (plan.warnings.length > 0) items.push(separator(vscode.l10n.t('warnings')));
-  for (const warning of plan.warnings) items.push(messageItem('warning', warning));
+  items.push(...messageItems('warning', plan.warnings, offering));
   if (changed.length > 0) items.push(separator(vscode.l10n.t('changes')), ...changed.map(changeItem));
   items.push(
     separator(vscode.l10n.t('curriculum')),
@@ -64,24 +80,67 @@ function planItems(plan: Plan): ReviewItem[] {
  * @returns true when the user starts them.
  */
 export async function reviewPlans(title: string, startLabel: string, plans: readonly Plan[]): Promise<boolean> {
+  return (await decide(title, startLabel, plans, false))?.action === 'start';
+}
+
+/**
+ * Shows a plan until it is started or given up; what another value would settle can be given one.
+ *
+ * @param again makes the plan with these changes, as typed, by argument
+ * @returns the plan to start; undefined when it was given up
+ */
+export async function reviewPlan(
+  title: string,
+  startLabel: (plan: Plan) => string,
+  plan: Plan,
+  again: (changes: Readonly<Record<string, string>>) => Promise<Plan | undefined>,
+): Promise<Plan | undefined> {
+  const changes: Record<string, string> = {};
+  let shown = plan;
+  for (;;) {
+    const decision = await decide(title, startLabel(shown), [shown], true);
+    if (decision === undefined || decision.action === 'start') return decision && shown;
+    const { argument = '', proposal = '' } = decision.settles ?? {};
+    const known = findArgument(argument);
+    const typed = await askText({
+      title: `${title}: ${argument}`,
+      prompt: known?.description ?? '',
+      value: proposal,
+      ignoreFocusOut: true,
+      problem: (text) => known?.validate(text) ?? undefined,
+    });
+    // Escape leads back to the plan as it was.
+    if (typed === undefined) continue;
+    changes[argument] = typed;
+    const next = await again({ ...changes });
+    if (next === undefined) return undefined;
+    shown = next;
+  }
+}
+
+async function decide(
+  title: string,
+  startLabel: string,
+  plans: readonly Plan[],
+  offering: boolean,
+): Promise<ReviewItem | undefined> {
   const blocked = plans.some((plan) => plan.errors.length > 0);
   const items: ReviewItem[] = blocked ? [] : [{ label: startLabel, icon: 'rocket', action: 'start' }];
   for (const plan of plans) {
     if (plans.length > 1) items.push(separator(plan.run));
-    items.push(...planItems(plan));
+    items.push(...planItems(plan, offering));
   }
   const placeHolder = blocked
-    ? vscode.l10n.t('This cannot be started as it is. Press Escape to change it.')
+    ? vscode.l10n.t('This cannot start. Press Escape and change it.')
     : vscode.l10n.t('Review, then press Enter to start');
-  const chosen = await pickUntil(
+  return pickUntil(
     items,
     { title, placeHolder, matchOnDescription: true, matchOnDetail: true, ignoreFocusOut: true },
-    ({ action }) => {
+    ({ action, settles }) => {
       if (action === 'copy') {
         void vscode.env.clipboard.writeText(plans.map((plan) => shellCommand(plan.argv)).join('\n'));
       }
-      return action === 'start';
+      return action === 'start' || settles !== undefined;
     },
   );
-  return chosen !== undefined;
 }

@@ -231,4 +231,43 @@ describe('the command line', function () {
     assert.equal(out.length, 10);
     assert.equal(err, '');
   });
+
+  for (const way of ['| true', '>&-', '2>&-', '>&- 2>&-', '> /dev/full', '2> /dev/full']) {
+    it(`exit codes are the answer's, also with "${way}"`, function () {
+      if (way.includes('/dev/full') && !fs.existsSync('/dev/full')) this.skip();
+      const broken = path.join(ws.experiments, 'demo/checkpoints/checkpoint-50');
+      for (const [words, code] of [
+        [['list', '.'], 0],
+        [['validate', broken], 1],
+        [['validate', 'nowhere'], 2],
+      ] as const) {
+        const line = `set -o pipefail; "$0" "$@" ${way}`;
+        const done = spawnSync('bash', ['-c', line, process.execPath, cli, ...words], {
+          cwd: ws.root,
+          encoding: 'utf8',
+        });
+        assert.equal(done.status, code, `${words.join(' ')}: ${done.stderr}`);
+        assert.ok(!/\n\s+at /.test(done.stderr), done.stderr);
+        if (way === '> /dev/full' && code < 2) assert.match(done.stderr, /^error: the output was not written: ENOSPC/);
+      }
+    });
+  }
+
+  it('prints whole numbers beyond a double as they are, and sees that they differ', () => {
+    const config = (seed: string): string => `{"schema":1,"train_layers":[2,3],"max_steps":300,"seed":${seed}}`;
+    for (const [step, seed] of [
+      [50, '9223372036854775807'],
+      [100, '9223372036854775806'],
+    ] as const) {
+      const from = path.join(FIXTURES, 'ours-dual/checkpoint-30');
+      const to = path.join(ws.experiments, 'seeds/checkpoints', `checkpoint-${step}`);
+      fs.cpSync(from, to, { recursive: true });
+      fs.writeFileSync(path.join(to, 'config.json'), config(seed));
+    }
+    const [a, b] = [50, 100].map((step) => `experiments/seeds/checkpoints/checkpoint-${step}`);
+    const { out } = run('compare', a ?? '', b ?? '');
+    assert.match(out, /seed: 9223372036854775807 → 9223372036854775806/);
+    const json = run('compare', a ?? '', b ?? '', '--json').out;
+    assert.match(json, /"a": ?9223372036854775807/);
+  });
 });

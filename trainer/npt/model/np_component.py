@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from npt.model.precision import at_least_fp32
+from npt.model.precision import at_least_fp32, matching
 
 MODULATIONS: dict[str, tuple[str, ...]] = {
     "single": ("",),
@@ -78,7 +78,7 @@ class Modulation(nn.Module):
 
     def code(self, a: Tensor) -> Tensor:
         """z = a·W_down for all ranks, of shape (…, k·r)."""
-        z: Tensor = a @ self.W_down
+        z: Tensor = matching(a, self.W_down) @ self.W_down
         return z
 
     def _by_rank(self, z: Tensor) -> Tensor:
@@ -90,7 +90,7 @@ class Modulation(nn.Module):
 
         In place, by one product that also sums over ranks: the update never exists by itself.
         """
-        u = x @ self.W_a_up.t()
+        u = matching(x, self.W_a_up) @ self.W_a_up.t()
         s = self._by_rank(at_least_fp32(z) * at_least_fp32(u)).sum(-1, keepdim=True)
         scaled = (s * self._by_rank(z)).flatten(-2)
         return projected.addmm_(scaled.to(projected.dtype), self.W_b_up.to(projected.dtype))
