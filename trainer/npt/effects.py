@@ -54,6 +54,12 @@ def settle(
     return lines
 
 
+def rounded_otherwise(changed: Mapping[str, list[Any]]) -> list[str]:
+    """A line for changes that keep a resume from being bit-identical although it goes on at the same sample."""
+    names = [name for name in changed if "rounding" in ARGUMENTS[name].touches]
+    return [f"another {' and '.join(names)}: going on at the same sample, not bit-identically"] if names else []
+
+
 def _typed(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 

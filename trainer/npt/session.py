@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from npt import SCHEMA, TRAINER, curriculum, effects, failure, gemm_probe, layer_selection, rng
+from npt import SCHEMA, TRAINER, curriculum, effects, environment, failure, layer_selection, rng
 from npt.arguments import Arguments
+from npt.checkpoint import load
 from npt.data.sources import Texts, load_texts
 from npt.distributed import Group
-from npt.errors import TrainingError, UsageError
+from npt.environment import RunEnvironment
+from npt.errors import TrainingError
 from npt.loop import Segment, follow
 from npt.model import llama
 from npt.precision_plan import PrecisionPlan
@@ -24,72 +26,29 @@ from npt.start import Start, enter
 from npt.trainer import MultiLayerNPTTrainer
 
 
-def choose_device(name: str, local_rank: int = 0) -> torch.device:
-    """The device for ``--device``; ``auto`` takes CUDA where there is one, and each local process its own."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda":
-        name = f"cuda:{local_rank}"
-    device = torch.device(name)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"--device {name}: PyTorch sees no CUDA device here")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UsageError(f"--device {name}: there are {torch.cuda.device_count()} CUDA devices")
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise UsageError(f"--device {name}: PyTorch sees no MPS device here")
-    return device
-
-
-def choose_threads(arguments: Arguments) -> None:
-    """Gives the demo's small model one thread, unless ``OMP_NUM_THREADS`` says otherwise.
-
-    Its products are too small to share: measured on two cores, a second thread gains a third when they are idle, and
-    loses a factor of 5 to 20 when something else uses them too, because the threads then wait for each other.
-    """
-    if arguments.demo_mode and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(1)
-
-
-def environment(device: torch.device, world_size: int) -> dict[str, Any]:
-    """What bit-identical results depend on besides the arguments."""
-    return {
-        "torch": torch.__version__,
-        "device": device.type if device.type != "cuda" else torch.cuda.get_device_name(device),
-        "threads": torch.get_num_threads(),
-        "world_size": world_size,
-    }
-
-
-def configuration(arguments: Arguments, layers: list[int], environment: dict[str, Any]) -> dict[str, Any]:
+def configuration(arguments: Arguments, layers: list[int], known: RunEnvironment) -> dict[str, Any]:
     """The content of ``config.json``: every resolved argument by its name, and the environment."""
     return {
         "schema": SCHEMA,
         **arguments.as_config(),
         "train_layers": layers,
         "trainer": TRAINER,
-        "environment": environment,
+        environment.KEY: known.as_config(),
     }
 
 
-def choose_gemm(
-    start: Start, base: Any, precision: PrecisionPlan, device: torch.device, group: Group
-) -> gemm_probe.GemmPlan:
-    """How matrices are multiplied; rank 0 chooses for all, so that every process rounds alike."""
-    a = start.arguments
-    before = (start.stored.config.get("environment") if start.stored else None) or {}
-    plan: gemm_probe.GemmPlan | None = None
-    if group.main:
-        facts = environment(device, group.world_size)
-        rows = a.batch_size * a.max_length
-        plan = gemm_probe.choose(a.matmul_precision, rows, base, precision.dtype, device, before, facts)
-        if plan.measured:
-            print(f"matrix products: {plan.measured}")
-    shared: gemm_probe.GemmPlan = group.share(plan)
-    return shared
+@dataclass
+class Built:
+    """A trainer at step 0, its layers as typed, its texts, and what its numbers depend on."""
+
+    trainer: MultiLayerNPTTrainer
+    layers: list[int]
+    texts: Texts
+    environment: RunEnvironment
 
 
-def build(start: Start, device: torch.device, group: Group) -> tuple[MultiLayerNPTTrainer, list[int], Texts]:
-    """The model with its NPT layers, on its device, as a trainer at step 0; its layers as typed; its texts."""
+def build(start: Start, device: torch.device, group: Group) -> Built:
+    """The model with its NPT layers, on its device, and all that trains it."""
     a = start.arguments
     model = llama.load_base_model(a.model_name, a.seed)
     base: Any = model.config
@@ -98,8 +57,8 @@ def build(start: Start, device: torch.device, group: Group) -> tuple[MultiLayerN
     texts = load_texts(a, base.vocab_size)
     model.to(device)
     precision = PrecisionPlan.choose(a.mixed_precision, device)
-    gemm = choose_gemm(start, base, precision, device, group)
-    gemm.apply()
+    stored = environment.stored_in(start.stored.config if start.stored else {})
+    known = environment.settle(a, base, precision, device, group, stored)
     trainer = MultiLayerNPTTrainer(
         model,
         a,
@@ -110,16 +69,13 @@ def build(start: Start, device: torch.device, group: Group) -> tuple[MultiLayerN
         weights,
         precision,
         group,
-        gemm,
+        known.gemm,
     )
-    return trainer, layers, texts
+    return Built(trainer, layers, texts, known)
 
 
-def restore(start: Start, trainer: MultiLayerNPTTrainer) -> list[str]:
+def restore(start: Start, trainer: MultiLayerNPTTrainer, stored: load.Stored) -> list[str]:
     """Puts the checkpoint of a resume into the trainer, and bends the schedule if asked; returns lines to show."""
-    stored = start.stored
-    if stored is None:
-        return []
     notes = trainer.restore(stored)
     if start.branches:
         # The parent's best checkpoint is not in this run.
@@ -140,53 +96,30 @@ def restore(start: Start, trainer: MultiLayerNPTTrainer) -> list[str]:
     return notes
 
 
-def inexact(start: Start, now: dict[str, Any]) -> list[str]:
-    """A line for everything that keeps a resume from being bit-identical to a run that never stopped."""
-    if start.stored is None:
-        return []
-    before = start.stored.config.get("environment") or {}
-    lines = [
-        f"{name} was {before[name]} and is {value}: the results are not bit-identical"
-        for name, value in now.items()
-        if name in before and before[name] != value
-    ]
-    if "batch_size" in start.changed:
-        lines.append("another batch size: going on at the same sample, not bit-identically")
-    return lines
-
-
 def run_segment(start: Start, group: Group) -> int:
     """Trains one segment; returns the exit code."""
     a = start.arguments
-    device = choose_device(a.device, group.local_rank)
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-    elif a.compile:
-        raise UsageError(f"--compile is for GPUs, and training is on {device}; leave it out")
-    choose_threads(a)
-    if a.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
+    device = environment.prepare(a, group.local_rank)
     rng.seed_all(a.seed)
-    trainer, layers, texts = build(start, device, group)
-    with contextlib.closing(texts):
-        return _train(start, trainer, layers, texts, group)
+    built = build(start, device, group)
+    with contextlib.closing(built.texts):
+        return _train(start, built, group)
 
 
-def _train(start: Start, trainer: MultiLayerNPTTrainer, layers: list[int], texts: Texts, group: Group) -> int:
+def _train(start: Start, built: Built, group: Group) -> int:
     """Restores a resume's state and trains; in a process other than rank 0 without writing anything."""
-    a = start.arguments
+    a, trainer, layers = start.arguments, built.trainer, built.layers
     if "train_layers" in start.changed:
         # Typed as text; only the model says which layers that are, perhaps the same as before.
         before = start.changed.pop("train_layers")[0]
         if before != layers:
             start.changed["train_layers"] = [before, layers]
-    facts = environment(trainer.device, group.world_size)
-    idle: list[str] = []
+    notes: list[str] = []
     if start.stored is not None:
         known_to_wandb = not start.branches and (start.run.path / "wandb.json").exists()
         idle = effects.settle(a, start.changed, start.stored, layers, known_to_wandb)
-    notes = restore(start, trainer) + idle + inexact(start, facts)
+        notes = restore(start, trainer, start.stored) + idle + effects.rounded_otherwise(start.changed)
+        notes += built.environment.differences(environment.stored_in(start.stored.config))
     if not group.main:
         follow(trainer, STOP)
         return 0 if trainer.global_step >= a.max_steps else STOP.exit_code
@@ -194,7 +127,7 @@ def _train(start: Start, trainer: MultiLayerNPTTrainer, layers: list[int], texts
         # Asked to stop while the model was loading: nothing has been written yet, and nothing needs to be.
         print("stopped before the first step; nothing was changed")
         return STOP.exit_code
-    return _run_main(start, trainer, texts, configuration(a, layers, facts), notes)
+    return _run_main(start, trainer, built.texts, configuration(a, layers, built.environment), notes)
 
 
 def _run_main(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -172,11 +171,8 @@ class MultiLayerNPTTrainer:
         step = self.global_step + 1
         rate = self.schedule.rate(step)
         measured = Measurements()
-        started = time.perf_counter()
-        tokens = 0
         for batch in batches:
             ids = batch.to(self.device)
-            tokens += ids.numel() * self.group.world_size
             result = self.scaffold.run(ids, stage)
             losses = self.losses(result, self.layers)
             loss = losses.total / a.gradient_accumulation_steps
@@ -210,14 +206,11 @@ class MultiLayerNPTTrainer:
         if not measure:
             return {}
         values = measured.means(a.gradient_accumulation_steps)
-        seconds = time.perf_counter() - started
         values |= {
             "curriculum/stage_index": self.curriculum.index_at(step - 1),
             "curriculum/mixing_ratio": stage.mixing_ratio,
             "training/learning_rate": rate,
             "training/grad_norm": norm.item(),
-            "throughput/tokens_per_second": tokens / seconds,
-            "throughput/steps_per_second": 1.0 / seconds,
         }
         if self.device.type == "cuda":
             values["system/gpu_memory_bytes"] = torch.cuda.max_memory_allocated(self.device)

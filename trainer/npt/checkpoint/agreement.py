@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from npt import SCHEMA
 from npt.checkpoint import dialect, load, optimizer, weight_names
 from npt.checkpoint.finding import Finding, error, info, warning
 from npt.checkpoint.pickles.values import Global, Opaque
 from npt.curriculum import STAGE_NAMES, Curriculum
 from npt.errors import UsageError
 from npt.model.np_component import MODULATIONS, NPShape
+from npt.newer import newer
 
 WEIGHTS, TRAINING, MULTI = "npt_weights.pt", "training_state.pt", "multi_layer_state.pt"
 TRAINING_KEYS = (
@@ -134,9 +134,9 @@ def check_training(state: Any, ours: bool) -> list[Finding]:
     """training_state.pt by itself."""
     if not isinstance(state, dict):
         return [error("bad-value", f"{TRAINING} holds no dict")]
-    schema = state.get("schema", 1)
-    if not isinstance(schema, int) or schema > SCHEMA:
-        return [error("newer-schema", f"{TRAINING} has schema {schema}; this trainer reads up to {SCHEMA}")]
+    wrong = newer(state)
+    if wrong is not None:
+        return [error("newer-schema", f"{TRAINING} {wrong}")]
     found = _missing(TRAINING, state, TRAINING_KEYS + (OUR_KEYS if ours else ()))
     for key in ("global_step", "batch_count"):
         if key in state and not whole(dialect.plain(state[key])):

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from npt import SCHEMA
 from npt.checkpoint import dialect, manifest, optimizer, torch_file, weight_names
 from npt.checkpoint.pickles.machine import PickleError
 from npt.checkpoint.pickles.values import Opaque, TensorRef
 from npt.checkpoint.torch_file import TorchFile
 from npt.errors import UsageError
+from npt.newer import newer
 from npt.storage import reading
 
 Leaf = TypeVar("Leaf")
@@ -157,9 +157,9 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _refuse_newer(path: Path, document: dict[str, Any]) -> None:
-    schema = document.get("schema", 1)
-    if not isinstance(schema, int) or schema > SCHEMA:
-        raise UsageError(f"{path} has schema {schema}; this trainer reads up to {SCHEMA}, a newer one is needed")
+    wrong = newer(document)
+    if wrong is not None:
+        raise UsageError(f"{path} {wrong}")
 
 
 def read(checkpoint: Path, *, leave_unknown: bool = False) -> Stored:

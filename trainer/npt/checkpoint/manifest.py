@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from npt import SCHEMA
 from npt.checkpoint.finding import Finding, error
+from npt.newer import newer
 from npt.storage import reading
 from npt.storage.canonical_json import canonical, finite
 
@@ -75,9 +75,9 @@ def check(folder: Path) -> list[Finding]:
         return [error("manifest-unreadable", f"{NAME} {content}")]
     except (ValueError, KeyError, TypeError, OverflowError):
         return [error("manifest-unreadable", f"{NAME} does not list the files of the checkpoint")]
-    if schema > SCHEMA:
-        message = f"{NAME} has schema {schema}; this trainer reads up to {SCHEMA}, a newer one is needed"
-        return [error("newer-schema", message)]
+    wrong_schema = newer({"schema": schema})
+    if wrong_schema is not None:
+        return [error("newer-schema", f"{NAME} {wrong_schema}")]
     absent = [name for name in STATE_FILES if name not in listed]
     # Without its own checksum a whole manifest was changed; another was written by hand.
     if (isinstance(document.get("sha256"), str) or not absent) and document.get("sha256") != own_hash(document):

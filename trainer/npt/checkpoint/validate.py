@@ -17,12 +17,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from npt import SCHEMA
 from npt.argument_table import refused
 from npt.checkpoint import agreement, container, dialect, find, load, manifest, weight_names
 from npt.checkpoint.finding import ERROR, Finding, error, info, verdict_of, warning
 from npt.checkpoint.pickles.machine import PickleError
 from npt.errors import UsageError
+from npt.newer import newer
 from npt.program import say
 from npt.storage import paths, reading
 from npt.storage.atomic import DELETED, TEMPORARY
@@ -261,9 +261,9 @@ def _json(path: Path, found: list[Finding]) -> dict[str, Any] | None:
         if path.name == CONFIG:
             found.append(error("config-unreadable", f"{CONFIG} {content}; copy a neighbouring checkpoint's"))
         return None
-    schema = document.get("schema", 1)
-    if path.name == CONFIG and isinstance(schema, int) and schema > SCHEMA:
-        found.append(error("newer-schema", f"{CONFIG} has schema {schema}; this trainer reads up to {SCHEMA}"))
+    wrong = newer(document)
+    if path.name == CONFIG and wrong is not None:
+        found.append(error("newer-schema", f"{CONFIG} {wrong}"))
         return None
     if path.name == CONFIG:
         for name, why in refused(document).items():

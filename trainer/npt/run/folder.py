@@ -15,6 +15,7 @@ from typing import Any
 
 from npt import SCHEMA, TRAINER
 from npt.errors import TrainingError, UsageError
+from npt.newer import newer
 from npt.run import process
 from npt.run.lock import RunLock
 from npt.run.metrics_log import MetricsLog, last_segment
@@ -35,8 +36,9 @@ def read_json(path: Path) -> dict[str, Any] | None:
         raise UsageError(f"{path} {reading.failure(error)}") from None
     except reading.ContentError as wrong:
         raise UsageError(f"{path} {wrong}") from None
-    if int(document.get("schema", 1)) > SCHEMA:
-        raise UsageError(f"{path} has schema {document['schema']}; this trainer reads up to {SCHEMA}")
+    wrong_schema = newer(document)
+    if wrong_schema is not None:
+        raise UsageError(f"{path} {wrong_schema}")
     return document
 
 

@@ -1,0 +1,130 @@
+"""What a run's numbers depend on besides its arguments: facts of the machine, and choices that were made for it.
+
+Written to ``config.json`` and read from it here alone; a resume on the same machine takes the choices over, and says
+what has changed since.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from npt.arguments import Arguments
+from npt.distributed import Group
+from npt.errors import UsageError
+from npt.gemm_probe import GemmPlan, choose
+from npt.precision_plan import PrecisionPlan
+
+KEY = "environment"
+
+
+@dataclass(frozen=True)
+class RunEnvironment:
+    """``facts`` by name as they are stored; ``gemm`` and ``autocast`` (a 16-bit type's name, or None) are choices."""
+
+    facts: Mapping[str, Any]
+    gemm: GemmPlan
+    autocast: str | None
+
+    def as_config(self) -> dict[str, Any]:
+        """What ``config.json`` stores."""
+        return {**self.facts, "autocast": self.autocast, "gemm": self.gemm.as_config()}
+
+    def differences(self, stored: Mapping[str, Any]) -> list[str]:
+        """A line for everything that keeps a resume from being bit-identical to a run that never stopped."""
+        now = self.as_config()
+        return [
+            f"{_NAMES.get(name, name)} was {_shown(stored[name])} and is {_shown(value)}: "
+            "the results are not bit-identical"
+            for name, value in now.items()
+            if name in stored and stored[name] != value
+        ]
+
+
+_NAMES = {"gemm": "the way matrices are multiplied", "autocast": "the type of autocast"}
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping) and "precision" in value:
+        blocks = len(value.get("splits") or {})
+        return f"{value['precision']}{f', {blocks} shapes in blocks' if blocks else ''}"
+    return "none" if value is None else str(value)
+
+
+def stored_in(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A checkpoint's environment; empty where there is none, or none of ours."""
+    found = config.get(KEY)
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def facts(device: torch.device, world_size: int) -> dict[str, Any]:
+    """This machine, as far as results depend on it."""
+    return {
+        "torch": torch.__version__,
+        "device": device.type if device.type != "cuda" else torch.cuda.get_device_name(device),
+        "threads": torch.get_num_threads(),
+        "world_size": world_size,
+    }
+
+
+def settle(
+    a: Arguments, base: Any, precision: PrecisionPlan, device: torch.device, group: Group, stored: Mapping[str, Any]
+) -> RunEnvironment:
+    """The environment of a segment, its choices made and applied; ``base`` is the model's configuration.
+
+    Rank 0 chooses for all, so that every process rounds alike.
+    """
+    known = facts(device, group.world_size)
+    plan: GemmPlan | None = None
+    if group.main:
+        plan = choose(a.matmul_precision, a.batch_size * a.max_length, base, precision.dtype, device, stored, known)
+        if plan.measured:
+            print(f"matrix products: {plan.measured}")
+    gemm: GemmPlan = group.share(plan)
+    gemm.apply()
+    autocast = None if precision.dtype is None else str(precision.dtype).removeprefix("torch.")
+    return RunEnvironment(known, gemm, autocast)
+
+
+def prepare(a: Arguments, local_rank: int) -> torch.device:
+    """Sets up PyTorch for the arguments; the device to train on. Raises ``UsageError`` where it is not there."""
+    device = _choose_device(a.device, local_rank)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    elif a.compile:
+        raise UsageError(f"--compile is for GPUs, and training is on {device}; leave it out")
+    _choose_threads(a)
+    if a.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+    return device
+
+
+def _choose_device(name: str, local_rank: int) -> torch.device:
+    """The device for ``--device``; ``auto`` takes CUDA where there is one, and each local process its own."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda":
+        name = f"cuda:{local_rank}"
+    device = torch.device(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f"--device {name}: PyTorch sees no CUDA device here")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(f"--device {name}: there are {torch.cuda.device_count()} CUDA devices")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UsageError(f"--device {name}: PyTorch sees no MPS device here")
+    return device
+
+
+def _choose_threads(a: Arguments) -> None:
+    """Gives the demo's small model one thread, unless ``OMP_NUM_THREADS`` says otherwise.
+
+    Its products are too small to share: measured on two cores, a second thread gains a third when they are idle, and
+    loses a factor of 5 to 20 when something else uses them too, because the threads then wait for each other.
+    """
+    if a.demo_mode and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
