@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import codecs
 import errno
+import io
 import json
 import os
 import re
@@ -998,7 +999,25 @@ class OneLineParser(argparse.ArgumentParser):
         raise Refusal(message)
 
 
+def ready_console() -> None:
+    """A console that lacks a character shows it escaped. Streams that a shell closed (`>&-`) lead nowhere: the next
+    file that is opened would otherwise take their place."""
+    while True:
+        number = os.open(os.devnull, os.O_RDWR)
+        if number > 2:
+            os.close(number)
+            break
+        os.set_inheritable(number, True)
+    # Python sets neither where the stream was closed.
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main(words: List[str]) -> int:
+    ready_console()
     try:
         arguments, argv = parse(words)
         if fcntl is None:

@@ -542,6 +542,27 @@ def test_wrong_usage_is_one_line(bench: Bench, words: "list[str]", line: str) ->
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "ascii:strict"])
+def test_a_console_that_lacks_a_character_gets_it_escaped(bench: Bench, encoding: str) -> None:
+    run = bench.folder / "né→"
+    done = subprocess.run(
+        [PYTHON, str(SUPERVISE), "stop", "--run-dir", str(run)],
+        env=dict(os.environ, PYTHONIOENCODING=encoding), stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: ") and done.stderr.count(b"\n") == 1, done.stderr
+
+
+@pytest.mark.parametrize("way", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_streams_that_a_shell_closed_change_no_exit_code(bench: Bench, way: str) -> None:
+    line = f'"$0" "$@" {way}'
+    status = [PYTHON, str(SUPERVISE), "status", "--run-dir", str(bench.run)]
+    assert subprocess.run(["sh", "-c", line, *status], check=False, stderr=subprocess.DEVNULL).returncode == 0
+    stop = [PYTHON, str(SUPERVISE), "stop", "--run-dir", str(bench.run)]
+    assert subprocess.run(["sh", "-c", line, *stop], check=False, stderr=subprocess.DEVNULL).returncode == 2
+    assert not bench.run.exists()
+
+
 def test_a_reused_pid_is_not_signalled(bench: Bench) -> None:
     bench.run.mkdir(parents=True)
     innocent = subprocess.Popen(["sleep", "60"])
