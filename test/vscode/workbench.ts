@@ -63,10 +63,13 @@ export class WorkbenchPage {
     return rows.map((row) => row.replace(/\s+/g, ' ').trim());
   }
 
-  /** Types into the open input box and confirms. */
+  /** Types into the input box that opens, and confirms. */
   async enter(value: string): Promise<void> {
-    await this.quickInput().fill(value);
-    await this.page.keyboard.press('Enter');
+    // A pick that was just answered has an input, too, for as long as it takes to close.
+    await this.page.locator('.quick-input-widget:visible .quick-input-list:visible').waitFor({ state: 'hidden' });
+    const input = this.quickInput();
+    await input.fill(value);
+    await input.press('Enter');
   }
 
   /** Opens a row's context menu and leaves it open. */
