@@ -2,6 +2,9 @@
 import type { Locator, Page } from 'playwright-core';
 
 const MENU_SETTLES_MS = 350;
+/** After which a pick that is not there is asked for again, and how often. */
+const ASKED_AGAIN_MS = 60_000;
+const MOST_ATTEMPTS = 4;
 
 export class WorkbenchPage {
   constructor(readonly page: Page) {}
@@ -31,6 +34,23 @@ export class WorkbenchPage {
     await this.quickInput().waitFor();
     await this.quickInput().fill(`>${title}`);
     await this.pick(title);
+  }
+
+  /**
+   * Runs a command that asks with a pick, and chooses a row of it. A window that is busy may take the focus, and VS Code then
+   * closes the pick: a person would ask again.
+   */
+  async runAndPick(title: string, label: string, description?: string): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      await this.runCommand(title);
+      try {
+        await this.quickInput().fill(label, { timeout: ASKED_AGAIN_MS });
+        await this.pickRow(label, description).click({ timeout: ASKED_AGAIN_MS });
+        return;
+      } catch (error) {
+        if (attempt === MOST_ATTEMPTS) throw error;
+      }
+    }
   }
 
   quickInput(): Locator {

@@ -16,9 +16,7 @@ export async function validateFromPalette(
   checkpoint: string,
   verdict: RegExp,
 ): Promise<void> {
-  await window.runCommand(COMMAND);
-  await window.quickInput().fill(checkpoint);
-  await window.pick(checkpoint, path.basename(run));
+  await window.runAndPick(COMMAND, checkpoint, path.basename(run));
   await window.notification(verdict).waitFor({ timeout: VERDICT_WITHIN_MS });
 }
 
