@@ -110,7 +110,7 @@ describe('the dashboard’s page', function () {
       );
       assert.match((await page.locator('.alert.spike').textContent()) ?? '', /Loss spike \+[12]/);
       await until(
-        async () => (await page.locator('.difference .there').allTextContents()).includes('0.00015'),
+        async () => (await page.locator('.difference .there').allTextContents()).includes('1.5e-4'),
         'the difference is shown',
       );
     });
@@ -157,7 +157,10 @@ describe('the dashboard’s page', function () {
     assert.equal(await page.locator('.empty').textContent(), 'Waiting for the first logged step…');
     appendSteps(newborn, plan, 0, 3);
     await until(() => page.locator('.empty').isHidden(), 'the curve began');
-    assert.equal(await page.locator('.kpi').first().locator('b span').textContent(), '30');
+    await until(
+      async () => (await page.locator('.kpi').first().locator('b span').textContent()) === '30',
+      'the step is shown',
+    );
   });
 
   it('zooms every chart with the keyboard, and back', async () => {
