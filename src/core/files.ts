@@ -130,6 +130,16 @@ export function kindOf(stats: Stats): string {
   return 'a symbolic link';
 }
 
+/** Whether there is anything under this path that may be looked at, links followed. */
+export async function exists(target: string): Promise<boolean> {
+  try {
+    await stat(target);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** True for errors that only say that something is not (or no longer) there. */
 export function isAbsent(error: unknown): boolean {
   const code = errorCode(error);

@@ -1,8 +1,9 @@
 /** The model of the opened training workspaces, kept true by a watcher for each experiments folder. */
-import { access, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { messageOf } from '../core/errors';
+import { exists } from '../core/files';
 import { checkpointIn } from '../core/experiment/checkpoints';
 import { Lineage } from '../core/experiment/lineage';
 import type { Checkpoint, Run, Workspace } from '../core/experiment/model';
@@ -172,7 +173,12 @@ export class Workspaces extends Disposable {
 
   /** Brings the watchers in line with what is open and set; one after the other, the newest last. */
   private start(): void {
-    this.started = this.started.then(() => this.followOpenFolders());
+    this.started = this.started
+      .then(() => this.followOpenFolders())
+      // What failed once must not keep the next change from being followed.
+      .catch((error: unknown) => {
+        this.report(`The open folders could not be followed: ${messageOf(error)}`);
+      });
   }
 
   private async followOpenFolders(): Promise<void> {
@@ -234,15 +240,6 @@ async function openExperiments(): Promise<ExperimentsFolder[]> {
     (folder) => real.get(folder) ?? folder,
     (root) => trains.get(root) ?? false,
   );
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await access(file);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** What the path really names; of one that does not exist, what the folders above it that do exist are. */

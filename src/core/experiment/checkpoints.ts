@@ -11,6 +11,15 @@ export function newestComplete(run: Run): Checkpoint | undefined {
   return run.checkpoints.findLast((checkpoint) => checkpoint.state === 'complete');
 }
 
+/**
+ * The newest checkpoint that neither the scan nor a validation found wrong; undefined where there is none.
+ *
+ * @param notValid paths of checkpoints that were validated and are not valid
+ */
+export function newestUsable(run: Run, notValid: ReadonlyMap<string, unknown>): Checkpoint | undefined {
+  return run.checkpoints.findLast(({ state, path }) => state === 'complete' && !notValid.has(path));
+}
+
 /** By path; made for a run when it is first asked for. */
 const byPath = new WeakMap<Run, ReadonlyMap<string, Checkpoint>>();
 

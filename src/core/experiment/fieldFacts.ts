@@ -6,7 +6,7 @@ import path from 'node:path';
 import { CONFIG } from '../checkpoint/fileNames';
 import type { Curriculum } from '../curriculum';
 import { isObject, numberIn } from '../jsonText';
-import type { FoundCheckpoint } from './scanCheckpoint';
+import type { FoundCheckpoint } from './checkpointContent';
 import type { ScanContext } from './scanContext';
 
 export interface FieldFacts {

@@ -8,7 +8,7 @@ import { PacedDisk } from './disk';
 import { refuseTooLarge } from '../jsonFile';
 import { FileContentError, parseDocument } from '../jsonText';
 import type { Checkpoint, Problem } from './model';
-import type { CheckpointContent } from './scanCheckpoint';
+import type { CheckpointContent } from './checkpointContent';
 
 /** What a scan asks of a checkpoint's tensor files, where nothing else on disk tells. */
 export interface StoredFacts {

@@ -17,12 +17,8 @@ import { checkpointsIn, isRun } from './runMarks';
 import { isAbout } from './processFolder';
 import { readBest, readBirth, readExit, readPins, readProcess } from './runFiles';
 import { runState } from './runState';
-import {
-  type CheckpointPlace,
-  type FoundCheckpoint,
-  assembleCheckpoint,
-  readCheckpointContent,
-} from './scanCheckpoint';
+import type { CheckpointPlace, FoundCheckpoint } from './checkpointContent';
+import { assembleCheckpoint, readCheckpointContent } from './scanCheckpoint';
 import type { ScanContext } from './scanContext';
 
 /**

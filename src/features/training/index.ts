@@ -2,8 +2,8 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { formatCount } from '../../core/format';
+import { newestComplete, newestUsable } from '../../core/experiment/checkpoints';
 import { processIn } from '../../core/experiment/processFolder';
-import type { Checkpoint, Run } from '../../core/experiment/model';
 import { liveness } from '../../core/experiment/runningProcess';
 import type { Plan } from '../../core/training/plan/plan';
 import type { TrainingRequest } from '../../core/training/plan/taskDefinition';
@@ -95,22 +95,18 @@ export class TrainingCommands {
 
   /** The checkpoint meant: a checkpoint's node, a run's newest that can be used, or a pick. */
   private async checkpoint(named: Named, title: string): Promise<Chosen | undefined> {
+    const notValid = this.deps.validations.notValid();
     const chosen = await chooseCheckpoint(this.deps, named, {
       title,
       none: vscode.l10n.t('There is no complete checkpoint to go on from.'),
       accepts: (candidate) => candidate.state === 'complete',
-      ofRun: (run) => [this.newestUsable(run)].filter((newest) => newest !== undefined),
+      // Where none can be used, the plan of the newest says why.
+      ofRun: (run) => [newestUsable(run, notValid) ?? newestComplete(run)].filter((newest) => newest !== undefined),
     });
     if (chosen === undefined) return undefined;
     // A run stays a run: its plan says what was passed over.
     const isRun = targetPath(named.argument) === chosen.run.path;
     return { ...chosen, target: isRun ? chosen.run.path : chosen.checkpoint.path };
-  }
-
-  private newestUsable(run: Run): Checkpoint | undefined {
-    const notValid = this.deps.validations.notValid();
-    const complete = run.checkpoints.filter((checkpoint) => checkpoint.state === 'complete');
-    return complete.findLast((checkpoint) => !notValid.has(checkpoint.path)) ?? complete.at(-1);
   }
 }
 

@@ -1,11 +1,34 @@
 /** The one way from a request to a plan: for the tree, the palette, the dashboard and tasks.json alike. */
 import * as vscode from 'vscode';
-import { makePlans } from '../../core/training/plan/makePlan';
+import { makePlan, makePlans } from '../../core/training/plan/makePlan';
 import type { Plan } from '../../core/training/plan/plan';
+import type { PlanRequest } from '../../core/training/plan/planDraft';
 import type { TrainingRequest } from '../../core/training/plan/taskDefinition';
 import { findPython } from '../../platform/python';
 import { settings } from '../../platform/settings';
 import type { FeatureDeps } from '../deps';
+
+/** Where and with what a workspace folder trains, from its settings. */
+export type TrainingEnvironment = Pick<PlanRequest, 'workspaceRoot' | 'interpreter' | 'script' | 'launcher'>;
+
+/**
+ * @param root the workspace folder that trains
+ * @throws PythonNotFound
+ */
+export async function environmentOf(root: string): Promise<TrainingEnvironment> {
+  const scope = vscode.Uri.file(root);
+  return {
+    workspaceRoot: root,
+    interpreter: await findPython(root),
+    script: settings.trainScript(scope),
+    launcher: settings.launcher(scope),
+  };
+}
+
+/** The plan for a request. */
+export function planIn(deps: FeatureDeps, environment: TrainingEnvironment, request: TrainingRequest): Promise<Plan> {
+  return makePlan({ ...request, ...environment, notValid: deps.validations.notValid() });
+}
 
 /**
  * The plan for a request.
@@ -14,28 +37,16 @@ import type { FeatureDeps } from '../deps';
  * @throws PythonNotFound
  */
 export async function planFor(deps: FeatureDeps, root: string, request: TrainingRequest): Promise<Plan> {
-  const [plan] = await plansFor(deps, root, request, {});
-  if (plan === undefined) throw new Error('A request without values makes one plan.');
-  return plan;
+  return planIn(deps, await environmentOf(root), request);
 }
 
-/** One plan for each combination of one value per argument. */
+/** One plan for each combination of one value per argument. @throws PythonNotFound */
 export async function plansFor(
   deps: FeatureDeps,
   root: string,
   request: TrainingRequest,
   values: Readonly<Record<string, readonly string[]>>,
 ): Promise<Plan[]> {
-  const scope = vscode.Uri.file(root);
-  return makePlans(
-    {
-      ...request,
-      workspaceRoot: root,
-      interpreter: await findPython(root),
-      script: settings.trainScript(scope),
-      launcher: settings.launcher(scope),
-      notValid: deps.validations.notValid(),
-    },
-    values,
-  );
+  const environment = await environmentOf(root);
+  return makePlans({ ...request, ...environment, notValid: deps.validations.notValid() }, values);
 }

@@ -2,13 +2,12 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { newestComplete } from '../../core/experiment/checkpoints';
-import type { Run } from '../../core/experiment/model';
 import type { Plan } from '../../core/training/plan/plan';
 import { definitionOf, requestOf, type TrainingRequest } from '../../core/training/plan/taskDefinition';
 import { PythonNotFound } from '../../platform/python';
 import { escapedWords, messageTask, programTask, TaskTextError } from '../../platform/tasks';
 import type { FeatureDeps } from '../deps';
-import { planFor } from './plans';
+import { environmentOf, planIn, type TrainingEnvironment } from './plans';
 
 /** How many runs Run Task offers to resume, the newest first: each costs a plan, and a longer list is the tree's. */
 const MOST_OFFERED = 20;
@@ -53,9 +52,6 @@ export function trainingTask(
 }
 
 export class TrainingTasks implements vscode.TaskProvider {
-  /** Tasks by run; one whose run has not changed needs no new plan. */
-  private offered = new Map<string, { readonly run: Run; readonly task: vscode.Task | undefined }>();
-
   constructor(
     private readonly deps: FeatureDeps,
     private readonly supervisor: string,
@@ -69,21 +65,18 @@ export class TrainingTasks implements vscode.TaskProvider {
     const resumable = workspaces.runs.filter(
       (run) => newestComplete(run) !== undefined && (run.state === 'stopped' || run.state === 'interrupted'),
     );
-    const before = this.offered;
-    this.offered = new Map();
+    const tasks: vscode.Task[] = [];
+    // A folder's interpreter is looked for once: the Python extension may take its time, and its failure is said each time.
+    const environments = new Map<string, Promise<TrainingEnvironment>>();
     for (const run of resumable.slice(0, MOST_OFFERED)) {
-      const known = before.get(run.path);
-      this.offered.set(run.path, known?.run === run ? known : { run, task: await this.resumeTask(run) });
+      const root = workspaces.rootOf(run);
+      const environment = environments.get(root) ?? environmentOf(root);
+      environments.set(root, environment);
+      const made = await this.make({ kind: 'resume', checkpoint: run.path }, environment);
+      if (typeof made === 'string') this.deps.log.warn(`task resume ${run.path}: ${made}`);
+      else tasks.push(made);
     }
-    return [...this.offered.values()].flatMap(({ task }) => task ?? []);
-  }
-
-  private async resumeTask(run: Run): Promise<vscode.Task | undefined> {
-    const request: TrainingRequest = { kind: 'resume', checkpoint: run.path };
-    const made = await this.make(request, this.deps.workspaces.rootOf(run));
-    if (typeof made !== 'string') return made;
-    this.deps.log.warn(`task resume ${run.path}: ${made}`);
-    return undefined;
+    return tasks;
   }
 
   /** A task of tasks.json. One that cannot train is a task, too: its terminal says why, where VS Code would say nothing. */
@@ -91,8 +84,9 @@ export class TrainingTasks implements vscode.TaskProvider {
     const { definition } = task;
     const folder = typeof task.scope === 'object' ? task.scope : vscode.workspace.workspaceFolders?.[0];
     if (definition.type !== 'npt' || folder === undefined || !vscode.workspace.isTrusted) return undefined;
-    const request = requestOf(definition, folder.uri.fsPath);
-    const made = typeof request === 'string' ? request : await this.make(request, folder.uri.fsPath, definition);
+    const root = folder.uri.fsPath;
+    const request = requestOf(definition, root);
+    const made = typeof request === 'string' ? request : await this.make(request, environmentOf(root), definition);
     if (typeof made !== 'string') return made;
     this.deps.log.warn(`task ${task.name}: ${made}`);
     const reason = vscode.l10n.t('The task "{0}" of {1} cannot start: {2}', task.name, folder.name, made);
@@ -102,11 +96,11 @@ export class TrainingTasks implements vscode.TaskProvider {
   /** The task for a request, or in one line why there is none. */
   private async make(
     request: TrainingRequest,
-    root: string,
+    environment: Promise<TrainingEnvironment>,
     definition?: vscode.TaskDefinition,
   ): Promise<vscode.Task | string> {
     try {
-      const plan = await planFor(this.deps, root, request);
+      const plan = await planIn(this.deps, await environment, request);
       return plan.errors[0]?.message ?? trainingTask(plan, this.supervisor, definition);
     } catch (error) {
       if (error instanceof TaskTextError || error instanceof PythonNotFound) return error.message;

@@ -2,13 +2,12 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { build } from 'esbuild';
 import Ajv2020 from 'ajv/dist/2020';
 import type { Comparison } from '../../../src/core/checkpoint/compare/compare';
-import { FixtureWorkspace, metricsLine } from '../experiment/fixtureWorkspace';
+import { type FixtureWorkspace, metricsLine } from '../experiment/fixtureWorkspace';
+import { bundledCli, ROOT } from './bundledCli';
 import { version } from '../../../package.json';
 
-const ROOT = path.resolve(__dirname, '../../..');
 const FIXTURES = path.join(ROOT, 'test/fixtures/checkpoints');
 
 interface Outcome {
@@ -22,21 +21,7 @@ describe('the command line', function () {
   let cli: string;
 
   before(async () => {
-    ws = new FixtureWorkspace();
-    cli = path.join(ws.root, 'cli.js');
-    // The very bundle that ships, but beside the test's own files: two test runs must not write one dist/.
-    await build({
-      entryPoints: [path.join(ROOT, 'src/cli.ts')],
-      outfile: cli,
-      bundle: true,
-      platform: 'node',
-      target: 'node20',
-      format: 'cjs',
-      external: ['onnxruntime-node'],
-      logLevel: 'silent',
-    });
-    fs.mkdirSync(path.join(ws.root, 'scripts'));
-    fs.writeFileSync(path.join(ws.root, 'scripts/train_multi_layer_npt.py'), 'from npt.main import main\n');
+    ({ ws, cli } = await bundledCli());
     ws.run('demo');
     ws.checkpoint('demo', 50);
     ws.checkpoint('demo', 150);

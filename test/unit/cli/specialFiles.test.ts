@@ -4,12 +4,11 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { build } from 'esbuild';
 import type { ValidationReport } from '../../../src/core/checkpoint/report/report';
 import type { Run } from '../../../src/core/experiment/model';
-import { FixtureWorkspace, metricsLine } from '../experiment/fixtureWorkspace';
+import { type FixtureWorkspace, metricsLine } from '../experiment/fixtureWorkspace';
+import { bundledCli, ROOT } from './bundledCli';
 
-const ROOT = path.resolve(__dirname, '../../..');
 const FIXTURES = path.join(ROOT, 'test/fixtures/checkpoints');
 const NOBODY = 65534;
 /** A command that waits for the other end of a pipe waits for ever; this is for a machine whose cores are busy. */
@@ -73,20 +72,7 @@ describe('special files and missing rights', function () {
   let checkpoint: string;
 
   before(async () => {
-    ws = new FixtureWorkspace();
-    cli = path.join(ws.root, 'cli.js');
-    await build({
-      entryPoints: [path.join(ROOT, 'src/cli.ts')],
-      outfile: cli,
-      bundle: true,
-      platform: 'node',
-      target: 'node20',
-      format: 'cjs',
-      external: ['onnxruntime-node'],
-      logLevel: 'silent',
-    });
-    fs.mkdirSync(path.join(ws.root, 'scripts'));
-    fs.writeFileSync(path.join(ws.root, 'scripts/train_multi_layer_npt.py'), 'from npt.main import main\n');
+    ({ ws, cli } = await bundledCli());
     // Others may look at it: some of these tests do so as somebody else.
     fs.chmodSync(ws.root, 0o755);
   });

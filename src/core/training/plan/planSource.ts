@@ -15,7 +15,7 @@ import {
   formatCurriculum,
   parseCurriculum,
 } from '../../curriculum';
-import { allCheckpoints, newestComplete } from '../../experiment/checkpoints';
+import { allCheckpoints, newestComplete, newestUsable } from '../../experiment/checkpoints';
 import { danglingLink, isAbsent, isFileError, readFailure, regularStats } from '../../files';
 import { readDocument } from '../../jsonFile';
 import { FileContentError, type JsonObject, isObject, parseDocument } from '../../jsonText';
@@ -122,14 +122,9 @@ async function isReadable(file: string): Promise<boolean> {
 /** What is known of checkpoints beside what the scan sees: not valid, by absolute path, and why. */
 type NotValid = ReadonlyMap<string, string>;
 
-/** The newest checkpoint that neither the scan nor a validation found wrong. */
-function newestUsable(run: Run, notValid: NotValid): Checkpoint | null {
-  return run.checkpoints.findLast(({ state, path: at }) => state === 'complete' && !notValid.has(at)) ?? null;
-}
-
 function refused(name: string, why: string, run: Run | null, notValid: NotValid): PlanSourceError {
-  const newest = run === null ? null : newestUsable(run, notValid);
-  const instead = newest === null ? '' : ` The newest one that can be used is ${newest.name}.`;
+  const newest = run === null ? undefined : newestUsable(run, notValid);
+  const instead = newest === undefined ? '' : ` The newest one that can be used is ${newest.name}.`;
   return new PlanSourceError('checkpoint-not-valid', `${name} is not valid: ${why}.${instead}`);
 }
 
@@ -148,8 +143,10 @@ async function refuseOtherLayout(folder: string): Promise<void> {
 
 async function fromRun(run: Run, notValid: NotValid): Promise<PlanSource> {
   const newest = newestUsable(run, notValid);
-  if (newest !== null) await refuseOtherLayout(newest.path);
-  if (newest !== null) return fromCheckpoint(newest.path, run, newest, notValid);
+  if (newest !== undefined) {
+    await refuseOtherLayout(newest.path);
+    return fromCheckpoint(newest.path, run, newest, notValid);
+  }
   const known = newestComplete(run);
   if (known !== undefined) throw refused(known.name, notValid.get(known.path) ?? '', run, notValid);
   const [broken] = run.checkpoints.slice(-1);
@@ -186,7 +183,7 @@ async function fromCheckpoint(
     throw new PlanSourceError('checkpoint-broken', `${folder} does not say which step it is of.`);
   }
   const foreign = facts.layout.adopted;
-  const newest = run === null ? null : newestUsable(run, notValid);
+  const newest = run === null ? null : (newestUsable(run, notValid) ?? null);
   const passed = run === null || (newest !== null && newest.step > step) ? [] : passedOver(run, step, notValid);
   const warnings: PlanMessage[] = passed.map((line) => ({ code: 'passed-over', message: line }));
   const { findings } = await validateCheckpoint(folder, { level: 'structure' });

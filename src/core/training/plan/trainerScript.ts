@@ -1,7 +1,6 @@
 /** The training workspace that a checkpoint belongs to, and whose training script is in it. */
-import { access } from 'node:fs/promises';
 import path from 'node:path';
-import { isFileError, openRegular, readFailure } from '../../files';
+import { exists, isFileError, openRegular, readFailure } from '../../files';
 
 const SCRIPT = path.join('scripts', 'train_multi_layer_npt.py');
 
@@ -41,14 +40,5 @@ export async function lookAtScript(script: string): Promise<TrainerScript> {
   } catch (error) {
     if (!isFileError(error)) throw error;
     return { isOurs: true, failure: readFailure(error) };
-  }
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await access(file);
-    return true;
-  } catch {
-    return false;
   }
 }

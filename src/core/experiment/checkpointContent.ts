@@ -1,0 +1,42 @@
+/** What a scan finds of one checkpoint: where it is, and what its folder alone tells. */
+import type { CheckpointLayout } from '../checkpoint/layouts/layout';
+import type { CheckpointFile, CheckpointState } from './model';
+
+/** What a checkpoint is inside its run. */
+export interface CheckpointPlace {
+  /** As shown: `checkpoint-<step>` or `final`. */
+  readonly name: string;
+  /** Where it is, or will be once it is written. */
+  readonly path: string;
+  /** Where its files are now: differs from `path` while our trainer writes it. */
+  readonly folder: string;
+  /** From the folder's name; null for `final`. */
+  readonly step: number | null;
+}
+
+/** What the folder alone tells; stage, best and pinned are the run's to say. */
+export interface CheckpointContent {
+  readonly state: CheckpointState;
+  readonly stateReason: string | null;
+  readonly step: number | null;
+  readonly stage: string | null;
+  readonly loss: number | null;
+  readonly evalLoss: number | null;
+  readonly bytes: number;
+  readonly time: number;
+  readonly files: readonly CheckpointFile[];
+  readonly layout: CheckpointLayout;
+  readonly maxSteps: number | null;
+  /** Name of the run's best checkpoint, where this one knows it. */
+  readonly best: string | null;
+  /** Newest change of any of its files, Unix seconds. */
+  readonly changed: number;
+  /** Equal for equal content: names, sizes and times of its files. */
+  readonly signature: string;
+}
+
+/** A checkpoint's folder, and what is in it. */
+export interface FoundCheckpoint {
+  readonly place: CheckpointPlace;
+  readonly content: CheckpointContent;
+}

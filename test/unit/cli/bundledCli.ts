@@ -1,0 +1,27 @@
+/** The command line as it ships, in a workspace of the test's. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { build } from 'esbuild';
+import { FixtureWorkspace } from '../experiment/fixtureWorkspace';
+
+export const ROOT = path.resolve(__dirname, '../../..');
+
+/** A workspace with a training script and no runs, and the path of the bundled command line. */
+export async function bundledCli(): Promise<{ readonly ws: FixtureWorkspace; readonly cli: string }> {
+  const ws = new FixtureWorkspace();
+  const cli = path.join(ws.root, 'cli.js');
+  // The very bundle that ships, but beside the test's own files: two test runs must not write one dist/.
+  await build({
+    entryPoints: [path.join(ROOT, 'src/cli.ts')],
+    outfile: cli,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    external: ['onnxruntime-node'],
+    logLevel: 'silent',
+  });
+  fs.mkdirSync(path.join(ws.root, 'scripts'));
+  fs.writeFileSync(path.join(ws.root, 'scripts/train_multi_layer_npt.py'), 'from npt.main import main\n');
+  return { ws, cli };
+}
