@@ -186,6 +186,24 @@ export function readFailure(error: unknown): string {
   }
 }
 
+/** A failed write as a clause to put behind the path. */
+export function writeFailure(error: unknown): string {
+  const code = errorCode(error);
+  switch (code) {
+    case 'EACCES':
+    case 'EPERM':
+      return 'no permission to write here';
+    case 'EROFS':
+      return 'the disk is read-only';
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'the disk is full';
+    case null:
+    default:
+      return `cannot be written (${code ?? String(error)})`;
+  }
+}
+
 /** Which right keeps this process from a path, and where: it may be a folder above that may not be entered. */
 function missingRight(target: string): string {
   const full = path.resolve(target);

@@ -1,9 +1,8 @@
 /** A training workspace made from the trainer that ships with the extension: whole, or not at all. */
 import fs, { constants, type Dirent } from 'node:fs';
-
 import path from 'node:path';
 import { EXPERIMENTS } from '../experiment/runLayout';
-import { errorCode, readFailure } from '../files';
+import { readFailure, writeFailure } from '../files';
 
 const { mkdir, mkdtemp, readdir, rename, rm } = fs.promises;
 
@@ -60,22 +59,5 @@ async function copyTree(from: string, to: string): Promise<void> {
     const target = path.join(to, entry.name);
     if (entry.isDirectory()) await copyTree(source, target);
     else if (entry.isFile()) await fs.promises.copyFile(source, target, constants.COPYFILE_EXCL);
-  }
-}
-
-function writeFailure(error: unknown): string {
-  const code = errorCode(error);
-  switch (code) {
-    case 'EACCES':
-    case 'EPERM':
-      return 'no permission to write here';
-    case 'EROFS':
-      return 'the disk is read-only';
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return 'the disk is full';
-    case null:
-    default:
-      return `cannot be written (${code ?? String(error)})`;
   }
 }

@@ -9,9 +9,9 @@ import {
   type DeletionPlan,
   type Judge,
 } from '../../core/experiment/deleteCheckpoints';
-import { readFailure } from '../../core/files';
+import { writeFailure } from '../../core/files';
 import type { Run } from '../../core/experiment/model';
-import { setPinned } from '../../core/experiment/pins';
+import { PinsError, setPinned } from '../../core/experiment/pins';
 import { formatBytes } from '../../core/format';
 import { ask, showError, showInformation, showWarning } from '../../platform/messages';
 import { withCancellableProgress } from '../../platform/progress';
@@ -142,6 +142,7 @@ async function unpin(deps: FeatureDeps, run: Run, deleted: readonly string[]): P
   try {
     await setPinned(run.path, deleted, false);
   } catch (error) {
-    deps.log.warn(`${run.path}: the deleted checkpoints are still named in pins.json: ${readFailure(error)}`);
+    const reason = error instanceof PinsError ? error.message : writeFailure(error);
+    deps.log.warn(`${run.path}: the deleted checkpoints are still named in pins.json: ${reason}`);
   }
 }

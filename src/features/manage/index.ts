@@ -2,7 +2,7 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { FINAL } from '../../core/checkpoint/fileNames';
-import { readFailure } from '../../core/files';
+import { writeFailure } from '../../core/files';
 import { PinsError, setPinned } from '../../core/experiment/pins';
 import { PINS, TRAIN_LOG } from '../../core/experiment/runLayout';
 import { showError, showInformation, showWarning } from '../../platform/messages';
@@ -42,7 +42,7 @@ async function pin(deps: FeatureDeps, named: Named, pinned: boolean): Promise<vo
       const reason =
         error instanceof PinsError
           ? error.message
-          : vscode.l10n.t('{0} cannot be written: {1}', path.join(run, PINS), readFailure(error));
+          : vscode.l10n.t('{0}: {1}.', path.join(run, PINS), writeFailure(error));
       void showError(reason);
       break;
     }
