@@ -2,14 +2,11 @@
  * Asking an interpreter something. Whatever starts with it (a module system, sitecustomize, a wrapper script) may print, hang
  * or leave processes behind: the answer is told apart from all of that, and every wait has a limit.
  */
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { lastLine, runProgram } from './runProgram';
 
 /** The interpreter gave no answer; the message is what it did instead, to follow its name. */
 export class NoAnswer extends Error {}
-
-/** Enough to find the answer in, and the last line of what went wrong. */
-const KEPT_CHARACTERS = 256 * 1024;
 
 export interface Question {
   /** An expression of Python's whose value JSON can say. `words` is the list of strings below; `json` and `sys` are there. */
@@ -37,7 +34,7 @@ export async function askPython(python: string, question: Question): Promise<unk
     "sys.stdout.write('\\n' + mark + json.dumps(answer) + '\\n')",
     'sys.stdout.flush()',
   ].join('\n');
-  const { output, errors, ended } = await run(python, ['-c', script, mark, ...(question.words ?? [])], question);
+  const { output, errors, ended } = await runProgram(python, ['-c', script, mark, ...(question.words ?? [])], question);
   const line = output
     .split(/\r?\n/)
     .reverse()
@@ -49,67 +46,6 @@ export async function askPython(python: string, question: Question): Promise<unk
     throw new NoAnswer('its answer is not JSON');
   }
 }
-
-function lastLine(text: string): string | undefined {
-  return text
-    .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-    .at(-1);
-}
-
-interface Ended {
-  readonly output: string;
-  readonly errors: string;
-  /** What ended it other than itself. */
-  readonly ended: string | undefined;
-}
-
-function run(program: string, words: readonly string[], { folder, limitMs }: Question): Promise<Ended> {
-  return new Promise((resolve) => {
-    let output = '';
-    let errors = '';
-    // A group of its own: a wrapper's children are ended with it.
-    const detached = process.platform !== 'win32';
-    const child = spawn(program, words, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], detached });
-    const finish = (ended?: string): void => {
-      clearTimeout(timer);
-      // What it left running may hold its pipes open for ever.
-      child.stdout.destroy();
-      child.stderr.destroy();
-      child.unref();
-      resolve({ output, errors, ended });
-    };
-    const timer = setTimeout(() => {
-      try {
-        if (detached && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-        else child.kill('SIGKILL');
-      } catch {
-        // It ended in this very moment.
-      }
-      finish(`it did not answer within ${Math.round(limitMs / 1000)} s`);
-    }, limitMs);
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output = (output + text).slice(-KEPT_CHARACTERS);
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      errors = (errors + text).slice(-KEPT_CHARACTERS);
-    });
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      finish(`it cannot be started (${error.code ?? error.message})`);
-    });
-    child.once('close', () => {
-      finish();
-    });
-    child.once('exit', () => {
-      // Its own output is read in a moment; that of a process it left behind is not waited for.
-      setTimeout(finish, AFTER_EXIT_MS);
-    });
-  });
-}
-
-/** How long the pipes of an ended interpreter are read when something else keeps them open. */
-const AFTER_EXIT_MS = 500;
 
 /**
  * The modules that an interpreter lacks, of those asked for and in their order. It looks for them without importing (0.1 s, not
