@@ -1,6 +1,7 @@
 /** Quick picks and input boxes: VS Code makes icons, and links in prompts, of what they are given. */
 import * as vscode from 'vscode';
 import { labelText, plainText } from '../core/plainText';
+import { wrapText } from '../core/wrapText';
 
 /** A row; the texts may come from anywhere. */
 export interface PickRow {
@@ -34,6 +35,14 @@ function item<T extends PickRow>(row: T): Item<T> {
     ...(row.detail === undefined ? {} : { detail: plainText(row.detail) }),
     row,
   };
+}
+
+/** A row's text is cut at the widget's edge, which is 600 pixels wide at most. */
+const COLUMNS = 76;
+
+/** A text whose every word is to be read: as many rows as it needs, the icon before the first. */
+export function messageRows(icon: string, message: string): PickRow[] {
+  return wrapText(message, COLUMNS).map((label, at) => ({ label, icon: at === 0 ? icon : 'blank' }));
 }
 
 /** @returns the row that was chosen; undefined for Escape */
@@ -82,6 +91,8 @@ export interface QuestionOptions {
   readonly ignoreFocusOut?: boolean;
   /** What is wrong with the text, in one line; undefined where it will do. */
   readonly problem: (text: string) => string | undefined;
+  /** What there is to know about a text that will do, in one line. */
+  readonly note?: (text: string) => string | undefined;
 }
 
 /** @returns what was typed; undefined for Escape */
@@ -93,7 +104,44 @@ export async function askText(options: QuestionOptions): Promise<string | undefi
     ignoreFocusOut: options.ignoreFocusOut ?? false,
     validateInput: (text) => {
       const problem = options.problem(text);
-      return problem === undefined ? undefined : plainText(problem);
+      if (problem !== undefined) return plainText(problem);
+      const note = options.note?.(text);
+      return note === undefined
+        ? undefined
+        : { message: plainText(note), severity: vscode.InputBoxValidationSeverity.Info };
     },
+  });
+}
+
+export interface LiveQuestionOptions extends Omit<QuestionOptions, 'prompt' | 'note'> {
+  readonly placeHolder: string;
+  /** What is shown under the box of the text in it, anew at every change: what it means, or what is wrong with it. */
+  readonly rows: (text: string) => readonly PickRow[];
+}
+
+/** As `askText`, with rows under the box that say what the text means. @returns what was typed; undefined for Escape */
+export async function askLive(options: LiveQuestionOptions): Promise<string | undefined> {
+  const picker = vscode.window.createQuickPick<Item<PickRow>>();
+  picker.title = plainText(options.title);
+  picker.placeholder = plainText(options.placeHolder);
+  picker.value = options.value;
+  picker.ignoreFocusOut = options.ignoreFocusOut ?? false;
+  const show = (text: string): void => {
+    // Whatever is typed, these rows are about it.
+    picker.items = options.rows(text).map((row) => ({ ...item(row), alwaysShow: true }));
+  };
+  show(options.value);
+  return new Promise((resolve) => {
+    picker.onDidChangeValue(show);
+    picker.onDidAccept(() => {
+      if (options.problem(picker.value) !== undefined) return;
+      resolve(picker.value);
+      picker.hide();
+    });
+    picker.onDidHide(() => {
+      resolve(undefined);
+      picker.dispose();
+    });
+    picker.show();
   });
 }

@@ -4,6 +4,7 @@
  */
 import { CurriculumError, parseCurriculum } from '../curriculum';
 import { valueText } from '../format';
+import { joinSeparated, splitSeparated } from './separated';
 
 /** How an argument's value is read. */
 export type ValueKind =
@@ -51,11 +52,17 @@ export function isNothing(value: unknown): boolean {
 
 /** A typed value, or several behind commas where the argument is a list, as config.json would hold it. @throws ValueRefused */
 export function readTyped(kind: ValueKind, typed: string): unknown {
-  if (kind.type !== 'list') return readValue(kind, typed);
-  return readValue(
-    kind,
-    typed.split(',').map((part) => part.trim()),
-  );
+  return readValue(kind, kind.type === 'list' ? splitSeparated(typed, ',') : typed);
+}
+
+/** A value as one types it: what `readTyped` reads back. */
+export function writeTyped(kind: ValueKind, value: unknown): string {
+  if (kind.type !== 'list' || !Array.isArray(value)) return valueText(value);
+  return joinSeparated((value as unknown[]).map(valueText), ',');
+}
+
+export function isNumeric(kind: ValueKind): boolean {
+  return kind.type === 'integer' || kind.type === 'number';
 }
 
 /** A typed text or a stored value as our config.json would hold it. @throws ValueRefused */
@@ -114,7 +121,7 @@ const WHOLE = /^[+-]?\d+$/;
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 /** A finite number, from a number or its text, exact where it is whole; null for anything else. */
-function numberOf(value: unknown): number | bigint | null {
+export function numberOf(value: unknown): number | bigint | null {
   if (typeof value === 'bigint') return Number.isFinite(Number(value)) ? value : null;
   if (typeof value === 'string') {
     if (!DECIMAL.test(value)) return null;

@@ -1,100 +1,104 @@
-/** The list of arguments to change, and the boxes to type new values into. */
+/** The list of arguments to change. */
 import * as vscode from 'vscode';
-import { valueText } from '../../core/format';
-import { findArgument, type TrainerArgument } from '../../core/arguments/arguments';
+import { findArgument } from '../../core/arguments/arguments';
+import { MOST_BRANCHES, branchCount } from '../../core/arguments/values';
 import type { Plan, PlannedArgument } from '../../core/training/plan/plan';
-import { askText, pick, type PickRow } from '../../platform/picks';
-import { splitValues } from '../../core/arguments/values';
+import { pick, type PickRow } from '../../platform/picks';
+import type { CurriculumPlace } from './curriculumRows';
+import { editValue } from './editValue';
 
-/** New values by argument; more than one value makes more than one branch. */
+/** New values by argument; more than one value makes more than one run. */
 export type Changes = ReadonlyMap<string, readonly string[]>;
+
+export interface ChangesQuestion {
+  readonly title: string;
+  /** A plan without changes: where today's values come from. */
+  readonly current: Plan;
+  /** What was changed so far. */
+  readonly before: Changes;
+  /** Which arguments may be changed. */
+  readonly offers: (name: string) => boolean;
+  /** What goes on without a change. */
+  readonly unchanged: string;
+  /** Whether several values may be given, each for a run of its own. */
+  readonly several: boolean;
+}
 
 interface ArgumentItem extends PickRow {
   readonly argument?: PlannedArgument;
-  readonly review?: true;
+  readonly action?: 'review' | 'reset';
 }
 
-function listItems(current: Plan, changes: Changes): ArgumentItem[] {
-  const item = (argument: PlannedArgument): ArgumentItem => {
-    const values = changes.get(argument.name);
-    const was = valueText(argument.value) || '–';
-    return {
-      label: argument.name,
-      icon: values === undefined ? 'blank' : 'edit',
-      description: values === undefined ? was : `${was} → ${values.join(' | ')}`,
-      detail: findArgument(argument.name)?.description,
-      argument,
-    };
+/** A planned value as one types it. */
+function typed({ name, value }: PlannedArgument): string {
+  return findArgument(name)?.write(value) ?? '';
+}
+
+function argumentItem(argument: PlannedArgument, values: readonly string[] | undefined): ArgumentItem {
+  const was = typed(argument) || '–';
+  return {
+    label: argument.name,
+    icon: values === undefined ? 'blank' : 'edit',
+    description:
+      values === undefined
+        ? `${was} · ${vscode.l10n.t('from {0}', argument.source)}`
+        : `${was} → ${values.join(' | ')}`,
+    detail: findArgument(argument.name)?.description,
+    argument,
   };
-  const editable = current.arguments.filter((argument) => findArgument(argument.name)?.branchable === true);
-  const changed = editable.filter((argument) => changes.has(argument.name));
-  const rest = editable.filter((argument) => !changes.has(argument.name));
-  const separator = (label: string): ArgumentItem => ({ label, heading: true });
+}
+
+function listItems({ current, offers, unchanged }: ChangesQuestion, changes: Changes): ArgumentItem[] {
+  const editable = current.arguments.filter(({ name }) => offers(name));
+  const changed = editable.filter(({ name }) => changes.has(name));
+  const rest = editable.filter(({ name }) => !changes.has(name));
+  const rows = (arguments_: readonly PlannedArgument[]): ArgumentItem[] =>
+    arguments_.map((argument) => argumentItem(argument, changes.get(argument.name)));
+  const heading = (label: string): ArgumentItem => ({ label, heading: true });
+  if (changed.length === 0) {
+    return [
+      heading(vscode.l10n.t('arguments')),
+      ...rows(rest),
+      heading(vscode.l10n.t('or')),
+      { label: unchanged, icon: 'check', action: 'review' },
+    ];
+  }
+  const runs = branchCount(Object.fromEntries(changes));
+  const review: ArgumentItem =
+    runs > MOST_BRANCHES
+      ? { label: vscode.l10n.t('{0} runs are too many: {1} at most', runs, MOST_BRANCHES), icon: 'error' }
+      : {
+          label: vscode.l10n.t('Review and start'),
+          icon: 'check',
+          description: runs === 1 ? '' : vscode.l10n.t('{0} runs, one a combination', runs),
+          action: 'review',
+        };
   return [
-    ...(changed.length === 0
-      ? []
-      : [
-          { label: vscode.l10n.t('Review and start'), icon: 'check', review: true as const },
-          separator(vscode.l10n.t('changed')),
-          ...changed.map(item),
-        ]),
-    separator(vscode.l10n.t('arguments')),
-    ...rest.map(item),
-    ...(changed.length > 0
-      ? []
-      : [
-          separator(vscode.l10n.t('or')),
-          { label: vscode.l10n.t('Branch without changes'), icon: 'check', review: true as const },
-        ]),
+    review,
+    heading(vscode.l10n.t('changed')),
+    ...rows(changed),
+    { label: vscode.l10n.t('Undo these changes'), icon: 'discard', action: 'reset' },
+    heading(vscode.l10n.t('arguments')),
+    ...rows(rest),
   ];
 }
 
-/** What is wrong with typed values, in one line; undefined when they can be used. */
-function problem(argument: TrainerArgument, typed: string): string | undefined {
-  const values = splitValues(argument, typed);
-  if (values.length === 0) return vscode.l10n.t('Type a value, or press Escape to leave it as it is.');
-  for (const value of values) {
-    const message = argument.validate(value);
-    if (message !== null) return message;
-  }
-  return undefined;
-}
-
-/** @returns the new values; none = back to what it was; undefined = Escape. */
-async function editValue(
-  title: string,
-  argument: TrainerArgument,
-  was: string,
-  now: readonly string[] | undefined,
-): Promise<readonly string[] | undefined> {
-  if (argument.choices !== undefined) {
-    const picked = await pick(
-      argument.choices.map((choice) => ({ label: choice, description: choice === was ? vscode.l10n.t('now') : '' })),
-      { title, placeHolder: argument.description, ignoreFocusOut: true },
-    );
-    return picked === undefined ? undefined : picked.label === was ? [] : [picked.label];
-  }
-  const typed = await askText({
-    title,
-    value: now?.join(' | ') ?? was,
-    prompt: vscode.l10n.t('{0} To make several branches, separate the values with |.', argument.description),
-    ignoreFocusOut: true,
-    problem: (value) => problem(argument, value),
-  });
-  if (typed === undefined) return undefined;
-  const values = splitValues(argument, typed);
-  return values.length === 1 && values[0] === was ? [] : values;
+function placeOf(current: Plan, changes: Changes): CurriculumPlace {
+  const [changed] = changes.get('max_steps') ?? [];
+  const maxSteps = Number(changed ?? current.arguments.find(({ name }) => name === 'max_steps')?.value);
+  return { step: current.startStep, maxSteps: Number.isFinite(maxSteps) ? maxSteps : null };
 }
 
 /**
  * Lets the user change arguments until they go on to the review.
- * @param current a plan without changes: where today's values come from.
+ *
  * @returns undefined when the user gave up.
  */
-export async function chooseChanges(title: string, current: Plan, before: Changes): Promise<Changes | undefined> {
-  const changes = new Map(before);
+export async function chooseChanges(question: ChangesQuestion): Promise<Changes | undefined> {
+  const { title, current, several } = question;
+  const changes = new Map(question.before);
   for (;;) {
-    const picked = await pick(listItems(current, changes), {
+    const picked = await pick(listItems(question, changes), {
       title,
       placeHolder: vscode.l10n.t('What do you want to change? Type to search'),
       matchOnDescription: true,
@@ -102,11 +106,18 @@ export async function chooseChanges(title: string, current: Plan, before: Change
       ignoreFocusOut: true,
     });
     if (picked === undefined) return undefined;
-    if (picked.review === true) return changes;
+    if (picked.action === 'review') return changes;
+    if (picked.action === 'reset') changes.clear();
     const argument = picked.argument === undefined ? undefined : findArgument(picked.argument.name);
-    if (argument === undefined) continue;
-    const was = valueText(picked.argument?.value);
-    const values = await editValue(`${title}: ${argument.name}`, argument, was, changes.get(argument.name));
+    if (picked.argument === undefined || argument === undefined) continue;
+    const values = await editValue({
+      title: `${title}: ${argument.name}`,
+      argument,
+      was: typed(picked.argument),
+      now: changes.get(argument.name),
+      place: placeOf(current, changes),
+      several,
+    });
     if (values === undefined) continue;
     if (values.length === 0) changes.delete(argument.name);
     else changes.set(argument.name, values);

@@ -1,6 +1,7 @@
 /** Branch with New Hyperparameters…: what to change → new values → review → one run a combination of values. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { findArgument } from '../../core/arguments/arguments';
 import { needingPython } from '../../platform/python';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
@@ -25,7 +26,14 @@ async function branch(deps: FeatureDeps, named: Named): Promise<void> {
   let changes: Changes = new Map();
   // Escape in the review leads back to the list with what was typed so far; Escape in the list ends.
   for (;;) {
-    const edited = await chooseChanges(subject, current, changes);
+    const edited = await chooseChanges({
+      title: subject,
+      current,
+      before: changes,
+      offers: (name) => findArgument(name)?.branchable === true,
+      unchanged: vscode.l10n.t('Branch without changes'),
+      several: true,
+    });
     if (edited === undefined) return;
     changes = edited;
     const plans = await plansFor(deps, root, request, Object.fromEntries(changes));

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { TRAINER_ARGUMENTS, findArgument, type TrainerArgument } from '../../../src/core/arguments/arguments';
 import { valueText } from '../../../src/core/format';
-import { combinations, splitValues } from '../../../src/core/arguments/values';
 
 const get = (name: string): TrainerArgument => {
   const found = findArgument(name);
@@ -95,20 +94,5 @@ describe("the trainer's arguments", () => {
       }),
       { numRuns: 2000 },
     );
-  });
-
-  it('splits several values; commas separate numbers only', () => {
-    assert.deepEqual(splitValues(get('learning_rate'), '5e-5 | 1e-5, 5e-5 |'), ['5e-5', '1e-5']);
-    assert.deepEqual(splitValues(get('curriculum_stages'), 'teacher:1,student:2|student:3'), [
-      'teacher:1,student:2',
-      'student:3',
-    ]);
-    assert.deepEqual(combinations({ a: ['1', '2'], b: ['x'], c: ['3', '4'] }), [
-      { a: '1', b: 'x', c: '3' },
-      { a: '1', b: 'x', c: '4' },
-      { a: '2', b: 'x', c: '3' },
-      { a: '2', b: 'x', c: '4' },
-    ]);
-    assert.deepEqual(combinations({}), [{}]);
   });
 });
