@@ -7,7 +7,7 @@ from typing import Any
 
 from npt.argument_table import ARGUMENTS
 from npt.arguments import Arguments
-from npt.checkpoint import dialect
+from npt.checkpoint import np_weights
 from npt.checkpoint.load import Stored
 from npt.errors import UsageError
 from npt.schedule import Schedule
@@ -65,7 +65,7 @@ def _typed(value: Any) -> str:
 
 
 def _layers_are_new(arguments: Arguments, stored: Stored, layers: list[int], has_wandb_run: bool) -> bool:
-    return not set(layers) <= set(dialect.layers_in(stored.weights))
+    return not set(layers) <= set(np_weights.layers_in(stored.weights))
 
 
 def _climbs_from_floor(arguments: Arguments, stored: Stored, layers: list[int], has_wandb_run: bool) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from npt import SCHEMA, rng
 from npt.argument_table import ARGUMENTS, ValueRefused
 from npt.arguments import Arguments
-from npt.checkpoint import dialect, load, tensors
+from npt.checkpoint import load, np_weights, tensors
 from npt.checkpoint.save import Content
 from npt.checkpoint.snapshot import Snapshot
 from npt.curriculum import Curriculum, Stage
@@ -286,7 +286,7 @@ class MultiLayerNPTTrainer:
         Without a ``train_loader`` the NP components take the checkpoint's shape, whatever the configuration says.
         """
         stored = load.read(Path(path))
-        shape = dialect.shape_of(stored.weights)
+        shape = np_weights.shape_of(stored.weights)
         if self.train_loader is None and shape != self.shape:
             for layer in self.layers.values():
                 layer.np_component = NPComponent(shape)
@@ -310,7 +310,7 @@ class MultiLayerNPTTrainer:
                 )
             else:
                 self._refuse_base_model(stored)
-        theirs, ours = dialect.shape_of(stored.weights), self.shape
+        theirs, ours = np_weights.shape_of(stored.weights), self.shape
         if theirs != ours:
             what = "  ".join(
                 f"{flag} {before} in the checkpoint, {now} here;"
@@ -337,7 +337,7 @@ class MultiLayerNPTTrainer:
         """Puts a checkpoint that was read into this trainer; returns lines that the user should be told."""
         unsure = self._refuse_misfit(stored)
         state, multi = stored.training_state, stored.multi_layer_state
-        notes = unsure + list(stored.notes) + self._layer_mismatch(dialect.layers_in(stored.weights))
+        notes = unsure + list(stored.notes) + self._layer_mismatch(np_weights.layers_in(stored.weights))
         tensors.load_weights(self.layers, stored.weights)
         tensors.load_optimizer_state(self.optimizer, self.layers, state["optimizer_state_dict"], list(stored.weights))
         self.global_step = int(state["global_step"])

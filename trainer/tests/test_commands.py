@@ -19,7 +19,7 @@ from npt.errors import UsageError
 from npt.storage import atomic
 from scripts.validate_checkpoint import validate_checkpoint
 from tests.conftest import SMALL, TRAINER, Process, run_forked, same
-from tests.test_dialects_and_library import theirs
+from tests.test_other_trainers_and_library import theirs
 
 FIXTURES = TRAINER.parent / "test" / "fixtures" / "checkpoints"
 Train = Callable[..., Process]
@@ -85,7 +85,7 @@ def test_a_valid_checkpoint(checkpoint: Path, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize("folder", [p for p in FIXTURES.glob("*/*") if p.is_dir()], ids=lambda p: p.parent.name)
-def test_every_dialect_is_valid(folder: Path, tmp_path: Path) -> None:
+def test_every_layout_of_the_field_is_valid(folder: Path, tmp_path: Path) -> None:
     copied = shutil.copytree(folder, tmp_path / folder.name)
     for file in copied.iterdir():
         # In a fresh clone every file is young, and a young checkpoint without config.json is still being written.

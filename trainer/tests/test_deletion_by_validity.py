@@ -62,13 +62,13 @@ def make_circle(place: Path) -> None:
     place.symlink_to(place)
 
 
-def make_foreign(place: Path) -> None:
+def make_other_trainers(place: Path) -> None:
     place.mkdir()
     (place / "model.safetensors").write_bytes(b"x" * 100)
     (place / "trainer_state.json").write_text("{}")
 
 
-def make_half_of_the_fields(place: Path) -> None:
+def make_half_of_such(place: Path) -> None:
     place.mkdir()
     (place / "npt_weights.pt").write_bytes(b"PK\x03\x04")
     (place / "training_state.pt").write_bytes(b"")
@@ -102,7 +102,7 @@ def make_manifest_pipe(place: Path) -> None:
 STRANGE = {
     make.__name__.removeprefix("make_").replace("_", " "): make
     for make in (
-        make_empty, make_file, make_link_to_nothing, make_circle, make_foreign, make_half_of_the_fields,
+        make_empty, make_file, make_link_to_nothing, make_circle, make_other_trainers, make_half_of_such,
         make_copy_of_another_step, make_link_to_another_step, make_newer_schema, make_manifest_folder,
         make_manifest_pipe,
     )

@@ -416,8 +416,8 @@ describe('plans', () => {
     fs.writeFileSync(path.join(ws.root, SCRIPT), 'import torch\nclass MultiLayerNPTTrainer: ...\n');
     const made = await plan({ changes: { learning_rate: '1e-5', max_steps: '500' } });
     assert.deepEqual(
-      codes(made.warnings).filter((code) => code.startsWith('foreign')),
-      ['foreign-trainer', 'foreign-trainer-run', 'foreign-trainer-learning-rate', 'foreign-trainer-schedule'],
+      codes(made.warnings).filter((code) => code.startsWith('other-trainer')),
+      ['other-trainer-script', 'other-trainer-run', 'other-trainer-learning-rate', 'other-trainer-schedule'],
     );
   });
 
@@ -514,7 +514,7 @@ describe('plans', () => {
         assert.ok(text.includes(words), `${words} in ${text}`);
       }
       assert.ok(!text.includes('warmup_steps'), 'what is the default anyway is not passed');
-      assert.deepEqual(codes(made.warnings), ['foreign-checkpoint']);
+      assert.deepEqual(codes(made.warnings), ['other-trainer-checkpoint']);
     });
 
     it('a checkpoint on a boundary is in the next stage, whatever index is stored', async () => {
@@ -536,7 +536,7 @@ describe('plans', () => {
 
     it('merged checkpoints warn that the optimizer state does not fit', async () => {
       const made = await plan({ checkpoint: theirs('field-merged', 'final') });
-      assert.deepEqual(codes(made.warnings), ['merged', 'foreign-checkpoint']);
+      assert.deepEqual(codes(made.warnings), ['merged', 'other-trainer-checkpoint']);
       assert.equal(made.startStep, 24000);
     });
 

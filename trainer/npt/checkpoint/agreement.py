@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from npt.checkpoint import dialect, load, optimizer, weight_names
+from npt.checkpoint import load, np_weights, optimizer, weight_names
 from npt.checkpoint.finding import Finding, error, info, warning
+from npt.checkpoint.pickles import rebuild
 from npt.checkpoint.pickles.values import Global, Opaque
 from npt.curriculum import STAGE_NAMES, Curriculum
 from npt.errors import UsageError
@@ -66,12 +67,12 @@ def check_weights(weights: Any) -> list[Finding]:
     other = next((key for key, t in own.items() if t.dtype != torch.float32), None)
     if other is not None:
         found.append(warning("weight-type", f"{WEIGHTS}: {other} is {own[other].dtype}, not fp32"))
+    layers = np_weights.layers_in(own)
     try:
-        shape = dialect.shape_of(own)
+        shape = np_weights.shape_of(own)
     except (UsageError, IndexError):
-        first = min(dialect.layers_in(own))
-        return [*found, error("missing-weight", f"{WEIGHTS} lacks matrices of layer {first}")]
-    expected = {f"layer_{layer}_np.{name}": size for layer in dialect.layers_in(own) for name, size in _pieces(shape)}
+        return [*found, error("missing-weight", f"{WEIGHTS} lacks matrices of layer {layers[0]}")]
+    expected = {f"layer_{layer}_np.{name}": size for layer in layers for name, size in _pieces(shape)}
     lacking = [key for key in expected if key not in own]
     strange = [key for key in own if key not in expected]
     if strange:
@@ -139,7 +140,7 @@ def check_training(state: Any, ours: bool) -> list[Finding]:
         return [error("newer-schema", f"{TRAINING} {wrong}")]
     found = _missing(TRAINING, state, TRAINING_KEYS + (OUR_KEYS if ours else ()))
     for key in ("global_step", "batch_count"):
-        if key in state and not whole(dialect.plain(state[key])):
+        if key in state and not whole(rebuild.plain(state[key])):
             found.append(error("bad-value", f"{TRAINING}: {key} is not a count"))
     if "optimizer_state_dict" not in state:
         return found
@@ -156,7 +157,7 @@ def check_multi(state: Any) -> list[Finding]:
     """multi_layer_state.pt by itself."""
     if not isinstance(state, dict):
         return [error("bad-value", f"{MULTI} holds no dict")]
-    state = dialect.plain(state)
+    state = rebuild.plain(state)
     found = _missing(MULTI, state, MULTI_KEYS)
     layers = state.get("layers_to_train", [0])
     if not _distinct_layers(layers):
@@ -220,7 +221,7 @@ def check_steps(step: int, folder: int | None, training: dict[str, Any], facts: 
         found.append(error("step-folder", f"the folder is named for step {folder}, but {TRAINING} is at step {step}"))
     if whole(facts.get("step")) and facts["step"] != step:
         found.append(error("step-manifest", f"manifest.json is of step {facts['step']}, but {TRAINING} of step {step}"))
-    schedule = dialect.plain(training.get("scheduler_state_dict"))
+    schedule = rebuild.plain(training.get("scheduler_state_dict"))
     if isinstance(schedule, dict):
         origin, counted = schedule.get("origin_step"), schedule.get("last_epoch")
         if isinstance(origin, int) and origin > step + 1:
@@ -234,7 +235,7 @@ def check_steps(step: int, folder: int | None, training: dict[str, Any], facts: 
 
 def check_stage(step: int, multi: dict[str, Any], facts: dict[str, Any], ours: bool) -> list[Finding]:
     """The stored stage and the manifest's against the one that the step is in."""
-    curriculum = Curriculum.from_list(dialect.plain(multi["curriculum_schedule"]))
+    curriculum = Curriculum.from_list(rebuild.plain(multi["curriculum_schedule"]))
     index = curriculum.index_at(step)
     name = curriculum.stages[index].name
     stored = multi["current_stage_index"]
@@ -255,7 +256,7 @@ def check_stage(step: int, multi: dict[str, Any], facts: dict[str, Any], ours: b
 
 def check_layers(weights: dict[str, Tensor], multi: dict[str, Any]) -> list[Finding]:
     """The layers that have weights against those that are trained."""
-    present, wanted = dialect.layers_in(weights), [int(layer) for layer in multi["layers_to_train"]]
+    present, wanted = np_weights.layers_in(weights), [int(layer) for layer in multi["layers_to_train"]]
     missing = [layer for layer in wanted if layer not in present]
     extra = [layer for layer in present if layer not in wanted]
     found: list[Finding] = []

@@ -34,7 +34,7 @@ def problem(checkpoint: Path) -> str | None:
 
     The same checks as validation's of manifest and checksums, and of the step against the folder's name. What only the
     values of tensors could tell is not asked: a file whose checksum fits is what a trainer wrote after looking at them.
-    A checkpoint of another trainer, which has no manifest, is none of ours (see ``is_foreign``).
+    A checkpoint of another trainer, which has no manifest, is none of ours (see ``has_no_manifest``).
     """
     step = step_of(checkpoint.name)
     try:
@@ -59,7 +59,7 @@ def problem(checkpoint: Path) -> str | None:
     return f"is broken: its manifest is of step {inside}" if step not in (None, inside) else None
 
 
-def is_foreign(checkpoint: Path) -> bool:
+def has_no_manifest(checkpoint: Path) -> bool:
     """Whether a folder has something in it, but no manifest: another trainer's, or one of its saves cut short."""
     try:
         names = os.listdir(checkpoint)
@@ -96,14 +96,14 @@ def newest_valid(run: Path, below: int | None = None) -> tuple[Path | None, list
         step = step_of(checkpoint.name)
         if below is not None and step is not None and step >= below:
             continue
-        wrong = _foreign_problem(checkpoint) if is_foreign(checkpoint) else problem(checkpoint)
+        wrong = _problem_without_manifest(checkpoint) if has_no_manifest(checkpoint) else problem(checkpoint)
         if wrong is None:
             return checkpoint, passed
         passed.append(passed_over(checkpoint.name, wrong))
     return None, passed
 
 
-def _foreign_problem(checkpoint: Path) -> str | None:
+def _problem_without_manifest(checkpoint: Path) -> str | None:
     try:
         return next((f"is broken: {clause}" for clause in manifest.problems(checkpoint)), None)
     except OSError as error:

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from npt.checkpoint import dialect, manifest, optimizer, torch_file, weight_names
+from npt.checkpoint import manifest, optimizer, other_trainers, torch_file, weight_names
+from npt.checkpoint.pickles import rebuild
 from npt.checkpoint.pickles.machine import PickleError
 from npt.checkpoint.pickles.values import Opaque, TensorRef
 from npt.checkpoint.torch_file import TorchFile
@@ -177,10 +178,10 @@ def read(checkpoint: Path, *, leave_unknown: bool = False) -> Stored:
     multi_path = checkpoint / "multi_layer_state.pt"
     ours = "schema" in training
     if ours:
-        multi = dialect.plain(read_file(multi_path, leave_unknown=leave_unknown))
+        multi = rebuild.plain(read_file(multi_path, leave_unknown=leave_unknown))
     else:
         theirs = read_file(multi_path, leave_unknown=leave_unknown) if multi_path.exists() else None
-        training, multi, config, said = dialect.adopt(weights, training, theirs, config)
+        training, multi, config, said = other_trainers.translate(weights, training, theirs, config)
         notes += said
     state, differs = optimizer.fitted(
         training.get("optimizer_state_dict"),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from npt import SCHEMA
-from npt.checkpoint import dialect, find, load
+from npt.checkpoint import find, load, np_weights
 from npt.checkpoint.save import Content
 from npt.curriculum import Curriculum
 from npt.errors import UsageError
@@ -38,10 +38,10 @@ def _layer_number(run: Path) -> tuple[int, str]:
 
 def refuse_misfits(parts: Sequence[load.Stored]) -> None:
     """Raises ``UsageError`` where checkpoints are of different shapes or models, or share a layer, naming both."""
-    first, shape = parts[0], dialect.shape_of(parts[0].weights)
+    first, shape = parts[0], np_weights.shape_of(parts[0].weights)
     owner: dict[int, load.Stored] = {}
     for part in parts:
-        other = dialect.shape_of(part.weights)
+        other = np_weights.shape_of(part.weights)
         if other != shape:
             raise UsageError(
                 f"{first.path} has {_told(shape)} and {part.path} has {_told(other)}: they cannot be merged"
@@ -54,7 +54,7 @@ def refuse_misfits(parts: Sequence[load.Stored]) -> None:
                 raise UsageError(
                     f"the {what} of {first.path} is {a}, that of {part.path} is {b}: they cannot be merged"
                 )
-        for layer in dialect.layers_in(part.weights):
+        for layer in np_weights.layers_in(part.weights):
             if layer in owner:
                 raise UsageError(f"layer {layer} is in both {owner[layer].path} and {part.path}; leave one out")
             owner[layer] = part
@@ -75,7 +75,7 @@ def merge(parts: Sequence[load.Stored]) -> tuple[Content, list[str]]:
     """
     refuse_misfits(parts)
     base = max(parts, key=lambda part: part.step)
-    by_layer = {layer: part for part in parts for layer in dialect.layers_in(part.weights)}
+    by_layer = {layer: part for part in parts for layer in np_weights.layers_in(part.weights)}
     layers = sorted(by_layer)
     weights: dict[str, Tensor] = {}
     moments: dict[int, dict[str, Any]] = {}
@@ -93,7 +93,7 @@ def merge(parts: Sequence[load.Stored]) -> tuple[Content, list[str]]:
     info = {
         "sources": [str(part.path) for part in parts],
         "steps": [part.step for part in parts],
-        "layers": [dialect.layers_in(part.weights) for part in parts],
+        "layers": [np_weights.layers_in(part.weights) for part in parts],
     }
     loss_weights = {layer: _loss_weight(by_layer[layer], layer) for layer in layers}
     config = base.config | {
@@ -156,7 +156,7 @@ def _notes(
 ) -> list[str]:
     notes = list(dict.fromkeys(note for part in parts for note in part.notes if "teacher" in note))
     keys = list(weights)
-    kept = {layer for number in moments for layer in dialect.layers_in({keys[number]: weights[keys[number]]})}
+    kept = {layer for number in moments for layer in np_weights.layers_in({keys[number]: weights[keys[number]]})}
     fresh = [layer for layer in sorted(by_layer) if layer not in kept]
     if kept:
         notes.append(f"the optimizer state of the layers {sorted(kept)} goes with them")

@@ -132,7 +132,7 @@ def is_kept(target: Path, verified: Verified) -> bool:
     """Whether a complete valid checkpoint is where one of that step would be saved, so that it is not saved again."""
     if verified.problem(target) is None:
         return True
-    return find.is_foreign(target) and validate.examine(target).valid
+    return find.has_no_manifest(target) and validate.examine(target).valid
 
 
 def save(checkpoints: Path, content: Content, verified: Verified | None = None) -> Path:
@@ -188,7 +188,7 @@ def _makes_way(target: Path, verified: Verified) -> bool:
         return True
     if is_kept(target, verified):
         return False
-    kind = "other" if find.is_foreign(target) else "broken"
+    kind = "other" if find.has_no_manifest(target) else "broken"
     number = 1
     while os.path.lexists(aside := target.with_name(f"{kind}-{target.name}-{number}")):
         number += 1

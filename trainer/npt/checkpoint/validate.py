@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from npt.argument_table import refused
-from npt.checkpoint import agreement, container, dialect, find, load, manifest, weight_names
+from npt.checkpoint import agreement, container, find, load, manifest, np_weights, weight_names
 from npt.checkpoint.finding import ERROR, Finding, error, info, verdict_of, warning
+from npt.checkpoint.pickles import rebuild
 from npt.checkpoint.pickles.machine import PickleError
 from npt.errors import UsageError
 from npt.newer import newer
@@ -168,11 +169,11 @@ def _look_into(report: Report, obstacles: dict[str, Finding]) -> None:
     config = _json(path / CONFIG, found)
     values = {name: _load(path / name, found) for name in manifest.STATE_FILES if _readable(path / name)}
     if MULTI in values:
-        values[MULTI] = dialect.plain(values[MULTI])
+        values[MULTI] = rebuild.plain(values[MULTI])
     training, multi, weights = (values.get(name) for name in (TRAINING, MULTI, WEIGHTS))
     if isinstance(training, dict):
         ours = ours or "schema" in training
-        step = dialect.plain(training.get("global_step"))
+        step = rebuild.plain(training.get("global_step"))
         report.step = step if agreement.whole(step) else None
     old = not ours and not os.path.lexists(path / MULTI) and isinstance(training, dict) and "config" in training
     required = [WEIGHTS, TRAINING, *([] if old else [MULTI, CONFIG]), *([manifest.NAME] if ours else [])]
@@ -212,13 +213,13 @@ def _compare(
     if weights is None:
         return
     weights = weight_names.short_keys({key: t for key, t in load.tensors_in(weights) if weight_names.parse(key)})
-    report.layers = report.layers or dialect.layers_in(weights)
+    report.layers = report.layers or np_weights.layers_in(weights)
     if multi is not None:
         found += agreement.check_layers(weights, multi)
     if training is not None:
         found += agreement.check_optimizer(weights, training, ours)
     if ours and config is not None:
-        found += agreement.check_config(config, dialect.shape_of(weights))
+        found += agreement.check_config(config, np_weights.shape_of(weights))
 
 
 def _readable(path: Path) -> bool:

@@ -26,15 +26,15 @@ def main() -> int:
 
 def describe(stored: Any) -> list[str]:
     """A checkpoint (``load.Stored``) as readable lines, a heading in front of each."""
-    from npt.checkpoint import dialect
+    from npt.checkpoint import np_weights
 
-    shape = dialect.shape_of(stored.weights)
+    shape = np_weights.shape_of(stored.weights)
     parameters = sum(t.numel() for t in stored.weights.values())
     lines = [
         _line("checkpoint", stored.path),
         _line("step", f"{stored.step:,} finished, {stored.training_state['batch_count']:,} micro-batches"),
         *_stage(stored),
-        _line("layers", ", ".join(str(layer) for layer in dialect.layers_in(stored.weights))),
+        _line("layers", ", ".join(str(layer) for layer in np_weights.layers_in(stored.weights))),
         _line("components", f"{shape.modulation} modulation, {shape.num_ranks} × rank {shape.np_rank}"),
         _line("sizes", f"hidden {shape.hidden_size}, MLP {shape.mlp_size}"),
         _line("parameters", f"{parameters:,} in {len(stored.weights)} matrices"),
@@ -72,10 +72,10 @@ def _stage(stored: Any) -> list[str]:
 
 def _norms(stored: Any) -> list[str]:
     """The root mean square of each layer's matrices, over ranks and modulations."""
-    from npt.checkpoint import dialect
+    from npt.checkpoint import np_weights
 
     lines = []
-    for layer in dialect.layers_in(stored.weights):
+    for layer in np_weights.layers_in(stored.weights):
         parts = []
         for matrix in ("W_down", "W_a_up", "W_b_up"):
             own = [t.double() for key, t in stored.weights.items() if key.startswith(f"layer_{layer}_np.{matrix}")]

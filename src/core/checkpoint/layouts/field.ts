@@ -32,7 +32,7 @@ export const field: CheckpointLayout = {
   list: (folder) => Promise.resolve({ ...UNKNOWN, ...judge(folder) }),
   writtenInPlace: true,
   tellsInTensors: true,
-  adopted: true,
+  translated: true,
   refusal: () => null,
   npt: FIELD_RULES,
   parts: null,

@@ -37,7 +37,7 @@ export const huggingFace: CheckpointLayout = {
   list,
   writtenInPlace: true,
   tellsInTensors: false,
-  adopted: false,
+  translated: false,
   refusal: (checkpoint) =>
     `${checkpoint} is a checkpoint of Hugging Face's Trainer, without NP components: resume it with the script that wrote it.`,
   npt: null,

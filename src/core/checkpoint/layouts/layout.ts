@@ -90,8 +90,8 @@ export interface CheckpointLayout {
   readonly writtenInPlace: boolean;
   /** Only its tensors' files tell what a list shows besides: the curriculum, and the step of `final`. */
   readonly tellsInTensors: boolean;
-  /** Our trainer goes on from it by bringing it into our form, and says what it lacks. */
-  readonly adopted: boolean;
+  /** Our trainer goes on from it by translating it into its own form, and says what it lacks. */
+  readonly translated: boolean;
   /** Why our trainer cannot go on from it, in one line about this checkpoint; null where it can. */
   refusal(checkpoint: string): string | null;
   /** Null for a layout without NP components, which has `parts`. */

@@ -9,7 +9,7 @@ export const ours: CheckpointLayout = {
   list,
   writtenInPlace: false,
   tellsInTensors: false,
-  adopted: false,
+  translated: false,
   refusal: () => null,
   npt: {
     required: CHECKPOINT_FILES,

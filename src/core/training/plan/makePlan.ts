@@ -186,7 +186,7 @@ function argvOf(draft: PlanDraft, changed: ReadonlyMap<string, unknown>): string
   const passed = new Map(changed);
   // Our trainer reads its own checkpoints' arguments itself. Of other trainers' config.json it knows at most seven, under
   // their names; the rest is in their tensors and their run (contract section 7): all that was found is passed.
-  if (source.foreign) {
+  if (source.translated) {
     for (const item of draft.arguments) {
       const byDefault = valueText(item.value) === valueText(findArgument(item.name)?.default);
       const refused = source.arguments.get(item.name)?.refused !== undefined && item.source !== 'changed';

@@ -33,7 +33,7 @@ export function judge(draft: PlanDraft): Judgement {
   warnOfSteps(draft, warn, refuse);
   warnOfCurriculum(draft, warn);
   warnOfChanges(draft, warn);
-  warnOfForeign(draft, warn);
+  warnOfOtherTrainers(draft, warn);
   return { warnings, errors };
 }
 
@@ -195,7 +195,7 @@ function warnOfSteps(draft: PlanDraft, warn: Say, refuse: Say): void {
     end !== null &&
     maxSteps > end &&
     change(draft, 'learning_rate') === null &&
-    !source.foreign
+    !source.translated
   ) {
     warn(
       'schedule-extended',
@@ -251,7 +251,7 @@ function warnOfChanges(draft: PlanDraft, warn: Say): void {
   if (layers !== null) warn('layers-changed', layerChange(layers.previous, layers.value));
 
   const rate = change(draft, 'learning_rate');
-  if (rate !== null && !source.foreign && typeof rate.value === 'number') {
+  if (rate !== null && !source.translated && typeof rate.value === 'number') {
     warn(
       'learning-rate-changed',
       `From step ${formatCount(source.step + 1)} the learning rate is ${formatValue(rate.value)}, then falls as a cosine to 0.`,
@@ -330,31 +330,31 @@ function layerChange(previous: unknown, next: unknown): string {
 }
 
 /** Contract section 7: what the two trainers do differently. */
-function warnOfForeign(draft: PlanDraft, warn: Say): void {
+function warnOfOtherTrainers(draft: PlanDraft, warn: Say): void {
   const { source, ourTrainer, kind } = draft;
   // Our own merge takes each layer's optimizer state along (trainer/npt/checkpoint/merge.py).
-  if (source.merged && source.foreign) {
+  if (source.merged && source.translated) {
     warn('merged', `${source.name} was merged from several runs: its optimizer state does not fit its weights.`);
   }
   if (ourTrainer) {
-    if (!source.foreign) return;
+    if (!source.translated) return;
     warn(
-      'foreign-checkpoint',
+      'other-trainer-checkpoint',
       `${source.name} is another NPT trainer's, whose teacher runs without rotary embeddings and mask: here the teacher differs, and the loss will jump.`,
     );
     return;
   }
   warn(
-    'foreign-trainer',
+    'other-trainer-script',
     `The training script of this workspace is another NPT trainer's: its data restarts from the beginning, and its teacher runs without rotary embeddings and mask.`,
   );
   if (kind !== 'branch')
-    warn('foreign-trainer-run', 'That trainer resumes into a run folder of its own, not into this one.');
+    warn('other-trainer-run', 'That trainer resumes into a run folder of its own, not into this one.');
   if (change(draft, 'learning_rate') !== null)
-    warn('foreign-trainer-learning-rate', 'That trainer ignores learning_rate on a resume.');
+    warn('other-trainer-learning-rate', 'That trainer ignores learning_rate on a resume.');
   if (change(draft, 'max_steps') !== null)
     warn(
-      'foreign-trainer-schedule',
+      'other-trainer-schedule',
       'That trainer bends its learning-rate cosine when max_steps changes: the rate jumps.',
     );
 }

@@ -47,8 +47,8 @@ export interface PlanSource {
   readonly curriculum: Curriculum | null;
   /** The learning-rate schedule as stored; null for other trainers', whose schedules are functions of their own. */
   readonly schedule: { readonly endStep: number; readonly baseRate: number } | null;
-  /** Another trainer wrote it (contract section 7). */
-  readonly foreign: boolean;
+  /** Another NPT trainer wrote it (contract section 7), and our trainer translates it. */
+  readonly translated: boolean;
   /** Put together from several runs; where the merge is another trainer's, its optimizer state does not fit its weights. */
   readonly merged: boolean;
   /** What can be resumed, but not as one would expect. */
@@ -182,14 +182,14 @@ async function fromCheckpoint(
   if (step === undefined) {
     throw new PlanSourceError('checkpoint-broken', `${folder} does not say which step it is of.`);
   }
-  const foreign = facts.layout.adopted;
+  const { translated } = facts.layout;
   const newest = run === null ? null : (newestUsable(run, notValid) ?? null);
   const passed = run === null || (newest !== null && newest.step > step) ? [] : passedOver(run, step, notValid);
   const warnings: PlanMessage[] = passed.map((line) => ({ code: 'passed-over', message: line }));
   const { findings } = await validateCheckpoint(folder, { level: 'structure' });
   for (const { code, message } of findings) if (TOLD.has(code)) warnings.push({ code, message });
-  const scheduled = foreign ? scheduleOf(facts, warnings) : null;
-  const stored = collect(config, run, foreign ? facts : null, scheduled);
+  const scheduled = translated ? scheduleOf(facts, warnings) : null;
+  const stored = collect(config, run, translated ? facts : null, scheduled);
   return {
     path: folder,
     name: path.basename(folder),
@@ -199,8 +199,8 @@ async function fromCheckpoint(
     passedOver: passed.length > 0,
     arguments: stored,
     curriculum: scheduled ?? curriculumOf(stored, warnings),
-    schedule: foreign ? null : readSchedule(facts.schedulerStateDict),
-    foreign,
+    schedule: translated ? null : readSchedule(facts.schedulerStateDict),
+    translated,
     merged: facts.merged || isObject(config.merge_info),
     warnings,
     errors: refusals(path.basename(folder), findings),
@@ -281,31 +281,34 @@ async function configOf(file: string): Promise<JsonObject | null> {
 }
 
 /** Names under which other trainers store the same things. */
-const FOREIGN_NAMES = new Map([['gradient_clip_value', 'gradient_clip']]);
+const OTHER_TRAINERS_NAMES = new Map([['gradient_clip_value', 'gradient_clip']]);
 /** What their run's config.json says of these is not what was used (contract section 7). */
-const FOREIGN_UNTRUE = new Set(['np_rank', 'num_ranks', 'dual_modulation', 'triple_modulation', 'output_dir']);
+const UNTRUE_SETTINGS = new Set(['np_rank', 'num_ranks', 'dual_modulation', 'triple_modulation', 'output_dir']);
 
-/** Every argument of the catalogue: from the tensors, else the checkpoint's config.json, else (foreign) the run's, else the default. */
+/**
+ * Every argument of the catalogue: from the checkpoint's config.json, else the default. Of another trainer's checkpoint from
+ * the tensors first, and from the run's config.json before the default.
+ */
 function collect(
   config: JsonObject,
   run: Run | null,
-  foreign: CheckpointFacts | null,
+  otherTrainers: CheckpointFacts | null,
   scheduled: Curriculum | null,
 ): Map<string, StoredArgument> {
   const stored = new Map<string, StoredArgument>();
   const take = (from: JsonObject, source: ArgumentSource, except: ReadonlySet<string>): void => {
     for (const [key, value] of Object.entries(from)) {
-      const name = FOREIGN_NAMES.get(key) ?? key;
+      const name = OTHER_TRAINERS_NAMES.get(key) ?? key;
       if (!isNothing(value) && !except.has(name)) stored.set(name, { value, source });
     }
   };
   const none: ReadonlySet<string> = new Set();
-  if (foreign !== null) {
-    take(run?.config ?? {}, 'run', FOREIGN_UNTRUE);
-    take(foreign.savedArguments ?? {}, 'checkpoint', FOREIGN_UNTRUE);
+  if (otherTrainers !== null) {
+    take(run?.config ?? {}, 'run', UNTRUE_SETTINGS);
+    take(otherTrainers.savedArguments ?? {}, 'checkpoint', UNTRUE_SETTINGS);
   }
-  take(config, 'checkpoint', foreign === null ? none : FOREIGN_UNTRUE);
-  if (foreign !== null) take(argumentsFrom(foreign, scheduled), 'tensors', none);
+  take(config, 'checkpoint', otherTrainers === null ? none : UNTRUE_SETTINGS);
+  if (otherTrainers !== null) take(argumentsFrom(otherTrainers, scheduled), 'tensors', none);
   const all = new Map<string, StoredArgument>();
   for (const argument of TRAINER_ARGUMENTS) {
     const found = stored.get(argument.name);

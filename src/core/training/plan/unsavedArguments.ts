@@ -16,7 +16,7 @@ export interface UnsavedArguments {
  */
 export function unsavedArguments(source: PlanSource): UnsavedArguments | null {
   const last = source.run?.config;
-  if (last === null || last === undefined || source.foreign) return null;
+  if (last === null || last === undefined || source.translated) return null;
   const values = new Map<string, unknown>();
   for (const [name, stored] of source.arguments) {
     const value = usable(name, last[name]);

@@ -255,3 +255,18 @@ def attributes(value: Any) -> dict[Any, Any] | None:
     if isinstance(value, Opaque) and value.of in ("argparse.Namespace", "types.SimpleNamespace"):
         value = value.state
     return value if isinstance(value, dict) else None
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """The value with NumPy arrays as lists, and objects that are nothing but attributes as dicts."""
+    if depth > 50:
+        return value  # no checkpoint's, and a value may contain itself
+    array = numpy_array(value)
+    if array is not None:
+        return array
+    named = attributes(value)
+    if named is not None:
+        return {key: plain(item, depth + 1) for key, item in named.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(plain(item, depth + 1) for item in value)
+    return value
