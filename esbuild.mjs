@@ -1,10 +1,11 @@
 // Builds the bundles: the extension host's, its worker's, the pages' and the CLI's.
-// node esbuild.mjs [--watch] [--production]
-import { context, build } from 'esbuild';
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// node esbuild.mjs [--watch] [--production] [--sizes]
+import { context, build, transform } from 'esbuild';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { notices, packagesOf } from './tools/notices.mjs';
+import { sizes } from './tools/sizes.mjs';
 
 const watch = process.argv.includes('--watch');
 const production = process.argv.includes('--production');
@@ -47,6 +48,31 @@ const lateBuiltins = {
   },
 };
 
+/**
+ * One copy of the names of VS Code's API. Without it each file that imports them gets its own, of all 500 or so, which was a
+ * third of the time in which the extension loaded.
+ * @type {import('esbuild').Plugin}
+ */
+const oneVscode = {
+  name: 'one-vscode',
+  setup(build) {
+    const types = readFileSync('node_modules/@types/vscode/index.d.ts', 'utf8');
+    const names = [...types.matchAll(/^\texport (?:abstract )?(?:class|const|enum|function|namespace) (\w+)/gm)];
+    build.onResolve({ filter: /^vscode$/ }, ({ path: module, namespace }) =>
+      namespace === 'one' ? { path: module, external: true } : { path: module, namespace: 'one' },
+    );
+    build.onLoad({ filter: /.*/, namespace: 'one' }, () => ({
+      contents: [
+        "const api = require('vscode');",
+        'const named = (name) => api[name];',
+        // Marked, so that those which nobody uses are left out.
+        ...names.map(([, name]) => `export const ${name} = /* @__PURE__ */ named('${name}');`),
+      ].join('\n'),
+      loader: 'js',
+    }));
+  },
+};
+
 /** Node bundles: the oldest supported VS Code (1.100) runs extensions on Node 20. */
 const node = {
   ...common,
@@ -54,36 +80,55 @@ const node = {
   target: 'node20',
   format: 'cjs',
   // Native, and loaded only when a probe runs: its absence turns the probe off, nothing else.
-  external: ['vscode', 'onnxruntime-node'],
-  plugins: [lateBuiltins],
+  external: ['onnxruntime-node'],
+  plugins: [lateBuiltins, oneVscode],
 };
 
-/** src/cli.ts loads its commands from bundles beside its own. @type {import('esbuild').Plugin} */
-const commandsApart = {
-  name: 'commands-apart',
-  setup(build) {
-    build.onResolve({ filter: /^\.\/cli\// }, ({ path: module, kind }) =>
-      kind === 'dynamic-import' ? { path: `./cli-${path.basename(module)}.js`, external: true } : undefined,
-    );
-  },
-};
+/**
+ * What is loaded with `await import(…)` gets a file of its own beside the entry's, and so does what such files share: the
+ * entry then loads without them. esbuild splits ECMAScript modules only, and Node loads CommonJS sooner, so each file is
+ * translated when it is written.
+ * @param {string} entry @param {string} name of the entry's file, and what the others' begin with
+ * @returns {import('esbuild').BuildOptions}
+ */
+function split(entry, name) {
+  /** @type {import('esbuild').Plugin} */
+  const asCommonJs = {
+    name: 'as-common-js',
+    setup(build) {
+      build.onEnd(async ({ outputFiles = [], metafile }) => {
+        const { sourcemap, minify, target } = build.initialOptions;
+        for (const { path: file, text } of outputFiles) {
+          const options = { format: 'cjs', platform: 'node', target, minify, sourcemap, legalComments: 'none' };
+          // As require(): Node's loader of ECMAScript modules would have to start for import().
+          const { code } = await transform(text, { ...options, supported: { 'dynamic-import': false } });
+          writeFileSync(file, code);
+          const output = metafile?.outputs[path.relative('.', file)];
+          if (output) output.bytes = Buffer.byteLength(code);
+        }
+      });
+    },
+  };
+  return {
+    ...node,
+    entryPoints: { [name]: entry },
+    format: 'esm',
+    splitting: true,
+    outdir: 'dist',
+    chunkNames: `${name}-[name]-[hash]`,
+    sourcemap: production ? false : 'inline',
+    write: false,
+    plugins: [...node.plugins, asCommonJs],
+  };
+}
 
-const commands = [...readFileSync('src/cli.ts', 'utf8').matchAll(/import\('\.\/cli\/(\w+)'\)/g)].map(
-  ([, name]) => name,
-);
+// The names of such files change with what is in them.
+mkdirSync('dist', { recursive: true });
+for (const file of readdirSync('dist')) if (/^(cli|extension)-.*\.js/.test(file)) rmSync(path.join('dist', file));
 
 const bundles = [
-  { ...node, entryPoints: ['src/extension.ts'], outfile: 'dist/extension.js' },
-  {
-    ...node,
-    entryPoints: ['src/cli.ts'],
-    outfile: 'dist/cli.js',
-    banner: { js: '#!/usr/bin/env node' },
-    plugins: [lateBuiltins, commandsApart],
-    // As require(): Node's loader of ECMAScript modules would have to start for import().
-    supported: { 'dynamic-import': false },
-  },
-  ...commands.map((name) => ({ ...node, entryPoints: [`src/cli/${name}.ts`], outfile: `dist/cli-${name}.js` })),
+  split('src/extension.ts', 'extension'),
+  split('src/cli.ts', 'cli'),
   { ...node, entryPoints: ['src/core/checkpoint/worker/worker.ts'], outfile: 'dist/checkpoint-worker.js' },
   { ...node, entryPoints: ['src/core/checkpoint/data/dataReader.ts'], outfile: 'dist/data-reader.js' },
   {
@@ -133,6 +178,7 @@ if (watch) {
   for (const bundle of bundles) await (await context(bundle)).watch();
 } else {
   const results = await Promise.all(bundles.map((bundle) => build({ ...bundle, metafile: true })));
+  if (process.argv.includes('--sizes')) console.log(sizes(results.map((result) => result.metafile)));
   if (production) {
     const bundled = packagesOf(results.flatMap((result) => Object.keys(result.metafile.inputs)));
     const copied = [

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** The core from a shell (contract section 8): for login nodes, CI and scripts. */
 import { messageOf } from './core/errors';
 import { type Command, UsageError, helpOf, parseCommandLine } from './cli/options';
