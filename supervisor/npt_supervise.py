@@ -38,7 +38,7 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any, BinaryIO, Callable, Dict, List, NoReturn, Optional, Tuple, cast
+from typing import Any, BinaryIO, Callable, ClassVar, Dict, List, NoReturn, Optional, Tuple, cast
 from urllib.parse import unquote
 
 try:
@@ -313,6 +313,15 @@ def children(pid: int) -> List[int]:
     return found
 
 
+def send(pids: List[int], number: int) -> None:
+    """Signals processes, those that have ended meanwhile aside."""
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
 def ask(process: Dict[str, Any], number: int) -> None:
     """Sends a request to whoever decides about a run: its supervisor, or the trainer where that is gone."""
     supervisor = process.get("supervisor")
@@ -394,6 +403,49 @@ def lock_state(run: Path) -> str:
         os.close(descriptor)
 
 
+# --- The launchers ---------------------------------------------------------------------------------------------------
+
+
+class Launcher:
+    """What is particular to a way of starting the trainer; this one is a process that trains by itself."""
+
+    #: What the command's process finds in its environment.
+    variables: ClassVar[Dict[str, str]] = {}
+
+    def stdin(self, lock: int) -> int:
+        """What the command's process reads from."""
+        return subprocess.DEVNULL
+
+    def trainers(self, pid: int) -> List[int]:
+        """The processes that a request goes to, of the command's process."""
+        return [pid]
+
+    def everything(self, pid: int) -> List[int]:
+        """The processes that are ended by force."""
+        return [pid]
+
+
+class Torchrun(Launcher):
+    variables: ClassVar[Dict[str, str]] = TORCHRUN_SIGNALS
+
+    def stdin(self, lock: int) -> int:
+        # torchrun closes every descriptor of its own but the standard ones in the processes that it starts. The lock's
+        # file is empty, so whoever reads from it finds the end, as in /dev/null.
+        return lock
+
+    def trainers(self, pid: int) -> List[int]:
+        # torchrun's agent gives its workers 30 s from the first signal on and leaves them behind at a second one; the
+        # workers themselves agree on a step, save and end, and the agent with them.
+        return children(pid) or [pid]
+
+    def everything(self, pid: int) -> List[int]:
+        return [*children(pid), pid]
+
+
+#: By the word that process.json has for them; any other is a process that trains by itself.
+LAUNCHERS: Dict[str, Launcher] = {"local": Launcher(), "torchrun": Torchrun()}
+
+
 # --- The supervisor: detached, waits for the trainer -----------------------------------------------------------------
 
 
@@ -404,7 +456,8 @@ class Supervisor:
         self, folder: RunFolder, launcher: str, segment: Optional[int], argv: List[str], lock: int, report: int
     ) -> None:
         self.folder = folder
-        self.launcher = launcher
+        self.kind = launcher
+        self.launcher = LAUNCHERS.get(launcher, Launcher())
         self.segment = segment or len(events(self.run / "metrics.jsonl")) + 1
         self.argv = argv
         self.lock = lock
@@ -452,25 +505,12 @@ class Supervisor:
     def signal_trainer(self, number: int) -> None:
         if self.trainer is None or self.trainer.poll() is not None:
             return
-        # torchrun's agent gives its workers 30 s from the first signal on and leaves them behind at a second one; the
-        # workers themselves agree on a step, save and end, and the agent with them.
-        workers = children(self.trainer.pid) if self.launcher == "torchrun" else []
-        for pid in workers:
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                pass
-        if not workers:
-            self.trainer.send_signal(number)
+        send(self.launcher.trainers(self.trainer.pid), number)
 
     def end_now(self, number: int, frame: Optional[FrameType]) -> None:
         """The trainer was told to end without a save and has not."""
         if self.trainer is not None and self.trainer.poll() is None:
-            for pid in (*(children(self.trainer.pid) if self.launcher == "torchrun" else []), self.trainer.pid):
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+            send(self.launcher.everything(self.trainer.pid), signal.SIGKILL)
 
     def supervise(self) -> None:
         """The supervisor's whole life."""
@@ -483,14 +523,11 @@ class Supervisor:
         log = self.log = open_file(self.run / "train.log", "ab", buffering=0)
         self.say(f"\n── segment {self.segment} · {time.strftime('%Y-%m-%d %H:%M:%S')} · {self.command()}")
         environment = dict(os.environ, NPT_SUPERVISED="1", NPT_RUN_LOCK_FD=str(self.lock), PYTHONUNBUFFERED="1")
-        if self.launcher == "torchrun":
-            environment.update(TORCHRUN_SIGNALS)
+        environment.update(self.launcher.variables)
         try:
             self.trainer = subprocess.Popen(
                 self.argv,
-                # torchrun closes every descriptor of its own but the standard ones in the processes that it starts. The
-                # lock's file is empty, so whoever reads from it finds the end, as in /dev/null.
-                stdin=self.lock if self.launcher == "torchrun" else subprocess.DEVNULL,
+                stdin=self.launcher.stdin(self.lock),
                 stdout=log,
                 stderr=log,
                 env=environment,
@@ -545,7 +582,7 @@ class Supervisor:
                 "pid": pid,
                 "started": time.time(),
                 "start_ticks": ticks,
-                "launcher": self.launcher,
+                "launcher": self.kind,
                 "job": os.environ.get("SLURM_JOB_ID"),
                 "segment": self.segment,
                 "folder": self.folder.identity(),

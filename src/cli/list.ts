@@ -4,6 +4,7 @@ import path from 'node:path';
 import { allCheckpoints } from '../core/experiment/checkpoints';
 import type { Run } from '../core/experiment/model';
 import { scanWorkspace } from '../core/experiment/scan';
+import { askProcess } from '../core/training/launchers';
 import { danglingLink, isAbsent, isFileError, readFailure, requireFolder } from '../core/files';
 import { formatAge, formatBytes, formatCount } from '../core/format';
 import { type Command, UsageError } from './options';
@@ -29,7 +30,7 @@ export const listCommand: Command = {
       if (!isFileError(error)) throw error;
       throw new UsageError(`${root} ${readFailure((isAbsent(error) ? danglingLink(root) : null) ?? error)}.`);
     }
-    const workspace = await scanWorkspace(root, { experimentsFolder: option('experiments') });
+    const workspace = await scanWorkspace(root, { experimentsFolder: option('experiments'), ask: askProcess });
     const document = { runs: workspace.runs.map(runDocument), problems: workspace.problems };
     const text = [
       ...(workspace.runs.length === 0 ? [`No runs in ${workspace.experiments}.`] : workspace.runs.map(runText)),

@@ -49,7 +49,7 @@ export const planCommand: Command = {
       checkpoint: path.resolve(checkpoint),
       changes: Object.fromEntries(changes),
       additionalSteps: steps === undefined ? undefined : Number(steps),
-      launcher: oneOf('--launcher', option('launcher') ?? DEFAULT_LAUNCHER, LAUNCHER_KINDS),
+      launch: { kind: oneOf('--launcher', option('launcher') ?? DEFAULT_LAUNCHER, LAUNCHER_KINDS) },
       name: option('name'),
       workspaceRoot: option('workspace'),
       interpreter: option('python'),

@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { LEVELS, type Level } from '../core/checkpoint/report/report';
 import { EXPERIMENTS } from '../core/experiment/runLayout';
 import { expandPath } from '../core/variables';
-import { DEFAULT_LAUNCHER, LAUNCHER_KINDS, type LauncherKind } from '../core/training/launchers';
+import { DEFAULT_LAUNCHER, LAUNCHERS, type LaunchRequest, launcherOf } from '../core/training/launchers';
 
 const SECTION = 'npt';
 
@@ -43,9 +43,12 @@ export const settings = {
   pythonPath: (scope: vscode.Uri): string => readPathAt('pythonPath', scope, ''),
   /** Training script, relative to the workspace folder. */
   trainScript: (scope: vscode.Uri): string => readPathAt('trainScript', scope, 'scripts/train_multi_layer_npt.py'),
-  launcher: (scope?: vscode.ConfigurationScope): LauncherKind => {
-    const kind = read<unknown>('launcher', scope, DEFAULT_LAUNCHER);
-    return LAUNCHER_KINDS.find((known) => known === kind) ?? DEFAULT_LAUNCHER;
+  /** How training is started. */
+  launch: (scope: vscode.Uri): LaunchRequest => {
+    const named = read<unknown>('launcher', scope, DEFAULT_LAUNCHER);
+    const { kind, options } = LAUNCHERS.find((known) => known.kind === named) ?? launcherOf(DEFAULT_LAUNCHER);
+    const set = options.map(({ name }) => [name, read<unknown>(`${kind}.${name}`, scope, undefined)]);
+    return { kind, options: Object.fromEntries(set) as Record<string, unknown> };
   },
   /** Steps that Extend and the resume script add unless told otherwise. */
   additionalSteps: (scope?: vscode.ConfigurationScope): number => read('additionalSteps', scope, 15000),

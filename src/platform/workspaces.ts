@@ -18,6 +18,7 @@ import {
 import { experimentsPath } from '../core/experiment/scan';
 import { WorkspaceWatcher } from '../core/experiment/watch';
 import { Disposable } from '../core/disposable';
+import { askProcess } from '../core/training/launchers';
 import { settings } from './settings';
 
 /** Which runs changed in a scan; paths of runs, empty when only problems or the degraded state changed. */
@@ -208,6 +209,7 @@ export class Workspaces extends Disposable {
   private watch({ root, experiments, named }: ExperimentsFolder): WorkspaceWatcher {
     return new WorkspaceWatcher(root, {
       experimentsFolder: experiments,
+      ask: askProcess,
       mustExist: named ? 'npt.experimentsFolder' : undefined,
       onDidChange: (change) => {
         this.announce(change.changedRuns);

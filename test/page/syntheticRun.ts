@@ -188,6 +188,7 @@ export function makeRun(experiments: string, plan: RunPlan): Run {
     },
     curriculum,
     process: null,
+    processState: null,
     exit: null,
     loss: plan.nanFrom !== undefined ? Number.NaN : lossAt(plan.until, plan.level ?? 1, () => 0.5),
     checkpoints: checkpointsOf(plan, folder),

@@ -1,8 +1,7 @@
 /** Runs that change without a folder event: their metrics grow, their process ends, a checkpoint is being written in place. */
 import path from 'node:path';
-import { liveness } from './runningProcess';
 import type { PacedDisk } from './disk';
-import type { Run } from './model';
+import type { AskProcess, Run } from './model';
 import { CHANGING } from './runLayout';
 
 export class LiveRuns {
@@ -17,7 +16,7 @@ export class LiveRuns {
   }
 
   /** Paths of the runs that changed since the last call (or that were never looked at). */
-  async changed(disk: PacedDisk): Promise<string[]> {
+  async changed(disk: PacedDisk, ask: AskProcess): Promise<string[]> {
     const changed: string[] = [];
     for (const run of this.runs) {
       // Only time tells whether a checkpoint without a manifest is still being written.
@@ -25,7 +24,7 @@ export class LiveRuns {
         changed.push(run.path);
         continue;
       }
-      let signs = run.process === null ? '' : liveness(run.process);
+      let signs = run.process === null ? '' : Object.values(await ask(run.process)).join(' ');
       // Folders by their times, files by time and size.
       for (const name of CHANGING) {
         const stats = await disk.stat(path.join(run.path, name)).catch(() => null);

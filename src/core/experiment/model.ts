@@ -61,6 +61,22 @@ export interface RunProcess {
   readonly supervisor?: { readonly pid: number; readonly startTicks: number };
 }
 
+/**
+ * `waiting`: a job that has not started yet. `elsewhere`: another machine's process, or one whose keeper does not answer; nothing
+ * here can tell whether it runs.
+ */
+export type Liveness = 'alive' | 'waiting' | 'dead' | 'elsewhere';
+
+/** How a run's process is, as its launcher knows it. */
+export interface ProcessState {
+  readonly liveness: Liveness;
+  /** What else there is to say, for people, as a clause: a job's state, reason and node; null where there is nothing. */
+  readonly detail: string | null;
+}
+
+/** Asks whoever started a process how it is. Never rejects. */
+export type AskProcess = (process: RunProcess) => Promise<ProcessState>;
+
 export interface RunExit {
   readonly why: 'done' | 'stopped' | 'preempted' | 'failed' | 'killed';
   readonly step: number | null;
@@ -89,6 +105,8 @@ export interface Run {
   readonly config: Readonly<Record<string, unknown>> | null;
   readonly curriculum: Curriculum | null;
   readonly process: RunProcess | null;
+  /** How that process is; null where there is none. */
+  readonly processState: ProcessState | null;
   readonly exit: RunExit | null;
   /** loss/total of the last logged step. */
   readonly loss: number | null;

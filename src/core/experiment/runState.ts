@@ -1,7 +1,6 @@
 /** How a run is doing (contract section 1), decided from what is on disk. Pure. */
 import { secondsSince } from '../clock';
-import type { Liveness } from './runningProcess';
-import type { RunExit, RunProcess, RunState } from './model';
+import type { Liveness, RunExit, RunProcess, RunState } from './model';
 
 /**
  * A process on another machine cannot be asked. It is believed as long as the run's files change: logging every 10 steps at
@@ -35,6 +34,7 @@ export function runState(evidence: RunEvidence): RunState {
   const quiet = secondsSince(evidence.lastSign, evidence.now) ?? Number.POSITIVE_INFINITY;
   if (process !== null) {
     if (evidence.liveness === 'alive') return 'training';
+    if (evidence.liveness === 'waiting') return 'queued';
     if (evidence.liveness === 'elsewhere' && quiet < SIGN_OF_LIFE_SECONDS) return 'training';
   } else if (!evidence.ours && !evidence.hasFinal && evidence.lastSign > 0 && quiet < FIELD_SIGN_OF_LIFE_SECONDS) {
     return 'training';

@@ -1,5 +1,6 @@
 /**
- * Whether the process that process.json names (contract section 1) still runs, and how to ask it to stop.
+ * Whether a process of this machine that process.json names (contract section 1) still runs, and how to ask it to stop.
+ * Launchers (core/training/launchers) build on it.
  *
  * A pid alone says nothing: pids are reused, home directories are shared by machines, machines restart. A process is taken
  * for the same one only when host, boot, pid and start time all agree and it is not a zombie.
@@ -7,11 +8,8 @@
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
-import type { RunProcess } from './model';
+import type { Liveness, ProcessState, RunProcess } from './model';
 import { errorCode } from '../files';
-
-/** `elsewhere`: another machine's process; nothing here can tell whether it runs. */
-export type Liveness = 'alive' | 'dead' | 'elsewhere';
 
 export interface Host {
   readonly name: string;
@@ -44,6 +42,11 @@ export function liveness(named: RunProcess, here: Host = thisHost()): Liveness {
   const stat = procStat(named.pid);
   if (stat === null || stat.state === 'Z' || stat.state === 'X') return 'dead';
   return stat.startTicks === named.startTicks ? 'alive' : 'dead';
+}
+
+/** What this machine's process table says: all that there is to know of a process that somebody started by hand. */
+export function askThisHost(named: RunProcess): Promise<ProcessState> {
+  return Promise.resolve({ liveness: liveness(named), detail: null });
 }
 
 /** State letter and start time (clock ticks since boot) from /proc/<pid>/stat, proc(5); null where there is no such process. */
@@ -85,11 +88,10 @@ export class StopError extends Error {
  *
  * @throws StopError when it ended already, runs on another machine, or may not be signalled
  */
-export async function stopRun(named: RunProcess, signal: 'SIGINT' | 'SIGQUIT' = 'SIGINT'): Promise<void> {
+export async function stopProcess(named: RunProcess, signal: 'SIGINT' | 'SIGQUIT' = 'SIGINT'): Promise<void> {
   const state = liveness(named);
   if (state === 'elsewhere') {
-    const how = named.launcher === 'slurm' && named.job !== null ? `: use scancel ${named.job}, or` : ':';
-    throw new StopError(`The run trains on ${named.host}, not on this machine${how} stop it there.`);
+    throw new StopError(`The run trains on ${named.host}, not on this machine: stop it there.`);
   }
   if (state === 'dead' || !(await startedWhenItSays(named))) {
     throw new StopError(`The process that trained this run (pid ${named.pid}) has ended already.`);

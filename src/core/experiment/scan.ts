@@ -3,7 +3,7 @@ import path from 'node:path';
 import { CHECKPOINTS, CONFIG } from '../checkpoint/fileNames';
 import { readFailure } from '../files';
 import { PacedDisk } from './disk';
-import type { Problem, Run, Workspace } from './model';
+import type { AskProcess, Problem, Run, Workspace } from './model';
 import { isNetworkMount } from './networkMount';
 import { reuseEqual } from './reuse';
 import { ScanContext } from './scanContext';
@@ -17,6 +17,8 @@ export { ScanContext } from './scanContext';
 export interface ScanOptions {
   /** Relative to the workspace, or absolute. */
   readonly experimentsFolder?: string;
+  /** Who knows how a run's process is (see ScanContextOptions). */
+  readonly ask?: AskProcess;
   /** Kept from an earlier scan of the same workspace, it makes this one fast. */
   readonly context?: ScanContext;
 }
@@ -35,13 +37,13 @@ export interface ScannedRun {
  */
 export async function scanWorkspace(root: string, options: ScanOptions = {}): Promise<Workspace> {
   const experiments = experimentsPath(root, options.experimentsFolder);
-  const context = options.context ?? (await singleScan(experiments));
+  const context = options.context ?? (await singleScan(experiments, options.ask));
   const scanned = await scanRuns(experiments, context);
   return assembleWorkspace(path.resolve(root), experiments, scanned.runs, scanned.problems);
 }
 
-async function singleScan(experiments: string): Promise<ScanContext> {
-  return new ScanContext(new PacedDisk(await isNetworkMount(experiments)), undefined, undefined, false);
+async function singleScan(experiments: string, ask: AskProcess | undefined): Promise<ScanContext> {
+  return new ScanContext({ disk: new PacedDisk(await isNetworkMount(experiments)), ask, scansAgain: false });
 }
 
 export function experimentsPath(root: string, folder: string = EXPERIMENTS): string {

@@ -7,7 +7,8 @@ import { readFailure } from '../files';
 import { PacedDisk } from './disk';
 import { refuseTooLarge } from '../jsonFile';
 import { FileContentError, parseDocument } from '../jsonText';
-import type { Checkpoint, Problem } from './model';
+import type { AskProcess, Checkpoint, Problem } from './model';
+import { askThisHost } from './runningProcess';
 import type { CheckpointContent } from './checkpointContent';
 
 /** What a scan asks of a checkpoint's tensor files, where nothing else on disk tells. */
@@ -48,6 +49,17 @@ interface CachedFile {
   scan: number;
 }
 
+export interface ScanContextOptions {
+  readonly disk?: PacedDisk;
+  /** Unix seconds; a test gives its own. */
+  readonly now?: () => number;
+  readonly readFacts?: FactsReader | undefined;
+  /** Who knows how a run's process is: the launchers; without them, what this machine's process table says. */
+  readonly ask?: AskProcess | undefined;
+  /** False for a single scan: what only a next one would need is not asked. */
+  readonly scansAgain?: boolean;
+}
+
 /**
  * Holds parsed files by path, size, time and inode, and finished checkpoint objects by their files' signature, so that a scan
  * after a change costs little and gives the same objects for what did not change. Not for two scans at a time.
@@ -73,14 +85,19 @@ export class ScanContext {
   private trusted: (folder: string) => boolean = () => false;
   private found: Problem[] = [];
 
-  constructor(
-    readonly disk: PacedDisk = new PacedDisk(),
-    /** Unix seconds; a test gives its own. */
-    readonly now: () => number = () => Date.now() / 1000,
-    private readonly readFacts: FactsReader = storedFactsOf,
-    /** False for a single scan: what only a next one would need is not asked. */
-    private readonly scansAgain = true,
-  ) {}
+  readonly disk: PacedDisk;
+  readonly now: () => number;
+  readonly ask: AskProcess;
+  private readonly readFacts: FactsReader;
+  private readonly scansAgain: boolean;
+
+  constructor(options: ScanContextOptions = {}) {
+    this.disk = options.disk ?? new PacedDisk();
+    this.now = options.now ?? (() => Date.now() / 1000);
+    this.ask = options.ask ?? askThisHost;
+    this.readFacts = options.readFacts ?? storedFactsOf;
+    this.scansAgain = options.scansAgain ?? true;
+  }
 
   problem(path: string, message: string): void {
     this.found.push({ path, message });

@@ -6,7 +6,6 @@ import { type Curriculum, CurriculumError, parseCurriculum, stageAt } from '../c
 import { CHECKPOINTS, CONFIG, FINAL } from '../checkpoint/fileNames';
 import { stepBeingSaved, stepOfFolder } from '../checkpoint/folderNames';
 import { isAhead } from '../checkpoint/writing';
-import { liveness } from './runningProcess';
 import { readFailure } from '../files';
 import { fieldFacts } from './fieldFacts';
 import type { JsonObject } from '../jsonText';
@@ -55,7 +54,8 @@ export async function scanRun(
   const pins = await context.readJson(inRun(PINS), readPins);
   const logged = await readLastLogged(runPath, context);
 
-  const alive = process === null ? 'dead' : liveness(process);
+  const processState = process === null ? null : await context.ask(process);
+  const alive = processState?.liveness ?? 'dead';
   const found = await readCheckpoints(runPath, names, process !== null && alive !== 'dead', context);
 
   const ofField = await fieldFacts(found.checkpoints, found.final, context);
@@ -119,6 +119,7 @@ export async function scanRun(
     config,
     curriculum,
     process,
+    processState,
     exit,
     loss: logged?.loss ?? newest?.loss ?? null,
     checkpoints,

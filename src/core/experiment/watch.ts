@@ -12,7 +12,7 @@ import { errorCode } from '../files';
 import { PacedDisk } from './disk';
 import { FolderWatches } from './folderWatches';
 import { LiveRuns } from './liveRuns';
-import type { Workspace } from './model';
+import type { AskProcess, Workspace } from './model';
 import { networkMount } from './networkMount';
 import {
   type ScannedRun,
@@ -48,6 +48,8 @@ export interface WatchOptions {
   readonly onDidChange?: (change: WorkspaceChange) => void;
   /** Reads the tensor files of other trainers' checkpoints (see fieldFacts.ts). */
   readonly readFacts?: FactsReader;
+  /** Who knows how a run's process is (see ScanContextOptions). */
+  readonly ask?: AskProcess;
   /** Scan only, as on a disk that cannot be watched; for tests and for users who ran out of inotify watches. */
   readonly scanOnly?: boolean;
 }
@@ -147,11 +149,9 @@ export class WorkspaceWatcher {
     this.dirty = { all: false, runs: new Set(), places: new Set() };
     if (this.disposed) return;
     await this.keepWatching();
-    const context = (this.context ??= new ScanContext(
-      new PacedDisk((await networkMount(this.experiments)) !== null),
-      undefined,
-      this.options.readFacts,
-    ));
+    const { readFacts, ask } = this.options;
+    const disk = new PacedDisk((await networkMount(this.experiments)) !== null);
+    const context = (this.context ??= new ScanContext({ disk, readFacts, ask }));
     if (all) {
       const trusted = this.thorough
         ? undefined
@@ -280,11 +280,12 @@ export class WorkspaceWatcher {
   private async look(): Promise<void> {
     const due = this.blind === null ? RESCAN_MS : BLIND_RESCAN_MS;
     if (performance.now() - this.lastFullScan > due) this.dirty.all = true;
-    const disk = this.context?.disk;
-    if (disk !== undefined) {
+    const { context } = this;
+    if (context !== undefined) {
+      const { disk, ask } = context;
       const folder = await disk.stat(this.experiments).catch(() => null);
       if (identity(folder) !== this.watchedFolder) this.dirty.all = true;
-      for (const run of await this.live.changed(disk)) this.dirty.runs.add(run);
+      for (const run of await this.live.changed(disk, ask)) this.dirty.runs.add(run);
     }
     if (this.dirty.all || this.dirty.runs.size > 0 || this.dirty.places.size > 0) await this.scanSoon();
   }

@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { formatCount } from '../../core/format';
 import { newestComplete, newestUsable } from '../../core/experiment/checkpoints';
 import { processIn } from '../../core/experiment/processFolder';
-import { liveness } from '../../core/experiment/runningProcess';
+import { askProcess } from '../../core/training/launchers';
 import type { Plan } from '../../core/training/plan/plan';
 import type { TrainingRequest } from '../../core/training/plan/taskDefinition';
 import { showInformation } from '../../platform/messages';
@@ -71,7 +71,7 @@ export class TrainingCommands {
     const plan = await make();
     if (!plan.errors.some((error) => error.code === 'run-is-training')) return plan;
     const process = await processIn(chosen.run.path);
-    if (process === null || liveness(process) !== 'elsewhere') return plan;
+    if (process === null || (await askProcess(process)).liveness !== 'elsewhere') return plan;
     return (await this.stopping.settle(chosen.run, process)) ? make() : undefined;
   }
 

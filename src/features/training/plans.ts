@@ -9,7 +9,7 @@ import { settings } from '../../platform/settings';
 import type { FeatureDeps } from '../deps';
 
 /** Where and with what a workspace folder trains, from its settings. */
-export type TrainingEnvironment = Pick<PlanRequest, 'workspaceRoot' | 'interpreter' | 'script' | 'launcher'>;
+export type TrainingEnvironment = Pick<PlanRequest, 'workspaceRoot' | 'interpreter' | 'script' | 'launch'>;
 
 /**
  * @param root the workspace folder that trains
@@ -21,7 +21,7 @@ export async function environmentOf(root: string): Promise<TrainingEnvironment> 
     workspaceRoot: root,
     interpreter: await findPython(root),
     script: settings.trainScript(scope),
-    launcher: settings.launcher(scope),
+    launch: settings.launch(scope),
   };
 }
 

@@ -5,9 +5,10 @@ import type { Run, RunProcess } from '../../core/experiment/model';
 import { networkMount } from '../../core/experiment/networkMount';
 import { processIn } from '../../core/experiment/processFolder';
 import { lockState } from '../../core/experiment/runLock';
-import { StopError, liveness, stopRun } from '../../core/experiment/runningProcess';
+import { StopError } from '../../core/experiment/runningProcess';
 import { treatAsEnded } from '../../core/experiment/treatAsEnded';
 import { formatCount } from '../../core/format';
+import { askProcess, stopCommand, stopRun, type StopHow } from '../../core/training/launchers';
 import { ask, showError, showInformation, showWarning } from '../../platform/messages';
 import { findPython, PythonNotFound } from '../../platform/python';
 import { showStatus } from '../../platform/statusBar';
@@ -38,7 +39,7 @@ export class StopCommands {
     for (const run of await this.chosen(named, vscode.l10n.t('Treat as Ended'))) {
       const process = await this.processOf(run);
       if (process === undefined) continue;
-      if (liveness(process) === 'elsewhere') await this.settle(run, process, { asked: true });
+      if ((await askProcess(process)).liveness === 'elsewhere') await this.settle(run, process, { asked: true });
       else
         void showInformation(vscode.l10n.t('{0} is trained by a process of this machine: stop it instead.', run.name));
     }
@@ -73,13 +74,13 @@ export class StopCommands {
     }
     const treat = vscode.l10n.t('Treat as Ended…');
     if (how.asked !== true) {
-      const cancel = process.launcher === 'slurm' && process.job !== null ? ` (scancel ${process.job})` : '';
+      const command = stopCommand(process);
       const answer = await showWarning(
         vscode.l10n.t(
           '{0} is trained by {1}, or was: from here nobody can tell. Stop it there{2}, or treat it as ended.',
           run.name,
           who,
-          cancel,
+          command === null ? '' : ` (${command})`,
         ),
         treat,
       );
@@ -102,7 +103,7 @@ export class StopCommands {
   private async stopOne(run: Run): Promise<void> {
     const process = await this.processOf(run);
     if (process === undefined) return;
-    if (liveness(process) === 'elsewhere') {
+    if ((await askProcess(process)).liveness === 'elsewhere') {
       await this.settle(run, process);
       return;
     }
@@ -111,7 +112,7 @@ export class StopCommands {
     this.asked.add(key);
     // A trainer without a supervisor gets one request from here: there are some that a second one ends unsaved.
     if (!again || process.supervisor !== undefined) {
-      if (!(await this.signal(run, process, 'SIGINT'))) return;
+      if (!(await this.end(run, process, 'save'))) return;
       this.deps.log.info(`stop ${run.path}: asked pid ${process.pid}`);
     }
     if (again) {
@@ -134,7 +135,7 @@ export class StopCommands {
   private async stopNowOne(run: Run): Promise<void> {
     const process = await this.processOf(run);
     if (process === undefined) return;
-    if (liveness(process) === 'elsewhere') {
+    if ((await askProcess(process)).liveness === 'elsewhere') {
       await this.settle(run, process);
       return;
     }
@@ -145,12 +146,12 @@ export class StopCommands {
       end,
     );
     if (answer !== end) return;
-    if (await this.signal(run, process, 'SIGQUIT')) this.deps.log.info(`stop now ${run.path}: pid ${process.pid}`);
+    if (await this.end(run, process, 'now')) this.deps.log.info(`stop now ${run.path}: pid ${process.pid}`);
   }
 
-  private async signal(run: Run, process: RunProcess, signal: 'SIGINT' | 'SIGQUIT'): Promise<boolean> {
+  private async end(run: Run, process: RunProcess, how: StopHow): Promise<boolean> {
     try {
-      await stopRun(process, signal);
+      await stopRun(process, how);
       return true;
     } catch (error) {
       if (!(error instanceof StopError)) throw error;

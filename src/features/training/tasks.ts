@@ -2,6 +2,7 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { newestComplete } from '../../core/experiment/checkpoints';
+import { launcherOf } from '../../core/training/launchers';
 import type { Plan } from '../../core/training/plan/plan';
 import { definitionOf, requestOf, type TrainingRequest } from '../../core/training/plan/taskDefinition';
 import { PythonNotFound } from '../../platform/python';
@@ -22,20 +23,16 @@ export function trainingTask(
   definition: vscode.TaskDefinition = definitionOf(plan),
 ): vscode.Task {
   const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(plan.cwd));
-  const { escaped, words } = escapedWords([plan.run, ...plan.argv]);
-  const [run = plan.run, ...argv] = words;
+  const [program = '', script = '', ...rest] = launcherOf(plan.launch.kind).command(plan, supervisor);
+  const { escaped, words } = escapedWords(rest);
+  const [command = '', ...asked] = words;
   const task = programTask({
     definition,
     scope: folder,
     name: `${plan.kind} ${path.basename(plan.run)}`,
     detail: plan.argv.slice(1).join(' '),
-    program: plan.interpreter,
-    words: [
-      ...[supervisor, 'run', '--run-dir', run, '--launcher', plan.launcher, '--stopped-ok', '--problems'],
-      ...(escaped ? ['--escaped'] : []),
-      '--',
-      ...argv,
-    ],
+    program,
+    words: [script, command, ...(escaped ? ['--escaped'] : []), '--stopped-ok', '--problems', ...asked],
     folder: plan.cwd,
     environment: { PYTHONUNBUFFERED: '1' },
     problemMatchers: ['$npt', '$npt-error'],

@@ -3,7 +3,6 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { formatAge, formatBytes, formatCount, formatValue } from '../../core/format';
 import type { Checkpoint, Run, RunState } from '../../core/experiment/model';
-import { liveness } from '../../core/experiment/runningProcess';
 import { FINAL } from '../../core/checkpoint/fileNames';
 import type { Verdict } from '../../core/checkpoint/report/report';
 import { treeRow, type Tooltip } from '../../platform/treeText';
@@ -44,15 +43,17 @@ function checkpointIcon(checkpoint: Checkpoint, verdict: Verdict | undefined): v
 
 /** Trained by a process on another host, which nobody here can ask whether it still runs. */
 export function isElsewhere(run: Run): boolean {
-  return run.process !== null && liveness(run.process) === 'elsewhere';
+  return run.processState?.liveness === 'elsewhere';
 }
 
 function processText(run: Run): string | null {
   if (run.process === null) return null;
   const { launcher, pid, host } = run.process;
-  return isElsewhere(run)
+  const who = isElsewhere(run)
     ? vscode.l10n.t('{0}, process {1} on {2}, which cannot be asked from here', launcher, pid, host)
     : `${launcher}, pid ${pid}`;
+  const detail = run.processState?.detail ?? null;
+  return detail === null ? who : `${who} · ${detail}`;
 }
 
 /** Tokens end with ';' so that a `when` clause can match a whole token. */

@@ -17,6 +17,7 @@ function run(name: string, more: Partial<Run> = {}): Run {
     config: {},
     curriculum: null,
     process: null,
+    processState: null,
     exit: null,
     loss: null,
     checkpoints: [],

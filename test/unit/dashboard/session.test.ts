@@ -43,6 +43,7 @@ describe('a dashboard’s session', () => {
       config: { seed: name },
       curriculum: null,
       process: null,
+      processState: null,
       exit: null,
       loss: null,
       checkpoints: [],

@@ -4,7 +4,6 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { wasWithin, secondsSince } from '../../../src/core/clock';
 import { recent } from '../../../src/core/checkpoint/validate/writingChecks';
-import { PacedDisk } from '../../../src/core/experiment/disk';
 import type { RunEvidence } from '../../../src/core/experiment/runState';
 import { runState } from '../../../src/core/experiment/runState';
 import { ScanContext, scanRun } from '../../../src/core/experiment/scan';
@@ -125,7 +124,7 @@ describe('files dated in the future', () => {
     ws.metrics('a', [metricsLine(110, 0.5)]);
     ws.write('a/process.json', { schema: 1, host: 'node7', pid: 4, started: NOW, start_ticks: 1, segment: 1 });
     let now = NOW;
-    const context = new ScanContext(new PacedDisk(), () => now);
+    const context = new ScanContext({ now: () => now });
     const state = async (): Promise<string | undefined> => (await scanRun(run, context))?.state;
     for (const file of ['a/metrics.jsonl', 'a/process.json']) date(file, later);
     assert.equal(await state(), 'interrupted');
@@ -143,11 +142,10 @@ describe('files dated in the future', () => {
     fs.mkdirSync(folder, { recursive: true });
     fs.writeFileSync(path.join(folder, 'npt_weights.pt'), 'w');
     let now = NOW;
-    const context = new ScanContext(
-      new PacedDisk(),
-      () => now,
-      () => Promise.resolve({ step: 10, curriculum: null }),
-    );
+    const context = new ScanContext({
+      now: () => now,
+      readFacts: () => Promise.resolve({ step: 10, curriculum: null }),
+    });
     const state = async (): Promise<string | undefined> =>
       (await scanRun(path.join(ws.experiments, 'b'), context))?.checkpoints[0]?.state;
     date('b/checkpoints/checkpoint-10/npt_weights.pt', later);

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { validateCheckpoint } from '../../../src/core/checkpoint/validate/validate';
-import { PacedDisk } from '../../../src/core/experiment/disk';
 import { ScanContext, scanWorkspace } from '../../../src/core/experiment/scan';
 import { Workbench } from '../checkpoint/fixtures';
 import { FixtureWorkspace } from './fixtureWorkspace';
@@ -58,7 +57,7 @@ describe('dates in the future', () => {
     const folder = field('other', 20, FOUR.slice(0, 3));
     date(folder, DAY);
     let now = Date.now() / 1000;
-    const context = new ScanContext(new PacedDisk(), () => now);
+    const context = new ScanContext({ now: () => now });
     const state = async (): Promise<string | undefined> =>
       (await scanWorkspace(ws.root, { context })).runs[0]?.checkpoints[0]?.state;
     assert.equal(await state(), 'broken');

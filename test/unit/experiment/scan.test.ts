@@ -429,7 +429,7 @@ describe('scanning a workspace', () => {
     ws.checkpoint('demo', 50);
     ws.metrics('demo', [metricsLine(60, 0.5)]);
     const fast = await scanWorkspace(ws.root);
-    const slow = await scanWorkspace(ws.root, { context: new ScanContext(new PacedDisk(true)) });
+    const slow = await scanWorkspace(ws.root, { context: new ScanContext({ disk: new PacedDisk(true) }) });
     assert.deepEqual(slow, fast);
   });
 

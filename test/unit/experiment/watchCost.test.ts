@@ -161,7 +161,7 @@ describe('the cost of scanning a run again', () => {
     try {
       ws.run('a');
       for (let step = 1; step <= 50; step += 1) ws.checkpoint('a', step);
-      const context = new ScanContext(new CountingDisk());
+      const context = new ScanContext({ disk: new CountingDisk() });
       const run = path.join(ws.experiments, 'a');
       await scanRunAt(run, 'a', context);
       assert.equal(looked.length, 50);

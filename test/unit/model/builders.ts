@@ -35,6 +35,7 @@ export function aRun(name: string, rest: Partial<Run> = {}): Run {
     config: null,
     curriculum: null,
     process: null,
+    processState: null,
     exit: null,
     loss: 2.5,
     checkpoints: [100, 200, 300].map((step) => aCheckpoint(step, path)),

@@ -464,11 +464,20 @@ describe('plans', () => {
     });
   });
 
-  it('shows what torchrun and Slurm would run, and says that they cannot be used yet', async () => {
-    const torchrun = await plan({ launcher: 'torchrun' });
-    assert.deepEqual(codes(torchrun.errors), ['launcher-unsupported']);
+  it('carries its launch as plain data, and says what is wrong with one', async () => {
+    const torchrun = await plan({ launch: { kind: 'torchrun', options: { processes: '2', devices: 'GPU-1a,3' } } });
+    assert.deepEqual(torchrun.errors, []);
     assert.deepEqual(torchrun.argv.slice(0, 3), ['/py', '-m', 'torch.distributed.run']);
-    const slurm = await plan({ launcher: 'slurm', kind: 'branch' });
+    assert.ok(torchrun.argv.includes('--nproc_per_node=2'));
+    assert.deepEqual(torchrun.launch.options, { processes: 2, devices: ['GPU-1a', '3'] });
+    assert.deepEqual(JSON.parse(JSON.stringify(torchrun.launch)), torchrun.launch);
+    const wrong = await plan({ launch: { kind: 'torchrun', options: { processes: 0, devices: ['$(id)'], nodes: 2 } } });
+    assert.deepEqual(codes(wrong.errors), ['invalid-launch', 'invalid-launch', 'invalid-launch']);
+    assert.match(wrong.errors[0]?.message ?? '', /^npt\.torchrun\.processes is 0: write gpu, or a whole number/);
+  });
+
+  it('shows what Slurm would run, and says that it cannot be used yet', async () => {
+    const slurm = await plan({ launch: { kind: 'slurm' }, kind: 'branch' });
     assert.deepEqual(codes(slurm.errors), ['launcher-unsupported']);
     assert.equal(slurm.argv[0], 'sbatch');
     assert.match(slurm.argv.at(-1) ?? '', /--resume_from experiments\/demo-from-150 &\nelse\n.*--output_dir/);

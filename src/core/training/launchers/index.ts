@@ -1,5 +1,13 @@
 /** Every way of starting the trainer; the first is what is used unless something else is asked for. */
-import type { Launcher } from './launcher';
+import type { ProcessState, RunProcess } from '../../experiment/model';
+import {
+  type Launch,
+  type LaunchEnvironment,
+  type Launcher,
+  NO_ENVIRONMENT,
+  type OptionValue,
+  type StopHow,
+} from './launcher';
 import { local } from './local';
 import { slurm } from './slurm';
 import { torchrun } from './torchrun';
@@ -7,7 +15,8 @@ import { torchrun } from './torchrun';
 const ALL = [local, torchrun, slurm] as const;
 
 export type LauncherKind = (typeof ALL)[number]['kind'];
-export type { Launcher } from './launcher';
+export type { Launch, LaunchEnvironment, Launcher, LaunchOption, OptionValue, StartedPlan, StopHow } from './launcher';
+export { NO_ENVIRONMENT } from './launcher';
 
 export const LAUNCHERS: readonly Launcher<LauncherKind>[] = ALL;
 export const LAUNCHER_KINDS: readonly LauncherKind[] = ALL.map(({ kind }) => kind);
@@ -15,4 +24,70 @@ export const DEFAULT_LAUNCHER: LauncherKind = local.kind;
 
 export function launcherOf(kind: LauncherKind): Launcher<LauncherKind> {
   return LAUNCHERS.find((launcher) => launcher.kind === kind) ?? local;
+}
+
+/** Who knows about a run's process. What a person started by hand is a process like a local one. */
+function launcherOfProcess(process: RunProcess): Launcher<LauncherKind> {
+  return LAUNCHERS.find((launcher) => launcher.kind === process.launcher) ?? local;
+}
+
+/** Whether a run's process still runs, by whoever started it. */
+export function askProcess(process: RunProcess): Promise<ProcessState> {
+  return launcherOfProcess(process).ask(process);
+}
+
+/**
+ * Asks a run's process to end.
+ *
+ * @throws StopError
+ */
+export function stopRun(process: RunProcess, how: StopHow): Promise<void> {
+  return launcherOfProcess(process).stop(process, how);
+}
+
+/** A command that ends a run's process from anywhere; null where there is none. */
+export function stopCommand(process: RunProcess): string | null {
+  return launcherOfProcess(process).stopCommand(process);
+}
+
+/** How to start, as it is asked for: by the settings, the command line, a task. What is left out has its default. */
+export interface LaunchRequest {
+  readonly kind?: LauncherKind;
+  /** Values of the launcher's options as they were typed or set, by name; undefined ones were not. */
+  readonly options?: Readonly<Record<string, unknown>>;
+  readonly environment?: Partial<LaunchEnvironment>;
+}
+
+/** A launch as it is asked for, and in one line each what is wrong with that. */
+export function readLaunch(request: LaunchRequest = {}): {
+  readonly launch: Launch<LauncherKind>;
+  readonly problems: readonly string[];
+} {
+  const launcher = launcherOf(request.kind ?? DEFAULT_LAUNCHER);
+  const problems: string[] = [];
+  const options = new Map<string, OptionValue>();
+  for (const { name, form, read, default: usual } of launcher.options) {
+    const given = request.options?.[name];
+    const value = given === undefined || given === null ? usual : read(given);
+    if (value === undefined) {
+      problems.push(`npt.${launcher.kind}.${name} is ${JSON.stringify(given)}: write ${form}.`);
+    }
+    options.set(name, value ?? usual);
+  }
+  for (const name of Object.keys(request.options ?? {})) {
+    if (!options.has(name)) problems.push(`The launcher ${launcher.kind} has no option ${JSON.stringify(name)}.`);
+  }
+  return {
+    launch: {
+      kind: launcher.kind,
+      options: Object.fromEntries(options),
+      environment: { ...NO_ENVIRONMENT, ...request.environment },
+    },
+    problems,
+  };
+}
+
+/** Every variable that a launch sets for the trainer; the user's own win. */
+export function launchVariables(launch: Launch<LauncherKind>): Readonly<Record<string, string>> {
+  return { ...launcherOf(launch.kind).variables(launch), ...launch.environment.variables };
 }

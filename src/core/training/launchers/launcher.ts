@@ -1,4 +1,5 @@
 /** What a way of starting the trainer is to everybody outside of its own folder. */
+import type { ProcessState, RunProcess } from '../../experiment/model';
 
 /** The trainer's command in its parts. */
 export interface TrainerCommand {
@@ -17,13 +18,81 @@ export interface Start {
   readonly first: TrainerCommand;
   /** What a later start of the same job runs: it goes on from the run's own newest checkpoint. */
   readonly again: TrainerCommand;
+  readonly launch: Launch;
 }
+
+export type OptionValue = string | number | boolean | readonly string[];
+
+/** How a plan is started: plain data, which the plan carries. */
+export interface Launch<Kind extends string = string> {
+  readonly kind: Kind;
+  /** Values of the launcher's own options, by name. */
+  readonly options: Readonly<Record<string, OptionValue>>;
+  readonly environment: LaunchEnvironment;
+}
+
+/** What the trainer finds around it. Plain data: nothing in it is a secret. */
+export interface LaunchEnvironment {
+  /** Set for the trainer, and shown. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Absolute path of a file of NAME=VALUE lines. Only the process that starts the trainer reads what is in it. */
+  readonly envFile: string | null;
+  /** Environment modules to load, in this order. */
+  readonly modules: readonly string[];
+  /** Absolute path of a conda environment to activate. */
+  readonly conda: string | null;
+}
+
+export const NO_ENVIRONMENT: LaunchEnvironment = { variables: {}, envFile: null, modules: [], conda: null };
+
+/** An option of a launcher: the setting `npt.<kind>.<name>`, and a value in `Launch.options`. */
+export interface LaunchOption {
+  readonly name: string;
+  readonly description: string;
+  readonly default: OptionValue;
+  /**
+   * A value as the setting or the command line gives it.
+   *
+   * @returns undefined where it is none
+   */
+  readonly read: (given: unknown) => OptionValue | undefined;
+  /** What `read` takes, to put behind "write". */
+  readonly form: string;
+}
+
+/** A plan, as far as starting it goes. */
+export interface StartedPlan {
+  readonly run: string;
+  readonly cwd: string;
+  readonly interpreter: string;
+  readonly argv: readonly string[];
+  readonly launch: Launch;
+}
+
+/** `save`: finish the step, save, stop. `now`: end without a save. */
+export type StopHow = 'save' | 'now';
 
 export interface Launcher<Kind extends string = string> {
   /** As the setting npt.launcher, the CLI and process.json name it. */
   readonly kind: Kind;
-  /** Why the extension cannot start training with it as yet, as a clause; null where it can. */
-  readonly unsupported: string | null;
-  /** The command that starts it, program first. */
+  readonly options: readonly LaunchOption[];
+  /** Why nothing can be started with it here, as a clause; null where it can. */
+  obstacle(launch: Launch): Promise<string | null>;
+  /** The command that trains, program first: what a plan shows and what is copied. */
   argv(start: Start): string[];
+  /** Variables that its options set for the trainer. */
+  variables(launch: Launch): Readonly<Record<string, string>>;
+  /**
+   * The command that a terminal runs to start a plan and to follow it, program first. From the third word on they are
+   * npt_supervise.py's, which `--escaped` reaches.
+   *
+   * @param supervisor path of npt_supervise.py
+   */
+  command(plan: StartedPlan, supervisor: string): string[];
+  /** Whether a run's process, which this launcher started, still runs, as far as can be told from here. */
+  ask(process: RunProcess): Promise<ProcessState>;
+  /** @throws StopError when it could not be asked to */
+  stop(process: RunProcess, how: StopHow): Promise<void>;
+  /** A command that ends the process from wherever it is typed; null where there is none. */
+  stopCommand(process: RunProcess): string | null;
 }

@@ -8,7 +8,7 @@ import { CurriculumError, parseCurriculum, stageAt, type Curriculum } from '../.
 import { TRAINER_ARGUMENTS, findArgument, type TrainerArgument } from '../../arguments/arguments';
 import { valueText } from '../../format';
 import { branchName, checkRunName, freeFolder } from './branchName';
-import { DEFAULT_LAUNCHER, launcherOf } from '../launchers';
+import { launcherOf, readLaunch } from '../launchers';
 import type { Plan, PlanKind, PlanMessage, PlannedArgument } from './plan';
 import { type PlanSource, PlanSourceError, readPlanSource } from './planSource';
 import type { PlanDraft, PlanRequest } from './planDraft';
@@ -60,10 +60,12 @@ async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promis
   const run = await runOf(request, kind, source, cwd, Object.fromEntries(changed), taken, errors);
   const curriculum = curriculumOf(planned, source);
   const trainer = await lookAtScript(path.resolve(cwd, script));
+  const { launch, problems } = readLaunch(request.launch);
+  errors.push(...problems.map((message) => ({ code: 'invalid-launch', message })));
   const draft: PlanDraft = {
-    ...{ request, kind, source, arguments: planned, curriculum, run, cwd, script },
+    ...{ request, kind, source, launch, arguments: planned, curriculum, run, cwd, script },
     scriptFailure: trainer.failure,
-    launcher: launcherOf(request.launcher ?? DEFAULT_LAUNCHER),
+    launchFailure: problems.length === 0 ? await launcherOf(launch.kind).obstacle(launch) : null,
     ourTrainer: trainer.isOurs,
   };
   const judged = judge(draft);
@@ -73,7 +75,7 @@ async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promis
     parent: parentOf(kind, source),
     checkpoint: source.path,
     cwd,
-    launcher: draft.launcher.kind,
+    launch,
     interpreter: interpreterOf(request),
     argv: argvOf(draft, changed),
     arguments: planned,
@@ -182,7 +184,7 @@ function curriculumOf(planned: readonly PlannedArgument[], source: PlanSource): 
 }
 
 function argvOf(draft: PlanDraft, changed: ReadonlyMap<string, unknown>): string[] {
-  const { request, source, cwd, kind, run } = draft;
+  const { request, source, cwd, kind, run, launch } = draft;
   const passed = new Map(changed);
   // Our trainer reads its own checkpoints' arguments itself. Of other trainers' config.json it knows at most seven, under
   // their names; the rest is in their tensors and their run (contract section 7): all that was found is passed.
@@ -208,7 +210,8 @@ function argvOf(draft: PlanDraft, changed: ReadonlyMap<string, unknown>): string
     ...(kind === 'branch' || source.passedOver ? ['--output_dir', inWorkspace(run, cwd)] : []),
     ...words,
   ];
-  return draft.launcher.argv({
+  return launcherOf(launch.kind).argv({
+    launch,
     run,
     cwd,
     first: { ...trainer, args },
@@ -250,7 +253,7 @@ async function emptyPlan(request: PlanRequest, error: PlanMessage): Promise<Plan
     parent: null,
     checkpoint: target,
     cwd: path.resolve(request.workspaceRoot ?? (await workspaceRootOf(target))),
-    launcher: request.launcher ?? DEFAULT_LAUNCHER,
+    launch: readLaunch(request.launch).launch,
     interpreter: interpreterOf(request),
     argv: [],
     arguments: [],

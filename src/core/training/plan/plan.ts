@@ -3,7 +3,7 @@
  * dashboard and the CLI show and launch. Resume, extend and branch are three ways of making one.
  */
 import type { Stage } from '../../curriculum/curriculum';
-import type { LauncherKind } from '../launchers';
+import type { Launch, LauncherKind } from '../launchers';
 
 export type PlanKind = 'resume' | 'extend' | 'branch';
 export const PLAN_KINDS: readonly PlanKind[] = ['resume', 'extend', 'branch'];
@@ -42,7 +42,8 @@ export interface Plan {
   readonly checkpoint: string;
   /** Absolute path of the folder that training starts in. */
   readonly cwd: string;
-  readonly launcher: LauncherKind;
+  /** What starts it, and how. */
+  readonly launch: Launch<LauncherKind>;
   /** The Python that trains. */
   readonly interpreter: string;
   /** Interpreter first; never goes through a shell. */

@@ -1,6 +1,6 @@
 /** What a plan is asked for with, and what is settled of it before its messages are made. */
 import type { Curriculum } from '../../curriculum';
-import type { Launcher, LauncherKind } from '../launchers';
+import type { Launch, LauncherKind, LaunchRequest } from '../launchers';
 import type { PlanKind, PlannedArgument } from './plan';
 import type { PlanSource } from './planSource';
 
@@ -14,7 +14,7 @@ export interface PlanRequest {
   readonly changes?: Readonly<Record<string, string>>;
   /** How far beyond the checkpoint's step to train; for `extend` 15000 unless given. */
   readonly additionalSteps?: number | undefined;
-  readonly launcher?: LauncherKind | undefined;
+  readonly launch?: LaunchRequest | undefined;
   /** The Python that trains; `python3` from PATH unless given. */
   readonly interpreter?: string | undefined;
   /** The training workspace; found from the checkpoint's place unless given. */
@@ -30,6 +30,7 @@ export interface PlanDraft {
   readonly request: PlanRequest;
   readonly kind: PlanKind;
   readonly source: PlanSource;
+  readonly launch: Launch<LauncherKind>;
   readonly arguments: readonly PlannedArgument[];
   readonly curriculum: Curriculum | null;
   readonly run: string;
@@ -37,7 +38,8 @@ export interface PlanDraft {
   readonly script: string;
   /** Why the script cannot be started, as a clause; null where it can. */
   readonly scriptFailure: string | null;
-  readonly launcher: Launcher<LauncherKind>;
+  /** Why its launcher cannot start it here, as a clause; null where it can. */
+  readonly launchFailure: string | null;
   /** False when the workspace's script is another trainer's (contract section 7). */
   readonly ourTrainer: boolean;
 }

@@ -3,7 +3,6 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { sameFrom, stageAt } from '../../curriculum';
 import { formatCount, formatValue, valueText } from '../../format';
-import { liveness } from '../../experiment/runningProcess';
 import { findArgument, type Touched } from '../../arguments/arguments';
 import { readLayers } from '../../arguments/argumentValues';
 import { DEFAULT_LAUNCHER } from '../launchers';
@@ -68,17 +67,17 @@ function refuseWhatCannotStart(draft: PlanDraft, refuse: Say): void {
     const who =
       training === null
         ? 'its log is growing'
-        : `process ${training.pid}${liveness(training) === 'elsewhere' ? ` on ${training.host}` : ''}`;
+        : `process ${training.pid}${source.run.processState?.liveness === 'elsewhere' ? ` on ${training.host}` : ''}`;
     refuse(
       'run-is-training',
       `${source.run.name} is being trained right now (${who}): stop it first, or branch from it.`,
     );
   }
-  const { launcher } = draft;
-  if (launcher.unsupported !== null) {
+  const { launch, launchFailure } = draft;
+  if (launchFailure !== null) {
     refuse(
       'launcher-unsupported',
-      `The launcher ${launcher.kind} cannot be used: ${launcher.unsupported}. Set npt.launcher to ${DEFAULT_LAUNCHER}.`,
+      `The launcher ${launch.kind} cannot be used: ${launchFailure}. Set npt.launcher to ${DEFAULT_LAUNCHER}.`,
     );
   }
   const files = value(draft, 'train_file');

@@ -21,6 +21,7 @@ import { readDocument } from '../../jsonFile';
 import { FileContentError, type JsonObject, isObject, parseDocument } from '../../jsonText';
 import type { Checkpoint, Run } from '../../experiment/model';
 import { ScanContext, scanRun } from '../../experiment/scan';
+import { askProcess } from '../launchers';
 import { TRAINER_ARGUMENTS, type TrainerArgument } from '../../arguments/arguments';
 import { isNothing } from '../../arguments/argumentValues';
 import type { ArgumentSource, PlanMessage } from './plan';
@@ -76,7 +77,7 @@ export class PlanSourceError extends Error {
  */
 export async function readPlanSource(target: string, notValid: NotValid = new Map()): Promise<PlanSource> {
   const checkpointPath = path.resolve(target);
-  const context = new ScanContext();
+  const context = new ScanContext({ ask: askProcess });
   await lookAt(checkpointPath);
   const inRun = path.basename(path.dirname(checkpointPath)) === 'checkpoints';
   const hasWeights = await isReadable(path.join(checkpointPath, WEIGHTS));

@@ -1,8 +1,13 @@
 /** The trainer as one process on this machine. */
+import { devicesOption, deviceVariables } from '../devices';
 import type { Launcher } from '../launcher';
+import { onThisHost } from '../supervised';
 
 export const local: Launcher<'local'> = {
+  ...onThisHost,
   kind: 'local',
-  unsupported: null,
+  options: [devicesOption],
+  obstacle: () => Promise.resolve(null),
   argv: ({ first: { interpreter, script, args } }) => [interpreter, script, ...args],
+  variables: deviceVariables,
 };

@@ -1,21 +1,50 @@
-/** One process for each GPU of this machine, under torchrun. */
-import type { Launcher, TrainerCommand } from '../launcher';
+/** Several processes on this machine that train one run together, under torchrun. */
+import { devicesOption, deviceVariables } from '../devices';
+import { exists } from '../../../files';
+import type { Launch, Launcher, LaunchOption } from '../launcher';
+import { onThisHost } from '../supervised';
 
-/** @param processes how many, or `gpu` for one a GPU */
-export function torchrunArgv(
-  { interpreter, script, args }: TrainerCommand,
-  processes: number | 'gpu' = 'gpu',
-): string[] {
-  return [
-    interpreter,
-    ...['-m', 'torch.distributed.run', '--standalone', `--nproc_per_node=${processes}`],
-    script,
-    ...args,
-  ];
+const MOST_PROCESSES = 1024;
+
+const processesOption: LaunchOption = {
+  name: 'processes',
+  description: 'How many processes train together; gpu: one for each GPU.',
+  default: 'gpu',
+  form: `gpu, or a whole number from 1 to ${MOST_PROCESSES}`,
+  read(given) {
+    if (given === 'gpu') return given;
+    const count = typeof given === 'string' && /^\d{1,4}$/.test(given) ? Number(given) : given;
+    return Number.isSafeInteger(count) && Number(count) >= 1 && Number(count) <= MOST_PROCESSES
+      ? Number(count)
+      : undefined;
+  },
+};
+
+/** How many processes train; `gpu`: one for each that there is. */
+function countOf({ processes, devices }: Launch['options']): number | 'gpu' {
+  if (typeof processes === 'number') return processes;
+  return Array.isArray(devices) && devices.length > 0 ? devices.length : 'gpu';
+}
+
+/** Of NVIDIA (its driver; under WSL the host's) or AMD. */
+async function hasGpus(): Promise<boolean> {
+  const found = await Promise.all(['/dev/nvidiactl', '/dev/dxg', '/dev/kfd'].map((device) => exists(device)));
+  return found.includes(true);
 }
 
 export const torchrun: Launcher<'torchrun'> = {
+  ...onThisHost,
   kind: 'torchrun',
-  unsupported: 'the trainer runs in one process as yet',
-  argv: ({ first }) => torchrunArgv(first),
+  options: [processesOption, devicesOption],
+  obstacle: async ({ options }) =>
+    countOf(options) === 'gpu' && !(await hasGpus())
+      ? 'this machine has no GPU: set npt.torchrun.processes to a number'
+      : null,
+  argv: ({ first: { interpreter, script, args }, launch }) => [
+    interpreter,
+    ...['-m', 'torch.distributed.run', '--standalone', `--nproc_per_node=${countOf(launch.options)}`],
+    script,
+    ...args,
+  ],
+  variables: deviceVariables,
 };

@@ -1,0 +1,23 @@
+/** Which GPUs of this machine a trainer may use. */
+import type { Launch, LaunchOption } from './launcher';
+
+/** One as CUDA_VISIBLE_DEVICES names it: an index, or the start of a UUID of a GPU or of a part of one (MIG). */
+const DEVICE = /^(?:\d{1,3}|(?:GPU|MIG)-[0-9A-Za-z/-]+)$/;
+
+export const devicesOption: LaunchOption = {
+  name: 'devices',
+  description: 'GPUs that training may use, by UUID or index; none: all that there are.',
+  default: [],
+  form: 'a list of GPU UUIDs or indices',
+  read(given) {
+    const list = typeof given === 'string' ? given.split(',').map((word) => word.trim()) : given;
+    if (!Array.isArray(list)) return undefined;
+    const devices = (list as unknown[]).map(String).filter((word) => word !== '');
+    return devices.every((word) => DEVICE.test(word)) ? devices : undefined;
+  },
+};
+
+export function deviceVariables({ options }: Launch): Readonly<Record<string, string>> {
+  const { devices } = options;
+  return Array.isArray(devices) && devices.length > 0 ? { CUDA_VISIBLE_DEVICES: devices.join(',') } : {};
+}
