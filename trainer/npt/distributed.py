@@ -61,8 +61,8 @@ class Group:
             value.copy_(flat[at : at + value.numel()].view_as(value))
             at += value.numel()
 
-    def agree_on_signal(self, number: int) -> int:
-        """The highest signal number that any process has received (0: none), the same for all of them."""
+    def highest(self, number: int) -> int:
+        """The highest of the numbers that the processes say, the same for all of them."""
         if self.world_size == 1:
             return number
         shared = torch.tensor([number])

@@ -5,6 +5,7 @@ The order within a step is: update, log, evaluate, generate, save.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 import time
@@ -12,12 +13,14 @@ from typing import Any
 
 import torch
 
-from npt import SCHEMA, rng
+from npt import SCHEMA, failure, rng
+from npt.arguments import Arguments
 from npt.checkpoint import save
 from npt.checkpoint.background import BackgroundSaver
 from npt.checkpoint.retention import Retention
 from npt.checkpoint.verified import Verified
 from npt.data.tokenizers import Tokenizer
+from npt.errors import TrainingError
 from npt.evaluation import evaluate, generate
 from npt.measurements import probe_similarity
 from npt.run import optional, probe_file
@@ -62,6 +65,8 @@ class Segment:
         self._training_seconds = 0.0
         self._training_tokens = 0
         self._steps_since_log = 0
+        #: What a failure that ended training left safe; a clause to put behind it.
+        self.rescued = ""
         self.probe = self._load_or_make_probe()
         self._restore_best_file()
 
@@ -93,27 +98,59 @@ class Segment:
         optional.store(self.run.checkpoints / "best.json", atomic.json_bytes({"schema": SCHEMA, **best}))
 
     def train(self) -> str:
-        """Trains; returns why it ended: ``done``, ``stopped`` or ``preempted``."""
-        trainer, a = self.trainer, self.trainer.arguments
+        """Trains; returns why it ended: ``done``, ``stopped`` or ``preempted``.
+
+        Where training fails, everything that can be saved soundly is saved before the failure is raised.
+        """
         try:
-            self._catch_up()
-            while trainer.global_step < a.max_steps and not agreed_to_stop(trainer, self.stop):
-                self.run.follow()
-                self._saver.check()
-                self._step()
-            step = trainer.global_step
-            self.stop.doing = f"the save of checkpoint-{step}"
-            self._saver.join()
-            if step >= a.max_steps:
-                save.write_final(self.run.checkpoints / f"checkpoint-{step}")
-                return "done"
-            states = trainer.group.gather(rng.capture())
-            if step > 0 and not self._saved(step):
-                self._save(states)
-            return self.stop.why
+            return self._train()
+        except Exception as error:
+            self.rescued = self._rescue(error)
+            raise
         finally:
-            self._saver.join()
             self.stop.kept()
+
+    def _train(self) -> str:
+        trainer, a = self.trainer, self.trainer.arguments
+        self._catch_up()
+        while trainer.global_step < a.max_steps and not agreed_to_stop(trainer, self.stop):
+            self.run.follow()
+            self._saver.check()
+            self._step()
+        step = trainer.global_step
+        self.stop.doing = f"the save of checkpoint-{step}"
+        self._saver.join()
+        if step >= a.max_steps and not trainer.evaluation_due:
+            save.write_final(self.run.checkpoints / f"checkpoint-{step}")
+            return "done"
+        states = trainer.group.gather(rng.capture()) if step < a.max_steps else []
+        if step > 0 and not self._saved(step):
+            self._save(states)
+        self._saver.join()
+        return self.stop.why
+
+    def _rescue(self, error: Exception) -> str:
+        """Saves the last finished step after a failure; returns a clause about what can be gone on from."""
+        trainer = self.trainer
+        step = trainer.global_step
+        with contextlib.suppress(Exception):
+            self._saver.join()
+        try:
+            # Of processes that are gone nothing can be asked; training draws no random numbers.
+            agreed = isinstance(error, GroupFailure) and step > 0
+            states = trainer.group.gather(rng.capture()) if agreed else [rng.capture()]
+            if step == 0 or not trainer.intact or self.run.gone:
+                return ""
+            trainer.check_finite()
+            trainer.put_back()
+            self.stop.doing = f"the save of checkpoint-{step}"
+            if not self._saved(step):
+                self._save(states)
+                self._saver.join()
+        except Exception:
+            # Whatever ended the run may keep it from being saved, too: the first failure is the one to tell.
+            return ""
+        return f"; step {step} is saved, go on from it with --resume_from {self.run.shown}"
 
     def _catch_up(self) -> None:
         """Evaluates what a stop left to this start, as if it had not come between; its checkpoint is there already."""
@@ -132,7 +169,7 @@ class Segment:
         last = step == a.max_steps
         self.stop.doing = f"step {step}"
         started = time.perf_counter()
-        values = trainer.train_step(measure=last or step % a.logging_steps == 0)
+        values = trainer.train_step(measure=measured(a, step))
         self.stop.keep()
         self._training_seconds += time.perf_counter() - started
         self._training_tokens += a.batch_size * a.gradient_accumulation_steps * a.max_length * trainer.group.world_size
@@ -183,6 +220,8 @@ class Segment:
             return
         trainer.check_finite()
         self.stop.doing = f"the evaluation at step {step}"
+        # Until it is done: whatever ends it, the next start makes up for it.
+        trainer.evaluation_due = True
         try:
             values = evaluate(
                 trainer.model,
@@ -193,7 +232,6 @@ class Segment:
                 self.stop.check,
             )
         except Stopped:
-            trainer.evaluation_due = True
             print(f"the evaluation at step {step} is left to the next start")
             return
         trainer.evaluation_due = False
@@ -270,35 +308,64 @@ class Segment:
         return True
 
 
+class GroupFailure(TrainingError):
+    """A failure that every process of the run knows of, between two steps."""
+
+
+#: What a process without samples says to the others. A signal, which is its number more, counts above it.
+FAILED = 1
+
+
 def agreed_to_stop(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> bool:
     """Takes the next step's samples; whether any process of the run was asked to stop before all had theirs.
 
-    Then all of them take that signal as their own, and nothing of the step has happened.
+    Then all of them take that signal as their own, and nothing of the step has happened. Raises ``GroupFailure`` in
+    every process where one of them has no samples.
     """
+    failed: Exception | None = None
     try:
         with stop.wait("text to train on"):
             trainer.fetch()
     except Stopped:
         pass
-    number = trainer.group.agree_on_signal(int(stop.signal or 0))
+    except Exception as error:
+        failed = error
+    said = FAILED + int(stop.signal) if stop.signal is not None else FAILED if failed else 0
+    number = trainer.group.highest(said)
     if number == 0:
         return False
-    if stop.signal is None:
-        stop.signal = signal.Signals(number)
     trainer.put_back()
+    if number == FAILED:
+        lines = trainer.group.gather(None if failed is None else failure.describe(failed))
+        line = next((line for line in lines if line is not None), "another process has no text to train on")
+        raise GroupFailure(line) from failed
+    if stop.signal is None:
+        stop.signal = signal.Signals(number - FAILED)
     return True
 
 
 def follow(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> None:
     """What a process other than rank 0 does: the same steps, and its part of every checkpoint's random states."""
     a = trainer.arguments
-    while trainer.global_step < a.max_steps and not agreed_to_stop(trainer, stop):
-        step = trainer.global_step + 1
-        last = step == a.max_steps
-        trainer.train_step(measure=last or step % a.logging_steps == 0)
-        stop.keep()
-        if last or (a.save_steps and step % a.save_steps == 0):
+    try:
+        while trainer.global_step < a.max_steps and not agreed_to_stop(trainer, stop):
+            step = trainer.global_step + 1
+            last = step == a.max_steps
+            trainer.train_step(measure=measured(a, step))
+            stop.keep()
+            if last or (a.save_steps and step % a.save_steps == 0):
+                trainer.group.gather(rng.capture())
+    except GroupFailure:
+        # Rank 0 saves before it says so.
+        if trainer.global_step > 0:
             trainer.group.gather(rng.capture())
+        stop.kept()
+        return
     if trainer.global_step < a.max_steps:
         trainer.group.gather(rng.capture())
     stop.kept()
+
+
+def measured(a: Arguments, step: int) -> bool:
+    """Whether a step's metrics are logged: the last one's always."""
+    return step == a.max_steps or (a.logging_steps > 0 and step % a.logging_steps == 0)

@@ -33,7 +33,7 @@ def _start(typed: dict[str, Any], script: dict[str, Any]) -> int:
     start = starting.resumed(typed, say, script) if "resume_from" in typed else starting.fresh(typed, script)
     for line in questionable(start.arguments):
         say(f"warning: {line}")
-    if start.source is not None and start.step >= start.arguments.max_steps:
+    if start.source is not None and start.step >= start.arguments.max_steps and not start.evaluation_due:
         return _already_complete(start)
     from npt.distributed import Group
     from npt.session import run_segment

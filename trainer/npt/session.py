@@ -136,6 +136,7 @@ def _run_main(
     enter(start, print)
     a, run = start.arguments, start.run
     tracker: wandb_log.WandbLog | None = None
+    segment: Segment | None = None
     try:
         run.birth(sys.argv, start.parent, start.changed if start.branches else {})
         log = run.begin_segment(start.step, start.changed, config)
@@ -157,7 +158,8 @@ def _run_main(
             run.end_segment(STOP.why, trainer.global_step, STOP.signal.name, None)
             return STOP.exit_code
         lost = "another process of the run ended; its own message, if it had time for one, says why"
-        line = lost if trainer.group.is_loss(error) else failure.describe(error)
+        rescued = segment.rescued if segment is not None else ""
+        line = lost if trainer.group.is_loss(error) else f"{failure.describe(error)}{rescued}"
         run.end_segment("failed", trainer.global_step, None, line)
         if tracker is not None:
             tracker.finish(1)

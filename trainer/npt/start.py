@@ -41,6 +41,11 @@ class Start:
         """Whether this start makes a new run from another's checkpoint."""
         return self.source is not None and self.source.run != self.run.given
 
+    @property
+    def evaluation_due(self) -> bool:
+        """Whether the checkpoint's last evaluation is still to be made."""
+        return self.stored is not None and bool(self.stored.training_state.get("evaluation_due", False))
+
 
 def default_name(arguments: Arguments) -> str:
     """A new run's folder name: the W&B name, or the model and the time."""

@@ -98,8 +98,10 @@ class MultiLayerNPTTrainer:
         self.teacher_cache_hits = 0
         self.teacher_cache_misses = 0
         self.best: dict[str, Any] | None = None
-        #: Whether the evaluation at the present step was given up for a stop.
+        #: Whether the evaluation at the present step is still to be made: it was given up for a stop, or failed.
         self.evaluation_due = False
+        #: Whether weights, optimizer and counters are those of ``global_step``: always, but while a step is being made.
+        self.intact = True
         self.snapshot = Snapshot()
         self._fetched: list[Tensor] = []
         self._position: dict[str, Any] | None = None
@@ -164,14 +166,26 @@ class MultiLayerNPTTrainer:
             self._position = None
 
     def train_step(self, *, measure: bool) -> dict[str, float]:
-        """One optimizer step; with ``measure`` the training metrics, otherwise an empty dictionary."""
+        """One optimizer step; with ``measure`` the training metrics, otherwise an empty dictionary.
+
+        Where it fails before the weights change, nothing of it has happened but that its samples are fetched.
+        """
         self.fetch()
-        batches, self._fetched, self._position = self._fetched, [], None
+        counted = self.batch_count, self.teacher_cache_hits, self.teacher_cache_misses
+        try:
+            return self._train_step(measure)
+        except BaseException:
+            if self.intact:
+                self.batch_count, self.teacher_cache_hits, self.teacher_cache_misses = counted
+                self.optimizer.zero_grad(set_to_none=True)
+            raise
+
+    def _train_step(self, measure: bool) -> dict[str, float]:
         a, stage = self.arguments, self.current_stage
         step = self.global_step + 1
         rate = self.schedule.rate(step)
         measured = Measurements()
-        for batch in batches:
+        for batch in self._fetched:
             ids = batch.to(self.device)
             result = self.scaffold.run(ids, stage)
             losses = self.losses(result, self.layers)
@@ -196,6 +210,7 @@ class MultiLayerNPTTrainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.snapshot.wait()
+        self.intact = False
         if self.scaler is None:
             self.optimizer.step()
         else:
@@ -203,6 +218,8 @@ class MultiLayerNPTTrainer:
             self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         self.global_step = step
+        self._fetched, self._position = [], None
+        self.intact = True
         if not measure:
             return {}
         values = measured.means(a.gradient_accumulation_steps)

@@ -164,15 +164,27 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Process]]:
                 os.waitpid(process.pid, 0)
 
 
-def run_forked(argv: list[str], folder: Path) -> tuple[int, str]:
+def run_forked(argv: list[str], folder: Path, before: Callable[[], None] | None = None) -> tuple[int, str]:
     """Runs the trainer to its end without a fixture of one test: its exit code and output."""
     log = folder / "console.txt"
     pid = os.fork()
     if pid == 0:
-        _child(argv, folder, log, None)
+        _child(argv, folder, log, before)
     log.touch()
     process = Process(pid, log)
     return process.wait(), process.output
+
+
+@pytest.fixture(scope="session")
+def long_steps_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run with ``LONG_STEPS`` that nothing interrupted."""
+    from tests.test_prefetch import LONG_STEPS, stream_here
+
+    folder = tmp_path_factory.mktemp("long")
+    words = [*LONG_STEPS, "--num_workers", "0", "--output_dir", str(folder / "run")]
+    code, output = run_forked(words, folder, stream_here)
+    assert code == 0, output
+    return folder / "run"
 
 
 @pytest.fixture

@@ -32,6 +32,32 @@ def stalling(dataset: Any, skip: int) -> Iterator[str]:
         yield document
 
 
+def breaking(dataset: Any, skip: int) -> Iterator[str]:
+    """The same documents from a hub that fails from number 270 on."""
+    for number, document in enumerate(stream(dataset, skip), skip):
+        if number >= 270:
+            raise ConnectionError("the hub hung up")
+        yield document
+
+
+_failed: set[int] = set()
+
+
+def flaky(letter: str, count: int, skip: int) -> Iterator[str]:
+    """``counted`` from a hub that fails once at every seventh document, in a way of its own each time."""
+    for number, document in enumerate(counted(letter, count, skip), skip):
+        if number % 7 == 5 and number not in _failed:
+            _failed.add(number)
+            raise (ConnectionError, TimeoutError, EOFError, RuntimeError, HubError)[number % 5](
+                "for a moment\nand more"
+            )
+        yield document
+
+
+class HubError(Exception):
+    """An error of a library's own."""
+
+
 def counted(letter: str, count: int, skip: int) -> Iterator[str]:
     """``count`` documents that say which they are."""
     return (f"{letter}{number}" * (number % 5 + 1) for number in range(skip, count))

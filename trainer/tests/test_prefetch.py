@@ -125,6 +125,9 @@ def stream_here() -> None:
     npt.data.sources.stream = streamed_documents.stream
 
 
+#: Steps so long that a stream ends or stalls in the middle of one.
+LONG_STEPS = [*ARGUMENTS, "--gradient_accumulation_steps", "40"]
+
 Launch = Callable[..., Process]
 
 

@@ -305,9 +305,7 @@ class History:
             (branch / "run.json").write_text(json.dumps({"schema": 1, "id": branch.name, "parent": parent}))
 
 
-def test_random_histories(
-    tmp_path: Path, extension: Extension | None, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_random_histories(tmp_path: Path, extension: Extension | None, capsys: pytest.CaptureFixture[str]) -> None:
     seen: Counter[str] = Counter()
     for seed in range(HISTORIES):
         folder = tmp_path / str(seed)

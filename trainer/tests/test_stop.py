@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -14,9 +15,10 @@ from typing import Any
 import pytest
 
 from npt.checkpoint import manifest
+from npt.model.llama import DEMO_TEACHER
 from tests import streamed_documents
-from tests.conftest import SMALL, Process, check_schema, events, series
-from tests.test_prefetch import ARGUMENTS, stream_here
+from tests.conftest import SMALL, Process, check_schema, events, same, series, weights
+from tests.test_prefetch import LONG_STEPS, stream_here
 from tests.test_resume_exact import assert_equal
 
 Launch = Callable[..., Process]
@@ -173,11 +175,120 @@ def test_asked_while_evaluating(launch: Launch, train: Launch, tmp_path: Path) -
     assert best[0] == best[1]
 
 
+def held_until_asked(name: str) -> None:
+    """In a trainer: a call that repeats something long is reached, and goes on once somebody asked to stop."""
+    from npt import loop, signals
+
+    original = getattr(loop, name)
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        print(f"held in {name}", flush=True)
+        while signals.STOP.signal is None:
+            time.sleep(0.01)
+        return original(*arguments, **named)
+
+    setattr(loop, name, call)
+
+
+def test_asked_in_the_last_evaluation(launch: Launch, train: Launch, tmp_path: Path) -> None:
+    """There is no step left that would make up for it, and still it is."""
+    expected, run = tmp_path / "expected", tmp_path / "run"
+    words = [*SMALL, "--eval_steps", "20", "--max_steps", "6"]
+    assert train(*words, "--output_dir", str(expected)).code == 0
+    process = launch(*words, "--output_dir", str(run), before=lambda: held_until_asked("evaluate"))
+    process.wait_for(lambda: "held in evaluate" in process.output)
+    process.send(signal.SIGTERM)
+    assert process.wait() == 143, process.output
+    ended = json.loads((run / "exit.json").read_text())
+    assert (ended["why"], ended["step"]) == ("stopped", 6)
+    assert manifest.problems(run / "checkpoints" / "checkpoint-6") == []
+    assert not (run / "checkpoints" / "final").exists()
+    resumed = train("--resume_from", str(run))
+    assert resumed.code == 0 and "evaluation at step 6" in resumed.output, resumed.output
+    assert series(run) == series(expected) and same(weights(run), weights(expected))
+    assert json.loads((run / "exit.json").read_text())["why"] == "done"
+    best = [json.loads((path / "checkpoints" / "best.json").read_text()) for path in (run, expected)]
+    assert best[0] == best[1]
+
+
+def test_asked_while_generating(launch: Launch, train: Launch, tmp_path: Path) -> None:
+    expected, run = tmp_path / "expected", tmp_path / "run"
+    assert train(*SMALL, "--output_dir", str(expected)).code == 0
+    process = launch(*SMALL, "--output_dir", str(run), before=lambda: held_until_asked("generate"))
+    process.wait_for(lambda: "held in generate" in process.output)
+    process.send(signal.SIGUSR1)
+    assert process.wait() == 128 + signal.SIGUSR1, process.output
+    assert "sample at step 7" not in process.output
+    assert manifest.problems(run / "checkpoints" / "checkpoint-7") == []
+    assert train("--resume_from", str(run)).code == 0
+    assert_equal(run, expected)
+
+
+def test_asked_while_tokenising(launch: Launch, tmp_path: Path) -> None:
+    """In a library's own code, which looks for no signal until it is done with a long text."""
+    from transformers import PreTrainedTokenizerFast
+
+    model, run, text = tmp_path / "model", tmp_path / "run", tmp_path / "text.txt"
+    shutil.copytree(DEMO_TEACHER, model)
+    PreTrainedTokenizerFast(tokenizer_object=small_tokenizer(), eos_token="<end>").save_pretrained(model)
+    text.write_text(f"{'the cat sat ' * 100}\n" * 20_000)
+
+    def saying() -> None:
+        from npt.data.tokenizers import PretrainedTokenizer
+
+        encode = PretrainedTokenizer.encode
+        PretrainedTokenizer.encode = lambda self, text: (  # type: ignore[method-assign]
+            print("held in encode", flush=True), encode(self, text), print("encoded", flush=True)
+        )[1]  # fmt: skip
+
+    process = launch(
+        *SMALL, "--no-demo_mode", "--model_name", str(model), "--train_layers", "2,3", "--train_file", str(text),
+        "--output_dir", str(run), before=saying,
+    )  # fmt: skip
+    process.wait_for(lambda: "held in encode" in process.output)
+    process.send(signal.SIGINT)
+    assert process.wait() == 130, process.output
+    assert "encoded" not in process.output, "it waited for the text"
+    assert "ending; there is nothing to save (loading)" in process.output and not run.exists()
+
+
+def small_tokenizer() -> Any:
+    """A tokenizer of characters with a special token, as a library keeps it."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    made.train_from_iterator(
+        ["the cat sat on the mat"], trainers.BpeTrainer(vocab_size=60, special_tokens=["<end>"], show_progress=False)
+    )
+    return made
+
+
+def test_tokens_are_those_of_the_librarys_own_call() -> None:
+    from transformers import PreTrainedTokenizerFast
+
+    from npt.data.tokenizers import PretrainedTokenizer
+
+    made = small_tokenizer()
+    made.enable_truncation(3)
+    made.enable_padding(length=50)
+    theirs = PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<end>")
+    ours = PretrainedTokenizer(PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<end>"))
+    for text in ("the cat sat on the mat", "cat<end>mat  <end> the", "", " ", "äöü the\n\ncat"):
+        assert ours.encode(text) == theirs.encode(text, add_special_tokens=False), text
+
+
 @pytest.mark.parametrize("workers", [0, 1, 2])
-def test_asked_while_waiting_for_data(workers: int, launch: Launch, train: Launch, tmp_path: Path) -> None:
+def test_asked_while_waiting_for_data(
+    workers: int,
+    launch: Launch,
+    train: Launch,
+    long_steps_run: Path,
+    tmp_path: Path,
+) -> None:
     """Also in the middle of a step's micro-batches: nothing of the step has happened."""
-    arguments = [*ARGUMENTS, "--gradient_accumulation_steps", "40", "--num_workers", str(workers)]
-    expected, run, gate = tmp_path / "expected", tmp_path / "run", tmp_path / "gate"
+    arguments = [*LONG_STEPS, "--num_workers", str(workers)]
+    run, gate = tmp_path / "run", tmp_path / "gate"
 
     def stalling() -> None:
         import npt.data.sources
@@ -185,7 +296,6 @@ def test_asked_while_waiting_for_data(workers: int, launch: Launch, train: Launc
         os.environ[streamed_documents.STALLED] = str(gate)
         npt.data.sources.stream = streamed_documents.stalling
 
-    assert train(*arguments, "--output_dir", str(expected), before=stream_here).code == 0
     process = launch(*arguments, "--output_dir", str(run), before=stalling)
     process.wait_for(gate.exists)
     process.wait_for(lambda: "step 2/" in process.output)
@@ -196,7 +306,7 @@ def test_asked_while_waiting_for_data(workers: int, launch: Launch, train: Launc
     assert manifest.problems(run / "checkpoints" / f"checkpoint-{step}") == []
     resumed = train("--resume_from", str(run), before=stream_here)
     assert resumed.code == 0, resumed.output
-    assert_equal(run, expected)
+    assert_equal(run, long_steps_run)
 
 
 def test_a_hangup_that_is_ignored_stays_ignored(launch: Launch, tmp_path: Path) -> None:

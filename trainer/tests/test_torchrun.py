@@ -131,6 +131,9 @@ def test_a_process_that_dies_is_one_line(tmp_path: Path, launch: Callable[..., P
     assert errors == ["error: another process of the run ended; its own message, if it had time for one, says why"]
     assert "Traceback" not in both[0].output
     assert manifest.problems(run / "checkpoints" / "checkpoint-5") == []
+    # Of what the others did between two checkpoints nothing is lost, either.
+    ended = json.loads((run / "exit.json").read_bytes())
+    assert ended["step"] >= 6 and manifest.problems(run / "checkpoints" / f"checkpoint-{ended['step']}") == []
 
 
 @pytest.mark.parametrize("to", ["supervisor", "agent"])

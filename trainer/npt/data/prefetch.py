@@ -20,7 +20,7 @@ import weakref
 
 from npt import signals
 from npt.data import frames
-from npt.data.documents import Encoder, Reading, Tokens
+from npt.data.documents import Encoder, Pause, Reading, Tokens
 from npt.data.worker import PIPE_CLOSED, Task
 from npt.errors import TrainingError, UsageError
 
@@ -128,16 +128,19 @@ class DataWorkers:
         Raises ``TrainingError`` in one line where a worker is gone, ``UsageError`` where the sources cannot be read,
         ``Stopped`` where the wait is given up; what has arrived of them is then lost, and so are the workers' turns.
         """
-        turn = self._turn % len(self._results)
-        self._silence_said = time.monotonic()
-        try:
-            value: list[Tokens] | str = frames.receive(self._results[turn], LOOK_SECONDS, self._waiting)
-        except frames.Closed:
-            raise self._failure(turn) from None
-        if isinstance(value, str):
-            raise UsageError(value)
-        self._turn += 1
-        return value
+        while True:
+            turn = self._turn % len(self._results)
+            self._silence_said = time.monotonic()
+            try:
+                value: list[Tokens] | Pause | str = frames.receive(self._results[turn], LOOK_SECONDS, self._waiting)
+            except frames.Closed:
+                raise self._failure(turn) from None
+            if isinstance(value, str):
+                raise UsageError(value)
+            self._turn += 1
+            if not isinstance(value, Pause):
+                return value
+            print(value.line, flush=True)
 
     def _waiting(self) -> None:
         signals.STOP.check()

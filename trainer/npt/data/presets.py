@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from npt import hub
-from npt.errors import UsageError
+from npt.data.documents import LASTING
+from npt.errors import SourceError, UsageError
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ PRESETS: dict[str, tuple[Dataset, ...]] = {
 def stream(dataset: Dataset, skip: int) -> Iterator[str]:
     """The documents of a dataset's training split, in its order, from number ``skip`` on.
 
-    Raises ``UsageError`` in one line where the ``datasets`` library is missing or the hub cannot be reached.
+    Raises ``UsageError`` in one line where the ``datasets`` library is missing, ``SourceError`` where the hub, or what
+    is on it, cannot be read.
     """
     hint = "use --train_file for local text, or --demo_mode"
     try:
@@ -42,6 +44,10 @@ def stream(dataset: Dataset, skip: int) -> Iterator[str]:
         loaded: Any = datasets.load_dataset(dataset.path, dataset.name, split="train", streaming=True)
         for row in loaded.skip(skip):
             yield str(row[dataset.field])
-    except (OSError, ValueError, RuntimeError) as error:
+    except LASTING:
+        raise
+    except Exception as error:
+        # The libraries that read from a network have errors of their own, which need not be an OSError.
         reason = hub.because(error)
-        raise UsageError(f"--dataset_preset: {dataset.path} cannot be read ({reason}); {hint}") from None
+        line = f"--dataset_preset: {dataset.path} cannot be read ({reason}); {hint}"
+        raise SourceError(line, reason) from None

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from npt.data.documents import Reading, Source, Tokens, tokenized
+from npt.data.documents import Pause, Reading, Source, Tokens, patiently, tokenized
 from npt.data.prefetch import DataWorkers
 from npt.data.tokenizers import Tokenizer
 
@@ -44,9 +44,14 @@ class StreamedText:
     def held_out(self) -> list[int]:
         """The tokens of the held-out documents of all sources."""
         ids: list[int] = []
-        for _, documents in self.sources:
-            for _, text in zip(range(self.held_out_documents), documents(0), strict=False):
-                ids += self.tokenizer.encode(text) + self.tokenizer.end
+        for source in self.sources:
+            documents, taken = patiently(source, 0), 0
+            while taken < self.held_out_documents and (text := next(documents, None)) is not None:
+                if isinstance(text, Pause):
+                    print(text.line, flush=True)
+                else:
+                    taken += 1
+                    ids += self.tokenizer.encode(text) + self.tokenizer.end
         return ids
 
     def _from_here(self) -> Iterator[Tokens]:
@@ -54,7 +59,10 @@ class StreamedText:
         reading = Reading(self.sources, self.held_out_documents, self.taken, self.restarts, self.turn)
         if self.workers == 0:
             for document in reading.documents():
-                yield tokenized(document, self.tokenizer)
+                if isinstance(document, Pause):
+                    print(document.line, flush=True)
+                else:
+                    yield tokenized(document, self.tokenizer)
         self._prefetch = DataWorkers(self.workers, reading, self.tokenizer)
         while True:
             yield from self._prefetch.next_documents()

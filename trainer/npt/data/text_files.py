@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -98,9 +99,9 @@ def _text_of(path: Path, place: str, record: object) -> str:
 
 def tokens_of(paths: Sequence[Path], tokenizer: Tokenizer) -> Tensor:
     """The tokens of all files in order, int32 (tokens,), with the tokenizer's end token between documents."""
-    ids: list[int] = []
+    ids = array("i")
     for path in paths:
         for document in documents(path):
             ids.extend(tokenizer.encode(document))
             ids.extend(tokenizer.end)
-    return torch.tensor(ids, dtype=torch.int32)
+    return torch.frombuffer(ids, dtype=torch.int32) if ids else torch.empty(0, dtype=torch.int32)

@@ -24,12 +24,24 @@ class PretrainedTokenizer:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        if backend is not None:
+            # What a tokenizer.json may ask for, and training does not.
+            backend.no_truncation()
+            backend.no_padding()
         end = tokenizer.eos_token_id
         self.end: list[int] = [] if end is None else [int(end)]
 
     def encode(self, text: str) -> list[int]:
-        """Token ids without special tokens."""
-        return list(self._tokenizer.encode(text, add_special_tokens=False))
+        """Token ids without special tokens.
+
+        By the fast call where there is one: offsets into the text, which nobody asks for, take three quarters of the
+        time, and Python, so whoever answers a signal, stands still while they are made.
+        """
+        fast = getattr(getattr(self._tokenizer, "backend_tokenizer", None), "encode_batch_fast", None)
+        if fast is None:
+            return list(self._tokenizer.encode(text, add_special_tokens=False))
+        return list(fast([text], add_special_tokens=False)[0].ids)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text, special tokens left out."""

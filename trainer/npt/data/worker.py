@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from npt.data import frames
-from npt.data.documents import Document, Encoder, Reading, Tokens, tokenized
+from npt.data.documents import Document, Encoder, Pause, Reading, Tokens, reason, tokenized
 from npt.errors import UsageError
 
 #: Exit code of a worker that found the other end of a pipe gone: another process is to blame.
@@ -35,11 +35,17 @@ class Task:
     tokenizer: Encoder | None
 
 
-def chunks(reading: Reading) -> Iterator[list[Document]]:
-    """A reading's documents, several at a time."""
+def chunks(reading: Reading) -> Iterator[list[Document] | Pause]:
+    """A reading's documents, several at a time, and its pauses; what was read before one does not wait for its end."""
     chunk: list[Document] = []
     size = 0
     for document in reading.documents():
+        if isinstance(document, Pause):
+            if chunk:
+                yield chunk
+                chunk, size = [], 0
+            yield document
+            continue
         chunk.append(document)
         size += len(document.text)
         if size >= CHUNK_CHARACTERS or len(chunk) >= CHUNK_DOCUMENTS:
@@ -47,27 +53,26 @@ def chunks(reading: Reading) -> Iterator[list[Document]]:
             chunk, size = [], 0
 
 
-def _received(source: int) -> Iterator[list[Document] | str]:
+def _received(source: int) -> Iterator[list[Document] | Pause | str]:
     while True:
         yield frames.receive(source)
 
 
 def work(task: Task, source: int, outputs: list[int]) -> None:
     """Does the task until an end of a pipe is gone. What the user should read is sent on as a string, in its turn."""
-    incoming: Iterator[list[Document] | str] = chunks(task.reading) if task.reading else _received(source)
+    incoming: Iterator[list[Document] | Pause | str] = chunks(task.reading) if task.reading else _received(source)
     turn = 0
     while True:
         try:
-            value: list[Document] | list[Tokens] | str = next(incoming)
-            if task.tokenizer is not None and not isinstance(value, str):
+            value: list[Document] | list[Tokens] | Pause | str = next(incoming)
+            if task.tokenizer is not None and isinstance(value, list):
                 value = [tokenized(Document(*document), task.tokenizer) for document in value]
         except frames.Closed:
             raise
         except UsageError as error:
             value = str(error)
         except Exception as error:
-            lines = str(error).strip().splitlines() or [""]
-            value = f"the text to train on cannot be read: {type(error).__name__}: {lines[0]}"
+            value = f"the text to train on cannot be read: {reason(error)}"
         frames.send(outputs[turn % len(outputs)], value)
         turn += 1
         if isinstance(value, str):

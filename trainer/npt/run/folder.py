@@ -106,6 +106,11 @@ class RunFolder:
             if known is not None:
                 atomic.replace_json(self.path / "process.json", {**known, "folder": self._open.identity()})
 
+    @property
+    def gone(self) -> bool:
+        """Whether the folder was deleted."""
+        return self._open is not None and self._open.gone
+
     def saving(self, save: Callable[[Path], Path]) -> Path:
         """Saves into ``checkpoints``; once more where the folder was renamed under a save (see ``OpenFolder``)."""
         while True:
