@@ -7,8 +7,10 @@ what has changed since.
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,15 +26,19 @@ KEY = "environment"
 
 @dataclass(frozen=True)
 class RunEnvironment:
-    """``facts`` by name as they are stored; ``gemm`` and ``autocast`` (a 16-bit type's name, or None) are choices."""
+    """``facts`` and ``kernels`` by name as they are stored; ``gemm`` and ``autocast`` are choices.
+
+    ``autocast`` is a 16-bit type's name, or None.
+    """
 
     facts: Mapping[str, Any]
     gemm: GemmPlan
     autocast: str | None
+    kernels: Mapping[str, Any] = field(default_factory=dict)
 
     def as_config(self) -> dict[str, Any]:
         """What ``config.json`` stores."""
-        return {**self.facts, "autocast": self.autocast, "gemm": self.gemm.as_config()}
+        return {**self.facts, **self.kernels, "autocast": self.autocast, "gemm": self.gemm.as_config()}
 
     def differences(self, stored: Mapping[str, Any]) -> list[str]:
         """A line for everything that keeps a resume from being bit-identical to a run that never stopped."""
@@ -45,7 +51,14 @@ class RunEnvironment:
         ]
 
 
-_NAMES = {"gemm": "the way matrices are multiplied", "autocast": "the type of autocast"}
+_NAMES = {
+    "gemm": "the way matrices are multiplied",
+    "autocast": "the type of autocast",
+    "processor": "the processor",
+    "cpu": "the instruction set of PyTorch's CPU kernels",
+    "cuda": "PyTorch's CUDA",
+    "cudnn": "cuDNN",
+}
 
 
 def _shown(value: Any) -> str:
@@ -71,6 +84,37 @@ def facts(device: torch.device, world_size: int) -> dict[str, Any]:
     }
 
 
+def kernels(device: torch.device) -> dict[str, Any]:
+    """Which of PyTorch's kernels compute on a device: the same build takes others on another machine."""
+    if device.type == "cuda":
+        cudnn: Any = torch.backends.cudnn
+        return {"cuda": torch.version.cuda or torch.version.hip, "cudnn": cudnn.version()}
+    if device.type != "cpu":
+        return {}
+    return {"cpu": torch.backends.cpu.get_cpu_capability(), "processor": _processor()}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
+
+
+def _unchanged(now: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
+    """Whether everything that is stored of this is as it was; what an older trainer did not store is no change."""
+    return all(stored[name] == value for name, value in now.items() if name in stored)
+
+
+def choose_precision(a: Arguments, device: torch.device, group: Group, stored: Mapping[str, Any]) -> PrecisionPlan:
+    """What ``--mixed_precision`` means in this segment: on the same device, what it meant in the one before."""
+    same = _unchanged({"device": facts(device, group.world_size)["device"]}, stored)
+    before = stored.get("autocast") if same else None
+    return PrecisionPlan.choose(a.mixed_precision, device, before if isinstance(before, str) else None)
+
+
 def settle(
     a: Arguments, base: Any, precision: PrecisionPlan, device: torch.device, group: Group, stored: Mapping[str, Any]
 ) -> RunEnvironment:
@@ -78,16 +122,17 @@ def settle(
 
     Rank 0 chooses for all, so that every process rounds alike.
     """
-    known = facts(device, group.world_size)
+    known, computing = facts(device, group.world_size), kernels(device)
     plan: GemmPlan | None = None
     if group.main:
-        plan = choose(a.matmul_precision, a.batch_size * a.max_length, base, precision.dtype, device, stored, known)
+        before = stored if _unchanged(computing, stored) else {}
+        plan = choose(a.matmul_precision, a.batch_size * a.max_length, base, precision.dtype, device, before, known)
         if plan.measured:
             print(f"matrix products: {plan.measured}")
     gemm: GemmPlan = group.share(plan)
     gemm.apply()
     autocast = None if precision.dtype is None else str(precision.dtype).removeprefix("torch.")
-    return RunEnvironment(known, gemm, autocast)
+    return RunEnvironment(known, gemm, autocast, computing)
 
 
 def prepare(a: Arguments, local_rank: int) -> torch.device:

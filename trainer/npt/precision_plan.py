@@ -9,6 +9,18 @@ from typing import Any
 import torch
 from torch import nn
 
+#: NVIDIA's first cards that multiply bf16 themselves (Ampere); before them it is emulated, slower than fp32.
+_BF16_SINCE = (8, 0)
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether a device has bf16 products of its own; ``torch.cuda.is_bf16_supported`` counts emulated ones."""
+    if device.type != "cuda":
+        return True
+    if torch.version.hip is not None:
+        return bool(torch.cuda.is_bf16_supported())
+    return torch.cuda.get_device_capability(device) >= _BF16_SINCE
+
 
 @dataclass(frozen=True)
 class PrecisionPlan:
@@ -19,13 +31,12 @@ class PrecisionPlan:
     scales: bool
 
     @staticmethod
-    def choose(mixed: bool, device: torch.device) -> PrecisionPlan:
-        """bf16 where the device has it, otherwise fp16 with a gradient scaler."""
+    def choose(mixed: bool, device: torch.device, before: str | None = None) -> PrecisionPlan:
+        """bf16 where the device has it, otherwise fp16 with a gradient scaler; ``before`` is a type that it was."""
         if not mixed:
             return PrecisionPlan(device.type, None, False)
-        if device.type == "cuda" and not torch.cuda.is_bf16_supported():
-            return PrecisionPlan(device.type, torch.float16, True)
-        return PrecisionPlan(device.type, torch.bfloat16, False)
+        bf16 = multiplies_bf16(device) if before not in ("bfloat16", "float16") else before == "bfloat16"
+        return PrecisionPlan(device.type, torch.bfloat16 if bf16 else torch.float16, scales=not bf16)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context for matrix products."""

@@ -18,7 +18,6 @@ from npt.environment import RunEnvironment
 from npt.errors import TrainingError
 from npt.loop import Segment, follow
 from npt.model import llama
-from npt.precision_plan import PrecisionPlan
 from npt.run import console, wandb_log
 from npt.run.folder import RunFolder
 from npt.signals import STOP
@@ -56,8 +55,8 @@ def build(start: Start, device: torch.device, group: Group) -> Built:
     weights = layer_selection.parse_weights(a.layer_weights, layers)
     texts = load_texts(a, base.vocab_size)
     model.to(device)
-    precision = PrecisionPlan.choose(a.mixed_precision, device)
     stored = environment.stored_in(start.stored.config if start.stored else {})
+    precision = environment.choose_precision(a, device, group, stored)
     known = environment.settle(a, base, precision, device, group, stored)
     trainer = MultiLayerNPTTrainer(
         model,

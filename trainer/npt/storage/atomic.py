@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import json
 import os
@@ -121,8 +122,37 @@ def discard(path: Path) -> None:
         path.unlink()
 
 
+#: Linux's renameat2 and macOS's renamex_np both call swapping two names flag 2 (RENAME_EXCHANGE, RENAME_SWAP).
+_SWAP = 2
+_WORKING_FOLDER = -100  # AT_FDCWD
+
+
+def _swapped(a: Path, b: Path) -> bool:
+    """Swaps the names of two folders in one step; False where the system or this file system cannot."""
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        if sys.platform == "linux":
+            done = library.renameat2(_WORKING_FOLDER, os.fsencode(a), _WORKING_FOLDER, os.fsencode(b), _SWAP)
+        elif sys.platform == "darwin":
+            done = library.renamex_np(os.fsencode(a), os.fsencode(b), _SWAP)
+        else:
+            return False
+    except (OSError, AttributeError):
+        return False
+    return bool(done == 0)
+
+
 def replace_folder(temporary: Path, target: Path) -> None:
-    """Puts a finished folder in the place of whatever is there, which comes back if that fails."""
+    """Puts a finished folder in the place of whatever is there, at no instant of which nothing is there.
+
+    Where names cannot be swapped (some network and FUSE disks), what is there is renamed first, for as long as the
+    next rename takes, and comes back if that fails.
+    """
+    if os.path.lexists(target) and _swapped(temporary, target):
+        fsync_folder(target.parent)
+        # A kill before this is done leaves what ``sweep`` finishes.
+        discard(temporary)
+        return
     hidden = hide(target) if os.path.lexists(target) else None
     try:
         os.rename(temporary, target)
