@@ -15,13 +15,17 @@ function savedRun(state: unknown): string | undefined {
   return typeof state.run === 'string' ? state.run : undefined;
 }
 
+/** Makes the page in a panel: a new one, or one that VS Code kept over a reload. */
+export type TakesPanel<T> = (panel: vscode.WebviewPanel, runPath: string) => T;
+
 export class RunPanels<T extends RunPage> extends Disposable {
   private readonly pages = new Set<T>();
+  private take: Promise<TakesPanel<T>> | undefined;
 
-  /** @param take makes the page in a panel: a new one, or one that VS Code kept over a reload */
+  /** @param load gives what makes the pages; called once, with the first panel */
   constructor(
     private readonly viewType: string,
-    private readonly take: (panel: vscode.WebviewPanel, runPath: string) => T,
+    private readonly load: () => Promise<TakesPanel<T>>,
   ) {
     super();
     this._register({
@@ -31,31 +35,30 @@ export class RunPanels<T extends RunPage> extends Disposable {
     });
     this._register(
       vscode.window.registerWebviewPanelSerializer(viewType, {
-        deserializeWebviewPanel: (panel, state: unknown) => {
+        deserializeWebviewPanel: async (panel, state: unknown) => {
           const path = savedRun(state);
           if (path === undefined) panel.dispose();
-          else this.adopt(panel, path);
-          return Promise.resolve();
+          else this.adopt(panel, path, await this.loaded());
         },
       }),
     );
   }
 
-  /** The page that shows a run, if one does. */
-  of(runPath: string): T | undefined {
-    return [...this.pages].find((page) => page.runPath === runPath);
+  /** The page that shows a run, in a new tab where none does. */
+  async of(title: string, runPath: string): Promise<T> {
+    const take = await this.loaded();
+    const open = [...this.pages].find((page) => page.runPath === runPath);
+    if (open !== undefined) return open;
+    const panel = vscode.window.createWebviewPanel(this.viewType, tabTitle(title), vscode.ViewColumn.Active);
+    return this.adopt(panel, runPath, take);
   }
 
-  /** A new tab beside those that are open. */
-  open(title: string, runPath: string): T {
-    return this.adopt(
-      vscode.window.createWebviewPanel(this.viewType, tabTitle(title), vscode.ViewColumn.Active),
-      runPath,
-    );
+  private loaded(): Promise<TakesPanel<T>> {
+    return (this.take ??= this.load());
   }
 
-  private adopt(panel: vscode.WebviewPanel, runPath: string): T {
-    const page = this.take(panel, runPath);
+  private adopt(panel: vscode.WebviewPanel, runPath: string, take: TakesPanel<T>): T {
+    const page = take(panel, runPath);
     this.pages.add(page);
     panel.onDidDispose(() => {
       this.pages.delete(page);

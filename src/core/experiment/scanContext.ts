@@ -1,7 +1,6 @@
 /** What the scans of one workspace share: the disk, what was read before, and what could not be read. */
 import type { Stats } from 'node:fs';
 import { secondsSince } from '../clock';
-import { readCheckpointFacts } from '../checkpoint/facts';
 import { type Curriculum, curriculumFromEntries } from '../curriculum';
 import { readFailure } from '../files';
 import { PacedDisk } from './disk';
@@ -21,6 +20,8 @@ export interface StoredFacts {
 export type FactsReader = (checkpoint: string) => Promise<StoredFacts>;
 
 async function storedFactsOf(checkpoint: string): Promise<StoredFacts> {
+  // Few workspaces have such a checkpoint, and what reads torch files is more than half of what a scan would load.
+  const { readCheckpointFacts } = await import('../checkpoint/facts');
   const { step, curriculumSchedule } = await readCheckpointFacts(checkpoint);
   return { step, curriculum: curriculumSchedule === null ? null : curriculumFromEntries(curriculumSchedule) };
 }

@@ -4,7 +4,6 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { Comparison } from '../../core/checkpoint/compare/compare';
 import { CONFIG } from '../../core/checkpoint/fileNames';
-import { renderComparison, summarizeComparison } from '../../core/checkpoint/report/renderComparison';
 import { CheckpointPathError } from '../../core/checkpoint/pathErrors';
 import { withCancellableProgress } from '../../platform/progress';
 import { showError, showInformation } from '../../platform/messages';
@@ -71,12 +70,12 @@ async function isFile(file: string): Promise<boolean> {
   }
 }
 
-async function tell(a: CheckpointOfRun, b: CheckpointOfRun, comparison: Comparison): Promise<void> {
+async function tell(a: CheckpointOfRun, b: CheckpointOfRun, summary: string): Promise<void> {
   const [left, right] = [path.join(a.checkpoint.path, CONFIG), path.join(b.checkpoint.path, CONFIG)];
   const open = vscode.l10n.t('Compare Configurations');
   const buttons = (await isFile(left)) && (await isFile(right)) ? [open] : [];
   const names = `${titleOf(a, b)} ↔ ${titleOf(b, a)}`;
-  const answer = await showInformation(`${names}: ${summarizeComparison(comparison)}`, ...buttons);
+  const answer = await showInformation(`${names}: ${summary}`, ...buttons);
   if (answer !== open) return;
   await showDifference(left, right, `${CONFIG}: ${names}`);
 }
@@ -97,14 +96,16 @@ async function compare(deps: FeatureDeps, named: Named): Promise<ShownComparison
     return undefined;
   }
   if (comparison === undefined) return undefined;
-  deps.log.info(`compare ${a.checkpoint.path} ${b.checkpoint.path}: ${summarizeComparison(comparison)}`);
+  const { renderComparison, summarizeComparison } = await import('../../onDemand');
+  const summary = summarizeComparison(comparison);
+  deps.log.info(`compare ${a.checkpoint.path} ${b.checkpoint.path}: ${summary}`);
   const report = await deps.reports.show(
     `${titleOf(a, b)} ↔ ${titleOf(b, a)}`,
     `${a.checkpoint.path}\n${b.checkpoint.path}`,
     renderComparison(comparison),
   );
   // Not awaited: the notification stays as long as it likes, the command is done.
-  void tell(a, b, comparison);
+  void tell(a, b, summary);
   return { comparison, report };
 }
 

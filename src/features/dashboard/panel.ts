@@ -3,14 +3,13 @@ import * as vscode from 'vscode';
 import { messageOf } from '../../core/errors';
 import type { Run } from '../../core/experiment/model';
 import { Disposable } from '../../core/disposable';
-import type { SharedMetrics } from '../../core/metrics/runMetrics';
+import { SharedMetrics } from '../../core/metrics/runMetrics';
 import { showError } from '../../platform/messages';
+import type { TakesPanel } from '../../platform/runPanels';
 import { entitle, showPage } from '../../platform/webviewPage';
 import type { RunCommand, SaveMessage } from '../../protocol/dashboard';
 import type { FeatureDeps } from '../deps';
 import { DashboardSession } from './session';
-
-export const VIEW_TYPE = 'npt.dashboard';
 
 const COMMANDS: Readonly<Record<RunCommand, string>> = {
   stop: 'npt.stop',
@@ -19,6 +18,13 @@ const COMMANDS: Readonly<Record<RunCommand, string>> = {
   validate: 'npt.validate',
   branch: 'npt.branch',
 };
+
+/** What makes dashboards: one reading of a run's metrics, however many of them show it. */
+export function dashboards(context: vscode.ExtensionContext, deps: FeatureDeps): TakesPanel<DashboardPanel> {
+  const metrics = new SharedMetrics();
+  context.subscriptions.push(metrics);
+  return (panel, runPath) => new DashboardPanel(panel, context, deps, metrics, runPath);
+}
 
 export class DashboardPanel extends Disposable {
   readonly session: DashboardSession;

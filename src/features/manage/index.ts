@@ -10,7 +10,6 @@ import { openAtEnd } from '../../platform/editors';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoints, chooseRuns, targetPaths, type Named } from '../targets';
-import { deleteChosen } from './delete';
 
 async function pin(deps: FeatureDeps, named: Named, pinned: boolean): Promise<void> {
   const chosen = await chooseCheckpoints(deps, named, {
@@ -86,7 +85,7 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
   registerCommands(context, deps, {
     'npt.pin': (named) => pin(deps, named, true),
     'npt.unpin': (named) => pin(deps, named, false),
-    'npt.deleteCheckpoints': (named) => deleteChosen(deps, named),
+    'npt.deleteCheckpoints': async (named) => (await import('../../onDemand')).deleteChosen(deps, named),
     'npt.openTrainLog': (named) => openTrainLog(deps, named),
     'npt.copyPath': (named) => copyPath(deps, named),
     'npt.showLog': () => {

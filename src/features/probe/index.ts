@@ -9,7 +9,9 @@ import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseRun, type Named } from '../targets';
 import { checkpointsToProbe, probeMessage } from './facts';
-import { ProbePanel, VIEW_TYPE } from './panel';
+import type { ProbePanel } from './panel';
+
+const VIEW_TYPE = 'npt.probe';
 
 /** The run to probe; says so when there is nothing to probe. */
 async function runToProbe(deps: FeatureDeps, named: Named): Promise<Run | undefined> {
@@ -64,13 +66,13 @@ async function probe(deps: FeatureDeps, run: Run): Promise<ProbeMessage | undefi
 }
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
-  const panels = new RunPanels(
-    VIEW_TYPE,
-    (panel, runPath) =>
-      new ProbePanel(panel, context, deps, runPath, () => {
+  const panels = new RunPanels<ProbePanel>(VIEW_TYPE, async () => {
+    const { ProbePanel: Page } = await import('../../onDemand');
+    return (panel, runPath) =>
+      new Page(panel, context, deps, runPath, () => {
         void vscode.commands.executeCommand('npt.probeRun', runPath);
-      }),
-  );
+      });
+  });
 
   context.subscriptions.push(panels);
   registerCommands(context, deps, {
@@ -79,7 +81,7 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
       if (run === undefined) return undefined;
       const found = await probe(deps, run);
       if (found === undefined) return undefined;
-      (panels.of(run.path) ?? panels.open(run.name, run.path)).show(found);
+      (await panels.of(run.name, run.path)).show(found);
       return found;
     },
   });

@@ -7,8 +7,6 @@ import { Conversation, pageOf } from '../../protocol/requests';
 import type { FeatureDeps } from '../deps';
 import { checkpointsToProbe } from './facts';
 
-export const VIEW_TYPE = 'npt.probe';
-
 export class ProbePanel extends Disposable {
   private found: ProbeMessage | undefined;
   private news = '';

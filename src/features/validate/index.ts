@@ -1,8 +1,6 @@
 /** NPT: Validate Checkpoint: one or many, from the tree or the palette; verdict, report, the tree's icon. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { renderReport } from '../../core/checkpoint/report/renderReport';
-import { renderReports } from '../../core/checkpoint/report/renderReports';
 import type { ValidationReport } from '../../core/checkpoint/report/report';
 import { CheckpointPathError } from '../../core/checkpoint/pathErrors';
 import { allCheckpoints } from '../../core/experiment/checkpoints';
@@ -121,9 +119,11 @@ function nameOf(deps: FeatureDeps, report: ValidationReport): string {
 async function showReports(deps: FeatureDeps, reports: readonly ValidationReport[]): Promise<void> {
   const [only] = reports;
   if (reports.length === 1 && only !== undefined) {
+    const { renderReport } = await import('../../onDemand');
     await deps.reports.show(nameOf(deps, only).replace(' / ', ' '), only.path, renderReport(only));
     return;
   }
+  const { renderReports } = await import('../../onDemand');
   const named = reports.map((report) => ({ name: nameOf(deps, report), report }));
   const subject = reports.map((report) => report.path).join('|');
   await deps.reports.show(
