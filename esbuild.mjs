@@ -122,13 +122,34 @@ function split(entry, name) {
   };
 }
 
+/** src/cli.ts loads its commands from bundles beside its own. @type {import('esbuild').Plugin} */
+const commandsApart = {
+  name: 'commands-apart',
+  setup(build) {
+    build.onResolve({ filter: /^\.\/cli\// }, ({ path: module, kind }) =>
+      kind === 'dynamic-import' ? { path: `./cli-${path.basename(module)}.js`, external: true } : undefined,
+    );
+  },
+};
+
+const commands = [...readFileSync('src/cli.ts', 'utf8').matchAll(/import\('\.\/cli\/(\w+)'\)/g)].map(
+  ([, name]) => name,
+);
+
 // The names of such files change with what is in them.
 mkdirSync('dist', { recursive: true });
 for (const file of readdirSync('dist')) if (/^(cli|extension)-.*\.js/.test(file)) rmSync(path.join('dist', file));
 
 const bundles = [
   split('src/extension.ts', 'extension'),
-  split('src/cli.ts', 'cli'),
+  {
+    ...node,
+    entryPoints: ['src/cli.ts'],
+    outfile: 'dist/cli.js',
+    plugins: [...node.plugins, commandsApart],
+    supported: { 'dynamic-import': false },
+  },
+  ...commands.map((name) => split(`src/cli/${name}.ts`, `cli-${name}`)),
   { ...node, entryPoints: ['src/core/checkpoint/worker/worker.ts'], outfile: 'dist/checkpoint-worker.js' },
   { ...node, entryPoints: ['src/core/checkpoint/data/dataReader.ts'], outfile: 'dist/data-reader.js' },
   {

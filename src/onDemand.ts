@@ -3,10 +3,13 @@
  * from a file beside the extension's own (esbuild.mjs). Several such modules would make a file of each set of what they
  * share, and a window that opens would have to load a dozen of them.
  */
+export { findArgument } from './core/arguments/arguments';
 export { renderComparison, summarizeComparison } from './core/checkpoint/report/renderComparison';
 export { renderReport } from './core/checkpoint/report/renderReport';
 export { renderReports } from './core/checkpoint/report/renderReports';
 export { makePlan, makePlans } from './core/training/plan/makePlan';
+export { chooseChanges } from './features/branch/chooseChanges';
 export { dashboards } from './features/dashboard/panel';
 export { deleteChosen } from './features/manage/delete';
 export { ProbePanel } from './features/probe/panel';
+export { reviewPlan, reviewPlans } from './features/training/review';

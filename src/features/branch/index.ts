@@ -1,14 +1,12 @@
 /** Branch with New Hyperparameters…: what to change → new values → review → one run a combination of values. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { findArgument } from '../../core/arguments/arguments';
 import { needingPython } from '../../platform/python';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoint, type Named } from '../targets';
 import { planFor, plansFor } from '../training/plans';
-import { reviewPlans } from '../training/review';
-import { chooseChanges, type Changes } from './chooseChanges';
+import type { Changes } from './chooseChanges';
 
 async function branch(deps: FeatureDeps, named: Named): Promise<void> {
   const title = vscode.l10n.t('Branch with New Hyperparameters');
@@ -22,6 +20,7 @@ async function branch(deps: FeatureDeps, named: Named): Promise<void> {
   const root = deps.workspaces.rootOf(run);
   const request = { kind: 'branch', checkpoint: checkpoint.path } as const;
   const current = await planFor(deps, root, request);
+  const { chooseChanges, findArgument, reviewPlans } = await import('../../onDemand');
   const subject = vscode.l10n.t('Branch from {0} of {1}', checkpoint.name, run.name);
   let changes: Changes = new Map();
   // Escape in the review leads back to the list with what was typed so far; Escape in the list ends.

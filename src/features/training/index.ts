@@ -15,7 +15,6 @@ import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoint, targetPath, type CheckpointOfRun, type Named } from '../targets';
 import { planFor } from './plans';
-import { reviewPlan } from './review';
 import { StopCommands } from './stop';
 import { TrainingTasks } from './tasks';
 
@@ -76,7 +75,7 @@ export class TrainingCommands {
   }
 
   /** The plan that the user starts, perhaps with other values; undefined when it was given up. */
-  private review(
+  private async review(
     plan: Plan,
     chosen: Chosen,
     request: Pick<TrainingRequest, 'kind' | 'additionalSteps'>,
@@ -85,6 +84,7 @@ export class TrainingCommands {
       kind === 'branch'
         ? vscode.l10n.t('Start branch {0}', path.basename(run))
         : vscode.l10n.t('Start {0} from step {1}', path.basename(run), formatCount(startStep));
+    const { reviewPlan } = await import('../../onDemand');
     return reviewPlan(
       vscode.l10n.t('{0} of {1}: review', chosen.checkpoint.name, chosen.run.name),
       start,

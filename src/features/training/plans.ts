@@ -1,6 +1,5 @@
 /** The one way from a request to a plan: for the tree, the palette, the dashboard and tasks.json alike. */
 import * as vscode from 'vscode';
-import { makePlan, makePlans } from '../../core/training/plan/makePlan';
 import type { Plan } from '../../core/training/plan/plan';
 import type { PlanRequest } from '../../core/training/plan/planDraft';
 import type { TrainingRequest } from '../../core/training/plan/taskDefinition';
@@ -26,7 +25,12 @@ export async function environmentOf(root: string): Promise<TrainingEnvironment> 
 }
 
 /** The plan for a request. */
-export function planIn(deps: FeatureDeps, environment: TrainingEnvironment, request: TrainingRequest): Promise<Plan> {
+export async function planIn(
+  deps: FeatureDeps,
+  environment: TrainingEnvironment,
+  request: TrainingRequest,
+): Promise<Plan> {
+  const { makePlan } = await import('../../onDemand');
   return makePlan({ ...request, ...environment, notValid: deps.validations.notValid() });
 }
 
@@ -48,5 +52,6 @@ export async function plansFor(
   values: Readonly<Record<string, readonly string[]>>,
 ): Promise<Plan[]> {
   const environment = await environmentOf(root);
+  const { makePlans } = await import('../../onDemand');
   return makePlans({ ...request, ...environment, notValid: deps.validations.notValid() }, values);
 }

@@ -14,7 +14,7 @@ import { type PlanSource, PlanSourceError, readPlanSource } from './planSource';
 import type { PlanDraft, PlanRequest } from './planDraft';
 import { judge } from './planMessages';
 import { type UnsavedArguments, sameValue, unsavedArguments } from './unsavedArguments';
-import { lookAtScript, workspaceRootOf } from './trainerScript';
+import { inWorkspace, lookAtScript, workspaceRootOf } from './trainerScript';
 import { combinations } from '../../arguments/values';
 
 /** Steps that `extend` adds unless told otherwise, as resume_training.sh does. */
@@ -227,12 +227,6 @@ function interpreterOf(request: PlanRequest): string {
 function argvOfArgument(argument: TrainerArgument | undefined, value: unknown): string[] {
   if (argument === undefined || value === null || (Array.isArray(value) && value.length === 0)) return [];
   return argument.argv(value);
-}
-
-/** Relative where it is inside: shorter to read, and still right when the workspace is moved. */
-export function inWorkspace(target: string, cwd: string): string {
-  const relative = path.relative(cwd, target);
-  return relative === '' || relative.startsWith('..') || path.isAbsolute(relative) ? target : relative;
 }
 
 /** False where there is none, or none that may be looked at. */

@@ -19,6 +19,12 @@ export async function workspaceRootOf(checkpoint: string): Promise<string> {
   }
 }
 
+/** Relative where it is inside: shorter to read, and still right when the workspace is moved. */
+export function inWorkspace(target: string, cwd: string): string {
+  const relative = path.relative(cwd, target);
+  return relative === '' || relative.startsWith('..') || path.isAbsolute(relative) ? target : relative;
+}
+
 export interface TrainerScript {
   /**
    * Whether it is ours, which only hands over to the `npt` package; other trainers' scripts of this name hold the trainer

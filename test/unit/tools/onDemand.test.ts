@@ -1,0 +1,71 @@
+/** What a window loads when it opens, of what esbuild.mjs makes: the tree, and nothing that somebody has to ask for first. */
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { build, type Metafile } from 'esbuild';
+
+const ROOT = path.resolve(__dirname, '../../..');
+const ENTRY = 'dist/extension.js';
+
+/** The extension's files as the build splits them; nothing is written. */
+async function split(): Promise<Metafile['outputs']> {
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: { extension: 'src/extension.ts' },
+    outdir: 'dist',
+    bundle: true,
+    minify: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    external: ['vscode', 'onnxruntime-node'],
+    write: false,
+    metafile: true,
+    logLevel: 'silent',
+  });
+  return metafile.outputs;
+}
+
+/** The entry's file and those that it cannot be loaded without. */
+function loadedAtOnce(outputs: Metafile['outputs']): string[] {
+  const found = new Set([ENTRY]);
+  for (const file of found) {
+    for (const imported of outputs[file]?.imports ?? []) {
+      if (imported.kind === 'import-statement' && outputs[imported.path] !== undefined) found.add(imported.path);
+    }
+  }
+  return [...found];
+}
+
+describe('what a window loads when it opens', () => {
+  let outputs: Metafile['outputs'];
+  let files: string[];
+  before(async () => {
+    outputs = await split();
+    files = loadedAtOnce(outputs);
+  });
+
+  it('has nothing of what src/onDemand.ts and the reading of torch files bring', () => {
+    const rooms = [
+      'torchfile',
+      'checkpoint/(validate|data|compare|probe|outline)',
+      'training/plan/(makePlan|planMessages)',
+    ];
+    const late = new RegExp(
+      `^(src/onDemand|src/core/(${rooms.join('|')}))|/render(Report|Comparison)|/arguments.json$`,
+    );
+    const inputs = files.flatMap((file) => Object.keys(outputs[file]?.inputs ?? {}));
+    assert.ok(inputs.includes('src/features/tree/index.ts'));
+    assert.deepEqual(
+      inputs.filter((input) => late.test(input)),
+      [],
+      "loaded by something that features/*/index.ts imports: load it with await import('…/onDemand') instead",
+    );
+  });
+
+  it('is a few files, of less than 200 kB', () => {
+    const bytes = files.reduce((sum, file) => sum + (outputs[file]?.bytes ?? 0), 0);
+    assert.ok(files.length <= 4, `${files.length} files`);
+    assert.ok(bytes < 200_000, `${bytes} bytes; npm run sizes says of what`);
+  });
+});
