@@ -90,6 +90,7 @@ export async function checkTorchFile(
     // Started before the structure is read: it has to be read there as well, and a thread takes a while to start.
     if (blocking && validation.reaches('checksums')) second = SecondReader.start(path, source.size, levels);
     const file = await readTorchFile(source);
+    validation.options.onTorchFile?.(name, file);
     progress.add(0);
     files.push({ name, bytes: state.bytes, format: file.format });
     if (validation.reaches('structure')) findings.push(...file.problems.map((problem) => fromProblem(name, problem)));

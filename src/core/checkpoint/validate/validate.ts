@@ -7,7 +7,7 @@ import { checkFolder } from './folderChecks';
 import { CheckpointPathError, pathError } from '../pathErrors';
 import type { ReadingOptions, ValidationOptions, ValidationReport } from '../report/report';
 import { checkSingleFile } from './torchFileChecks';
-import { Validation } from './validation';
+import { Validation, type Onlooker } from './validation';
 
 /**
  * Validates a checkpoint folder, or any single torch or pickle file. Throws CheckpointPathError when the path leads
@@ -15,7 +15,7 @@ import { Validation } from './validation';
  */
 export async function validateCheckpoint(
   path: string,
-  options: ValidationOptions & ReadingOptions = {},
+  options: ValidationOptions & ReadingOptions & Onlooker = {},
 ): Promise<ValidationReport> {
   const started = performance.now();
   options.signal?.throwIfAborted();

@@ -14,7 +14,13 @@ import {
   type ValidationOptions,
   type ValidationReport,
 } from '../report/report';
+import type { TorchFile } from '../../torchfile/torchFile';
 import type { WeightsShape } from '../weightNames';
+
+/** For whoever wants what the files hold as well, without reading them again. */
+export interface Onlooker {
+  readonly onTorchFile?: (name: string, file: TorchFile) => void;
+}
 
 export class Validation {
   readonly findings: Finding[] = [];
@@ -31,7 +37,7 @@ export class Validation {
   /** `path`: a checkpoint's folder, or a file. */
   constructor(
     readonly path: string,
-    readonly options: ValidationOptions & ReadingOptions,
+    readonly options: ValidationOptions & ReadingOptions & Onlooker,
   ) {
     this.level = options.level ?? 'numbers';
     this.progress = new Progress(options);

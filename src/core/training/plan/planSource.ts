@@ -21,6 +21,7 @@ import { readDocument } from '../../jsonFile';
 import { FileContentError, type JsonObject, isObject, parseDocument } from '../../jsonText';
 import type { Checkpoint, Run } from '../../experiment/model';
 import { ScanContext, scanRun } from '../../experiment/scan';
+import type { TorchFile } from '../../torchfile/torchFile';
 import { askProcess } from '../launchers';
 import { TRAINER_ARGUMENTS, type TrainerArgument } from '../../arguments/arguments';
 import { isNothing } from '../../arguments/argumentValues';
@@ -178,7 +179,14 @@ async function fromCheckpoint(
 ): Promise<PlanSource> {
   // Its files say more than a failed read of facts does: a document that is damaged is named.
   const config = (await configOf(path.join(folder, 'config.json'))) ?? {};
-  const facts = await readCheckpointFacts(folder);
+  const opened = new Map<string, TorchFile>();
+  const { findings } = await validateCheckpoint(folder, {
+    level: 'structure',
+    onTorchFile: (name, file) => {
+      opened.set(name, file);
+    },
+  });
+  const facts = await readCheckpointFacts(folder, opened);
   const step = facts.step ?? known?.step;
   if (step === undefined) {
     throw new PlanSourceError('checkpoint-broken', `${folder} does not say which step it is of.`);
@@ -187,7 +195,6 @@ async function fromCheckpoint(
   const newest = run === null ? null : (newestUsable(run, notValid) ?? null);
   const passed = run === null || (newest !== null && newest.step > step) ? [] : passedOver(run, step, notValid);
   const warnings: PlanMessage[] = passed.map((line) => ({ code: 'passed-over', message: line }));
-  const { findings } = await validateCheckpoint(folder, { level: 'structure' });
   for (const { code, message } of findings) if (TOLD.has(code)) warnings.push({ code, message });
   const scheduled = translated ? scheduleOf(facts, warnings) : null;
   const stored = collect(config, run, translated ? facts : null, scheduled);
