@@ -4,10 +4,12 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { readCheckpointFacts } from '../../../src/core/checkpoint/facts';
 import type { Finding, Verdict } from '../../../src/core/checkpoint/report/report';
 import { validateCheckpoint } from '../../../src/core/checkpoint/validate/validate';
 import { makePlan } from '../../../src/core/training/plan/makePlan';
 import { crc32 } from '../../../src/core/torchfile/container/crc32';
+import type { TorchFile } from '../../../src/core/torchfile/torchFile';
 import { FIXTURES, recordsOf, Workbench } from './fixtures';
 
 type Surgery =
@@ -140,6 +142,18 @@ describe('cases shared with the trainer', () => {
     }
   }
 
+  /** Facts are the same, whether their files were read for them or for a validation before. */
+  async function checkFacts(folder: string): Promise<void> {
+    const opened = new Map<string, TorchFile>();
+    await validateCheckpoint(folder, {
+      level: 'structure',
+      onTorchFile: (name, file) => {
+        opened.set(name, file);
+      },
+    });
+    assert.deepEqual(await readCheckpointFacts(folder, opened), await readCheckpointFacts(folder));
+  }
+
   for (const item of cases) {
     it(`${item.name}: ${item.verdict}`, async () => {
       const folder = item.surgery.reduce(operate, bench.copy(item.fixture));
@@ -151,6 +165,7 @@ describe('cases shared with the trainer', () => {
       const said = JSON.stringify(findings.map(({ code, message }) => [code, message]));
       assert.deepEqual({ verdict, codes: [...codes].sort() }, { verdict: item.verdict, codes: item.codes }, said);
       await checkPlan(folder, item, findings);
+      await checkFacts(folder);
     });
   }
 });
