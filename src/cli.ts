@@ -14,6 +14,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<keyof type
   ['compare', async () => (await import('./cli/compare')).compareCommand],
   ['plan', async () => (await import('./cli/plan')).planCommand],
   ['metrics', async () => (await import('./cli/metrics')).metricsCommand],
+  ['check', async () => (await import('./cli/check')).checkCommand],
 ]);
 const PROGRAM = 'npt-checkpoints';
 

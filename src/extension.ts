@@ -7,6 +7,7 @@ import * as branch from './features/branch';
 import * as compare from './features/compare';
 import * as create from './features/create';
 import * as dashboard from './features/dashboard';
+import * as environment from './features/environment';
 import type { FeatureDeps } from './features/deps';
 import * as manage from './features/manage';
 import * as probe from './features/probe';
@@ -43,6 +44,7 @@ export function activate(context: vscode.ExtensionContext): NptApi {
     status.register(context, deps);
     manage.register(context, deps);
     create.register(context, deps);
+    environment.register(context, deps);
     return { workspaces: deps.workspaces };
   } catch (error) {
     // A failed activation would otherwise be a silent, empty view.

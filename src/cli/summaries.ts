@@ -21,4 +21,9 @@ export const SUMMARIES = {
     usage: 'metrics <run> [--metric NAME]…',
     summary: "A run's metrics: every point, cut where a resume began again.",
   },
+  check: {
+    name: 'check',
+    usage: 'check [workspace] [--python PATH]',
+    summary: 'What training needs here and whether it is there: Python, torch, GPUs, Slurm, W&B, disk.',
+  },
 } as const;

@@ -3,7 +3,7 @@
  * opening a device may do something, and a path that may not be looked at is not one that leads nowhere.
  */
 import fs, { constants, type Stats } from 'node:fs';
-import { lstat, open, stat, type FileHandle } from 'node:fs/promises';
+import { access, lstat, open, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Something else is where a file, or a folder, belongs. */
@@ -128,6 +128,15 @@ export function kindOf(stats: Stats): string {
   if (stats.isSocket()) return 'a socket';
   if (stats.isCharacterDevice() || stats.isBlockDevice()) return 'a device';
   return 'a symbolic link';
+}
+
+export async function isExecutable(file: string): Promise<boolean> {
+  try {
+    await access(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether there is anything under this path that may be looked at, links followed. */

@@ -1,11 +1,13 @@
 /** Which Python trains, and whether it can. */
-import { access, constants } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { messageOf } from '../core/errors';
+import { isExecutable } from '../core/files';
+import { environmentPython } from '../core/training/environment/makeEnvironment';
 import { showError, showWarning } from './messages';
 import { withStatus } from './progress';
-import { settings } from './settings';
+import { openSetting, settings } from './settings';
 
 const PYTHON_EXTENSION = 'ms-python.python';
 /** The Python extension may have to start, and looks through every environment when it does. */
@@ -19,15 +21,6 @@ interface PythonExtension {
       readonly path: string;
     }): Promise<{ readonly executable: { readonly uri?: vscode.Uri } } | undefined>;
   };
-}
-
-async function isExecutable(file: string): Promise<boolean> {
-  try {
-    await access(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**
@@ -59,6 +52,28 @@ async function fromPythonExtension(scope: vscode.Uri): Promise<string | undefine
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Every interpreter on the PATH, each once: what would be found first, then those that are named for their version. */
+export async function pythonsOnPath(): Promise<string[]> {
+  const names =
+    process.platform === 'win32'
+      ? ['python.exe', 'python3.exe']
+      : ['python3', 'python', ...[14, 13, 12, 11, 10].map((minor) => `python3.${minor}`)];
+  const found: string[] = [];
+  for (const name of names) {
+    for (const folder of (process.env.PATH ?? '').split(path.delimiter)) {
+      const candidate = path.join(folder, name);
+      if (folder !== '' && (await isExecutable(candidate))) found.push(candidate);
+    }
+  }
+  // Several names of one program are one interpreter.
+  const programs = new Map<string, string>();
+  for (const python of found) {
+    const program = await realpath(python);
+    if (!programs.has(program)) programs.set(program, python);
+  }
+  return [...programs.values()];
 }
 
 async function fromPath(): Promise<string | undefined> {
@@ -96,11 +111,7 @@ export async function findPython(workspaceRoot: string): Promise<string> {
   } catch (error) {
     reason = messageOf(error);
   }
-  const venv = path.join(
-    workspaceRoot,
-    '.venv',
-    ...(process.platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python']),
-  );
+  const venv = environmentPython(workspaceRoot);
   const found = (await isExecutable(venv)) ? venv : await fromPath();
   if (found === undefined)
     throw new PythonNotFound(
@@ -133,14 +144,8 @@ export async function needingPython<T>(action: () => Promise<T>): Promise<T | un
   }
 }
 
-/** Where the interpreter is set by hand. In a remote window the user's own settings do not show it: it is that machine's. */
-async function openPythonSetting(): Promise<void> {
-  const remote = vscode.env.remoteName !== undefined;
-  await vscode.commands.executeCommand(
-    remote ? 'workbench.action.openRemoteSettings' : 'workbench.action.openSettings',
-    { query: '@id:npt.pythonPath' },
-  );
-}
+/** Where the interpreter is set by hand. */
+const openPythonSetting = (): Promise<void> => openSetting('npt.pythonPath');
 
 /** Asks for another interpreter where the one in use comes from: in the Python extension, else in our setting. */
 export async function chooseInterpreter(workspaceRoot: string): Promise<void> {
@@ -148,4 +153,14 @@ export async function chooseInterpreter(workspaceRoot: string): Promise<void> {
   const commands = isSet ? [] : await vscode.commands.getCommands(true);
   if (commands.includes('python.setInterpreter')) await vscode.commands.executeCommand('python.setInterpreter');
   else await openPythonSetting();
+}
+
+/** Makes an interpreter the one that trains in a workspace folder. */
+export async function usePython(workspaceRoot: string, python: string): Promise<void> {
+  const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(workspaceRoot));
+  // A folder that is not open has .venv found in it, once it is.
+  if (folder === undefined) return;
+  const relative = path.relative(folder.uri.fsPath, python);
+  const inside = !relative.startsWith('..') && !path.isAbsolute(relative);
+  await settings.setPythonPath(folder, inside ? relative : python);
 }

@@ -41,6 +41,11 @@ export const settings = {
   },
   /** Interpreter that trains; empty: found (see platform/python.ts). */
   pythonPath: (scope: vscode.Uri): string => readPathAt('pythonPath', scope, ''),
+  setPythonPath: async (folder: vscode.WorkspaceFolder, python: string): Promise<void> => {
+    const several = (vscode.workspace.workspaceFolders ?? []).length > 1;
+    const target = several ? vscode.ConfigurationTarget.WorkspaceFolder : vscode.ConfigurationTarget.Workspace;
+    await vscode.workspace.getConfiguration(SECTION, folder).update('pythonPath', python, target);
+  },
   /** Training script, relative to the workspace folder. */
   trainScript: (scope: vscode.Uri): string => readPathAt('trainScript', scope, 'scripts/train_multi_layer_npt.py'),
   /** How training is started. */
@@ -63,3 +68,12 @@ export const settings = {
   affects: (event: vscode.ConfigurationChangeEvent, name: string): boolean =>
     event.affectsConfiguration(`${SECTION}.${name}`),
 };
+
+/** Shows a setting. In a remote window the user's own settings do not show those of that machine. */
+export async function openSetting(name: string): Promise<void> {
+  const remote = vscode.env.remoteName !== undefined;
+  await vscode.commands.executeCommand(
+    remote ? 'workbench.action.openRemoteSettings' : 'workbench.action.openSettings',
+    { query: `@id:${name}` },
+  );
+}

@@ -9,7 +9,9 @@ export const ROOT = path.resolve(__dirname, '../../..');
 /** A workspace with a training script and no runs, and the path of the bundled command line. */
 export async function bundledCli(): Promise<{ readonly ws: FixtureWorkspace; readonly cli: string }> {
   const ws = new FixtureWorkspace();
-  const cli = path.join(ws.root, 'cli.js');
+  const cli = path.join(ws.root, 'dist', 'cli.js');
+  // What the command line starts lies beside dist/.
+  fs.symlinkSync(path.join(ROOT, 'supervisor'), path.join(ws.root, 'supervisor'));
   // The very bundle that ships, but beside the test's own files: two test runs must not write one dist/.
   await build({
     entryPoints: [path.join(ROOT, 'src/cli.ts')],

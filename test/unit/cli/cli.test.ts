@@ -60,6 +60,18 @@ describe('the command line', function () {
     return { code, document };
   }
 
+  it('check', () => {
+    const { code, document } = json('cli-check.schema.json', 'check');
+    const { canTrain, entries } = document as unknown as {
+      canTrain: boolean;
+      entries: { title: string; text: string }[];
+    };
+    assert.equal(code, canTrain ? 0 : 1);
+    assert.match(entries.find(({ title }) => title === 'Python')?.text ?? '', /^3\.\d+\.\d+ \(python3\)/);
+    assert.match(run('check').out, /^ok +Training script +scripts\/train_multi_layer_npt\.py$/m);
+    assert.match(run('check', '--python', '/nowhere').out, /^missing +Python +\/nowhere cannot be used/m);
+  });
+
   it('list', () => {
     const { code, document } = json('cli-list.schema.json', 'list');
     assert.equal(code, 0);

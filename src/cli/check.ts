@@ -1,0 +1,62 @@
+/** `check`: what training needs here, and whether it is there. Changes nothing. */
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { allCheckpoints } from '../core/experiment/checkpoints';
+import { scanWorkspace } from '../core/experiment/scan';
+import { danglingLink, isAbsent, isExecutable, isFileError, readFailure, requireFolder } from '../core/files';
+import { canTrain, checkEnvironment } from '../core/training/environment/checkEnvironment';
+import type { Standing } from '../core/training/environment/entry';
+import { environmentPython } from '../core/training/environment/makeEnvironment';
+import { readLaunch } from '../core/training/launchers';
+import { DEFAULT_SCRIPT } from '../core/training/plan/makePlan';
+import { type Command, UsageError } from './options';
+import { SUMMARIES } from './summaries';
+import { table } from './table';
+
+const WORDS: Readonly<Record<Standing, string>> = { good: 'ok', note: 'note', bad: 'missing' };
+
+export const checkCommand: Command = {
+  ...SUMMARIES.check,
+  details: ['Exits with 0 when training can start, 1 when something is in its way.'],
+  positionals: { least: 0, most: 1 },
+  options: {
+    python: {
+      type: 'string',
+      value: 'PATH',
+      description: 'Interpreter that trains [.venv of the workspace, python3].',
+    },
+    script: { type: 'string', value: 'FILE', description: `Training script, in the workspace [${DEFAULT_SCRIPT}].` },
+    experiments: {
+      type: 'string',
+      value: 'FOLDER',
+      description: 'Folder of the runs, in the workspace [experiments].',
+    },
+  },
+  async run({ positionals, option }) {
+    const root = path.resolve(positionals[0] ?? '.');
+    try {
+      requireFolder(root, await stat(root));
+    } catch (error) {
+      if (!isFileError(error)) throw error;
+      throw new UsageError(`${root} ${readFailure((isAbsent(error) ? danglingLink(root) : null) ?? error)}.`);
+    }
+    const { experiments, runs } = await scanWorkspace(root, { experimentsFolder: option('experiments') });
+    const newest = runs.flatMap(allCheckpoints).sort((a, b) => b.time - a.time)[0];
+    const venv = environmentPython(root);
+    const entries = await checkEnvironment({
+      root,
+      script: option('script') ?? DEFAULT_SCRIPT,
+      experiments,
+      python: { path: option('python') ?? ((await isExecutable(venv)) ? venv : 'python3') },
+      launch: readLaunch().launch,
+      // Beside dist/, in the package as in the clone.
+      asks: path.join(__dirname, '..', 'supervisor', 'npt_environment.py'),
+      checkpointBytes: newest?.bytes ?? null,
+    });
+    return {
+      document: { workspace: root, canTrain: canTrain(entries), entries },
+      text: table(entries.map(({ title, standing, text }) => [WORDS[standing], title, text])),
+      yes: canTrain(entries),
+    };
+  },
+};
