@@ -573,22 +573,23 @@ class Supervisor:
             self.say(f"warning: {where} cannot be written: {error.strerror}")
 
     def write_process(self, pid: int, ticks: int, own_ticks: int) -> None:
-        replace_json(
-            self.run / "process.json",
-            {
-                "schema": SCHEMA,
-                "host": socket.gethostname(),
-                "boot_id": boot_id(),
-                "pid": pid,
-                "started": time.time(),
-                "start_ticks": ticks,
-                "launcher": self.kind,
-                "job": os.environ.get("SLURM_JOB_ID"),
-                "segment": self.segment,
-                "folder": self.folder.identity(),
-                "supervisor": {"pid": os.getpid(), "start_ticks": own_ticks},
-            },
-        )
+        replace_json(self.run / "process.json", self.describe(pid, ticks, own_ticks))
+
+    def describe(self, pid: int, ticks: int, own_ticks: int) -> Dict[str, Any]:
+        """The content of process.json."""
+        return {
+            "schema": SCHEMA,
+            "host": socket.gethostname(),
+            "boot_id": boot_id(),
+            "pid": pid,
+            "started": time.time(),
+            "start_ticks": ticks,
+            "launcher": self.kind,
+            "job": os.environ.get("SLURM_JOB_ID"),
+            "segment": self.segment,
+            "folder": self.folder.identity(),
+            "supervisor": {"pid": os.getpid(), "start_ticks": own_ticks},
+        }
 
     def write_exit(self, why: str, sent: Optional[str], error: Optional[str]) -> None:
         replace_json(

@@ -330,6 +330,25 @@ def test_a_supervisor_that_holds_the_lock(launch: Train, tmp_path: Path) -> None
     os.close(descriptor)
 
 
+def test_a_lock_that_is_held_for_it_on_another_node(launch: Train, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    descriptor = os.open(run / "run.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    held = os.fstat(descriptor).st_ino
+
+    def of_a_job(inode: int) -> Callable[[], None]:
+        return lambda: os.environ.update(NPT_SUPERVISED="1", NPT_RUN_LOCK_INODE=str(inode))
+
+    refused = launch(*SMALL, "--output_dir", str(run), before=of_a_job(held + 1))
+    assert refused.wait() == 2, "another run's lock says nothing of this one"
+    done = launch(*SMALL, "--output_dir", str(run), before=of_a_job(held))
+    assert done.wait() == 0, done.output
+    assert not (run / "train.log").exists()
+    assert not (run / "process.json").exists()
+    os.close(descriptor)
+
+
 def test_nan_stops_early_and_is_not_saved(launch: Train, tmp_path: Path) -> None:
     run = tmp_path / "run"
 

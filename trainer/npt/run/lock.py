@@ -14,6 +14,8 @@ from npt.run.opened import is_folder, readable
 from npt.storage import reading
 
 INHERITED = "NPT_RUN_LOCK_FD"
+# The inode of a lock that the supervisor of a job on several nodes holds: its descriptor stays on the first of them.
+HELD = "NPT_RUN_LOCK_INODE"
 BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 # What flock(2) answers where a file system has no locks (some network and FUSE disks), or where a sandbox has none.
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM)
@@ -38,6 +40,8 @@ class RunLock:
                 return RunLock(int(number), inherited=True)
             if _is_same_file(0, path):
                 return RunLock(_taken_from_standard_input(), inherited=True)
+        if _is_held_for_us(path):
+            return RunLock(-1, inherited=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -57,6 +61,14 @@ class RunLock:
         """Lets go of a lock taken here; an inherited one belongs to the supervisor."""
         if not self.inherited:
             os.close(self.descriptor)
+
+
+def _is_held_for_us(path: Path) -> bool:
+    inode = os.environ.get(HELD, "")
+    try:
+        return inode.isdigit() and path.stat().st_ino == int(inode)
+    except OSError:
+        return False
 
 
 def _taken_from_standard_input() -> int:
