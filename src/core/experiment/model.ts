@@ -54,6 +54,9 @@ export interface RunProcess {
   /** What started it: a launcher's kind, or `shell` for a person's own hands. */
   readonly launcher: string;
   readonly job: string | null;
+  /** Where the job is, and whose; missing where nothing tells. */
+  readonly cluster?: string;
+  readonly user?: string;
   readonly segment: number;
   /** The folder that it trains in; missing in what older trainers wrote. */
   readonly folder?: { readonly device: number; readonly inode: number; readonly path: string };
@@ -72,6 +75,8 @@ export interface ProcessState {
   readonly liveness: Liveness;
   /** What else there is to say, for people, as a clause: a job's state, reason and node; null where there is nothing. */
   readonly detail: string | null;
+  /** True for what waits and was told not to start. */
+  readonly held?: boolean;
 }
 
 /** Asks whoever started a process how it is. Never rejects. */

@@ -32,6 +32,8 @@ export function readProcess(json: JsonObject): RunProcess | null {
   const pid = countIn(json, 'pid');
   if (host === null || pid === null) return null;
   const { job, folder, supervisor } = json;
+  const cluster = stringIn(json, 'cluster');
+  const user = stringIn(json, 'user');
   const supervisorPid = isObject(supervisor) ? countIn(supervisor, 'pid') : null;
   return {
     host,
@@ -41,6 +43,8 @@ export function readProcess(json: JsonObject): RunProcess | null {
     startTicks: countIn(json, 'start_ticks') ?? 0,
     launcher: stringIn(json, 'launcher') ?? 'shell',
     job: typeof job === 'string' ? job : typeof job === 'number' ? job.toString() : null,
+    ...(cluster === null || cluster === '' ? {} : { cluster }),
+    ...(user === null || user === '' ? {} : { user }),
     segment: countIn(json, 'segment') ?? 1,
     ...(folder === undefined ? {} : { folder: folderIn(folder) }),
     ...(isObject(supervisor) && supervisorPid !== null

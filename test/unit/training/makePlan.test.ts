@@ -476,11 +476,24 @@ describe('plans', () => {
     assert.match(wrong.errors[0]?.message ?? '', /^npt\.torchrun\.processes is 0: write gpu, or a whole number/);
   });
 
-  it('shows what Slurm would run, and says that it cannot be used yet', async () => {
-    const slurm = await plan({ launch: { kind: 'slurm' }, kind: 'branch' });
-    assert.deepEqual(codes(slurm.errors), ['launcher-unsupported']);
-    assert.equal(slurm.argv[0], 'sbatch');
-    assert.match(slurm.argv.at(-1) ?? '', /--resume_from experiments\/demo-from-150 &\nelse\n.*--output_dir/);
+  it('shows what Slurm would run, and says where there is none', async () => {
+    const programs = fs.mkdtempSync(path.join(ws.root, 'programs-'));
+    const { PATH } = process.env;
+    try {
+      process.env.PATH = programs;
+      const slurm = await plan({ launch: { kind: 'slurm' }, kind: 'branch' });
+      assert.deepEqual(codes(slurm.errors), ['launcher-unsupported']);
+      assert.match(slurm.errors[0]?.message ?? '', /there is no sbatch on this machine/);
+      assert.equal(slurm.argv[0], 'sbatch');
+      assert.match(
+        slurm.argv.at(-1) ?? '',
+        /--from-step 150 --first 6 -- .*--output_dir experiments\/demo-from-150 .*--resume_from experiments\/demo-from-150$/,
+      );
+      fs.writeFileSync(path.join(programs, 'sbatch'), '#!/bin/sh\necho slurm-wlm 22.05.8\n', { mode: 0o755 });
+      assert.deepEqual((await plan({ launch: { kind: 'slurm' }, kind: 'branch' })).errors, []);
+    } finally {
+      process.env.PATH = PATH;
+    }
   });
 
   it('finds the workspace from a checkpoint that was moved, and passes absolute paths outside it', async () => {

@@ -1,5 +1,6 @@
 /** Every way of starting the trainer; the first is what is used unless something else is asked for. */
 import type { ProcessState, RunProcess } from '../../experiment/model';
+import { StopError } from '../../experiment/runningProcess';
 import {
   type Launch,
   type LaunchEnvironment,
@@ -48,6 +49,19 @@ export function stopRun(process: RunProcess, how: StopHow): Promise<void> {
 /** A command that ends a run's process from anywhere; null where there is none. */
 export function stopCommand(process: RunProcess): string | null {
   return launcherOfProcess(process).stopCommand(process);
+}
+
+/**
+ * Keeps a run that waits from starting, or lets it.
+ *
+ * @throws StopError
+ */
+export async function holdRun(process: RunProcess, how: 'hold' | 'release'): Promise<void> {
+  const launcher = launcherOfProcess(process);
+  if (launcher.hold === undefined || launcher.release === undefined) {
+    throw new StopError(`What ${launcher.kind} starts does not wait.`);
+  }
+  await (how === 'hold' ? launcher.hold(process) : launcher.release(process));
 }
 
 /** How to start, as it is asked for: by the settings, the command line, a task. What is left out has its default. */

@@ -18,6 +18,8 @@ export interface Start {
   readonly first: TrainerCommand;
   /** What a later start of the same job runs: it goes on from the run's own newest checkpoint. */
   readonly again: TrainerCommand;
+  /** The step that `first` starts from; -1 for a new run. */
+  readonly fromStep: number;
   readonly launch: Launch;
 }
 
@@ -95,4 +97,13 @@ export interface Launcher<Kind extends string = string> {
   stop(process: RunProcess, how: StopHow): Promise<void>;
   /** A command that ends the process from wherever it is typed; null where there is none. */
   stopCommand(process: RunProcess): string | null;
+  /** Keeps what waits from starting, and lets it; missing where nothing waits. @throws StopError */
+  hold?(process: RunProcess): Promise<void>;
+  release?(process: RunProcess): Promise<void>;
+  /**
+   * The command that a terminal runs to start several plans as one thing, as `command`; missing where there is no such thing.
+   *
+   * @param name what they are called together
+   */
+  together?(plans: readonly [StartedPlan, ...StartedPlan[]], name: string, supervisor: string): string[];
 }

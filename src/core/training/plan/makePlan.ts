@@ -214,6 +214,7 @@ function argvOf(draft: PlanDraft, changed: ReadonlyMap<string, unknown>): string
     launch,
     run,
     cwd,
+    fromStep: source.step,
     first: { ...trainer, args },
     // The run's own newest checkpoint holds everything that was changed.
     again: { ...trainer, args: ['--resume_from', inWorkspace(run, cwd)] },

@@ -1,75 +1,121 @@
-/** The batch job that trains a run, and the command that submits it. Its script is the only shell; every word in it is quoted. */
+/**
+ * The batch job that trains a run, and the command that submits it. Its script is the only shell; every word in it is quoted.
+ *
+ * The script becomes supervisor/npt_slurm.py, which saves and requeues before the time limit: Slurm by itself requeues only
+ * what it preempts. CUDA_VISIBLE_DEVICES is Slurm's to set.
+ */
 import path from 'node:path';
-import { CHECKPOINTS } from '../../../checkpoint/fileNames';
-import { EXIT, TRAIN_LOG } from '../../../experiment/runLayout';
+import { TRAIN_LOG } from '../../../experiment/runLayout';
 import { quoteArgument, shellCommand } from '../../commandLine';
+import type { LaunchEnvironment, Start, TrainerCommand } from '../launcher';
+import { cpusOf, nodesOf, processesOf, resourceWords } from './options';
+import { literalPath } from './text';
 
-export interface SlurmJob {
-  /** Absolute path of the run's folder. */
-  readonly run: string;
-  readonly cwd: string;
-  /** What the first start runs. */
-  readonly first: readonly string[];
-  /** What a start after a requeue runs: it goes on from the run's newest checkpoint. */
-  readonly again: readonly string[];
-  /** Further words for sbatch: partition, time, GPUs, account. */
-  readonly options?: readonly string[];
-}
-
-/** Seconds before the time limit at which Slurm sends SIGUSR1: a step and a save have to fit in. */
-const WARNING_SECONDS = 120;
-const MOST_REQUEUES = 20;
+/** Where the submission lays its program, relative to the workspace: the extension's own folder goes with its next version. */
+const PROGRAM = path.join('.npt', 'supervisor', 'npt_slurm.py');
 
 /** The sbatch command that submits a run; it prints the job's id. */
-export function sbatchArgv(job: SlurmJob): string[] {
+export function sbatchArgv(start: Start): string[] {
+  const name = path.basename(start.run);
   return [
     'sbatch',
     '--parsable',
-    `--job-name=${path.basename(job.run)}`,
-    // Tells a later look at squeue which run a job belongs to.
-    `--comment=npt:${job.run}`,
-    `--chdir=${job.cwd}`,
-    `--output=${path.join(job.run, TRAIN_LOG)}`,
+    `--job-name=${name}`,
+    // Tells a look at squeue that a job is a run's.
+    `--comment=npt:${name}`,
+    `--chdir=${start.cwd}`,
+    `--output=${literalPath(path.join(start.run, TRAIN_LOG))}`,
     '--open-mode=append',
     '--requeue',
-    `--signal=B:USR1@${WARNING_SECONDS}`,
-    ...(job.options ?? []),
-    `--wrap=${batchScript(job)}`,
+    ...resourceWords(start.launch),
+    `--wrap=${batchScript(start)}`,
   ];
 }
 
-/**
- * The job, for /bin/sh. Slurm does not requeue a job at its time limit: it warns the script (`--signal=B:`), the script passes
- * the signal on, the trainer saves, and the script asks for the requeue. exit.json decides, not the exit code: torchrun makes
- * every stop by a signal a failure. CUDA_VISIBLE_DEVICES is Slurm's to set.
- */
-export function batchScript(job: SlurmJob): string {
-  const exit = quoteArgument(path.join(job.run, EXIT));
-  const saved = `${quoteArgument(path.join(job.run, CHECKPOINTS))}/checkpoint-*`;
+/** One job whose tasks are these jobs: what they ask of Slurm is the same, since one launch asked for it. */
+export function arrayArgv(jobs: readonly (readonly string[])[], name: string): string[] {
+  const [first = []] = jobs;
+  const own = /^--(?:job-name|comment|output|wrap)=/;
+  const tasks = jobs.map((argv, index) => {
+    const log = valueOf(argv, '--output=').replaceAll('%%', '%');
+    return `${index})\nexec >>${quoteArgument(log)} 2>&1\n${valueOf(argv, '--wrap=')} ;;`;
+  });
   return [
-    `before=$(cat ${exit} 2>/dev/null)`,
-    `trap 'kill -USR1 "$trainer" 2>/dev/null' USR1`,
-    `trap 'kill -TERM "$trainer" 2>/dev/null' TERM`,
-    `trap : CONT`,
-    `if [ "\${SLURM_RESTART_COUNT:-0}" -gt 0 ] && ls -d ${saved} >/dev/null 2>&1; then`,
-    `  ${shellCommand(job.again)} &`,
-    `else`,
-    `  ${shellCommand(job.first)} &`,
-    `fi`,
-    `trainer=$!`,
-    // wait returns early at every trapped signal.
-    `while :; do wait "$trainer"; code=$?; kill -0 "$trainer" 2>/dev/null || break; done`,
-    `why=`,
-    // What an earlier segment left says nothing about this one.
-    `if [ "$(cat ${exit} 2>/dev/null)" != "$before" ]; then`,
-    `  why=$(sed -n 's/.*"why": *"\\([a-z]*\\)".*/\\1/p' ${exit})`,
-    `fi`,
-    `case "$why" in`,
-    `  done|stopped) exit 0 ;;`,
-    `  preempted)`,
-    `    [ "\${SLURM_RESTART_COUNT:-0}" -lt ${MOST_REQUEUES} ] && scontrol requeue "$SLURM_JOB_ID" && sleep 60`,
-    `    exit 75 ;;`,
-    `  *) exit "$code" ;;`,
-    `esac`,
+    ...first.filter((word) => !own.test(word)),
+    `--job-name=${name}`,
+    `--comment=npt:${name}`,
+    // Each task writes to its own run's log.
+    '--output=/dev/null',
+    `--array=0-${jobs.length - 1}`,
+    `--wrap=${['case "$SLURM_ARRAY_TASK_ID" in', ...tasks, 'esac'].join('\n')}`,
+  ];
+}
+
+function valueOf(argv: readonly string[], option: string): string {
+  return argv.find((word) => word.startsWith(option))?.slice(option.length) ?? '';
+}
+
+/** The job, for /bin/sh. */
+export function batchScript(start: Start): string {
+  const { run, cwd, first, again, launch, fromStep } = start;
+  const words = (command: TrainerCommand): string[] => trainerWords(command, start);
+  return [
+    ...environmentLines(launch.environment),
+    ...(nodesOf(launch) > 1 ? RENDEZVOUS : []),
+    `exec ${shellCommand([
+      first.interpreter,
+      path.join(cwd, PROGRAM),
+      ...['job', '--run-dir', run, '--from-step', fromStep.toString(), '--first', words(first).length.toString()],
+      ...(launch.environment.envFile === null ? [] : ['--env-file', launch.environment.envFile]),
+      '--',
+      ...words(first),
+      ...words(again),
+    ])}`,
   ].join('\n');
+}
+
+/** The trainer on one process, on several of one node, or on several nodes. */
+function trainerWords({ interpreter, script, args }: TrainerCommand, { launch }: Start): string[] {
+  const nodes = nodesOf(launch);
+  const processes = processesOf(launch);
+  if (nodes === 1 && processes === 1) return [interpreter, script, ...args];
+  const cpus = cpusOf(launch);
+  return [
+    ...(nodes === 1
+      ? []
+      : [
+          ...['srun', `--nodes=${nodes}`, `--ntasks=${nodes}`, '--ntasks-per-node=1', '--kill-on-bad-exit=1'],
+          // Since Slurm 22.05 a step does not take this from its job.
+          ...(cpus > 0 ? [`--cpus-per-task=${cpus}`] : []),
+        ]),
+    ...[interpreter, '-m', 'torch.distributed.run'],
+    ...(nodes === 1 ? ['--standalone'] : []),
+    `--nproc_per_node=${processes}`,
+    script,
+    ...args,
+  ];
+}
+
+/** Where the nodes' torchruns find each other: the script runs on the first node. torchrun takes its options from these, too. */
+const RENDEZVOUS = [
+  'export PET_NNODES="$SLURM_JOB_NUM_NODES" PET_RDZV_BACKEND=c10d PET_RDZV_ID="$SLURM_JOB_ID"',
+  'export PET_RDZV_ENDPOINT="$(hostname):$((20000 + SLURM_JOB_ID % 20000))"',
+];
+
+function environmentLines({ variables, modules, conda }: LaunchEnvironment): string[] {
+  return [
+    ...(modules.length === 0
+      ? []
+      : [
+          // A batch script's shell is no login shell, which would know the command.
+          'for init in "$LMOD_PKG/init/sh" "$MODULESHOME/init/sh" /etc/profile.d/modules.sh /etc/profile.d/lmod.sh; do',
+          '  command -v module >/dev/null 2>&1 || { [ -r "$init" ] && . "$init"; }',
+          'done',
+          `module load ${shellCommand(modules)} || { echo 'error: the environment modules could not be loaded'; exit 1; }`,
+        ]),
+    ...(conda === null
+      ? []
+      : [`export CONDA_PREFIX=${quoteArgument(conda)} PATH=${quoteArgument(path.join(conda, 'bin'))}:"$PATH"`]),
+    ...Object.entries(variables).map(([name, value]) => `export ${name}=${quoteArgument(value)}`),
+  ];
 }
