@@ -1,8 +1,8 @@
 /** The Chromium that drives the workbench in tests and in the headless demo. */
-import { accessSync, constants, existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { cacheFolder } from './cache.mjs';
-import { ask, runLogged } from './command.mjs';
+import { ask, onPath, runLogged } from './command.mjs';
 import { SetupError } from './failure.mjs';
 import { step } from './progress.mjs';
 
@@ -27,19 +27,6 @@ function isSnap(file) {
   return head.startsWith('#!') && head.includes('/snap/bin');
 }
 
-function onPath(name) {
-  for (const folder of (process.env.PATH ?? '').split(path.delimiter)) {
-    const file = path.join(folder, name);
-    try {
-      accessSync(file, constants.X_OK);
-      return file;
-    } catch {
-      // not in this folder
-    }
-  }
-  return undefined;
-}
-
 /** Where Playwright's own browser goes: beside our other tools rather than into the user's own Playwright cache. */
 const playwrightFolder = () => process.env.PLAYWRIGHT_BROWSERS_PATH ?? path.join(cacheFolder(), 'playwright-browsers');
 
@@ -62,7 +49,9 @@ export function findChromium() {
       throw new SetupError(`CHROMIUM is set to ${named}, which does not run: correct or unset it.`);
     return named;
   }
-  const candidates = [...NAMES.map(onPath), ...MAC].filter((file) => file !== undefined && existsSync(file));
+  const candidates = [...NAMES.map((name) => onPath(name)), ...MAC].filter(
+    (file) => file !== undefined && existsSync(file),
+  );
   return candidates.find((file) => !isSnap(file) && ask(file, ['--version']) !== null);
 }
 

@@ -1,6 +1,6 @@
 /** Running other programs: quietly with a log, or only to ask whether they are there. */
 import { spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, appendFileSync, constants, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { cacheFolder } from './cache.mjs';
 import { endWithProcess, signalGroup } from './ending.mjs';
@@ -20,6 +20,24 @@ export function ask(command, args, options = {}) {
     ...options,
   });
   return result.error !== undefined || result.status !== 0 ? null : result.stdout.trim();
+}
+
+/**
+ * Where a program is; undefined where it is nowhere.
+ * @param {string} name
+ * @param {string[]} [besides] folders to look in besides those of the PATH
+ */
+export function onPath(name, besides = []) {
+  for (const folder of [...(process.env.PATH ?? '').split(path.delimiter), ...besides]) {
+    const file = path.join(folder, name);
+    try {
+      accessSync(file, constants.X_OK);
+      return file;
+    } catch {
+      // not in this folder
+    }
+  }
+  return undefined;
 }
 
 /** The line of a failed program's output that most likely says why: the first that names an error and says something. */

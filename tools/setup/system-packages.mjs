@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { findChromium } from './chromium.mjs';
-import { ask, runLogged } from './command.mjs';
+import { ask, onPath, runLogged } from './command.mjs';
 import { SetupError } from './failure.mjs';
 import { step } from './progress.mjs';
 import { findPython } from './python-venv.mjs';
@@ -42,6 +42,13 @@ const NEEDS = {
       ask('g++', ['--version']) !== null &&
       ask('make', ['--version']) !== null &&
       ask('python3', ['--version']) !== null,
+  },
+  slurm: {
+    name: 'Slurm (slurmctld, slurmd, munged)',
+    packages: ['slurm-wlm', 'munge'],
+    // Administrators' programs, which are not on everybody's PATH.
+    present: () =>
+      ['slurmctld', 'slurmd', 'munged'].every((name) => onPath(name, ['/usr/sbin', '/sbin']) !== undefined),
   },
   fonts: { name: 'fonts', packages: ['fonts-dejavu-core'], present: hasFonts },
   chromium: {
