@@ -14,6 +14,7 @@ import { settings } from '../../platform/settings';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoint, targetPath, type CheckpointOfRun, type Named } from '../targets';
+import { HoldCommands } from './hold';
 import { planFor } from './plans';
 import { StopCommands } from './stop';
 import { TrainingTasks } from './tasks';
@@ -121,6 +122,7 @@ interface Chosen extends CheckpointOfRun {
 }
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
+  const holding = new HoldCommands(deps);
   const stopping = new StopCommands(deps, deps.starter.supervisor);
   const commands = new TrainingCommands(deps, stopping);
   registerCommands(context, deps, {
@@ -129,6 +131,8 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
     'npt.stop': (named) => stopping.stop(named),
     'npt.stopNow': (named) => stopping.stopNow(named),
     'npt.treatAsEnded': (named) => stopping.treatAsEnded(named),
+    'npt.hold': (named) => holding.hold(named),
+    'npt.release': (named) => holding.release(named),
   });
   context.subscriptions.push(
     vscode.tasks.registerTaskProvider('npt', new TrainingTasks(deps, deps.starter.supervisor)),

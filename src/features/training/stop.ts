@@ -103,11 +103,16 @@ export class StopCommands {
   private async stopOne(run: Run): Promise<void> {
     const process = await this.processOf(run);
     if (process === undefined) return;
-    if ((await askProcess(process)).liveness === 'elsewhere') {
+    const { liveness } = await askProcess(process);
+    if (liveness === 'elsewhere') {
       await this.settle(run, process);
       return;
     }
-    const key = `${process.pid}:${process.startTicks}`;
+    if (liveness === 'waiting') {
+      await this.takeFromQueue(run, process);
+      return;
+    }
+    const key = `${process.pid}:${process.startTicks}:${process.job ?? ''}`;
     const again = this.asked.has(key);
     this.asked.add(key);
     // A trainer without a supervisor gets one request from here: there are some that a second one ends unsaved.
@@ -135,8 +140,13 @@ export class StopCommands {
   private async stopNowOne(run: Run): Promise<void> {
     const process = await this.processOf(run);
     if (process === undefined) return;
-    if ((await askProcess(process)).liveness === 'elsewhere') {
+    const { liveness } = await askProcess(process);
+    if (liveness === 'elsewhere') {
       await this.settle(run, process);
+      return;
+    }
+    if (liveness === 'waiting') {
+      await this.takeFromQueue(run, process);
       return;
     }
     const end = vscode.l10n.t('End Without Saving');
@@ -147,6 +157,14 @@ export class StopCommands {
     );
     if (answer !== end) return;
     if (await this.end(run, process, 'now')) this.deps.log.info(`stop now ${run.path}: pid ${process.pid}`);
+  }
+
+  /** Ends a job that has not started: there is nothing to save, and nothing to lose. */
+  private async takeFromQueue(run: Run, process: RunProcess): Promise<void> {
+    if (!(await this.end(run, process, 'now'))) return;
+    this.deps.log.info(`stop ${run.path}: job ${process.job ?? ''} taken out of the queue`);
+    void showInformation(vscode.l10n.t('{0} was taken out of the queue.', run.name));
+    await this.deps.workspaces.rescan();
   }
 
   private async end(run: Run, process: RunProcess, how: StopHow): Promise<boolean> {
@@ -204,7 +222,7 @@ export class StopCommands {
     const { workspaces } = this.deps;
     await workspaces.until(() => {
       const run = workspaces.runs.find((each) => each.path === runPath);
-      return run === undefined || run.process === null ? true : undefined;
+      return run === undefined || run.process === null || run.processState?.liveness === 'dead' ? true : undefined;
     });
   }
 }

@@ -6,7 +6,7 @@ import { Disposable } from '../../core/disposable';
 import { TreeViewText } from '../../platform/treeText';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
-import { isElsewhere, treeItem } from './items';
+import { isElsewhere, isWaitingJob, treeItem } from './items';
 import {
   childrenOf,
   checkpointNode,
@@ -248,6 +248,7 @@ function keepContext(deps: FeatureDeps): () => void {
       runs.some((run) => run.state === 'training'),
     );
     tell('npt.trainedElsewhere', runs.some(isElsewhere));
+    tell('npt.waiting', runs.some(isWaitingJob));
   };
 }
 

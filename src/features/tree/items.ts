@@ -46,12 +46,19 @@ export function isElsewhere(run: Run): boolean {
   return run.processState?.liveness === 'elsewhere';
 }
 
+/** A job that was submitted and has not started. */
+export function isWaitingJob(run: Run): boolean {
+  return run.processState?.liveness === 'waiting';
+}
+
 function processText(run: Run): string | null {
   if (run.process === null) return null;
   const { launcher, pid, host } = run.process;
   const who = isElsewhere(run)
     ? vscode.l10n.t('{0}, process {1} on {2}, which cannot be asked from here', launcher, pid, host)
-    : `${launcher}, pid ${pid}`;
+    : pid > 0
+      ? `${launcher}, pid ${pid}`
+      : launcher;
   const detail = run.processState?.detail ?? null;
   return detail === null ? who : `${who} · ${detail}`;
 }
@@ -62,7 +69,8 @@ function contextValue(node: TreeNode): string {
   if (node.kind === 'run') {
     const { run } = node;
     const resumable = RESUMABLE.has(run.state) && run.checkpoints.some((checkpoint) => checkpoint.state === 'complete');
-    return `run;${run.state};${resumable ? 'resumable;' : ''}${isElsewhere(run) ? 'elsewhere;' : ''}`;
+    const waits = isWaitingJob(run) ? (run.processState?.held === true ? 'held;' : 'waiting;') : '';
+    return `run;${run.state};${resumable ? 'resumable;' : ''}${isElsewhere(run) ? 'elsewhere;' : ''}${waits}`;
   }
   const { checkpoint } = node;
   const flags = [checkpoint.best && 'best', checkpoint.pinned && 'pinned', checkpoint.name === FINAL && 'final'];
@@ -94,6 +102,8 @@ function runDescription(run: Run): string {
     run.maxSteps === null ? formatCount(run.step) : `${formatCount(run.step)} / ${formatCount(run.maxSteps)}`;
   const parts = [
     stateText(run.state),
+    // A job's number, why it waits and until when: what a person would look for in squeue.
+    run.state === 'queued' ? (run.processState?.detail ?? null) : null,
     run.stage,
     steps,
     run.loss === null ? null : vscode.l10n.t('loss {0}', formatValue(run.loss)),

@@ -1,0 +1,52 @@
+/** Hold and Release: a run that waits may be kept from starting. */
+import * as vscode from 'vscode';
+import { processIn } from '../../core/experiment/processFolder';
+import { StopError } from '../../core/experiment/runningProcess';
+import { holdRun } from '../../core/training/launchers';
+import { showError, showInformation } from '../../platform/messages';
+import type { FeatureDeps } from '../deps';
+import { chooseRuns, type Named } from '../targets';
+
+export class HoldCommands {
+  constructor(private readonly deps: FeatureDeps) {}
+
+  hold(named: Named): Promise<void> {
+    return this.each(named, 'hold', vscode.l10n.t('Hold Job'));
+  }
+
+  release(named: Named): Promise<void> {
+    return this.each(named, 'release', vscode.l10n.t('Release Job'));
+  }
+
+  private async each(named: Named, how: 'hold' | 'release', title: string): Promise<void> {
+    if (!vscode.workspace.isTrusted) {
+      void showError(vscode.l10n.t('A job is held and released by a program: trust this workspace first.'));
+      return;
+    }
+    const runs = await chooseRuns(this.deps, named, {
+      title,
+      none: vscode.l10n.t('No run of this workspace waits as a job.'),
+      accepts: (run) =>
+        run.processState?.liveness === 'waiting' && (run.processState.held === true) === (how === 'release'),
+    });
+    for (const run of runs) {
+      const process = await processIn(run.path);
+      if (process === null) {
+        void showInformation(vscode.l10n.t('{0} is not waiting any more.', run.name));
+        continue;
+      }
+      try {
+        await holdRun(process, how);
+        this.deps.log.info(`${how} ${run.path}: job ${process.job ?? ''}`);
+      } catch (error) {
+        if (!(error instanceof StopError)) throw error;
+        const message =
+          how === 'hold'
+            ? vscode.l10n.t('{0} could not be held. {1}', run.name, error.message)
+            : vscode.l10n.t('{0} could not be released. {1}', run.name, error.message);
+        void showError(message);
+      }
+    }
+    if (runs.length > 0) await this.deps.workspaces.rescan();
+  }
+}
