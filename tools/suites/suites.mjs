@@ -125,6 +125,12 @@ export const SUITES = [
     needs: ['build', 'chromium'],
     run: (context) => runMocha('page', 'test/page/**/*.test.ts', context, 30),
   },
+  {
+    // A real Slurm of its own, and jobs that train; by itself, since its jobs take every core.
+    name: 'slurm',
+    needs: ['python', 'slurm'],
+    run: (context) => runMocha('slurm', 'test/slurm/**/*.test.ts', context, 30),
+  },
   { name: 'supervisor', needs: ['python'], run: (context) => runPytest('supervisor', 'supervisor', context, 30) },
   inHost('integration', 'vscode', 'newest'),
   inHost('integration-oldest', 'vscodeOldest', 'oldest'),

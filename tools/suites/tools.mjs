@@ -16,6 +16,8 @@ const TOOLS = {
   pythonOldest: { system: [], ensure: ensureOldestPythonVenv },
   vscode: { system: ['compiler'], ensure: () => ensureVscodeHost('newest') },
   vscodeOldest: { system: ['compiler'], ensure: () => ensureVscodeHost('oldest') },
+  // Installed, it is all that there is to make ready: the suite starts its own daemons.
+  slurm: { system: ['slurm'], ensure: () => Promise.resolve() },
   chromium: { system: ['fonts', 'chromium'], ensure: ensureChromium },
 };
 
