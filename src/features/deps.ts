@@ -12,6 +12,8 @@ export interface PlanStarter {
   readonly supervisor: string;
   /** False when something is in the way, which the user was told. */
   start(plan: Plan): Promise<boolean>;
+  /** Several, as one where their launcher can. False when something is in the way of one of them. */
+  startAll(plans: readonly Plan[]): Promise<boolean>;
 }
 
 export interface FeatureDeps {

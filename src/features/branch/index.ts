@@ -42,7 +42,7 @@ async function branch(deps: FeatureDeps, named: Named): Promise<void> {
         ? vscode.l10n.t('Start branch {0}', names[0] ?? '')
         : vscode.l10n.t('Start {0} branches: {1}', plans.length, names.join(', '));
     if (!(await reviewPlans(subject, start, plans))) continue;
-    for (const plan of plans) if (!(await deps.starter.start(plan))) return;
+    await deps.starter.startAll(plans);
     return;
   }
 }

@@ -9,7 +9,7 @@ import { chooseInterpreter } from '../../platform/python';
 import { settings } from '../../platform/settings';
 import { programTask, TaskTextError } from '../../platform/tasks';
 import type { FeatureDeps, PlanStarter } from '../deps';
-import { trainingTask } from './tasks';
+import { canStartTogether, commonTask, trainingTask } from './tasks';
 
 /** How long a launched run may take to appear in the model before we stop waiting to show it. */
 const APPEARS_WITHIN_MS = 120_000;
@@ -25,6 +25,29 @@ export class TrainingStarter implements PlanStarter {
 
   /** Starts a plan as a task. Says what is in the way, in one line, when it cannot. */
   async start(plan: Plan): Promise<boolean> {
+    if (!this.isAllowed(plan) || !(await this.pythonIsReady(plan))) return false;
+    this.note(plan);
+    if (!(await this.execute(() => trainingTask(plan, this.supervisor)))) return false;
+    if (settings.openDashboardOnResume()) void this.showWhenItTrains(plan);
+    return true;
+  }
+
+  /** Starts several plans: as one, where their launcher can, else one after the other until one cannot be started. */
+  async startAll(plans: readonly Plan[]): Promise<boolean> {
+    const [first] = plans;
+    if (first === undefined || !canStartTogether(plans)) {
+      for (const plan of plans) if (!(await this.start(plan))) return false;
+      return true;
+    }
+    if (!plans.every((plan) => this.isAllowed(plan)) || !(await this.pythonIsReady(first))) return false;
+    for (const plan of plans) this.note(plan);
+    if (!(await this.execute(() => commonTask(plans, this.supervisor)))) return false;
+    if (settings.openDashboardOnResume()) void this.showWhenItTrains(first);
+    return true;
+  }
+
+  /** Says what is in the way of a plan where something is. */
+  private isAllowed(plan: Plan): boolean {
     if (!vscode.workspace.isTrusted) {
       void showError(vscode.l10n.t('Training starts a process: trust this workspace first.'));
       return false;
@@ -34,12 +57,12 @@ export class TrainingStarter implements PlanStarter {
       void showError(problem.message);
       return false;
     }
-    if (!(await this.pythonIsReady(plan))) return false;
+    return true;
+  }
+
+  private note(plan: Plan): void {
     for (const warning of plan.warnings) this.deps.log.warn(`${plan.kind} ${plan.run}: ${warning.message}`);
     this.deps.log.info(`${plan.kind} ${plan.run}: ${plan.argv.join(' ')}`);
-    if (!(await this.execute(() => trainingTask(plan, this.supervisor)))) return false;
-    if (settings.openDashboardOnResume()) void this.showWhenItTrains(plan);
-    return true;
   }
 
   private async pythonIsReady(plan: Plan): Promise<boolean> {

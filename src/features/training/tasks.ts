@@ -22,14 +22,37 @@ export function trainingTask(
   supervisor: string,
   definition: vscode.TaskDefinition = definitionOf(plan),
 ): vscode.Task {
+  return taskOf(launcherOf(plan.launch.kind).command(plan, supervisor), plan, definition);
+}
+
+/** Whether several plans are one thing to their launcher. */
+export function canStartTogether([first, ...others]: readonly Plan[]): boolean {
+  return first !== undefined && others.length > 0 && launcherOf(first.launch.kind).together !== undefined;
+}
+
+/** One task for several plans, which their launcher starts as one thing. */
+export function commonTask([first, ...others]: readonly Plan[], supervisor: string): vscode.Task {
+  if (first === undefined) throw new Error('no plan was given');
+  const name = vscode.l10n.t('{0} and {1} more', path.basename(first.run), others.length);
+  const command = launcherOf(first.launch.kind).together?.([first, ...others], name, supervisor) ?? [];
+  return taskOf(command, first, definitionOf(first), name);
+}
+
+/** @param name of the runs that it trains */
+function taskOf(
+  commandLine: readonly string[],
+  plan: Plan,
+  definition: vscode.TaskDefinition,
+  name: string = path.basename(plan.run),
+): vscode.Task {
   const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(plan.cwd));
-  const [program = '', script = '', ...rest] = launcherOf(plan.launch.kind).command(plan, supervisor);
+  const [program = '', script = '', ...rest] = commandLine;
   const { escaped, words } = escapedWords(rest);
   const [command = '', ...asked] = words;
   const task = programTask({
     definition,
     scope: folder,
-    name: `${plan.kind} ${path.basename(plan.run)}`,
+    name: `${plan.kind} ${name}`,
     detail: plan.argv.slice(1).join(' '),
     program,
     words: [script, command, ...(escaped ? ['--escaped'] : []), '--stopped-ok', '--problems', ...asked],
