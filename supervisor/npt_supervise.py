@@ -35,6 +35,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import FrameType
@@ -346,6 +347,143 @@ def signal_name(number: int) -> str:
         return f"SIGRTMIN+{number - signal.SIGRTMIN}"
 
 
+# --- The trainer's environment --------------------------------------------------------------------------------------
+
+
+#: A line of a file of variables, and what may follow NAME=: a text in quotes, which may go on over lines.
+ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=[ \t]*(.*)")
+COMMENT = re.compile(r"\s*(?:#.*)?")
+QUOTED = {
+    "'": re.compile(r"'([^']*)'\s*(?:#.*)?"),
+    '"': re.compile(r'"((?:[^"\\]|\\.)*)"\s*(?:#.*)?', re.DOTALL),
+}
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
+#: Loading modules reads files on network disks, and may run programs.
+ENVIRONMENT_SECONDS = 300
+#: Run by bash: modules are a function of a login shell's, and a conda environment brings scripts of its own.
+ACTIVATE = """
+if [ $# -gt 0 ]; then module load "$@" >&2 || exit 1; fi
+if [ -n "$NPT_ACTIVATE" ]; then
+  export CONDA_PREFIX="$NPT_ACTIVATE" PATH="$NPT_ACTIVATE/bin:$PATH" CONDA_DEFAULT_ENV="${NPT_ACTIVATE##*/}"
+  for script in "$CONDA_PREFIX"/etc/conda/activate.d/*.sh; do [ -r "$script" ] && . "$script" >&2; done
+fi
+unset NPT_ACTIVATE
+env -0 >&"$NPT_ANSWER"
+"""
+
+
+class TrainerEnvironment:
+    """What the trainer finds around it: modules, conda's environment, a file of variables, variables. The later wins."""
+
+    def __init__(self, variables: List[str], file: Optional[str], modules: List[str], conda: Optional[str]) -> None:
+        self.variables = dict(split_variable(word) for word in variables)
+        self.file = None if file is None else Path(file).expanduser().absolute()
+        self.modules = modules
+        self.conda = conda
+
+    def made(self) -> Dict[str, str]:
+        """The variables, all of them. Raises Refusal, which names no value."""
+        found = dict(os.environ)
+        if self.modules or self.conda is not None:
+            found = self.activated()
+        if self.file is not None:
+            found.update(variables_in(self.file))
+        found.update(self.variables)
+        return found
+
+    def activated(self) -> Dict[str, str]:
+        """The environment once the modules are loaded and the conda environment is active."""
+        what = f"the environment modules {' '.join(self.modules)}" if self.modules else f"conda's {self.conda}"
+        if self.conda is not None and not os.path.isdir(self.conda):
+            raise Refusal(f"there is no conda environment in {self.conda}")
+        reader, writer = os.pipe()
+        try:
+            started = subprocess.Popen(
+                ["bash", *(["-l"] if self.modules else []), "-c", ACTIVATE, "npt", *self.modules],
+                env=dict(os.environ, NPT_ACTIVATE=self.conda or "", NPT_ANSWER=str(writer)),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=[writer],
+            )
+        except OSError as error:
+            os.close(reader)
+            raise Refusal(f"{what} cannot be loaded: bash cannot be started ({error.strerror})") from None
+        finally:
+            os.close(writer)
+        limit = threading.Timer(ENVIRONMENT_SECONDS, started.kill)
+        limit.start()
+        # Two pipes: what is said is read by the side, so that neither waits for the other.
+        said: List[bytes] = []
+        listener = threading.Thread(target=lambda: said.append(started.stderr.read() if started.stderr else b""))
+        listener.start()
+        with open(reader, "rb") as answer:
+            words = answer.read().split(b"\0")
+        code = started.wait()
+        limit.cancel()
+        listener.join(1)
+        lines = [line for line in b"".join(said).decode("utf-8", "replace").splitlines() if line.strip()]
+        found = dict(os.fsdecode(word).split("=", 1) for word in words if b"=" in word)
+        # Some versions say that a module is not there, and end well.
+        loaded = found.get("LOADEDMODULES")
+        missing = [name for name in self.modules if loaded is not None and not is_loaded(name, loaded)]
+        if code != 0 or not found or missing:
+            why = lines[-1].strip() if lines else f"bash ended with {code}"
+            raise Refusal(f"{what} cannot be loaded: {why}")
+        for name in ("NPT_ANSWER", "SHLVL", "_"):
+            found.pop(name, None)
+        return found
+
+
+def is_loaded(module: str, loaded: str) -> bool:
+    return any(name == module or name.startswith(f"{module}/") for name in loaded.split(":"))
+
+
+def split_variable(word: str) -> Tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals or re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) is None:
+        raise Refusal(f"--env takes NAME=VALUE, and {name!r} is not the name of a variable")
+    return name, value
+
+
+def variables_in(file: Path) -> Dict[str, str]:
+    """The variables of a file of NAME=VALUE lines. Raises Refusal, which says the line and nothing that is in it."""
+    try:
+        with open_file(file, "rb") as opened:
+            text = opened.read().decode("utf-8-sig").replace("\r\n", "\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise Refusal(f"the file of variables {file} cannot be read: {why}") from None
+    found: Dict[str, str] = {}
+    lines = text.split("\n")
+    while lines:
+        number = text.count("\n") - len(lines) + 2
+        line = lines.pop(0)
+        if COMMENT.fullmatch(line):
+            continue
+        match = ASSIGNMENT.fullmatch(line)
+        value = None if match is None else value_of(match[2], lines)
+        if match is None or value is None or "\0" in value:
+            raise Refusal(f"the file of variables {file} has no NAME=VALUE in line {number}")
+        found[match[1]] = value
+    return found
+
+
+def value_of(text: str, more: List[str]) -> Optional[str]:
+    """A value as it stands behind NAME=, which takes further lines while its quotes are open; None for none."""
+    if text[:1] not in QUOTED:
+        return re.sub(r"(^|\s)#.*", "", text).strip()
+    quoted = QUOTED[text[0]]
+    while quoted.fullmatch(text) is None:
+        if not more:
+            return None
+        text += "\n" + more.pop(0)
+    inner = cast("re.Match[str]", quoted.fullmatch(text))[1]
+    if text[0] == "'":
+        return inner
+    return re.sub(r"\\(.)", lambda found: ESCAPES.get(found[1], found[1]), inner, flags=re.DOTALL)
+
+
 # --- The lock --------------------------------------------------------------------------------------------------------
 
 
@@ -453,13 +591,21 @@ class Supervisor:
     """Starts the trainer, waits for it and writes down how it ended."""
 
     def __init__(
-        self, folder: RunFolder, launcher: str, segment: Optional[int], argv: List[str], lock: int, report: int
+        self,
+        folder: RunFolder,
+        launcher: str,
+        segment: Optional[int],
+        argv: List[str],
+        environment: TrainerEnvironment,
+        lock: int,
+        report: int,
     ) -> None:
         self.folder = folder
         self.kind = launcher
         self.launcher = LAUNCHERS.get(launcher, Launcher())
         self.segment = segment or len(events(self.run / "metrics.jsonl")) + 1
         self.argv = argv
+        self.environment = environment
         self.lock = lock
         self.report = report
         self.trainer: "Optional[subprocess.Popen[bytes]]" = None
@@ -522,8 +668,15 @@ class Supervisor:
         before = stamp(self.run / "exit.json")
         log = self.log = open_file(self.run / "train.log", "ab", buffering=0)
         self.say(f"\n── segment {self.segment} · {time.strftime('%Y-%m-%d %H:%M:%S')} · {self.command()}")
-        environment = dict(os.environ, NPT_SUPERVISED="1", NPT_RUN_LOCK_FD=str(self.lock), PYTHONUNBUFFERED="1")
+        try:
+            environment = self.environment.made()
+        except Refusal as refusal:
+            # Nothing was started: the run is as it was.
+            self.say(f"error: {refusal}")
+            self.tell("exit 2")
+            return
         environment.update(self.launcher.variables)
+        environment.update(NPT_SUPERVISED="1", NPT_RUN_LOCK_FD=str(self.lock), PYTHONUNBUFFERED="1")
         try:
             self.trainer = subprocess.Popen(
                 self.argv,
@@ -843,13 +996,18 @@ def stopped_as_asked(run: Path, since: Optional[Tuple[int, int]]) -> bool:
 
 def command_run(arguments: argparse.Namespace, argv: List[str]) -> int:
     if arguments.escaped:
-        arguments.run_dir = unquote(arguments.run_dir, errors="surrogateescape")
-        argv = [unquote(word, errors="surrogateescape") for word in argv]
+        argv = [unescaped(word) for word in argv]
+        for name, value in vars(arguments).items():
+            if isinstance(value, str):
+                setattr(arguments, name, unescaped(value))
+            elif isinstance(value, list):
+                setattr(arguments, name, [unescaped(word) for word in value])
     run = Path(arguments.run_dir).expanduser().absolute()
     if not argv:
         raise Refusal("run needs a command after --, such as: -- python scripts/train_multi_layer_npt.py …")
     if shutil.which(argv[0]) is None:
         raise Refusal(f"{argv[0]} is not a program that can be started")
+    environment = TrainerEnvironment(arguments.env, arguments.env_file, arguments.module, arguments.conda)
     missing = missing_ancestors(run)
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -864,7 +1022,8 @@ def command_run(arguments: argparse.Namespace, argv: List[str]) -> int:
     reader, writer = os.pipe()
     follower = Follower(folder, offset)
     follower.install()
-    detach(lambda: Supervisor(folder, arguments.launcher, arguments.segment, argv, lock, writer).supervise(), reader)
+    supervisor = Supervisor(folder, arguments.launcher, arguments.segment, argv, environment, lock, writer)
+    detach(supervisor.supervise, reader)
     os.close(lock)
     os.close(writer)
 
@@ -889,6 +1048,10 @@ def command_run(arguments: argparse.Namespace, argv: List[str]) -> int:
     if arguments.stopped_ok and stopped_as_asked(folder.path, before):
         return 0
     return 128 - report.code if report.code < 0 else report.code
+
+
+def unescaped(word: str) -> str:
+    return unquote(word, errors="surrogateescape")
 
 
 def detach(body: Callable[[], None], reader: int) -> None:
@@ -1023,6 +1186,10 @@ def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
             command.add_argument("--now", action="store_true", help="end it without a save")
         if name == "run":
             command.add_argument("--launcher", default="local")
+            command.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable for it")
+            command.add_argument("--env-file", metavar="FILE", help="NAME=VALUE lines, which stay in that file")
+            command.add_argument("--module", action="append", default=[], metavar="NAME", help="a module to load")
+            command.add_argument("--conda", metavar="FOLDER", help="a conda environment to activate")
             command.add_argument("--segment", type=int, help="this segment's number [counted in metrics.jsonl]")
             # For a task runner: 128+n would mark as failed what did as it was told.
             command.add_argument("--stopped-ok", action="store_true", help="exit with 0 after a requested stop")
