@@ -4,6 +4,7 @@ import { describeCurriculum } from '../core/curriculum';
 import { formatCount } from '../core/format';
 import { valueText } from '../core/format';
 import { shellCommand } from '../core/training/commandLine';
+import { launchFacts, shellCommandOf } from '../core/training/launchers/shown';
 import { DEFAULT_ADDITIONAL_STEPS, makePlan } from '../core/training/plan/makePlan';
 import { DEFAULT_LAUNCHER, LAUNCHER_KINDS } from '../core/training/launchers';
 import { PLAN_KINDS, type Plan } from '../core/training/plan/plan';
@@ -60,6 +61,15 @@ export const planCommand: Command = {
   },
 };
 
+const LAUNCH_WORDS = {
+  launcher: 'launcher',
+  variables: 'environment',
+  envFile: 'variables from',
+  modules: 'modules',
+  conda: 'conda environment',
+  restarts: 'restarts at most',
+} as const;
+
 function planText(plan: Plan): string {
   const changed = plan.arguments.filter((argument) => argument.source === 'changed');
   const stage = plan.stageAtStart === null ? '' : `, stage ${plan.stageAtStart}`;
@@ -69,7 +79,10 @@ function planText(plan: Plan): string {
     `  from step ${formatCount(plan.startStep)}${stage}`,
     ...changed.map(({ name, previous, value }) => `  ${name}: ${valueText(previous) || '–'} → ${valueText(value)}`),
     ...(plan.curriculum.length === 0 ? [] : [`  curriculum: ${describeCurriculum({ stages: plan.curriculum })}`]),
-    ...(plan.argv.length === 0 ? [] : [`  cd ${shellCommand([plan.cwd])}`, `  ${shellCommand(plan.argv)}`]),
+    ...launchFacts(plan.launch).map(({ about, text }) => printable(`  ${LAUNCH_WORDS[about]}: ${text}`)),
+    ...(plan.argv.length === 0
+      ? []
+      : [`  cd ${shellCommand([plan.cwd])}`, `  ${shellCommandOf(plan.argv, plan.launch)}`]),
     ...plan.warnings.map(({ message }) => printable(`warning: ${message}`)),
     ...plan.errors.map(({ message }) => printable(`error: ${message}`)),
   ].join('\n');

@@ -90,7 +90,7 @@ async function fromPath(): Promise<string | undefined> {
 export class PythonNotFound extends Error {}
 
 /**
- * The interpreter for a training workspace: what the user set explicitly, else the Python extension's choice, else the
+ * The interpreter for a training workspace: what the user set explicitly (itself, or a conda environment), else the Python extension's choice, else the
  * workspace's `.venv`, else PATH.
  * @throws PythonNotFound, whose message says what to set.
  */
@@ -103,6 +103,12 @@ export async function findPython(workspaceRoot: string): Promise<string> {
     throw new PythonNotFound(
       vscode.l10n.t('The setting npt.pythonPath names {0}, which cannot be executed.', absolute),
     );
+  }
+  const conda = settings.condaEnvironment(scope);
+  if (conda !== undefined) {
+    const inside = path.join(conda, ...(process.platform === 'win32' ? ['python.exe'] : ['bin', 'python']));
+    if (await isExecutable(inside)) return inside;
+    throw new PythonNotFound(vscode.l10n.t('The setting npt.environment.conda names {0}, which has no Python.', conda));
   }
   let reason: string | undefined;
   try {

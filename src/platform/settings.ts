@@ -1,10 +1,17 @@
 /** The extension's settings (package.json, `contributes.configuration`), read in one place. */
 import * as os from 'node:os';
+import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { LEVELS, type Level } from '../core/checkpoint/report/report';
 import { EXPERIMENTS } from '../core/experiment/runLayout';
 import { expandPath } from '../core/variables';
-import { DEFAULT_LAUNCHER, LAUNCHERS, type LaunchRequest, launcherOf } from '../core/training/launchers';
+import {
+  DEFAULT_LAUNCHER,
+  LAUNCHERS,
+  type EnvironmentRequest,
+  type LaunchRequest,
+  launcherOf,
+} from '../core/training/launchers';
 
 const SECTION = 'npt';
 
@@ -33,6 +40,22 @@ function expanded(text: unknown, folder: vscode.Uri, fallback: string): string {
   });
 }
 
+/** The environment that training starts in; paths are absolute. */
+function environmentOf(scope: vscode.Uri): EnvironmentRequest {
+  const folder = (vscode.workspace.getWorkspaceFolder(scope)?.uri ?? scope).fsPath;
+  const file = (name: string): unknown => {
+    const given = read<unknown>(name, scope, '');
+    return given === '' || typeof given !== 'string' ? given : path.resolve(folder, readPathAt(name, scope, ''));
+  };
+  return {
+    // What it holds is taken as it is; VS Code hands out read-only objects.
+    variables: JSON.parse(JSON.stringify(read<unknown>('environment.variables', scope, {}))) as unknown,
+    envFile: file('environment.envFile'),
+    modules: read<unknown>('environment.modules', scope, []),
+    conda: file('environment.conda'),
+  };
+}
+
 export const settings = {
   /** Folder that holds the runs, absolute or relative to the workspace folder; whether nobody chose another. */
   experimentsFolder: (folder: vscode.WorkspaceFolder): { readonly folder: string; readonly isDefault: boolean } => {
@@ -48,12 +71,22 @@ export const settings = {
   },
   /** Training script, relative to the workspace folder. */
   trainScript: (scope: vscode.Uri): string => readPathAt('trainScript', scope, 'scripts/train_multi_layer_npt.py'),
+  /** A conda environment, absolute; undefined where none is set. */
+  condaEnvironment: (scope: vscode.Uri): string | undefined => {
+    const { conda } = environmentOf(scope);
+    return typeof conda === 'string' && conda !== '' ? conda : undefined;
+  },
   /** How training is started. */
   launch: (scope: vscode.Uri): LaunchRequest => {
     const named = read<unknown>('launcher', scope, DEFAULT_LAUNCHER);
     const { kind, options } = LAUNCHERS.find((known) => known.kind === named) ?? launcherOf(DEFAULT_LAUNCHER);
     const set = options.map(({ name }) => [name, read<unknown>(`${kind}.${name}`, scope, undefined)]);
-    return { kind, options: Object.fromEntries(set) as Record<string, unknown> };
+    return {
+      kind,
+      options: Object.fromEntries(set) as Record<string, unknown>,
+      environment: environmentOf(scope),
+      restarts: read<unknown>('restarts', scope, undefined),
+    };
   },
   /** Steps that Extend and the resume script add unless told otherwise. */
   additionalSteps: (scope?: vscode.ConfigurationScope): number => read('additionalSteps', scope, 15000),

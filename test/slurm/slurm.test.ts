@@ -79,7 +79,8 @@ describe('slurm', function () {
       first: { ...trainer, args: [...args, '--output_dir', run] },
       again: { ...trainer, args: ['--resume_from', run] },
     };
-    return { run, cwd: workspace, interpreter: python(), launch, argv: launcherOf('slurm').argv(start) };
+    const argv = launcherOf('slurm').argv(start);
+    return { run, cwd: workspace, interpreter: python(), launch, argv, again: argv };
   }
 
   function terminal(command: readonly string[]): Terminal {

@@ -1,7 +1,7 @@
 /** The last step before anything runs: the plan, readable, with one line that starts it. */
 import * as vscode from 'vscode';
 import { formatCount, valueText } from '../../core/format';
-import { shellCommand } from '../../core/training/commandLine';
+import { launchFacts, shellCommandOf, type LaunchFact } from '../../core/training/launchers/shown';
 import { findArgument } from '../../core/arguments/arguments';
 import type { Plan, PlanMessage, PlannedArgument } from '../../core/training/plan/plan';
 import { askText, pickUntil, type PickRow } from '../../platform/picks';
@@ -47,6 +47,23 @@ function changeItem(argument: PlannedArgument): ReviewItem {
   };
 }
 
+function launchLabel(about: LaunchFact['about']): string {
+  switch (about) {
+    case 'launcher':
+      return vscode.l10n.t('launcher');
+    case 'variables':
+      return vscode.l10n.t('environment');
+    case 'envFile':
+      return vscode.l10n.t('variables from');
+    case 'modules':
+      return vscode.l10n.t('modules');
+    case 'conda':
+      return vscode.l10n.t('conda environment');
+    case 'restarts':
+      return vscode.l10n.t('restarts at most');
+  }
+}
+
 function planItems(plan: Plan, offering: boolean): ReviewItem[] {
   const changed = plan.arguments.filter((argument) => argument.source === 'changed');
   const kept = plan.arguments.filter((argument) => argument.source !== 'changed');
@@ -63,8 +80,19 @@ function planItems(plan: Plan, offering: boolean): ReviewItem[] {
       icon: stage.name === plan.stageAtStart ? 'arrow-right' : 'blank',
       description: `${formatCount(stage.from)} – ${formatCount(stage.until)}${stage.name === 'mixed' ? ` · ${vscode.l10n.t('ratio {0}', stage.mixingRatio)}` : ''}`,
     })),
+    separator(vscode.l10n.t('how it starts')),
+    ...launchFacts(plan.launch).map(({ about, text }) => ({
+      label: launchLabel(about),
+      icon: 'blank',
+      description: text,
+    })),
     separator(vscode.l10n.t('command')),
-    { label: vscode.l10n.t('Copy Command'), icon: 'copy', detail: shellCommand(plan.argv), action: 'copy' },
+    {
+      label: vscode.l10n.t('Copy Command'),
+      icon: 'copy',
+      detail: shellCommandOf(plan.argv, plan.launch),
+      action: 'copy',
+    },
     separator(vscode.l10n.t('unchanged arguments')),
     ...kept.map((argument) => ({
       label: argument.name,
@@ -138,7 +166,7 @@ async function decide(
     { title, placeHolder, matchOnDescription: true, matchOnDetail: true, ignoreFocusOut: true },
     ({ action, settles }) => {
       if (action === 'copy') {
-        void vscode.env.clipboard.writeText(plans.map((plan) => shellCommand(plan.argv)).join('\n'));
+        void vscode.env.clipboard.writeText(plans.map((plan) => shellCommandOf(plan.argv, plan.launch)).join('\n'));
       }
       return action === 'start' || settles !== undefined;
     },

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
 import type { RunProcess } from '../../../src/core/experiment/model';
 import {
   askProcess,
+  launchFailures,
+  NO_ENVIRONMENT,
+  shownSecrets,
+  type EnvironmentRequest,
   LAUNCHERS,
   LAUNCHER_KINDS,
   launcherOf,
@@ -13,6 +19,7 @@ import {
   stopCommand,
   type LaunchRequest,
 } from '../../../src/core/training/launchers';
+import { launchFacts, shellCommandOf } from '../../../src/core/training/launchers/shown';
 
 const COMMAND = { interpreter: '/env/bin/python', script: 'scripts/t.py', args: ['--resume_from', 'a b'] };
 
@@ -96,6 +103,99 @@ describe('launchers', () => {
     const launcher = launcherOf('torchrun');
     const { launch } = readLaunch({ kind: 'torchrun', options: { processes: 2 } });
     assert.equal(await launcher.obstacle(launch), null);
+  });
+
+  describe('the environment', () => {
+    const secret = 'hunter2';
+    let folder: string;
+    beforeEach(() => {
+      folder = fs.mkdtempSync(path.join(os.tmpdir(), 'npt environment '));
+    });
+    afterEach(() => {
+      fs.rmSync(folder, { recursive: true });
+    });
+
+    it('reaches the supervisor word by word; the file of variables only by its path', () => {
+      const envFile = path.join(folder, '.env');
+      fs.writeFileSync(envFile, `TOKEN=${secret}\n`);
+      const environment = { variables: { A: "x y; 'z' $(id)" }, envFile, modules: ['cuda/12.4'], conda: folder };
+      for (const kind of ['local', 'torchrun'] as const) {
+        const { launch, problems } = readLaunch({ kind, options: { devices: ['1'] }, environment, restarts: 2 });
+        assert.deepEqual(problems, []);
+        const plan = {
+          run: '/w/r',
+          cwd: '/w',
+          interpreter: '/py',
+          argv: ['/py', 't.py'],
+          again: ['/py', 'a.py'],
+          launch,
+        };
+        const command = launcherOf(kind).command(plan, '/s.py');
+        assert.deepEqual(command, [
+          ...['/py', '/s.py', 'run', '--run-dir', '/w/r', '--launcher', kind],
+          ...['--module', 'cuda/12.4', '--conda', folder, '--env-file', envFile],
+          ...['--env', 'CUDA_VISIBLE_DEVICES=1', '--env', "A=x y; 'z' $(id)"],
+          ...['--restarts', '2', '--again', '["/py","a.py"]', '--', '/py', 't.py'],
+        ]);
+        const shown = JSON.stringify([launch, launchFacts(launch), shellCommandOf(plan.argv, launch), command]);
+        assert.ok(!shown.includes(secret) && shown.includes('.env'));
+      }
+    });
+
+    it('is copied as a shell reads it back', () => {
+      const envFile = path.join(folder, 'my secrets.env');
+      fs.writeFileSync(envFile, `TOKEN=${secret}\n`);
+      const variables = { A: "it's $HOME", B: '' };
+      const { launch } = readLaunch({ options: { devices: '0,1' }, environment: { variables, envFile } });
+      const line = shellCommandOf(['sh', '-c', 'echo "$A|$B|$CUDA_VISIBLE_DEVICES|$TOKEN"'], launch);
+      assert.equal(execFileSync('sh', ['-c', line], { encoding: 'utf8' }), `it's $HOME||0,1|${secret}\n`);
+    });
+
+    it('(each kind of mistake) is one line that shows no value', () => {
+      for (const environment of [
+        { variables: { 'A B': secret } },
+        { variables: { 'A=B': secret } },
+        { variables: { A: { [secret]: secret } } },
+        { variables: { A: `\0${secret}` } },
+        { variables: [secret] },
+        { envFile: 7 },
+        { envFile: 'relative.env' },
+        { conda: ['x'] },
+        { modules: 'cuda' },
+        { modules: ['--version'] },
+        { modules: ['a b'] },
+        { modules: ['a\nb'] },
+        { modules: [''] },
+      ]) {
+        const { problems, launch } = readLaunch({ environment });
+        assert.equal(problems.length, 1, JSON.stringify(environment));
+        assert.match(problems[0] ?? '', /^npt\.environment\.\w+: write [^\n]+\.$/);
+        assert.ok(!(problems[0] ?? '').includes(secret));
+        assert.deepEqual(launch.environment, NO_ENVIRONMENT);
+      }
+      for (const restarts of [-1, 1.5, '2', 101, null, Number.NaN].filter((each) => each !== null)) {
+        assert.match(
+          readLaunch({ restarts }).problems[0] ?? '',
+          /^npt\.restarts is .*: write a whole number from 0 to 100/,
+        );
+      }
+    });
+
+    it('that is not there is an error of the plan; a secret that would be shown is a warning', async () => {
+      const codes = async (environment: EnvironmentRequest): Promise<string[]> =>
+        (await launchFailures(readLaunch({ environment }).launch)).map(({ code }) => code);
+      const missing = path.join(folder, 'none');
+      assert.deepEqual(await codes({ envFile: missing, conda: missing }), [
+        'environment-missing',
+        'environment-missing',
+      ]);
+      assert.deepEqual(await codes({ envFile: folder }), ['environment-missing']);
+      assert.deepEqual(await codes({ conda: folder }), []);
+      const { environment } = readLaunch({
+        environment: { variables: { WANDB_API_KEY: secret, hf_token: secret, TOKENIZERS_PARALLELISM: '0', KEYS: '1' } },
+      }).launch;
+      assert.deepEqual(shownSecrets(environment), ['WANDB_API_KEY', 'hf_token']);
+    });
   });
 
   it('are asked about their own processes: this machine’s by its process table, others’ not at all', async () => {

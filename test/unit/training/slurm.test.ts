@@ -232,6 +232,7 @@ describe('slurm', () => {
       cwd: '/w',
       interpreter: 'py',
       argv: ['sbatch', 'x'],
+      again: ['sbatch', 'x'],
       launch: readLaunch({ kind: 'slurm' }).launch,
     };
     assert.deepEqual(launcherOf('slurm').command(plan, '/x/npt_supervise.py'), [

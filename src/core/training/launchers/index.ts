@@ -1,14 +1,8 @@
 /** Every way of starting the trainer; the first is what is used unless something else is asked for. */
 import type { ProcessState, RunProcess } from '../../experiment/model';
 import { StopError } from '../../experiment/runningProcess';
-import {
-  type Launch,
-  type LaunchEnvironment,
-  type Launcher,
-  NO_ENVIRONMENT,
-  type OptionValue,
-  type StopHow,
-} from './launcher';
+import { type EnvironmentRequest, missingOf, readEnvironment } from './environment';
+import type { Launch, Launcher, OptionValue, StopHow } from './launcher';
 import { local } from './local';
 import { slurm } from './slurm';
 import { torchrun } from './torchrun';
@@ -16,11 +10,15 @@ import { torchrun } from './torchrun';
 const ALL = [local, torchrun, slurm] as const;
 
 export type LauncherKind = (typeof ALL)[number]['kind'];
+export type { EnvironmentRequest } from './environment';
 export type { Launch, LaunchEnvironment, Launcher, LaunchOption, OptionValue, StartedPlan, StopHow } from './launcher';
-export { NO_ENVIRONMENT } from './launcher';
+export { NO_ENVIRONMENT, shownSecrets } from './environment';
 
 export const LAUNCHERS: readonly Launcher<LauncherKind>[] = ALL;
 export const LAUNCHER_KINDS: readonly LauncherKind[] = ALL.map(({ kind }) => kind);
+/** A run that fails more often than that fails of itself. */
+const MOST_RESTARTS = 100;
+
 export const DEFAULT_LAUNCHER: LauncherKind = local.kind;
 
 export function launcherOf(kind: LauncherKind): Launcher<LauncherKind> {
@@ -69,7 +67,9 @@ export interface LaunchRequest {
   readonly kind?: LauncherKind;
   /** Values of the launcher's options as they were typed or set, by name; undefined ones were not. */
   readonly options?: Readonly<Record<string, unknown>>;
-  readonly environment?: Partial<LaunchEnvironment>;
+  readonly environment?: EnvironmentRequest;
+  /** How often a run goes on by itself after a failure that is not its own doing [0]. */
+  readonly restarts?: unknown;
 }
 
 /** A launch as it is asked for, and in one line each what is wrong with that. */
@@ -91,14 +91,43 @@ export function readLaunch(request: LaunchRequest = {}): {
   for (const name of Object.keys(request.options ?? {})) {
     if (!options.has(name)) problems.push(`The launcher ${launcher.kind} has no option ${JSON.stringify(name)}.`);
   }
+  const { environment, problems: ofEnvironment } = readEnvironment(request.environment);
+  const restarts = request.restarts ?? 0;
+  const counts = Number.isSafeInteger(restarts) && Number(restarts) >= 0 && Number(restarts) <= MOST_RESTARTS;
+  if (!counts) {
+    problems.push(`npt.restarts is ${JSON.stringify(restarts)}: write a whole number from 0 to ${MOST_RESTARTS}.`);
+  }
   return {
     launch: {
       kind: launcher.kind,
       options: Object.fromEntries(options),
-      environment: { ...NO_ENVIRONMENT, ...request.environment },
+      environment,
+      restarts: counts ? Number(restarts) : 0,
     },
-    problems,
+    problems: [...problems, ...ofEnvironment],
   };
+}
+
+/** Why nothing can be started so here, in one line each. */
+export async function launchFailures(launch: Launch<LauncherKind>): Promise<readonly PlanFailure[]> {
+  const obstacle = await launcherOf(launch.kind).obstacle(launch);
+  const remedy = launch.kind === DEFAULT_LAUNCHER ? '' : ` Set npt.launcher to ${DEFAULT_LAUNCHER}.`;
+  return [
+    ...(obstacle === null
+      ? []
+      : [
+          {
+            code: 'launcher-unsupported',
+            message: `The launcher ${launch.kind} cannot be used: ${obstacle}.${remedy}`,
+          },
+        ]),
+    ...(await missingOf(launch.environment)).map((message) => ({ code: 'environment-missing', message })),
+  ];
+}
+
+interface PlanFailure {
+  readonly code: string;
+  readonly message: string;
 }
 
 /** Every variable that a launch sets for the trainer; the user's own win. */

@@ -31,6 +31,8 @@ export interface Launch<Kind extends string = string> {
   /** Values of the launcher's own options, by name. */
   readonly options: Readonly<Record<string, OptionValue>>;
   readonly environment: LaunchEnvironment;
+  /** How often a run goes on by itself, at most, after a failure that is not its own doing; 0: never. */
+  readonly restarts: number;
 }
 
 /** What the trainer finds around it. Plain data: nothing in it is a secret. */
@@ -44,8 +46,6 @@ export interface LaunchEnvironment {
   /** Absolute path of a conda environment to activate. */
   readonly conda: string | null;
 }
-
-export const NO_ENVIRONMENT: LaunchEnvironment = { variables: {}, envFile: null, modules: [], conda: null };
 
 /** An option of a launcher: the setting `npt.<kind>.<name>`, and a value in `Launch.options`. */
 export interface LaunchOption {
@@ -68,6 +68,8 @@ export interface StartedPlan {
   readonly cwd: string;
   readonly interpreter: string;
   readonly argv: readonly string[];
+  /** What a later start of the same run runs: it goes on from the run's own newest checkpoint. */
+  readonly again: readonly string[];
   readonly launch: Launch;
 }
 

@@ -8,7 +8,7 @@ import { CurriculumError, parseCurriculum, stageAt, type Curriculum } from '../.
 import { TRAINER_ARGUMENTS, findArgument, type TrainerArgument } from '../../arguments/arguments';
 import { valueText } from '../../format';
 import { branchName, checkRunName, freeFolder } from './branchName';
-import { launcherOf, readLaunch } from '../launchers';
+import { launcherOf, launchFailures, readLaunch } from '../launchers';
 import type { Plan, PlanKind, PlanMessage, PlannedArgument } from './plan';
 import { type PlanSource, PlanSourceError, readPlanSource } from './planSource';
 import type { PlanDraft, PlanRequest } from './planDraft';
@@ -65,7 +65,7 @@ async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promis
   const draft: PlanDraft = {
     ...{ request, kind, source, launch, arguments: planned, curriculum, run, cwd, script },
     scriptFailure: trainer.failure,
-    launchFailure: problems.length === 0 ? await launcherOf(launch.kind).obstacle(launch) : null,
+    launchFailures: problems.length === 0 ? await launchFailures(launch) : [],
     ourTrainer: trainer.isOurs,
   };
   const judged = judge(draft);
@@ -77,7 +77,7 @@ async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promis
     cwd,
     launch,
     interpreter: interpreterOf(request),
-    argv: argvOf(draft, changed),
+    ...commandsOf(draft, changed),
     arguments: planned,
     curriculum: curriculum?.stages ?? [],
     stageAtStart: curriculum === null ? null : stageAt(curriculum, source.step).stage.name,
@@ -183,7 +183,7 @@ function curriculumOf(planned: readonly PlannedArgument[], source: PlanSource): 
   }
 }
 
-function argvOf(draft: PlanDraft, changed: ReadonlyMap<string, unknown>): string[] {
+function commandsOf(draft: PlanDraft, changed: ReadonlyMap<string, unknown>): Pick<Plan, 'argv' | 'again'> {
   const { request, source, cwd, kind, run, launch } = draft;
   const passed = new Map(changed);
   // Our trainer reads its own checkpoints' arguments itself. Of other trainers' config.json it knows at most seven, under
@@ -210,15 +210,14 @@ function argvOf(draft: PlanDraft, changed: ReadonlyMap<string, unknown>): string
     ...(kind === 'branch' || source.passedOver ? ['--output_dir', inWorkspace(run, cwd)] : []),
     ...words,
   ];
-  return launcherOf(launch.kind).argv({
-    launch,
-    run,
-    cwd,
-    fromStep: source.step,
-    first: { ...trainer, args },
-    // The run's own newest checkpoint holds everything that was changed.
-    again: { ...trainer, args: ['--resume_from', inWorkspace(run, cwd)] },
-  });
+  const launcher = launcherOf(launch.kind);
+  const first = { ...trainer, args };
+  // The run's own newest checkpoint holds everything that was changed.
+  const again = { ...trainer, args: ['--resume_from', inWorkspace(run, cwd)] };
+  return {
+    argv: launcher.argv({ launch, run, cwd, fromStep: source.step, first, again }),
+    again: launcher.argv({ launch, run, cwd, fromStep: source.step, first: again, again }),
+  };
 }
 
 function interpreterOf(request: PlanRequest): string {
@@ -251,6 +250,7 @@ async function emptyPlan(request: PlanRequest, error: PlanMessage): Promise<Plan
     launch: readLaunch(request.launch).launch,
     interpreter: interpreterOf(request),
     argv: [],
+    again: [],
     arguments: [],
     curriculum: [],
     stageAtStart: null,

@@ -48,6 +48,8 @@ export interface Plan {
   readonly interpreter: string;
   /** Interpreter first; never goes through a shell. */
   readonly argv: readonly string[];
+  /** What a later start of the same run runs: it goes on from the run's own newest checkpoint. */
+  readonly again: readonly string[];
   readonly arguments: readonly PlannedArgument[];
   readonly curriculum: readonly Stage[];
   readonly stageAtStart: string | null;

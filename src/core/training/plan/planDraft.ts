@@ -1,7 +1,7 @@
 /** What a plan is asked for with, and what is settled of it before its messages are made. */
 import type { Curriculum } from '../../curriculum';
 import type { Launch, LauncherKind, LaunchRequest } from '../launchers';
-import type { PlanKind, PlannedArgument } from './plan';
+import type { PlanKind, PlanMessage, PlannedArgument } from './plan';
 import type { PlanSource } from './planSource';
 
 export interface PlanRequest {
@@ -38,8 +38,8 @@ export interface PlanDraft {
   readonly script: string;
   /** Why the script cannot be started, as a clause; null where it can. */
   readonly scriptFailure: string | null;
-  /** Why its launcher cannot start it here, as a clause; null where it can. */
-  readonly launchFailure: string | null;
+  /** Why it cannot be started so here. */
+  readonly launchFailures: readonly PlanMessage[];
   /** False when the workspace's script is another trainer's (contract section 7). */
   readonly ourTrainer: boolean;
 }

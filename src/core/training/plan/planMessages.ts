@@ -5,7 +5,7 @@ import { sameFrom, stageAt } from '../../curriculum';
 import { formatCount, formatValue, valueText } from '../../format';
 import { findArgument, type Touched } from '../../arguments/arguments';
 import { readLayers } from '../../arguments/argumentValues';
-import { DEFAULT_LAUNCHER } from '../launchers';
+import { shownSecrets } from '../launchers';
 import type { PlanDraft } from './planDraft';
 import type { PlanMessage } from './plan';
 import { unsavedArguments } from './unsavedArguments';
@@ -27,6 +27,7 @@ export function judge(draft: PlanDraft): Judgement {
   askAboutStored(draft, refuse);
   refuseWhatDoesNotFit(draft, warn, refuse);
   warnOfWhatIsOdd(draft, warn);
+  warnOfSecrets(draft, warn);
   warnOfBranching(draft, warn);
   warnOfUnsaved(draft, warn);
   warnOfSteps(draft, warn, refuse);
@@ -73,13 +74,7 @@ function refuseWhatCannotStart(draft: PlanDraft, refuse: Say): void {
       `${source.run.name} is being trained right now (${who}): stop it first, or branch from it.`,
     );
   }
-  const { launch, launchFailure } = draft;
-  if (launchFailure !== null) {
-    refuse(
-      'launcher-unsupported',
-      `The launcher ${launch.kind} cannot be used: ${launchFailure}. Set npt.launcher to ${DEFAULT_LAUNCHER}.`,
-    );
-  }
+  for (const { code, message } of draft.launchFailures) refuse(code, message);
   const files = value(draft, 'train_file');
   if (value(draft, 'dataset_preset') === 'custom' && (!Array.isArray(files) || files.length === 0)) {
     refuse('invalid-value', 'dataset_preset custom needs a train_file.', { argument: 'train_file' });
@@ -157,6 +152,15 @@ function warnOfWhatIsOdd(draft: PlanDraft, warn: Say): void {
       { argument: 'stride', proposal: String(length) },
     );
   }
+}
+
+function warnOfSecrets({ launch }: PlanDraft, warn: Say): void {
+  const names = shownSecrets(launch.environment);
+  if (names.length === 0) return;
+  warn(
+    'secret-shown',
+    `${names.join(' and ')} in npt.environment.variables can be read by everybody who sees this plan or this machine's processes: put it into the file of npt.environment.envFile.`,
+  );
 }
 
 function warnOfBranching(draft: PlanDraft, warn: Say): void {

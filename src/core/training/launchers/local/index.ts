@@ -1,10 +1,11 @@
 /** The trainer as one process on this machine. */
 import { devicesOption, deviceVariables } from '../devices';
 import type { Launcher } from '../launcher';
-import { onThisHost } from '../supervised';
+import { onThisHost, supervised } from '../supervised';
 
 export const local: Launcher<'local'> = {
   ...onThisHost,
+  command: (plan, supervisor) => supervised(plan, supervisor, deviceVariables(plan.launch)),
   kind: 'local',
   options: [devicesOption],
   obstacle: () => Promise.resolve(null),

@@ -2,7 +2,7 @@
 import { devicesOption, deviceVariables } from '../devices';
 import { exists } from '../../../files';
 import type { Launch, Launcher, LaunchOption } from '../launcher';
-import { onThisHost } from '../supervised';
+import { onThisHost, supervised } from '../supervised';
 
 const MOST_PROCESSES = 1024;
 
@@ -34,6 +34,7 @@ async function hasGpus(): Promise<boolean> {
 
 export const torchrun: Launcher<'torchrun'> = {
   ...onThisHost,
+  command: (plan, supervisor) => supervised(plan, supervisor, deviceVariables(plan.launch)),
   kind: 'torchrun',
   options: [processesOption, devicesOption],
   obstacle: async ({ options }) =>
