@@ -436,8 +436,10 @@ class Steps(base.Launcher):
 class JobSupervisor(base.Supervisor):
     """The supervisor of a job: keeps process.json naming the job for as long as Slurm may start it again."""
 
-    def __init__(self, folder: RunFolder, argv: List[str], lock: int) -> None:
-        super().__init__(folder, "slurm", None, argv, lock, os.open(os.devnull, os.O_WRONLY))
+    def __init__(self, folder: RunFolder, argv: List[str], env_file: Optional[str], lock: int) -> None:
+        # The batch script makes the rest of the environment.
+        orders = base.Orders("slurm", argv, environment=base.TrainerEnvironment(file=env_file))
+        super().__init__(folder, orders, lock, os.open(os.devnull, os.O_WRONLY))
         #: Whether srun starts a torchrun on each node.
         self.is_steps = Path(argv[0]).name == "srun"
         if self.is_steps:
@@ -466,8 +468,8 @@ class JobSupervisor(base.Supervisor):
         except NoAnswer as error:
             self.say(f"warning: the nodes could not be asked to stop: {error}")
 
-    def describe(self, pid: int, ticks: int, own_ticks: int) -> Dict[str, Any]:
-        named = super().describe(pid, ticks, own_ticks)
+    def describe(self, pid: int, ticks: int) -> Dict[str, Any]:
+        named = super().describe(pid, ticks)
         return {**named, "job": self.job, "cluster": self.on, "user": user()}
 
     def conclude(self, code: int, before: Optional[Tuple[int, int]]) -> None:
@@ -542,9 +544,10 @@ def command_job(arguments: argparse.Namespace, words: List[str]) -> int:
     except OSError as error:
         raise Refusal(f"the run's folder {run} cannot be opened ({error.strerror}): submit it again") from None
     goes_on = newest_step(folder.path) > arguments.from_step
-    supervisor = JobSupervisor(folder, again if goes_on and again else first, lock)
-    supervisor.supervise()
-    return supervisor.settle()
+    supervisor = JobSupervisor(folder, again if goes_on and again else first, arguments.env_file, lock)
+    code = supervisor.supervise()
+    settled = supervisor.settle()
+    return code if supervisor.trainer is None else settled
 
 
 def take_lock(folder: RunFolder) -> int:
@@ -587,6 +590,7 @@ def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
             one.add_argument("--escaped", action="store_true", help="DIR and the command are percent-encoded")
         if name == "job":
             one.add_argument("--from-step", type=int, default=-1, metavar="N", help="the step that the run starts from")
+            one.add_argument("--env-file", metavar="FILE", help="NAME=VALUE lines, which stay in that file")
             one.add_argument("--first", type=int, required=True, metavar="N", help="how many words the first start has")
     return parser.parse_args(own), command
 

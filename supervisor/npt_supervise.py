@@ -4,6 +4,7 @@
     npt_supervise.py run --run-dir DIR --launcher local -- python scripts/train.py …
     npt_supervise.py follow --run-dir DIR
     npt_supervise.py stop --run-dir DIR [--now]
+    npt_supervise.py stacks --run-dir DIR
     npt_supervise.py status --run-dir DIR
 
 ``run`` takes the run's lock, starts a supervisor in a session of its own and then only follows DIR/train.log. The
@@ -16,6 +17,9 @@ a second SIGINT ends unsaved. Ending a run without a save is SIGQUIT (Ctrl+\\, `
 
 The run's folder is held open: it may be renamed or moved while it is trained in, and everything goes where it is.
 
+``--restarts N`` has the supervisor start the trainer again after a failure that another start may not meet: killed for
+memory, a CUDA or data error, a lost process. Each is recorded in DIR/restarts.jsonl.
+
 Works for any trainer. Standard library only, Python 3.8 or later, one file: it is copied to machines as it is.
 """
 
@@ -24,6 +28,7 @@ from __future__ import annotations
 import argparse
 import codecs
 import errno
+import functools
 import io
 import json
 import os
@@ -39,7 +44,7 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any, BinaryIO, Callable, ClassVar, Dict, List, NoReturn, Optional, Tuple, cast
+from typing import Any, BinaryIO, Callable, ClassVar, Dict, List, NoReturn, Optional, Sequence, Tuple, cast
 from urllib.parse import unquote
 
 try:
@@ -68,6 +73,23 @@ NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.E
 SIGN_OF_LIFE_SECONDS = 120
 #: What fsync(2) answers on a disk that has none: a write there is as durable as it gets.
 NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+#: Signals that nobody sends to stop a run: out of memory, a broken mapping, a crash in a library, its own abort.
+CRASHES = ("SIGKILL", "SIGBUS", "SIGSEGV", "SIGABRT")
+#: Errors that the same command may not meet again: memory, the GPU, data and disks, a lost process or node.
+PASSING = re.compile(
+    r"out of memory|allocate memory|MemoryError|\bCUDA\b|\bcu(?:DNN|BLAS)|\bNCCL\b|\bHIP error|device-side"
+    r"|cannot be (?:read|reached|used|opened|loaded)|disk is full|Input/output error|Stale file|Errno \d+|OSError"
+    r"|Connection|timed? ?out|Temporary failure|unreachable|another process of the run|\bgloo\b|TCPStore|rendezvous"
+    r"|ChildFailedError|Signal \d+ \(SIG",
+    re.IGNORECASE,
+)
+#: Training that diverged would do so again.
+DIVERGED = re.compile(r"\bnan\b|not a number|(?:not|non)[- ]finite|\binf\b", re.IGNORECASE)
+#: The first restart comes after this, each later one after twice as long, up to the longest.
+RESTART_SECONDS = 30.0
+LONGEST_RESTART_SECONDS = 900.0
 
 
 class Refusal(Exception):
@@ -231,6 +253,15 @@ def events(path: Path) -> "List[Dict[str, Any]]":
     return found
 
 
+def newest_checkpoint(run: Path) -> int:
+    """The step of the newest folder of a checkpoint; 0 where there is none."""
+    try:
+        names = [entry.name for entry in (run / "checkpoints").iterdir()]
+    except OSError:
+        return 0
+    return max([int(name[11:]) for name in names if re.fullmatch(r"checkpoint-[0-9]+", name)], default=0)
+
+
 def last_step(run: Path) -> int:
     """The last step that the run logged, else its newest checkpoint's, else 0."""
     for line in reversed(tail(run / "metrics.jsonl", 4 * TAIL_BYTES).splitlines()):
@@ -240,11 +271,7 @@ def last_step(run: Path) -> int:
             continue
         if isinstance(step, int):
             return step
-    try:
-        names = [entry.name for entry in (run / "checkpoints").iterdir()]
-    except OSError:
-        return 0
-    return max([int(name[11:]) for name in names if re.fullmatch(r"checkpoint-[0-9]+", name)], default=0)
+    return newest_checkpoint(run)
 
 
 # --- Processes -------------------------------------------------------------------------------------------------------
@@ -332,6 +359,24 @@ def ask(process: Dict[str, Any], number: int) -> None:
         os.kill(int(process["pid"]), number)
 
 
+def is_going(process: Dict[str, Any]) -> bool:
+    """Whether a run goes on: its trainer, or its supervisor, which may be about to start another."""
+    supervisor = process.get("supervisor")
+    if isinstance(supervisor, dict) and is_same(supervisor.get("pid"), supervisor.get("start_ticks")):
+        return True
+    return is_alive(process)
+
+
+def catches(pid: int, number: int) -> bool:
+    """Whether a process has a handler for a signal (proc(5), SigCgt): without one, SIGUSR2 would end it."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    found = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return found is not None and int(found[1], 16) >> (number - 1) & 1 == 1
+
+
 def holder(run: Path) -> str:
     """Who trains in a run, for a message."""
     process = read_process(run)
@@ -373,9 +418,15 @@ env -0 >&"$NPT_ANSWER"
 
 
 class TrainerEnvironment:
-    """What the trainer finds around it: modules, conda's environment, a file of variables, variables. The later wins."""
+    """What the trainer finds around it: modules, conda's environment, a file of variables, variables; later win."""
 
-    def __init__(self, variables: List[str], file: Optional[str], modules: List[str], conda: Optional[str]) -> None:
+    def __init__(
+        self,
+        variables: Sequence[str] = (),
+        file: Optional[str] = None,
+        modules: Sequence[str] = (),
+        conda: Optional[str] = None,
+    ) -> None:
         self.variables = dict(split_variable(word) for word in variables)
         self.file = None if file is None else Path(file).expanduser().absolute()
         self.modules = modules
@@ -587,33 +638,67 @@ LAUNCHERS: Dict[str, Launcher] = {"local": Launcher(), "torchrun": Torchrun()}
 # --- The supervisor: detached, waits for the trainer -----------------------------------------------------------------
 
 
-class Supervisor:
-    """Starts the trainer, waits for it and writes down how it ended."""
+class Orders:
+    """What a supervisor is told to do: what it starts, in which environment, and how often it starts it again."""
 
     def __init__(
         self,
-        folder: RunFolder,
-        launcher: str,
-        segment: Optional[int],
+        kind: str,
         argv: List[str],
-        environment: TrainerEnvironment,
-        lock: int,
-        report: int,
+        *,
+        environment: Optional[TrainerEnvironment] = None,
+        segment: Optional[int] = None,
+        restarts: int = 0,
+        restart_seconds: float = RESTART_SECONDS,
+        again: Optional[List[str]] = None,
     ) -> None:
-        self.folder = folder
-        self.kind = launcher
-        self.launcher = LAUNCHERS.get(launcher, Launcher())
-        self.segment = segment or len(events(self.run / "metrics.jsonl")) + 1
+        self.kind = kind
         self.argv = argv
-        self.environment = environment
+        self.environment = environment or TrainerEnvironment()
+        self.segment = segment
+        self.restarts = restarts
+        self.restart_seconds = restart_seconds
+        #: What a restart runs once the run saved something.
+        self.again = argv if again is None else again
+
+
+def read_words(text: str) -> List[str]:
+    try:
+        words = json.loads(text)
+    except ValueError:
+        words = None
+    if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
+        raise Refusal("--again takes a command as a JSON list of words")
+    return words
+
+
+class Supervisor:
+    """Starts the trainer, waits for it, writes down how it ended, and starts it again where it was told to."""
+
+    def __init__(self, folder: RunFolder, orders: Orders, lock: int, report: int) -> None:
+        self.folder = folder
+        self.orders = orders
+        self.kind = orders.kind
+        self.launcher = LAUNCHERS.get(orders.kind, Launcher())
+        self.argv = orders.argv
+        self.segment = orders.segment or self.next_segment()
         self.lock = lock
         self.report = report
         self.trainer: "Optional[subprocess.Popen[bytes]]" = None
         self.log: Optional[BinaryIO] = None
+        self.own_ticks = 0
         #: The first request to stop, and when it came.
         self.asked: Optional[int] = None
         self.asked_at = 0.0
         self.unasked = [True]
+        #: Whether it was told to end without a save.
+        self.quit = False
+        #: How often the trainer was started again, and after what, for process.json.
+        self.restarted = 0
+        self.restart: Optional[Dict[str, Any]] = None
+
+    def next_segment(self) -> int:
+        return len(events(self.run / "metrics.jsonl")) + 1
 
     @property
     def run(self) -> Path:
@@ -629,6 +714,7 @@ class Supervisor:
     def pass_on(self, number: int, frame: Optional[FrameType]) -> None:
         """Passes a signal on to the trainer: the first request to stop, and the one to end at once."""
         if number == signal.SIGQUIT:
+            self.quit = True
             signal.alarm(QUIT_SECONDS)
         elif not self.is_first():
             since = time.strftime("%H:%M:%S", time.localtime(self.asked_at))
@@ -658,31 +744,56 @@ class Supervisor:
         if self.trainer is not None and self.trainer.poll() is None:
             send(self.launcher.everything(self.trainer.pid), signal.SIGKILL)
 
-    def supervise(self) -> None:
-        """The supervisor's whole life."""
+    def show_stacks(self, number: int, frame: Optional[FrameType]) -> None:
+        """Passes SIGUSR2 on to trainers that answer it with the Python stacks of their threads, in the log."""
+        if self.trainer is not None and self.trainer.poll() is None:
+            send([pid for pid in self.launcher.trainers(self.trainer.pid) if catches(pid, number)], number)
+
+    def supervise(self) -> int:
+        """The supervisor's whole life; the exit code of the last start."""
         for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGQUIT"):
             signal.signal(getattr(signal, name), self.pass_on)
         signal.signal(signal.SIGALRM, self.end_now)
+        signal.signal(signal.SIGUSR2, self.show_stacks)
         # A handler, not SIG_IGN: what is ignored stays ignored in the trainer, for which SIGHUP means save and stop.
         signal.signal(signal.SIGHUP, lambda number, frame: None)
+        found = proc_stat(os.getpid())
+        self.own_ticks = found[1] if found else 0
+        self.log = open_file(self.run / "train.log", "ab", buffering=0)
+        before = newest_checkpoint(self.run)
+        while True:
+            code = self.train()
+            after = self.failure(code)
+            if after is None:
+                break
+            if not self.wait_to_restart(after):
+                code = 128 + (self.asked or signal.SIGQUIT)
+                break
+            # What was asked for first is in the run's own checkpoints once it saved one.
+            self.argv = self.orders.again if newest_checkpoint(self.run) > before else self.orders.argv
+            self.segment = self.next_segment()
+        self.record(self.forget_process)
+        self.tell(f"exit {code}")
+        return code
+
+    def train(self) -> int:
+        """One start of the trainer, to its end; its exit code, or 2 where the environment was refused."""
         before = stamp(self.run / "exit.json")
-        log = self.log = open_file(self.run / "train.log", "ab", buffering=0)
         self.say(f"\n── segment {self.segment} · {time.strftime('%Y-%m-%d %H:%M:%S')} · {self.command()}")
         try:
-            environment = self.environment.made()
+            environment = self.orders.environment.made()
         except Refusal as refusal:
             # Nothing was started: the run is as it was.
             self.say(f"error: {refusal}")
-            self.tell("exit 2")
-            return
+            return 2
         environment.update(self.launcher.variables)
         environment.update(NPT_SUPERVISED="1", NPT_RUN_LOCK_FD=str(self.lock), PYTHONUNBUFFERED="1")
         try:
-            self.trainer = subprocess.Popen(
+            trainer = self.trainer = subprocess.Popen(
                 self.argv,
                 stdin=self.launcher.stdin(self.lock),
-                stdout=log,
-                stderr=log,
+                stdout=self.log,
+                stderr=self.log,
                 env=environment,
                 # The trainer holds the lock, too: a supervisor that is killed leaves no unlocked run behind.
                 pass_fds=[self.lock],
@@ -691,20 +802,64 @@ class Supervisor:
             reason = f"{self.argv[0]} cannot be started: {error.strerror}"
             self.say(f"error: {reason}")
             self.record(lambda: self.write_exit("failed", None, reason))
-            self.tell("exit 1")
-            return
-        trainer = self.trainer
+            return 1
         found = proc_stat(trainer.pid)
         ticks = found[1] if found else 0
-        own = proc_stat(os.getpid())
-        self.record(lambda: self.write_process(trainer.pid, ticks, own[1] if own else 0))
-        self.tell(f"pid {trainer.pid} {ticks} {os.getpid()} {own[1] if own else 0}")
+        self.record(lambda: self.write_process(trainer.pid, ticks))
+        self.tell(f"pid {trainer.pid} {ticks} {os.getpid()} {self.own_ticks}")
         if self.asked is not None:
             self.signal_trainer(self.asked)
         code = trainer.wait()
         signal.alarm(0)
         self.record(lambda: self.conclude(code, before))
-        self.tell(f"exit {code}")
+        return code
+
+    def failure(self, code: int) -> Optional[str]:
+        """What the trainer is to be started again after, as one line; None where it is not.
+
+        Only after a failure that another start may not meet: never after a request to stop, a usage error or NaN, and
+        not when it was ended by a signal that people end programs with.
+        """
+        if self.restarted >= self.orders.restarts or self.asked is not None or self.quit or self.trainer is None:
+            return None
+        # A command that is refused at the first start is wrong; later, what it needs may be away for a while.
+        if code == 0 or (code == 2 and self.restarted == 0):
+            return None
+        ended = read_json(self.run / "exit.json") or {}
+        error = str(ended.get("error") or error_line(self.run / "train.log") or "")
+        if ended.get("why") == "killed":
+            return f"killed by {ended.get('signal')}" if ended.get("signal") in CRASHES else None
+        if ended.get("why") != "failed":
+            return None
+        return error if PASSING.search(error) and not DIVERGED.search(error) else None
+
+    def wait_to_restart(self, after: str) -> bool:
+        """Waits, longer each time, with the run's lock held; False where it was asked to stop meanwhile."""
+        seconds = min(self.orders.restart_seconds * 2**self.restarted, LONGEST_RESTART_SECONDS)
+        self.restarted += 1
+        most, newest = self.orders.restarts, newest_checkpoint(self.run)
+        source = f"checkpoint-{newest}" if newest > 0 else "the beginning"
+        self.say(f"── restart {self.restarted} of {most} from {source} in {seconds:g} s · after: {after}")
+        self.restart = {"number": self.restarted, "of": most, "after": after, "at": time.time() + seconds}
+        self.record(self.note_restart)
+        self.record(lambda: self.write_process(os.getpid(), self.own_ticks))
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self.asked is not None or self.quit:
+                sent = signal_name(signal.SIGQUIT if self.quit else self.asked or signal.SIGINT)
+                self.say(f"{sent} received: not starting again")
+                self.record(functools.partial(self.write_exit, "stopped", sent, None))
+                return False
+            time.sleep(min(POLL_SECONDS, max(0.0, until - time.monotonic())))
+        return True
+
+    def note_restart(self) -> None:
+        """A line in restarts.jsonl: how the segment before ended, and what is done about it."""
+        ended = read_json(self.run / "exit.json") or {}
+        kept = {name: ended.get(name) for name in ("why", "step", "segment", "signal", "error")}
+        line = {"schema": SCHEMA, "time": time.time(), **(self.restart or {}), "ended": kept}
+        with open_file(self.run / "restarts.jsonl", "ab") as file:
+            file.write(json.dumps(line).encode() + b"\n")
 
     def command(self) -> str:
         return " ".join(shlex.quote(word) for word in self.argv)
@@ -725,10 +880,11 @@ class Supervisor:
             where = str(error.filename or self.run).replace(str(self.run), str(self.folder.shown))
             self.say(f"warning: {where} cannot be written: {error.strerror}")
 
-    def write_process(self, pid: int, ticks: int, own_ticks: int) -> None:
-        replace_json(self.run / "process.json", self.describe(pid, ticks, own_ticks))
+    def write_process(self, pid: int, ticks: int) -> None:
+        """process.json: about the trainer, or between two starts about this process."""
+        replace_json(self.run / "process.json", self.describe(pid, ticks))
 
-    def describe(self, pid: int, ticks: int, own_ticks: int) -> Dict[str, Any]:
+    def describe(self, pid: int, ticks: int) -> Dict[str, Any]:
         """The content of process.json."""
         return {
             "schema": SCHEMA,
@@ -741,7 +897,8 @@ class Supervisor:
             "job": os.environ.get("SLURM_JOB_ID"),
             "segment": self.segment,
             "folder": self.folder.identity(),
-            "supervisor": {"pid": os.getpid(), "start_ticks": own_ticks},
+            "supervisor": {"pid": os.getpid(), "start_ticks": self.own_ticks},
+            **({} if self.restart is None else {"restart": self.restart}),
         }
 
     def write_exit(self, why: str, sent: Optional[str], error: Optional[str]) -> None:
@@ -759,7 +916,7 @@ class Supervisor:
         )
 
     def conclude(self, code: int, before: Optional[Tuple[int, int]]) -> None:
-        """exit.json where the trainer did not write it; process.json gone."""
+        """exit.json where the trainer did not write it."""
         after = stamp(self.run / "exit.json")
         wrote = after is not None and after != before
         # 0 and 2 without a segment: the trainer had nothing to do, or refused what was asked. The run is as it was.
@@ -778,9 +935,13 @@ class Supervisor:
                 self.write_exit("done", None, None)
             else:
                 self.write_exit("failed", None, error_line(self.run / "train.log") or f"the trainer ended with {code}")
+
+    def forget_process(self) -> None:
+        """process.json goes, where it is about a process of this supervisor."""
         process = self.run / "process.json"
         named = read_json(process)
-        if named is not None and self.trainer is not None and named.get("pid") == self.trainer.pid:
+        own = [os.getpid()] if self.trainer is None else [os.getpid(), self.trainer.pid]
+        if named is not None and named.get("pid") in own:
             process.unlink()
 
 
@@ -880,7 +1041,7 @@ class Follower:
         """Passes on what was asked for, once there is a trainer."""
         while self.wanted and self.trainer is not None:
             number = self.wanted.pop(0)
-            if not is_alive(self.trainer):
+            if not is_going(self.trainer):
                 return
             if number == signal.SIGQUIT:
                 self.show(b"\nending it without a save...\n")
@@ -1007,7 +1168,15 @@ def command_run(arguments: argparse.Namespace, argv: List[str]) -> int:
         raise Refusal("run needs a command after --, such as: -- python scripts/train_multi_layer_npt.py …")
     if shutil.which(argv[0]) is None:
         raise Refusal(f"{argv[0]} is not a program that can be started")
-    environment = TrainerEnvironment(arguments.env, arguments.env_file, arguments.module, arguments.conda)
+    orders = Orders(
+        arguments.launcher,
+        argv,
+        environment=TrainerEnvironment(arguments.env, arguments.env_file, arguments.module, arguments.conda),
+        segment=arguments.segment,
+        restarts=arguments.restarts,
+        restart_seconds=arguments.restart_wait,
+        again=None if arguments.again is None else read_words(arguments.again),
+    )
     missing = missing_ancestors(run)
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -1022,7 +1191,7 @@ def command_run(arguments: argparse.Namespace, argv: List[str]) -> int:
     reader, writer = os.pipe()
     follower = Follower(folder, offset)
     follower.install()
-    supervisor = Supervisor(folder, arguments.launcher, arguments.segment, argv, environment, lock, writer)
+    supervisor = Supervisor(folder, orders, lock, writer)
     detach(supervisor.supervise, reader)
     os.close(lock)
     os.close(writer)
@@ -1054,7 +1223,7 @@ def unescaped(word: str) -> str:
     return unquote(word, errors="surrogateescape")
 
 
-def detach(body: Callable[[], None], reader: int) -> None:
+def detach(body: Callable[[], object], reader: int) -> None:
     """Runs `body` in a process of its own session whose parent is gone: no terminal, no window and no process tree that
     somebody ends reaches it."""
     sys.stdout.flush()
@@ -1113,12 +1282,8 @@ def command_follow(arguments: argparse.Namespace) -> int:
     follower = Follower(folder, max(0, size - BACKLOG_BYTES))
     follower.trainer = trainer
     follower.install()
-    follower.until(lambda: not is_alive(trainer))
-    # The supervisor writes exit.json a moment after the trainer ended.
-    until = time.monotonic() + 2
-    while stamp(run / "exit.json") == before and time.monotonic() < until:
-        time.sleep(POLL_SECONDS)
-    follower.pump()
+    # Its supervisor lives until it wrote down how the run ended, and may start another trainer before.
+    follower.until(lambda: not is_going(trainer))
     return exit_code_of(run, before)
 
 
@@ -1132,6 +1297,17 @@ def command_stop(arguments: argparse.Namespace) -> int:
         raise Refusal(f"process {trainer['pid']} has ended already") from None
     what = "end without a save" if arguments.now else "save and stop"
     print(f"process {trainer['pid']} was asked to {what}")
+    return 0
+
+
+def command_stacks(arguments: argparse.Namespace) -> int:
+    folder, trainer = training_in(arguments.run_dir)
+    kind = LAUNCHERS.get(str(trainer.get("launcher")), Launcher())
+    pids = [pid for pid in kind.trainers(int(trainer["pid"])) if catches(pid, signal.SIGUSR2)]
+    if not pids:
+        raise Refusal(f"process {trainer['pid']} cannot show its stacks: it has no handler for SIGUSR2")
+    send(pids, signal.SIGUSR2)
+    print(f"the Python stacks of {', '.join(map(str, pids))} are in {folder.shown / 'train.log'}")
     return 0
 
 
@@ -1173,11 +1349,12 @@ def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
     if "--" in words:
         own, argv = words[: words.index("--")], words[words.index("--") + 1 :]
     parser = OneLineParser(prog="npt_supervise.py", description="Trains in the background and follows it.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="run|follow|stop|status")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="run|follow|stop|stacks|status")
     for name, text in (
         ("run", "start a trainer, given after --, and follow it"),
         ("follow", "follow the trainer that is running"),
         ("stop", "ask the trainer to save and stop"),
+        ("stacks", "have the trainer write its Python stacks into train.log"),
         ("status", "print as JSON whether something trains in the run"),
     ):
         command = commands.add_parser(name, help=text)
@@ -1190,6 +1367,11 @@ def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
             command.add_argument("--env-file", metavar="FILE", help="NAME=VALUE lines, which stay in that file")
             command.add_argument("--module", action="append", default=[], metavar="NAME", help="a module to load")
             command.add_argument("--conda", metavar="FOLDER", help="a conda environment to activate")
+            command.add_argument(
+                "--restarts", type=int, default=0, metavar="N", help="start it again at most N times [0]"
+            )
+            command.add_argument("--again", metavar="JSON", help="what a restart runs once the run saved [the same]")
+            command.add_argument("--restart-wait", type=float, default=RESTART_SECONDS, help=argparse.SUPPRESS)
             command.add_argument("--segment", type=int, help="this segment's number [counted in metrics.jsonl]")
             # For a task runner: 128+n would mark as failed what did as it was told.
             command.add_argument("--stopped-ok", action="store_true", help="exit with 0 after a requested stop")
@@ -1229,7 +1411,12 @@ def main(words: List[str]) -> int:
             raise Refusal("training needs Linux or macOS; on Windows use WSL or a Remote window")
         if arguments.command == "run":
             return command_run(arguments, argv)
-        commands = {"follow": command_follow, "stop": command_stop, "status": command_status}
+        commands = {
+            "follow": command_follow,
+            "stop": command_stop,
+            "stacks": command_stacks,
+            "status": command_status,
+        }
         return commands[arguments.command](arguments)
     except Refusal as refusal:
         print(f"error: {refusal}", file=sys.stderr)

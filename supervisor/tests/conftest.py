@@ -49,6 +49,12 @@ class Bench:
         self.started.append(follower)
         return follower
 
+    def follow(self) -> "subprocess.Popen[bytes]":
+        command = [PYTHON, str(SUPERVISE), "follow", "--run-dir", str(self.run)]
+        follower = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.started.append(follower)
+        return follower
+
     def call(self, *words: str, timeout: float = LIMIT) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [PYTHON, str(SUPERVISE), *words],

@@ -178,7 +178,7 @@ def test_a_requeue_without_progress_would_go_on_for_ever(job: Job) -> None:
 
 
 def test_a_stop_wins_over_the_warning(job: Job) -> None:
-    body = 'signal.signal(signal.SIGUSR1, lambda *_: (time.sleep(0.5), on_signal(signal.SIGUSR1, None)))\n' + WAITS
+    body = "signal.signal(signal.SIGUSR1, lambda *_: (time.sleep(0.5), on_signal(signal.SIGUSR1, None)))\n" + WAITS
     process = job.start(body)
     job.until_ready()
     os.kill(process.pid, signal.SIGUSR1)

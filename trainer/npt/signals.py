@@ -12,6 +12,7 @@ ends it without a save on SIGQUIT.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import select
 import signal
@@ -60,7 +61,7 @@ class StopRequest:
         return 128 + int(self.signal or 0)
 
     def install(self) -> None:
-        """Takes over SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGQUIT. A SIGHUP that is ignored (nohup) stays ignored."""
+        """Takes over SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and SIGQUIT. An ignored SIGHUP (nohup) stays ignored."""
         reader, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
         threading.Thread(target=self._listen, args=(reader,), name="signals", daemon=True).start()
@@ -70,6 +71,10 @@ class StopRequest:
             if number is None or (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):
                 continue
             signal.signal(number, self._receive)
+        # A run that hangs is asked where: the stacks of all threads, on the console. It is C code that answers, which
+        # needs no thread to go on.
+        if hasattr(signal, "SIGUSR2") and sys.__stderr__ is not None:
+            faulthandler.register(signal.SIGUSR2, file=sys.__stderr__, all_threads=True, chain=False)
 
     def check(self) -> None:
         """Raises ``Stopped`` where somebody asked to stop: for the places that wait or repeat something long."""

@@ -320,3 +320,16 @@ def test_a_hangup_that_is_ignored_stays_ignored(launch: Launch, tmp_path: Path) 
     process.send(signal.SIGHUP)
     assert process.wait() == 0, process.output
     assert "SIGHUP" not in process.output and os.path.isdir(run / "checkpoints" / "final")
+
+
+def test_sigusr2_shows_where_every_thread_is_and_training_goes_on(launch: Launch, tmp_path: Path) -> None:
+    run, gate = tmp_path / "run", tmp_path / "gate"
+    process = launch(*SMALL, "--output_dir", str(run), before=lambda: hold_step(gate))
+    process.wait_for(lambda: "held in train_step" in process.output)
+    process.send(signal.SIGUSR2)
+    # The main thread's own place, and that of the thread that listens for signals.
+    process.wait_for(lambda: " in train" in process.output and " in _listen" in process.output)
+    assert "most recent call first" in process.output
+    gate.touch()
+    assert process.wait() == 0, process.output
+    assert [event["why"] for event in events(run) if event["event"] == "end"] == ["done"]

@@ -62,6 +62,8 @@ export interface RunProcess {
   readonly folder?: { readonly device: number; readonly inode: number; readonly path: string };
   /** Who started the trainer, waits for it and passes requests on; missing where nobody does. */
   readonly supervisor?: { readonly pid: number; readonly startTicks: number };
+  /** The supervisor's newest start of the trainer after a failure, done or to come; `at` is Unix seconds. */
+  readonly restart?: { readonly number: number; readonly of: number; readonly after: string; readonly at: number };
 }
 
 /**

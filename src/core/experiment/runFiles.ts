@@ -50,7 +50,15 @@ export function readProcess(json: JsonObject): RunProcess | null {
     ...(isObject(supervisor) && supervisorPid !== null
       ? { supervisor: { pid: supervisorPid, startTicks: countIn(supervisor, 'start_ticks') ?? 0 } }
       : {}),
+    ...restartIn(json.restart),
   };
+}
+
+function restartIn(restart: unknown): Pick<RunProcess, 'restart'> {
+  if (!isObject(restart)) return {};
+  const [number, of, at] = [countIn(restart, 'number'), countIn(restart, 'of'), numberIn(restart, 'at')];
+  if (number === null || of === null || at === null) return {};
+  return { restart: { number, of, after: stringIn(restart, 'after') ?? '', at } };
 }
 
 /** A folder that cannot be read is no folder: then the process is nobody's. */

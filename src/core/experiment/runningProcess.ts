@@ -46,7 +46,15 @@ export function liveness(named: RunProcess, here: Host = thisHost()): Liveness {
 
 /** What this machine's process table says: all that there is to know of a process that somebody started by hand. */
 export function askThisHost(named: RunProcess): Promise<ProcessState> {
-  return Promise.resolve({ liveness: liveness(named), detail: null });
+  const { restart } = named;
+  const state = liveness(named);
+  const detail = restart === undefined || state !== 'alive' ? null : restartText(restart);
+  return Promise.resolve({ liveness: state, detail });
+}
+
+function restartText({ number, of, after, at }: NonNullable<RunProcess['restart']>): string {
+  const waits = at * 1000 > Date.now() ? ', which is waited for' : '';
+  return `restart ${number} of ${of}${waits}, after: ${after}`;
 }
 
 /** State letter and start time (clock ticks since boot) from /proc/<pid>/stat, proc(5); null where there is no such process. */

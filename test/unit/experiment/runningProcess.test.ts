@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { RunProcess } from '../../../src/core/experiment/model';
-import { StopError, liveness, procStat, stopProcess, thisHost } from '../../../src/core/experiment/runningProcess';
+import {
+  StopError,
+  askThisHost,
+  liveness,
+  procStat,
+  stopProcess,
+  thisHost,
+} from '../../../src/core/experiment/runningProcess';
 
 describe('the process that trains a run', () => {
   const started: ChildProcess[] = [];
@@ -33,6 +40,17 @@ describe('the process that trains a run', () => {
     assert.equal(liveness({ ...named, bootId: 'another start' }), 'dead');
     assert.equal(liveness({ ...named, pid: 0 }), 'dead');
     assert.equal(liveness({ ...named, host: 'another' }), 'elsewhere');
+  });
+
+  it('tells of a restart by its supervisor, done or to come', async () => {
+    const { named } = sleeper();
+    const restart = { number: 1, of: 3, after: 'killed by SIGKILL', at: Date.now() / 1000 + 600 };
+    const detail = async (rest: Partial<RunProcess>): Promise<string | null> =>
+      (await askThisHost({ ...named, ...rest })).detail;
+    assert.equal(await detail({}), null);
+    assert.equal(await detail({ restart }), 'restart 1 of 3, which is waited for, after: killed by SIGKILL');
+    assert.equal(await detail({ restart: { ...restart, at: 1 } }), 'restart 1 of 3, after: killed by SIGKILL');
+    assert.equal(await detail({ restart, host: 'another' }), null);
   });
 
   it('reads a name with spaces and parentheses right', () => {
