@@ -66,7 +66,8 @@ function runDocument(run: Run): object {
 
 function runText(run: Run): string {
   const of = run.maxSteps === null ? '' : ` of ${formatCount(run.maxSteps)}`;
-  const facts = [run.state, `step ${formatCount(run.step)}${of}`, run.stage ?? ''].filter((fact) => fact !== '');
+  const job = run.state === 'queued' || run.state === 'training' ? (run.processState?.detail ?? '') : '';
+  const facts = [run.state, `step ${formatCount(run.step)}${of}`, run.stage ?? '', job].filter((fact) => fact !== '');
   const parent = run.parent === null ? '' : `, branched from ${run.parent.run} at ${formatCount(run.parent.step)}`;
   const now = Date.now() / 1000;
   const rows = allCheckpoints(run).map((checkpoint) => [

@@ -100,13 +100,15 @@ function stateText(state: RunState): string {
 function runDescription(run: Run): string {
   const steps =
     run.maxSteps === null ? formatCount(run.step) : `${formatCount(run.step)} / ${formatCount(run.maxSteps)}`;
+  // A job's number, and why it waits or how long it may still run: what a person would look for in squeue.
+  const job = run.processState?.detail ?? null;
   const parts = [
     stateText(run.state),
-    // A job's number, why it waits and until when: what a person would look for in squeue.
-    run.state === 'queued' ? (run.processState?.detail ?? null) : null,
+    run.state === 'queued' ? job : null,
     run.stage,
     steps,
     run.loss === null ? null : vscode.l10n.t('loss {0}', formatValue(run.loss)),
+    run.state === 'training' ? job : null,
   ];
   return parts.filter((part) => part !== null).join(' · ');
 }

@@ -476,6 +476,28 @@ describe('plans', () => {
     assert.match(wrong.errors[0]?.message ?? '', /^npt\.torchrun\.processes is 0: write gpu, or a whole number/);
   });
 
+  it('does not resume a run whose job waits; a branch of it may start', async () => {
+    const programs = fs.mkdtempSync(path.join(ws.root, 'programs-'));
+    fs.writeFileSync(path.join(programs, 'squeue'), "#!/bin/sh\necho '77|77|PENDING|Resources|N/A||0:00|1:00'\n", {
+      mode: 0o755,
+    });
+    ws.write('demo/process.json', {
+      ...{ schema: 1, host: thisHost().name, boot_id: thisHost().bootId, pid: 0, started: 1, start_ticks: 0 },
+      ...{ launcher: 'slurm', job: '77', segment: 2 },
+    });
+    const { PATH } = process.env;
+    try {
+      process.env.PATH = programs;
+      const [error, ...others] = (await plan()).errors;
+      assert.deepEqual(others, []);
+      assert.equal(error?.code, 'run-is-queued');
+      assert.match(error.message, /demo is to be trained already \(job 77 is waiting \(Resources\)\): stop it first/);
+      assert.deepEqual((await plan({ kind: 'branch', changes: { learning_rate: '1e-5' } })).errors, []);
+    } finally {
+      process.env.PATH = PATH;
+    }
+  });
+
   it('shows what Slurm would run, and says where there is none', async () => {
     const programs = fs.mkdtempSync(path.join(ws.root, 'programs-'));
     const { PATH } = process.env;

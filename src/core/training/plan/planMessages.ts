@@ -64,6 +64,10 @@ function refuseWhatCannotStart(draft: PlanDraft, refuse: Say): void {
     );
   }
   const training = source.run?.process ?? null;
+  if (kind !== 'branch' && source.run?.state === 'queued') {
+    const what = source.run.processState?.detail ?? 'it waits its turn';
+    refuse('run-is-queued', `${source.run.name} is to be trained already (${what}): stop it first, or branch from it.`);
+  }
   if (kind !== 'branch' && source.run?.state === 'training') {
     const who =
       training === null
