@@ -1,8 +1,8 @@
 /**
  * What the extension costs a window that opens, in a served VS Code, on 10,000 checkpoints: loading its bundle and
- * activate() in CPU time of the extension host, and until the first model in seconds. Several builds (clones in which
+ * activate() in CPU time of the extension host, until the first model in seconds, then listing the tasks of Run Task. Several builds (clones in which
  * `node esbuild.mjs --production` ran) take turns.
- * usage: tsx tools/bench/activation.ts RUNS STARTS [CLONE ...]   RUNS has experiments/ (make_data.py runs)
+ * usage: tsx tools/bench/activation.ts RUNS STARTS [CLONE ...]   RUNS has experiments/ (make_data.py runs, or stopped)
  */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -16,6 +16,7 @@ const LIMIT_MS = 180_000;
 /** Stands before the extension's own entry, and writes what that took to $NPT_BENCH_RESULT. */
 const MEASURED = `
 const { writeFileSync, renameSync } = require('node:fs');
+const vscode = require('vscode');
 const spent = (before) => { const { user, system } = process.cpuUsage(before); return (user + system) / 1000; };
 const before = process.cpuUsage();
 const extension = require(ENTRY);
@@ -25,23 +26,29 @@ exports.activate = (context) => {
   const before = process.cpuUsage();
   const api = extension.activate(context);
   const activate = spent(before);
-  void api.workspaces.ready().then(() => {
+  void api.workspaces.ready().then(async () => {
     const model = performance.now() - started;
     const result = process.env.NPT_BENCH_RESULT;
     const runs = api.workspaces.runs.length;
-    writeFileSync(result + '.part', JSON.stringify({ load, activate, model, modelCpu: spent(before), runs }));
+    const modelCpu = spent(before);
+    const asked = [performance.now(), process.cpuUsage()];
+    await vscode.tasks.fetchTasks({ type: 'npt' });
+    const [tasks, tasksCpu] = [performance.now() - asked[0], spent(asked[1])];
+    writeFileSync(result + '.part', JSON.stringify({ load, activate, model, modelCpu, runs, tasks, tasksCpu }));
     renameSync(result + '.part', result);
   });
   return api;
 };
 `;
 
-/** Milliseconds; `model` is wall time, the others are CPU time. */
+/** Milliseconds; `model` and `tasks` are wall time, the others CPU time. */
 interface Figures {
   readonly load: number;
   readonly activate: number;
   readonly model: number;
   readonly modelCpu: number;
+  readonly tasks: number;
+  readonly tasksCpu: number;
   readonly runs: number;
 }
 
@@ -102,7 +109,8 @@ async function main(workspace: string, starts: number, clones: readonly string[]
     process.stdout.write(
       `${clone}: bundle ${of('load').toFixed(1)} ms, activate() ${of('activate').toFixed(1)} ms of CPU time; ` +
         `first model of ${of('runs')} runs after ${(of('model') / 1000).toFixed(2)} s ` +
-        `(${(of('modelCpu') / 1000).toFixed(2)} s of CPU time); medians of ${figures.length} starts\n`,
+        `(${(of('modelCpu') / 1000).toFixed(2)} s of CPU time); Run Task's list after ${of('tasks').toFixed(0)} ms ` +
+        `(${of('tasksCpu').toFixed(0)} ms of CPU time); medians of ${figures.length} starts\n`,
     );
   }
 }

@@ -1,8 +1,9 @@
 """Makes what the benchmarks read, in a folder of the benchmark's own.
 
-usage: make_data.py runs DIR | state DIR | checkpoint DIR | weights DIR | metrics DIR
+usage: make_data.py runs DIR | stopped DIR | state DIR | checkpoint DIR | weights DIR | metrics DIR
 
 runs     200 runs of 50 checkpoints of 6 files under DIR/experiments (small files: a scan reads names and JSON only)
+stopped  100 stopped runs of one real checkpoint under DIR/experiments, and a training script
 state    DIR/training_state.pt of about 600 MB, as an optimizer of that size is saved
 checkpoint  DIR/checkpoint-1000 as a 1B model's would be: 16 layers of rank 64, hidden size 2048, MLP size 8192 (150 MB)
 weights  DIR/npt_weights.pt of about 600 MB: 16 layers of triple modulation, rank 256, of a 1B model
@@ -11,6 +12,7 @@ metrics  DIR/metrics.jsonl with 200,000 rows of 12 metrics
 
 import json
 import pathlib
+import shutil
 import sys
 
 FILES = ("npt_weights.pt", "training_state.pt", "multi_layer_state.pt", "config.json")
@@ -43,6 +45,19 @@ def make_runs(folder: pathlib.Path) -> None:
             }
             (checkpoint / "manifest.json").write_text(json.dumps(manifest))
             (checkpoint / "notes.md").write_text("")
+
+
+def make_stopped(folder: pathlib.Path) -> None:
+    fixture = pathlib.Path(__file__).parents[2] / "test/fixtures/checkpoints/ours-dual/checkpoint-30"
+    for number in range(100):
+        run = folder / "experiments" / f"run_{number:03d}"
+        shutil.copytree(fixture, run / "checkpoints" / fixture.name)
+        shutil.copy(fixture / "config.json", run)
+        (run / "run.json").write_text(json.dumps({"schema": 1, "id": f"id-{number}", "created": 1.7e9 + number}))
+        ended = {"schema": 1, "why": "stopped", "step": 30, "segment": 1, "signal": None, "error": None, "time": 1.7e9}
+        (run / "exit.json").write_text(json.dumps(ended))
+    (folder / "scripts").mkdir()
+    (folder / "scripts/train_multi_layer_npt.py").write_text("from npt.main import main\n")
 
 
 def make_state(folder: pathlib.Path) -> None:
@@ -115,6 +130,7 @@ if __name__ == "__main__":
     target.mkdir(parents=True, exist_ok=True)
     {
         "runs": make_runs,
+        "stopped": make_stopped,
         "state": make_state,
         "checkpoint": make_checkpoint,
         "weights": make_weights,
