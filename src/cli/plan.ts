@@ -5,9 +5,11 @@ import { formatCount } from '../core/format';
 import { valueText } from '../core/format';
 import { shellCommand } from '../core/training/commandLine';
 import { launchFacts, shellCommandOf } from '../core/training/launchers/shown';
-import { DEFAULT_ADDITIONAL_STEPS, makePlan } from '../core/training/plan/makePlan';
+import { makePlan } from '../core/training/plan/makePlan';
 import { DEFAULT_LAUNCHER, LAUNCHER_KINDS } from '../core/training/launchers';
 import { PLAN_KINDS, type Plan } from '../core/training/plan/plan';
+import { DEFAULT_ADDITIONAL_STEPS } from '../core/training/plan/planChanges';
+import { PLACES } from '../core/training/plan/taskDefinition';
 import { type Command, UsageError, oneOf } from './options';
 import { SUMMARIES } from './summaries';
 import { printable } from './table';
@@ -16,8 +18,10 @@ export const planCommand: Command = {
   ...SUMMARIES.plan,
   details: [
     'Exits with 0 when it can be started, 1 when it cannot. A run instead of a checkpoint means its newest one.',
+    `Kinds: ${PLAN_KINDS.join(', ')}.`,
+    'start takes the settings of a run, where one is named; re-run takes a run.',
   ],
-  positionals: { least: 2, most: 2 },
+  positionals: { least: 1, most: 2 },
   options: {
     set: { type: 'string', multiple: true, value: 'NAME=VALUE', description: 'An argument to change; repeatable.' },
     steps: {
@@ -30,11 +34,15 @@ export const planCommand: Command = {
       value: LAUNCHER_KINDS.join('|'),
       description: `What starts the trainer [${DEFAULT_LAUNCHER}].`,
     },
-    name: { type: 'string', value: 'NAME', description: "A branch's folder [made from what changes]." },
+    preset: { type: 'string', value: 'NAME', description: 'start: take the arguments of this preset.' },
+    stage: { type: 'string', value: 'STAGE', description: 'debug: the stage to jump to, as student or mixed:0.5.' },
+    name: { type: 'string', value: 'NAME', description: "A new run's folder [made from what changes]." },
     workspace: { type: 'string', value: 'FOLDER', description: 'Training workspace [found from the checkpoint].' },
     python: { type: 'string', value: 'PATH', description: 'Interpreter that trains [python3].' },
   },
-  async run({ positionals: [kind = '', checkpoint = ''], option, all }) {
+  async run({ positionals: [word = '', place], option, all }) {
+    const kind = oneOf('The kind', word, PLAN_KINDS);
+    if (place === undefined && kind !== 'start') throw new UsageError(`Usage: ${SUMMARIES.plan.usage}`);
     const changes = new Map<string, string>();
     for (const word of all('set')) {
       const equals = word.indexOf('=');
@@ -46,8 +54,10 @@ export const planCommand: Command = {
       throw new UsageError(`--steps "${steps}" is not a whole number from 1.`);
     }
     const plan = await makePlan({
-      kind: oneOf('The kind', kind, PLAN_KINDS),
-      checkpoint: path.resolve(checkpoint),
+      kind,
+      ...(place === undefined ? {} : { [PLACES[kind]]: path.resolve(place) }),
+      preset: option('preset'),
+      stage: option('stage'),
       changes: Object.fromEntries(changes),
       additionalSteps: steps === undefined ? undefined : Number(steps),
       launch: { kind: oneOf('--launcher', option('launcher') ?? DEFAULT_LAUNCHER, LAUNCHER_KINDS) },

@@ -13,7 +13,7 @@ export const SUMMARIES = {
   },
   plan: {
     name: 'plan',
-    usage: 'plan resume|extend|branch <checkpoint> [options]',
+    usage: 'plan <kind> [checkpoint or run] [options]',
     summary: 'What would run, with which arguments, and what could go wrong.',
   },
   metrics: {

@@ -36,6 +36,10 @@ export interface TrainerArgument {
   readonly kind: ValueKind;
   /** What the trainer takes when nobody says; null: nothing. */
   readonly default: unknown;
+  /** What the trainer takes with --demo_mode when nobody says. */
+  readonly demoDefault: unknown;
+  /** Whether its value is the path of a file, or several. */
+  readonly isPath: boolean;
   /** For arguments that have a fixed list of values; flags have `true` and `false`. */
   readonly choices?: readonly string[];
   /** One line. */
@@ -68,7 +72,9 @@ interface Entry {
   readonly choices?: readonly string[];
   readonly words?: Readonly<Record<string, boolean>>;
   readonly repeat?: boolean;
+  readonly path?: boolean;
   readonly default: unknown;
+  readonly demo?: unknown;
   readonly description: string;
   readonly resume: {
     readonly effect: ResumeEffect['effect'];
@@ -116,6 +122,8 @@ function argumentOf(entry: Entry): TrainerArgument {
     name: entry.name,
     kind,
     default: entry.default,
+    demoDefault: entry.demo ?? entry.default,
+    isPath: entry.path ?? false,
     ...(choices === undefined ? {} : { choices }),
     description: entry.description,
     onResume: { effect, touches, when, note },

@@ -39,7 +39,7 @@ export class TrainingCommands {
         if ((await showInformation(only.message, extend)) === extend) await this.extend({ argument: chosen.target });
         return;
       }
-      const needsAsking = plan.kind === 'branch' || plan.warnings.length > 0 || plan.errors.length > 0;
+      const needsAsking = plan.newRun || plan.warnings.length > 0 || plan.errors.length > 0;
       const agreed = needsAsking && canBeSettled(plan) ? await this.review(plan, chosen, { kind: 'resume' }) : plan;
       if (agreed !== undefined) await this.deps.starter.start(agreed);
     });

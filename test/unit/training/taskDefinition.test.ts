@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { PLAN_KINDS } from '../../../src/core/training/plan/plan';
 import { requestOf } from '../../../src/core/training/plan/taskDefinition';
 
 describe('an npt task of tasks.json', () => {
@@ -23,8 +24,18 @@ describe('an npt task of tasks.json', () => {
     });
   });
 
+  it('a start may take nothing, a preset or a run', () => {
+    const nothing = { kind: 'start', changes: {}, additionalSteps: undefined, name: undefined };
+    assert.deepEqual(requestOf({ kind: 'start' }, '/w'), nothing);
+    assert.deepEqual(requestOf({ kind: 'start', preset: 'demo', from: 'experiments/a' }, '/w'), {
+      ...nothing,
+      preset: 'demo',
+      from: '/w/experiments/a',
+    });
+  });
+
   const wrong: [object, RegExp][] = [
-    [{ checkpoint: 'x' }, /^"kind" is missing: write resume, extend, branch\.$/],
+    [{ checkpoint: 'x' }, /^"kind" is missing: write start, resume, extend, fine-tune, debug, branch, re-run\.$/],
     [{ kind: 'resum', checkpoint: 'x' }, /^"kind" is "resum": write/],
     [{ kind: 'resume' }, /^"checkpoint" is missing: write/],
     [{ kind: 'resume', checkpoint: 7 }, /^"checkpoint" is 7: write/],
@@ -35,6 +46,10 @@ describe('an npt task of tasks.json', () => {
     [{ kind: 'extend', checkpoint: 'x', additionalSteps: -1 }, /^"additionalSteps" is -1: write/],
     [{ kind: 'extend', checkpoint: 'x', additionalSteps: '10' }, /^"additionalSteps" is "10": write/],
     [{ kind: 'branch', checkpoint: 'x', name: 5 }, /^"name" is 5: write/],
+    [{ kind: 're-run', checkpoint: 'x' }, /^"from" is missing: write the path of a run/],
+    [{ kind: 'start', from: 5 }, /^"from" is 5: write the path of a run/],
+    [{ kind: 'start', preset: true }, /^"preset" is true: write/],
+    [{ kind: 'debug', checkpoint: 'x', stage: ['student'] }, /^"stage" is \["student"\]: write/],
   ];
   for (const [definition, message] of wrong) {
     it(`says what is wrong with ${JSON.stringify(definition)}`, () => {
@@ -45,8 +60,8 @@ describe('an npt task of tasks.json', () => {
 
   it('is a request or one line, whatever it holds', () => {
     const anything = fc.dictionary(
-      fc.constantFrom('kind', 'checkpoint', 'changes', 'additionalSteps', 'name'),
-      fc.oneof(fc.jsonValue(), fc.constantFrom('resume', 'extend', 'branch')),
+      fc.constantFrom('kind', 'checkpoint', 'from', 'preset', 'stage', 'changes', 'additionalSteps', 'name'),
+      fc.oneof(fc.jsonValue(), fc.constantFrom(...PLAN_KINDS)),
     );
     fc.assert(
       fc.property(anything, (definition) => {

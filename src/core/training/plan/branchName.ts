@@ -32,6 +32,11 @@ const LONGEST = 80;
  * @param run the parent's folder name
  */
 export function branchName(run: string, step: number, changes: Readonly<Record<string, unknown>>): string {
+  return changedName(run, changes) ?? `${run}-from-${step}`;
+}
+
+/** `demo` and {learning_rate: 5e-5} → `demo-lr5e-5`; null where nothing changed, or too much to be told in a name. */
+export function changedName(run: string, changes: Readonly<Record<string, unknown>>): string | null {
   const parts = Object.entries(changes).map(([name, value]) => {
     const short = SHORT_NAMES[name] ?? name.replace(/_(steps|weight|mode)$/, '').replaceAll('_', '-');
     if (value === true) return short;
@@ -39,7 +44,7 @@ export function branchName(run: string, step: number, changes: Readonly<Record<s
     return `${short}${slug(valueText(value))}`;
   });
   const name = [run, ...parts].join('-');
-  return parts.length === 0 || name.length > LONGEST ? `${run}-from-${step}` : name;
+  return parts.length === 0 || name.length > LONGEST ? null : name;
 }
 
 function slug(text: string): string {
@@ -67,12 +72,22 @@ async function isFree(folder: string): Promise<boolean> {
   }
 }
 
-/** What is wrong with a name that a person typed for a run, in one line; null when it can be used. */
-export async function checkRunName(name: string, parentFolder: string): Promise<string | null> {
+/** What is wrong with a name that a person typed for a run. */
+export interface WrongName {
+  /** One line. */
+  readonly message: string;
+  /** It is a good name, and another's. */
+  readonly taken: boolean;
+}
+
+/** @returns null where the name can be used */
+export async function checkRunName(name: string, parentFolder: string): Promise<WrongName | null> {
   const trimmed = name.trim();
-  if (trimmed === '') return 'Type a name for the new run.';
+  if (trimmed === '') return { message: 'Type a name for the new run.', taken: false };
   if (!/^[\w][\w.+=@ -]*$/.test(trimmed)) {
-    return `"${trimmed}" cannot be a run's name: use letters, digits, "-", "_", "." and "+", and no "/".`;
+    const message = `"${trimmed}" cannot be a run's name: use letters, digits, "-", "_", "." and "+", and no "/".`;
+    return { message, taken: false };
   }
-  return (await isFree(path.join(parentFolder, trimmed))) ? null : `There is already a run named ${trimmed}.`;
+  if (await isFree(path.join(parentFolder, trimmed))) return null;
+  return { message: `There is already a run named ${trimmed}.`, taken: true };
 }

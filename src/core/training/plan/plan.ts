@@ -1,15 +1,25 @@
 /**
  * A plan says what will run before anything runs (contract section 8): plain data that the tree, the palette, the
- * dashboard and the CLI show and launch. Resume, extend and branch are three ways of making one.
+ * dashboard and the CLI show and launch. The kinds are ways of making one.
  */
 import type { Stage } from '../../curriculum/curriculum';
 import type { Launch, LauncherKind } from '../launchers';
+import type { TrainingRequest } from './planDraft';
 
-export type PlanKind = 'resume' | 'extend' | 'branch';
-export const PLAN_KINDS: readonly PlanKind[] = ['resume', 'extend', 'branch'];
+/**
+ * - `start`: a new run from nothing, with a preset's arguments, another run's, or typed ones alone
+ * - `resume`: on from a checkpoint; in its run where it is the newest
+ * - `extend`: a resume that goes further than the run was to go
+ * - `fine-tune`: an extension with another learning rate
+ * - `debug`: a new run that jumps to a stage of the curriculum for a few steps
+ * - `branch`: a new run from a checkpoint
+ * - `re-run`: a run's original command once more, into a new run
+ */
+export const PLAN_KINDS = ['start', 'resume', 'extend', 'fine-tune', 'debug', 'branch', 're-run'] as const;
+export type PlanKind = (typeof PLAN_KINDS)[number];
 
-/** Where an argument's value comes from. */
-export type ArgumentSource = 'checkpoint' | 'run' | 'changed' | 'default' | 'tensors';
+/** Where an argument's value comes from. `command line`: the run's original one. */
+export type ArgumentSource = 'checkpoint' | 'run' | 'command line' | 'preset' | 'tensors' | 'changed' | 'default';
 
 export interface PlannedArgument {
   readonly name: string;
@@ -26,20 +36,47 @@ export interface PlanMessage {
   readonly argument?: string;
   /** A value that would, as one types it. */
   readonly proposal?: string;
+  /** What would settle it besides, each for a button. */
+  readonly remedies?: readonly PlanRemedy[];
+}
+
+/** What settles a message. `label` says what it does, as on a button. */
+export type PlanRemedy =
+  /** Another plan: `withRemedy` lays its request over the one that was made. */
+  | { readonly kind: 'plan'; readonly label: string; readonly request: Partial<TrainingRequest> }
+  /** Stopping the run's trainer, whose folder this is. */
+  | { readonly kind: 'stop'; readonly label: string; readonly run: string }
+  | { readonly kind: 'choose-interpreter' | 'create-workspace' | 'install-requirements'; readonly label: string }
+  | { readonly kind: 'open-setting'; readonly label: string; readonly name: string };
+
+/** What cannot be recovered of a run, so that somebody has to say it. */
+export interface PlanQuestion {
+  readonly argument: string;
+  /** One sentence. */
+  readonly message: string;
+  /** What is taken unless it is answered, as one types it; null where nothing is. */
+  readonly proposal: string | null;
 }
 
 export interface Plan {
+  /** What it has become: a resume from an older checkpoint is a `branch`. */
   readonly kind: PlanKind;
-  /** Absolute path of the run's folder that will be trained (for a branch: the new one). */
+  /** Absolute path of the run's folder that will be trained. */
   readonly run: string;
+  /** Whether that folder is made by it. */
+  readonly newRun: boolean;
   readonly parent: {
     readonly id: string | null;
     readonly run: string;
     readonly checkpoint: string;
     readonly step: number;
   } | null;
-  /** Absolute path of the checkpoint that it starts from, or what was asked for where that is none. */
-  readonly checkpoint: string;
+  /** Absolute path of the checkpoint that it starts from, or what was asked for where that is none; null: from nothing. */
+  readonly checkpoint: string | null;
+  /** Absolute path of the run whose settings or command it takes; null where it takes none's. */
+  readonly from: string | null;
+  /** Name of the preset that it takes its arguments from. */
+  readonly preset: string | null;
   /** Absolute path of the folder that training starts in. */
   readonly cwd: string;
   /** What starts it, and how. */
@@ -54,6 +91,8 @@ export interface Plan {
   readonly curriculum: readonly Stage[];
   readonly stageAtStart: string | null;
   readonly startStep: number;
+  /** What nothing on disk tells; it starts all the same, with what each proposes. */
+  readonly questions: readonly PlanQuestion[];
   readonly warnings: readonly PlanMessage[];
   /** Not empty: this plan must not be launched. */
   readonly errors: readonly PlanMessage[];

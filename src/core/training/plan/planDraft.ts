@@ -4,31 +4,55 @@ import type { Launch, LauncherKind, LaunchRequest } from '../launchers';
 import type { PlanKind, PlanMessage, PlannedArgument } from './plan';
 import type { PlanSource } from './planSource';
 
-export interface PlanRequest {
+/** What to train; every path absolute. Where and with what it trains, a workspace's settings say. */
+export interface TrainingRequest {
   readonly kind: PlanKind;
-  /** Absolute path of a checkpoint's folder, or of a run's (its newest checkpoint that can be used). */
-  readonly checkpoint: string;
+  /**
+   * The folder of a checkpoint, or of a run (its newest checkpoint that can be used): for every kind but `start` and
+   * `re-run`.
+   */
+  readonly checkpoint?: string | undefined;
+  /** The folder of a run: whose command is run again (`re-run`), or whose settings a `start` takes. */
+  readonly from?: string | undefined;
+  /** For a `start`: the preset that it takes its arguments from, by name (presets.ts). */
+  readonly preset?: string | undefined;
+  /** For `debug`: the stage to jump to, as in a curriculum but without its steps: `student`, `mixed:0.75`. */
+  readonly stage?: string | undefined;
+  /** New values as typed, by argument. */
+  readonly changes?: Readonly<Record<string, string>> | undefined;
+  /** How far beyond the checkpoint's step to train; extend, fine-tune and debug have a number of their own. */
+  readonly additionalSteps?: number | undefined;
+  /** Folder name of the new run; a resume with a name becomes a branch. */
+  readonly name?: string | undefined;
+}
+
+export interface PlanRequest extends TrainingRequest {
   /** Checkpoints that were validated and are not valid, by absolute path, each with the reason as a clause. */
   readonly notValid?: ReadonlyMap<string, string> | undefined;
-  /** New values as typed, by argument. */
-  readonly changes?: Readonly<Record<string, string>>;
-  /** How far beyond the checkpoint's step to train; for `extend` 15000 unless given. */
-  readonly additionalSteps?: number | undefined;
   readonly launch?: LaunchRequest | undefined;
   /** The Python that trains; `python3` from PATH unless given. */
   readonly interpreter?: string | undefined;
-  /** The training workspace; found from the checkpoint's place unless given. */
+  /** The training workspace; found from the place of the checkpoint or run unless given. */
   readonly workspaceRoot?: string | undefined;
   /** Relative to the workspace. */
   readonly script?: string | undefined;
-  /** Folder name of the new run, for a branch. */
-  readonly name?: string | undefined;
+  /** The folder that new runs are made in, where no run says another; relative to the workspace. */
+  readonly experiments?: string | undefined;
+}
+
+/** A request with what a message's remedy changes of it; its changes come on top of those that were made. */
+export function withRemedy<Request extends TrainingRequest>(
+  request: Request,
+  remedy: Partial<TrainingRequest>,
+): Request {
+  return { ...request, ...remedy, changes: { ...request.changes, ...remedy.changes } };
 }
 
 /** What is settled before messages are made: the inputs of judge(). */
 export interface PlanDraft {
   readonly request: PlanRequest;
   readonly kind: PlanKind;
+  readonly newRun: boolean;
   readonly source: PlanSource;
   readonly launch: Launch<LauncherKind>;
   readonly arguments: readonly PlannedArgument[];

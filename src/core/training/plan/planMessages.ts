@@ -4,10 +4,10 @@ import path from 'node:path';
 import { sameFrom, stageAt } from '../../curriculum';
 import { formatCount, formatValue, valueText } from '../../format';
 import { findArgument, type Touched } from '../../arguments/arguments';
-import { readLayers } from '../../arguments/argumentValues';
+import { isNothing, readLayers } from '../../arguments/argumentValues';
 import { shownSecrets } from '../launchers';
 import type { PlanDraft } from './planDraft';
-import type { PlanMessage } from './plan';
+import type { ArgumentSource, PlanMessage } from './plan';
 import { unsavedArguments } from './unsavedArguments';
 
 export interface Judgement {
@@ -25,9 +25,10 @@ export function judge(draft: PlanDraft): Judgement {
   const refuse: Say = (code, message, about) => errors.push({ code, message, ...about });
   refuseWhatCannotStart(draft, refuse);
   askAboutStored(draft, refuse);
-  refuseWhatDoesNotFit(draft, warn, refuse);
   warnOfWhatIsOdd(draft, warn);
   warnOfSecrets(draft, warn);
+  if (draft.source.path === null) return { warnings, errors };
+  refuseWhatDoesNotFit(draft, warn, refuse);
   warnOfBranching(draft, warn);
   warnOfUnsaved(draft, warn);
   warnOfSteps(draft, warn, refuse);
@@ -53,7 +54,7 @@ function numeric(draft: PlanDraft, name: string): number | null {
 }
 
 function refuseWhatCannotStart(draft: PlanDraft, refuse: Say): void {
-  const { source, cwd, script, kind } = draft;
+  const { source, cwd, script, newRun } = draft;
   const { scriptFailure: failure } = draft;
   if (failure !== null) {
     refuse(
@@ -64,11 +65,11 @@ function refuseWhatCannotStart(draft: PlanDraft, refuse: Say): void {
     );
   }
   const training = source.run?.process ?? null;
-  if (kind !== 'branch' && source.run?.state === 'queued') {
+  if (!newRun && source.run?.state === 'queued') {
     const what = source.run.processState?.detail ?? 'it waits its turn';
     refuse('run-is-queued', `${source.run.name} is to be trained already (${what}): stop it first, or branch from it.`);
   }
-  if (kind !== 'branch' && source.run?.state === 'training') {
+  if (!newRun && source.run?.state === 'training') {
     const who =
       training === null
         ? 'its log is growing'
@@ -83,6 +84,12 @@ function refuseWhatCannotStart(draft: PlanDraft, refuse: Say): void {
   if (value(draft, 'dataset_preset') === 'custom' && (!Array.isArray(files) || files.length === 0)) {
     refuse('invalid-value', 'dataset_preset custom needs a train_file.', { argument: 'train_file' });
   }
+  if (isNothing(value(draft, 'train_layers'))) {
+    refuse('missing-value', 'Say which layers are to become NPT layers: train_layers has no default.', {
+      argument: 'train_layers',
+      proposal: 'upper_half',
+    });
+  }
   const layers = readLayers(value(draft, 'train_layers'));
   const weights = value(draft, 'layer_weights');
   if (layers !== null && typeof weights === 'string' && weights !== 'uniform' && weights !== 'linear') {
@@ -95,13 +102,20 @@ function refuseWhatCannotStart(draft: PlanDraft, refuse: Say): void {
   }
 }
 
+/** Where a value was found, in a message. */
+const PLACES: Partial<Record<ArgumentSource, string>> = {
+  run: `The run's config.json`,
+  preset: 'The preset',
+  'command line': 'The original command',
+};
+
 /** Stored values that the trainer would refuse: another value has to be given. */
 function askAboutStored(draft: PlanDraft, refuse: Say): void {
   const { source } = draft;
   for (const [name, stored] of source.arguments) {
     if (stored.refused === undefined || change(draft, name) !== null) continue;
     const known = findArgument(name)?.default;
-    const where = stored.source === 'run' ? `The run's config.json` : `The config.json of ${source.name}`;
+    const where = PLACES[stored.source] ?? `The config.json of ${source.name}`;
     refuse('stored-value', `${where} has ${name}: ${stored.refused} Give a value for ${name}.`, {
       argument: name,
       ...(known === null || known === undefined ? {} : { proposal: valueText(known) }),
@@ -169,7 +183,7 @@ function warnOfSecrets({ launch }: PlanDraft, warn: Say): void {
 
 function warnOfBranching(draft: PlanDraft, warn: Say): void {
   const { request, kind, source, run } = draft;
-  if (kind !== 'branch' || request.kind === 'branch') return;
+  if (kind === request.kind || request.name !== undefined) return;
   if (source.run === null) {
     warn(
       'becomes-branch',
@@ -218,7 +232,7 @@ function warnOfSteps(draft: PlanDraft, warn: Say, refuse: Say): void {
 
 /** See unsavedArguments(). */
 function warnOfUnsaved(draft: PlanDraft, warn: Say): void {
-  const unsaved = draft.kind === 'branch' ? null : unsavedArguments(draft.source);
+  const unsaved = draft.newRun ? null : unsavedArguments(draft.source);
   if (unsaved === null) return;
   const names = [...unsaved.values.keys()].filter((name) => change(draft, name) === null);
   if (names.length === 0) return;
@@ -314,7 +328,7 @@ function isIdle(draft: PlanDraft, name: string): boolean {
       return change(draft, 'learning_rate') !== null || (last !== null && typeof end === 'number' && last <= end);
     }
     case 'W&B run is new':
-      return draft.kind !== 'branch' && source.run !== null && fs.existsSync(path.join(source.run.path, 'wandb.json'));
+      return !draft.newRun && source.run !== null && fs.existsSync(path.join(source.run.path, 'wandb.json'));
   }
 }
 
@@ -338,7 +352,7 @@ function layerChange(previous: unknown, next: unknown): string {
 
 /** Contract section 7: what the two trainers do differently. */
 function warnOfOtherTrainers(draft: PlanDraft, warn: Say): void {
-  const { source, ourTrainer, kind } = draft;
+  const { source, ourTrainer, newRun } = draft;
   // Our own merge takes each layer's optimizer state along (trainer/npt/checkpoint/merge.py).
   if (source.merged && source.translated) {
     warn('merged', `${source.name} was merged from several runs: its optimizer state does not fit its weights.`);
@@ -355,8 +369,7 @@ function warnOfOtherTrainers(draft: PlanDraft, warn: Say): void {
     'other-trainer-script',
     `The training script of this workspace is another NPT trainer's: its data restarts from the beginning, and its teacher runs without rotary embeddings and mask.`,
   );
-  if (kind !== 'branch')
-    warn('other-trainer-run', 'That trainer resumes into a run folder of its own, not into this one.');
+  if (!newRun) warn('other-trainer-run', 'That trainer resumes into a run folder of its own, not into this one.');
   if (change(draft, 'learning_rate') !== null)
     warn('other-trainer-learning-rate', 'That trainer ignores learning_rate on a resume.');
   if (change(draft, 'max_steps') !== null)

@@ -8,13 +8,7 @@ import { layoutOf } from '../../checkpoint/layouts';
 import { type Finding } from '../../checkpoint/report/report';
 import { verdictOf } from '../../checkpoint/validate/findings';
 import { validateCheckpoint } from '../../checkpoint/validate/validate';
-import {
-  type Curriculum,
-  CurriculumError,
-  curriculumFromEntries,
-  formatCurriculum,
-  parseCurriculum,
-} from '../../curriculum';
+import { type Curriculum, CurriculumError, curriculumFromEntries } from '../../curriculum';
 import { allCheckpoints, newestComplete, newestUsable } from '../../experiment/checkpoints';
 import { danglingLink, isAbsent, isFileError, readFailure, regularStats } from '../../files';
 import { readDocument } from '../../jsonFile';
@@ -23,21 +17,15 @@ import type { Checkpoint, Run } from '../../experiment/model';
 import { ScanContext, scanRun } from '../../experiment/scan';
 import type { TorchFile } from '../../torchfile/torchFile';
 import { askProcess } from '../launchers';
-import { TRAINER_ARGUMENTS, type TrainerArgument } from '../../arguments/arguments';
-import { isNothing } from '../../arguments/argumentValues';
-import type { ArgumentSource, PlanMessage } from './plan';
-
-export interface StoredArgument {
-  readonly value: unknown;
-  readonly source: ArgumentSource;
-  /** Why a stored value cannot be used, one sentence; it is never passed on. */
-  readonly refused?: string;
-}
+import type { PlanMessage, PlanRemedy } from './plan';
+import { type StoredArgument, collect, curriculumOf, found } from './storedArguments';
 
 export interface PlanSource {
-  /** Absolute path of the checkpoint's folder. */
-  readonly path: string;
+  /** Absolute path of the checkpoint's folder; null for a start from nothing. */
+  readonly path: string | null;
+  /** The checkpoint's name; empty for a start from nothing. */
   readonly name: string;
+  /** 0 for a start from nothing. */
   readonly step: number;
   /** The run that the checkpoint's path is in, wherever it was moved; null for a checkpoint outside a run. */
   readonly run: Run | null;
@@ -46,6 +34,8 @@ export interface PlanSource {
   /** The run has newer checkpoints, which are known to be wrong: training goes on in it all the same. */
   readonly passedOver: boolean;
   readonly arguments: ReadonlyMap<string, StoredArgument>;
+  /** Those that the trainer would not find by itself: they have to be on its command line. */
+  readonly passed: ReadonlySet<string>;
   readonly curriculum: Curriculum | null;
   /** The learning-rate schedule as stored; null for other trainers', whose schedules are functions of their own. */
   readonly schedule: { readonly endStep: number; readonly baseRate: number } | null;
@@ -64,6 +54,7 @@ export class PlanSourceError extends Error {
   constructor(
     readonly code: string,
     message: string,
+    readonly remedies: readonly PlanRemedy[] = [],
   ) {
     super(message);
     this.name = 'PlanSourceError';
@@ -206,6 +197,7 @@ async function fromCheckpoint(
     newest,
     passedOver: passed.length > 0,
     arguments: stored,
+    passed: translated ? found(stored) : new Set(),
     curriculum: scheduled ?? curriculumOf(stored, warnings),
     schedule: translated ? null : readSchedule(facts.schedulerStateDict),
     translated,
@@ -285,87 +277,5 @@ async function configOf(file: string): Promise<JsonObject | null> {
       'checkpoint-broken',
       `${file} ${error instanceof FileContentError ? error.message : readFailure(error)}.`,
     );
-  }
-}
-
-/** Names under which other trainers store the same things. */
-const OTHER_TRAINERS_NAMES = new Map([['gradient_clip_value', 'gradient_clip']]);
-/** What their run's config.json says of these is not what was used (contract section 7). */
-const UNTRUE_SETTINGS = new Set(['np_rank', 'num_ranks', 'dual_modulation', 'triple_modulation', 'output_dir']);
-
-/**
- * Every argument of the catalogue: from the checkpoint's config.json, else the default. Of another trainer's checkpoint from
- * the tensors first, and from the run's config.json before the default.
- */
-function collect(
-  config: JsonObject,
-  run: Run | null,
-  otherTrainers: CheckpointFacts | null,
-  scheduled: Curriculum | null,
-): Map<string, StoredArgument> {
-  const stored = new Map<string, StoredArgument>();
-  const take = (from: JsonObject, source: ArgumentSource, except: ReadonlySet<string>): void => {
-    for (const [key, value] of Object.entries(from)) {
-      const name = OTHER_TRAINERS_NAMES.get(key) ?? key;
-      if (!isNothing(value) && !except.has(name)) stored.set(name, { value, source });
-    }
-  };
-  const none: ReadonlySet<string> = new Set();
-  if (otherTrainers !== null) {
-    take(run?.config ?? {}, 'run', UNTRUE_SETTINGS);
-    take(otherTrainers.savedArguments ?? {}, 'checkpoint', UNTRUE_SETTINGS);
-  }
-  take(config, 'checkpoint', otherTrainers === null ? none : UNTRUE_SETTINGS);
-  if (otherTrainers !== null) take(argumentsFrom(otherTrainers, scheduled), 'tensors', none);
-  const all = new Map<string, StoredArgument>();
-  for (const argument of TRAINER_ARGUMENTS) {
-    const found = stored.get(argument.name);
-    all.set(
-      argument.name,
-      found === undefined ? { value: argument.default, source: 'default' } : read(argument, found),
-    );
-  }
-  // As the trainer has it: by itself a stride leaves no text out.
-  const [stride, length] = [all.get('stride'), all.get('max_length')?.value];
-  if (stride?.source === 'default' && typeof length === 'number' && Number(stride.value) > length) {
-    all.set('stride', { value: length, source: 'default' });
-  }
-  return all;
-}
-
-/** A stored value as strictly as a typed one. */
-function read(argument: TrainerArgument, { value, source }: StoredArgument): StoredArgument {
-  const refused = argument.refusedAsStored(value);
-  return refused === null ? { value: argument.readStored(value), source } : { value, source, refused };
-}
-
-function argumentsFrom(facts: CheckpointFacts, scheduled: Curriculum | null): JsonObject {
-  const layers = facts.layersToTrain ?? facts.weightLayers;
-  const weights = layers?.map((layer) => facts.layerWeights?.get(layer) ?? 1);
-  return {
-    train_layers: layers,
-    np_rank: facts.npRank,
-    num_ranks: facts.numRanks,
-    dual_modulation: facts.modulation === null ? null : facts.modulation !== 'single',
-    triple_modulation: facts.modulation === null ? null : facts.modulation === 'triple',
-    curriculum_stages: scheduled === null ? null : formatCurriculum(scheduled),
-    layer_weights:
-      facts.layerWeights === null || weights === undefined
-        ? null
-        : weights.every((weight) => weight === 1)
-          ? 'uniform'
-          : weights.join(','),
-  };
-}
-
-function curriculumOf(stored: ReadonlyMap<string, StoredArgument>, warnings: PlanMessage[]): Curriculum | null {
-  const text = stored.get('curriculum_stages')?.value;
-  if (typeof text !== 'string') return null;
-  try {
-    return parseCurriculum(text);
-  } catch (error) {
-    if (!(error instanceof CurriculumError)) throw error;
-    warnings.push({ code: 'curriculum-unreadable', message: `The stored curriculum cannot be used: ${error.message}` });
-    return null;
   }
 }

@@ -1,23 +1,39 @@
 /** An `npt` task as tasks.json writes it (package.json, `taskDefinitions`): read into a request, and made from a plan. */
 import path from 'node:path';
 import { valueText } from '../../format';
+import { inWorkspace } from './planCommand';
 import { PLAN_KINDS, type Plan, type PlanKind } from './plan';
-import type { PlanRequest } from './planDraft';
-import { inWorkspace } from './trainerScript';
+import type { TrainingRequest } from './planDraft';
+
+export type { TrainingRequest } from './planDraft';
 
 export interface TaskDefinition {
   readonly type: 'npt';
   readonly kind: PlanKind;
   /** The checkpoint's folder, or a run's; absolute, or relative to the workspace folder. */
-  readonly checkpoint: string;
+  readonly checkpoint?: string;
+  /** A run's folder, likewise: whose command a re-run runs again, or whose settings a start takes. */
+  readonly from?: string;
+  /** The preset whose arguments a start takes. */
+  readonly preset?: string;
+  /** The stage that a debug jumps to. */
+  readonly stage?: string;
   readonly changes?: Readonly<Record<string, string | number | boolean>>;
   readonly additionalSteps?: number;
   /** Folder name of a new run. */
   readonly name?: string;
 }
 
-/** What to train; every path absolute. Where and with what it trains comes from the workspace's settings. */
-export type TrainingRequest = Pick<PlanRequest, 'kind' | 'checkpoint' | 'changes' | 'additionalSteps' | 'name'>;
+/** What a kind of plan starts from: it has to be given, but for a start. */
+export const PLACES: Readonly<Record<PlanKind, 'checkpoint' | 'from'>> = {
+  start: 'from',
+  resume: 'checkpoint',
+  extend: 'checkpoint',
+  'fine-tune': 'checkpoint',
+  debug: 'checkpoint',
+  branch: 'checkpoint',
+  're-run': 'from',
+};
 
 /**
  * What somebody wrote in tasks.json, as a request.
@@ -26,11 +42,14 @@ export type TrainingRequest = Pick<PlanRequest, 'kind' | 'checkpoint' | 'changes
  * @returns in one line what is wrong with it, where it is no request
  */
 export function requestOf(definition: Readonly<Record<string, unknown>>, root: string): TrainingRequest | string {
-  const { kind, checkpoint, changes = {}, additionalSteps, name } = definition;
+  const { kind, changes = {}, additionalSteps } = definition;
   const known = PLAN_KINDS.find((each) => each === kind);
   if (known === undefined) return `"kind" is ${shown(kind)}: write ${PLAN_KINDS.join(', ')}.`;
-  if (typeof checkpoint !== 'string' || checkpoint.trim() === '') {
-    return `"checkpoint" is ${shown(checkpoint)}: write the path of a checkpoint or of a run.`;
+  const place = PLACES[known];
+  const named = definition[place];
+  if ((known !== 'start' || named !== undefined) && !isText(named)) {
+    const what = place === 'from' ? 'the path of a run' : 'the path of a checkpoint or of a run';
+    return `"${place}" is ${shown(named)}: write ${what}.`;
   }
   if (typeof changes !== 'object' || changes === null || Array.isArray(changes)) {
     return `"changes" is ${shown(changes)}: write an object of arguments and their values.`;
@@ -45,14 +64,31 @@ export function requestOf(definition: Readonly<Record<string, unknown>>, root: s
   if (additionalSteps !== undefined && !(Number.isSafeInteger(additionalSteps) && Number(additionalSteps) > 0)) {
     return `"additionalSteps" is ${shown(additionalSteps)}: write a whole number from 1.`;
   }
-  if (name !== undefined && typeof name !== 'string') return `"name" is ${shown(name)}: write the name of a folder.`;
+  const texts = new Map<string, string>();
+  for (const [key, what] of Object.entries(TEXTS)) {
+    const text = definition[key];
+    if (text === undefined) continue;
+    if (!isText(text)) return `"${key}" is ${shown(text)}: write ${what}.`;
+    texts.set(key, text);
+  }
   return {
     kind: known,
-    checkpoint: path.resolve(root, checkpoint),
+    ...(isText(named) ? { [place]: path.resolve(root, named) } : {}),
+    name: undefined,
+    ...Object.fromEntries(texts),
     changes: Object.fromEntries(typed),
     additionalSteps: additionalSteps === undefined ? undefined : Number(additionalSteps),
-    name,
   };
+}
+
+const TEXTS = {
+  name: 'the name of a folder',
+  preset: 'the name of a preset',
+  stage: 'a stage, such as student or mixed:0.5',
+} as const;
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.trim() !== '';
 }
 
 function shown(value: unknown): string {
@@ -62,13 +98,16 @@ function shown(value: unknown): string {
 /** A plan as tasks.json would ask for it. */
 export function definitionOf(plan: Plan): TaskDefinition {
   const changed = plan.arguments.filter((argument) => argument.source === 'changed');
+  const place = PLACES[plan.kind];
+  const named = plan[place];
   return {
     type: 'npt',
     kind: plan.kind,
-    checkpoint: inWorkspace(plan.checkpoint, plan.cwd),
+    ...(named === null ? {} : { [place]: inWorkspace(named, plan.cwd) }),
+    ...(plan.preset === null ? {} : { preset: plan.preset }),
     ...(changed.length === 0
       ? {}
       : { changes: Object.fromEntries(changed.map(({ name, value }) => [name, valueText(value)])) }),
-    ...(plan.kind === 'branch' ? { name: path.basename(plan.run) } : {}),
+    ...(plan.newRun ? { name: path.basename(plan.run) } : {}),
   };
 }

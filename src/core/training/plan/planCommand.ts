@@ -1,0 +1,48 @@
+/** The command lines of a plan. */
+import path from 'node:path';
+import { type TrainerArgument, findArgument } from '../../arguments/arguments';
+import { launcherOf } from '../launchers';
+import type { Plan } from './plan';
+import type { PlanDraft, PlanRequest } from './planDraft';
+
+/** The words that train, and those of a later start, interpreter first. */
+export function commandsOf(draft: PlanDraft): Pick<Plan, 'argv' | 'again'> {
+  const { request, source, cwd, newRun, run, launch } = draft;
+  // Our trainer reads its own checkpoints' arguments itself. Of other trainers' config.json it knows at most seven, under
+  // their names; the rest is in their tensors and their run (contract section 7): all that was found is passed.
+  const words = draft.arguments.flatMap(({ name, value, source: from, previous }) => {
+    const changed = from === 'changed' || (from === 'run' && previous !== null);
+    const usable = source.arguments.get(name)?.refused === undefined;
+    return changed || (usable && source.passed.has(name)) ? argvOfArgument(findArgument(name), value) : [];
+  });
+  const trainer = { interpreter: interpreterOf(request), script: draft.script };
+  const args = [
+    ...(source.path === null ? [] : ['--resume_from', inWorkspace(source.path, cwd)]),
+    // Named for a resume, too, that passes newer checkpoints over: the trainer would branch from under them.
+    ...(newRun || source.passedOver ? ['--output_dir', inWorkspace(run, cwd)] : []),
+    ...words,
+  ];
+  const launcher = launcherOf(launch.kind);
+  const first = { ...trainer, args };
+  // The run's own newest checkpoint holds everything that was changed.
+  const again = { ...trainer, args: ['--resume_from', inWorkspace(run, cwd)] };
+  return {
+    argv: launcher.argv({ launch, run, cwd, fromStep: source.step, first, again }),
+    again: launcher.argv({ launch, run, cwd, fromStep: source.step, first: again, again }),
+  };
+}
+
+export function interpreterOf(request: PlanRequest): string {
+  return request.interpreter ?? (process.platform === 'win32' ? 'python' : 'python3');
+}
+
+function argvOfArgument(argument: TrainerArgument | undefined, value: unknown): string[] {
+  if (argument === undefined || value === null || (Array.isArray(value) && value.length === 0)) return [];
+  return argument.argv(value);
+}
+
+/** Relative where it is inside: shorter to read, and still right when the workspace is moved. */
+export function inWorkspace(target: string, cwd: string): string {
+  const relative = path.relative(cwd, target);
+  return relative === '' || relative.startsWith('..') || path.isAbsolute(relative) ? target : relative;
+}
