@@ -319,7 +319,7 @@ describe('the kinds of plans', () => {
 
   /** Asserts that the trainer resolves what the plan shows. */
   function assertSame(made: Plan, resolved: Record<string, unknown> | string | undefined, except: string[] = []): void {
-    assert.ok(typeof resolved === 'object', String(resolved));
+    assert.ok(typeof resolved === 'object', JSON.stringify(resolved));
     const text = (value: unknown): string => JSON.stringify(value ?? null).replace(/^\[([\d,]*)\]$/, '"$1"');
     for (const { name, value } of made.arguments) {
       if (!except.includes(name)) assert.equal(text(value), text(resolved[name]), name);
