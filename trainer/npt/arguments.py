@@ -248,8 +248,9 @@ def questionable(arguments: Arguments) -> list[str]:
     lines = []
     if arguments.stride > arguments.max_length:
         lines.append(
-            f"--stride {arguments.stride} is above --max_length {arguments.max_length}: the text between samples is "
-            f"left out (--stride {arguments.max_length} uses all of it)"
+            f"--stride {arguments.stride} is above --max_length {arguments.max_length}: of every {arguments.stride} "
+            f"tokens {arguments.stride - arguments.max_length}, those between samples, are left out "
+            f"(--stride {arguments.max_length} uses all of them)"
         )
     return lines
 

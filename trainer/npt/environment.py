@@ -141,7 +141,7 @@ def prepare(a: Arguments, local_rank: int) -> torch.device:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     elif a.compile:
-        raise UsageError(f"--compile is for GPUs, and training is on {device}; leave it out")
+        raise UsageError(f"--compile is for GPUs, and training is on {device}; --no-compile trains without it")
     _choose_threads(a)
     if a.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -157,11 +157,12 @@ def _choose_device(name: str, local_rank: int) -> torch.device:
         name = f"cuda:{local_rank}"
     device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"--device {name}: PyTorch sees no CUDA device here")
+        raise UsageError(f"--device {name}: PyTorch sees no CUDA device here; --device auto takes what there is")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UsageError(f"--device {name}: there are {torch.cuda.device_count()} CUDA devices")
+        count = torch.cuda.device_count()
+        raise UsageError(f"--device {name}: there are {count} CUDA devices, from cuda:0; --device auto takes one")
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise UsageError(f"--device {name}: PyTorch sees no MPS device here")
+        raise UsageError(f"--device {name}: PyTorch sees no MPS device here; --device auto takes what there is")
     return device
 
 

@@ -57,7 +57,7 @@ class Segment:
         self.stop = stop
         self._saver = BackgroundSaver(trainer.arguments.async_save)
         self._verified = Verified()
-        limit = trainer.arguments.save_total_limit
+        limit = trainer.arguments.save_total_limit or None
         self._retention = Retention(limit, self._verified, lambda: stop.signal is not None)
         self.last_metrics: dict[str, float] = dict(metrics or {})
         self._evaluated: tuple[int, float] | None = None
@@ -154,7 +154,10 @@ class Segment:
 
     def _catch_up(self) -> None:
         """Evaluates what a stop left to this start, as if it had not come between; its checkpoint is there already."""
-        step = self.trainer.global_step
+        step, a = self.trainer.global_step, self.trainer.arguments
+        if not (a.eval_steps and a.num_eval_samples):
+            # This start wants none.
+            self.trainer.evaluation_due = False
         if not self.trainer.evaluation_due:
             return
         self._evaluate(step)
@@ -179,7 +182,7 @@ class Segment:
             trainer.check_finite()
         if values:
             self._log(step, values)
-        if a.eval_steps and (last or step % a.eval_steps == 0):
+        if a.eval_steps and a.num_eval_samples and (last or step % a.eval_steps == 0):
             self._evaluate(step)
         if a.generation_steps and step % a.generation_steps == 0:
             self._generate(step)

@@ -18,7 +18,7 @@ from npt.argument_table import ARGUMENTS, PER_START, ValueRefused
 from npt.arguments import Arguments, parse_typed, questionable, resolve
 from npt.checkpoint import load
 from npt.errors import UsageError
-from tests.conftest import SMALL, TRAINER, Process, events, run_forked, same, series
+from tests.conftest import SMALL, TRAINER, Process, check_schema, events, run_forked, same, series
 
 Train = Callable[..., Process]
 FLOW = ("training", "data")
@@ -112,10 +112,30 @@ def test_a_seed_out_of_range_is_one_line() -> None:
     assert parse_typed(["--seed", str(2**64 - 1)])["seed"] == 2**64 - 1
 
 
+def test_zero_means_never_and_the_end_is_saved_all_the_same(train: Train, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    every = ("save_steps", "eval_steps", "generation_steps", "logging_steps", "save_total_limit", "num_eval_samples")
+    zeros = [word for name in every for word in (f"--{name}", "0")]
+    done = train(*SMALL, *zeros, "--output_dir", str(run))
+    assert done.code == 0, done.output
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["checkpoint-20", "final"]
+    assert "evaluation at" not in done.output and "sample at" not in done.output
+    logged = {step for step, name in series(run) if name == "loss/total"}
+    assert logged == {20} and not any(name.startswith("eval") for _, name in series(run))
+    check_schema("config", json.loads((run / "config.json").read_text()))
+    # Without a number of samples, no evaluation either; and a resume inherits the zeros.
+    assert train(*SMALL, "--eval_steps", "1", "--num_eval_samples", "0", "--max_steps", "2").code == 0
+    resumed = train("--resume_from", str(run), "--max_steps", "22")
+    assert resumed.code == 0, resumed.output
+    names = sorted(path.name for path in (run / "checkpoints").iterdir())
+    assert names == ["checkpoint-20", "checkpoint-22", "final"]
+
+
 def test_a_stride_above_the_length_is_a_warning_and_never_a_default() -> None:
     typed = parse_typed(["--train_layers", "1", "--stride", "900"])
     assert "--stride 900 is above --max_length 512" in questionable(resolve(typed))[0]
     stored = {"train_layers": [1], "stride": 256, "max_length": 32}
+    assert "of every 256 tokens 224" in questionable(resolve({}, stored))[0]
     assert questionable(resolve({}, stored)) and resolve({}, stored).stride == 256
     assert resolve(parse_typed(["--train_layers", "1", "--max_length", "32"])).stride == 32
     assert resolve(parse_typed(["--demo_mode", "--max_length", "32"])).stride == 32

@@ -38,7 +38,8 @@ class Texts:
 
 
 def _held_out(tokens: Tensor, a: Arguments) -> Tensor:
-    return held_out_windows(tokens, a.max_length, a.num_eval_samples)
+    # Without evaluations one sample still makes probe.pt, and begins the generated text.
+    return held_out_windows(tokens, a.max_length, max(a.num_eval_samples, 1))
 
 
 def _from_files(a: Arguments, tokenizer: Tokenizer) -> Texts:
