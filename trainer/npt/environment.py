@@ -19,6 +19,7 @@ from npt.arguments import Arguments
 from npt.distributed import Group
 from npt.errors import UsageError
 from npt.gemm_probe import GemmPlan, choose
+from npt.launched import launch
 from npt.precision_plan import PrecisionPlan
 
 KEY = "environment"
@@ -137,7 +138,7 @@ def settle(
 
 def prepare(a: Arguments, local_rank: int) -> torch.device:
     """Sets up PyTorch for the arguments; the device to train on. Raises ``UsageError`` where it is not there."""
-    device = _choose_device(a.device, local_rank)
+    device = _choose_device(a.device, local_rank, launch().local_size)
     if device.type == "cuda":
         torch.cuda.set_device(device)
     elif a.compile:
@@ -149,8 +150,13 @@ def prepare(a: Arguments, local_rank: int) -> torch.device:
     return device
 
 
-def _choose_device(name: str, local_rank: int) -> torch.device:
+def _choose_device(name: str, local_rank: int, local_size: int = 1) -> torch.device:
     """The device for ``--device``; ``auto`` takes CUDA where there is one, and each local process its own."""
+    if name.startswith("cuda:") and local_size > 1:
+        raise UsageError(
+            f"--device {name} is one GPU, and {local_size} processes train on this machine; --device cuda gives each "
+            "its own (CUDA_VISIBLE_DEVICES says among which)"
+        )
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda":

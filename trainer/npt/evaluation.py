@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from npt.losses import LossFunction
 from npt.model.llama import npt_layers
+from npt.model.precision import widest
 from npt.model.scaffold import STUDENT, Scaffold
 
 # Logits are made for this many positions at a time: 512 × 128256 fp32 logits are 263 MB.
@@ -38,7 +39,8 @@ def evaluate(
     sums: dict[str, Tensor] = {}
 
     def add(name: str, value: Tensor) -> None:
-        sums[name] = sums[name] + value.double() if name in sums else value.double()
+        value = value.to(widest(value.device))
+        sums[name] = sums[name] + value if name in sums else value
 
     for start in range(0, len(samples), batch):
         check()

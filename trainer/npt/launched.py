@@ -15,7 +15,10 @@ _STRAY = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "TORCHELASTIC_
 
 @dataclass(frozen=True)
 class Launch:
-    """``kind`` is ``torchrun``, ``slurm`` or ``shell``; ``ignored`` are variables of a group that is not there."""
+    """``kind`` is ``torchrun``, ``slurm`` or ``shell``; ``ignored`` are variables of a group that is not there.
+
+    ``local_size`` is how many processes of the group are on this machine, as far as the environment says it.
+    """
 
     kind: str
     rank: int = 0
@@ -23,6 +26,7 @@ class Launch:
     world_size: int = 1
     job: str | None = None
     ignored: list[str] = field(default_factory=list)
+    local_size: int = 1
 
     @property
     def first(self) -> bool:
@@ -59,6 +63,7 @@ def launch(environment: Mapping[str, str] | None = None) -> Launch:
     if whole and rank is not None and size is not None and rank < size:
         local = _count(known.get("LOCAL_RANK"))
         kind = "slurm" if job else "torchrun" if known.get("TORCHELASTIC_RUN_ID") else "shell"
-        return Launch(kind, rank, rank if local is None else local, size, job)
+        here = _count(known.get("LOCAL_WORLD_SIZE")) or (local or 0) + 1
+        return Launch(kind, rank, rank if local is None else local, size, job, local_size=here)
     stray = [f"{name}={known[name]}" for name in _STRAY if name in known]
     return Launch("slurm" if job else "shell", job=job, ignored=stray)

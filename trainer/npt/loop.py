@@ -9,6 +9,7 @@ import contextlib
 import math
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -65,6 +66,8 @@ class Segment:
         self._training_seconds = 0.0
         self._training_tokens = 0
         self._steps_since_log = 0
+        #: Called with a step, a prompt and the text that was generated after it.
+        self.on_sample: Callable[[int, str, str], None] | None = None
         #: What a failure that ended training left safe; a clause to put behind it.
         self.rescued = ""
         self.probe = self._load_or_make_probe()
@@ -211,9 +214,11 @@ class Segment:
         self.log.metrics(step, values)
         self.last_metrics.update(values)
         stage = self.trainer.curriculum.stage_at(step - 1).name
+        norm = values.get("training/grad_norm")
+        grad = "overflow, step skipped" if norm is None else f"grad {norm:.3f}"
         print(
             f"step {step}/{self.trainer.arguments.max_steps}  {stage:<7}  loss {values['loss/total']:.4f}  "
-            f"lr {values['training/learning_rate']:.2e}  grad {values['training/grad_norm']:.3f}  "
+            f"lr {values['training/learning_rate']:.2e}  {grad}  "
             f"{values['throughput/tokens_per_second']:,.0f} tokens/s"
         )
 
@@ -263,6 +268,9 @@ class Segment:
         text = " ".join(self.tokenizer.decode(made).split())
         before = " ".join(self.tokenizer.decode(prompt.tolist()).split())
         print(f"sample at step {step}: {before} … {text}")
+        if self.on_sample is not None:
+            with rng.left_alone():
+                self.on_sample(step, before, text)
 
     def _save(self, rng_states: list[Any]) -> None:
         """Copies the present state and has it written; the logs hear of it when it is on disk."""

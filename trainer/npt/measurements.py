@@ -9,18 +9,19 @@ from torch import Tensor
 
 from npt.losses import Losses
 from npt.model.npt_layer import NPTDecoderLayer
+from npt.model.precision import widest
 from npt.model.products import full_precision
 from npt.model.scaffold import Pass
 
 
 class Measurements:
-    """Sums of losses, norms and similarities as fp64 scalars, by the names that the metrics log uses."""
+    """Sums of losses, norms and similarities, in fp64 where there is one, by the names that the metrics log uses."""
 
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}
 
     def _add(self, name: str, value: Tensor) -> None:
-        value = value.detach().double()
+        value = value.detach().to(widest(value.device))
         self.sums[name] = self.sums[name] + value if name in self.sums else value
 
     @torch.no_grad()

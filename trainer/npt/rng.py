@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -61,3 +63,13 @@ def restore(state: dict[str, Any]) -> None:
     if torch.cuda.is_available():
         for index, device_state in enumerate(state["cuda"][: torch.cuda.device_count()]):
             torch.cuda.set_rng_state(device_state, index)
+
+
+@contextmanager
+def left_alone() -> Iterator[None]:
+    """Around other libraries' calls: whatever they draw, training goes on with the numbers that it had."""
+    state = capture()
+    try:
+        yield
+    finally:
+        restore(state)

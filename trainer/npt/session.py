@@ -145,11 +145,13 @@ def _run_main(
             STOP.why if number == STOP.signal else "killed", trainer.global_step, number.name, None
         )
         _introduce(start, trainer, notes)
-        tracker = _start_wandb(run, a, config)
+        tracker = _start_wandb(run, a, config, start.step)
         log.mirror = tracker.metrics if tracker is not None else None
         segment = Segment(
             trainer, run, log, config, texts.tokenizer, STOP, start.stored.metrics if start.stored else None
         )
+        if tracker is not None:
+            segment.on_sample = tracker.sample
         why = segment.train()
     except Exception as error:
         if STOP.signal is not None and trainer.global_step == start.step and trainer.group.is_loss(error):
@@ -175,12 +177,10 @@ def _run_main(
     return STOP.exit_code
 
 
-def _start_wandb(run: RunFolder, a: Arguments, config: dict[str, Any]) -> wandb_log.WandbLog | None:
+def _start_wandb(run: RunFolder, a: Arguments, config: dict[str, Any], step: int) -> wandb_log.WandbLog | None:
     """Starts W&B without letting it draw from the random numbers that training goes on with."""
-    state = rng.capture()
-    tracker = wandb_log.start(run.path, run.shown, a, config, print)
-    rng.restore(state)
-    return tracker
+    with rng.left_alone():
+        return wandb_log.start(run.path, run.shown, a, config, print, step, run.segment)
 
 
 def _introduce(start: Start, trainer: MultiLayerNPTTrainer, notes: list[str]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -68,6 +71,7 @@ class MultiLayerNPTTrainer:
     ``model`` is a ``LlamaForCausalLM``; its layers in ``layers_to_train`` become NPT layers in place, so that calling
     it afterwards runs the student. ``train_loader`` yields samples (see ``SampleSource``); without one the trainer
     can load a checkpoint for inference or analysis. An empty ``curriculum_schedule`` takes the checkpoint's.
+    ``device`` moves the model there first; without it everything is where the model is.
     """
 
     def __init__(
@@ -82,8 +86,13 @@ class MultiLayerNPTTrainer:
         precision: PrecisionPlan | None = None,
         group: Group | None = None,
         gemm: GemmPlan | None = None,
-        **_: Any,
+        device: str | torch.device | None = None,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            raise TypeError(_no_argument(next(iter(unknown))))
+        if device is not None:
+            model.to(device)
         self.arguments = as_arguments(config)
         self.model = model
         self.train_loader = train_loader
@@ -227,8 +236,11 @@ class MultiLayerNPTTrainer:
             "curriculum/stage_index": self.curriculum.index_at(step - 1),
             "curriculum/mixing_ratio": stage.mixing_ratio,
             "training/learning_rate": rate,
-            "training/grad_norm": norm.item(),
         }
+        length = norm.item()
+        if self.scaler is None or math.isfinite(length):
+            # Of a step that the scaler skipped there is none.
+            values["training/grad_norm"] = length
         if self.device.type == "cuda":
             values["system/gpu_memory_bytes"] = torch.cuda.max_memory_allocated(self.device)
         return values
@@ -395,6 +407,13 @@ class MultiLayerNPTTrainer:
     @property
     def _takes_curriculum(self) -> bool:
         return self.curriculum is _ANY
+
+
+def _no_argument(name: str) -> str:
+    known = [known for known in inspect.signature(MultiLayerNPTTrainer).parameters if known != "unknown"]
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+    return f"MultiLayerNPTTrainer has no argument {name}; {hint}"
 
 
 _ANY = Curriculum([Stage("student", 1, 1.0)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,32 @@ def signed(document: dict[str, Any]) -> dict[str, Any]:
     return {**plain, "sha256": own_hash(plain)}
 
 
+#: A file that changed less than this ago may change again without its times showing it (of those, whole seconds long
+#: ago: file systems that count no shorter ones).
+_SETTLED_SECONDS, _COARSE_SECONDS = 0.1, 3.0
+_hashed: dict[tuple[int, ...], tuple[int, str]] = {}
+
+
+def _settled(found: os.stat_result) -> bool:
+    changed = max(found.st_mtime_ns, found.st_ctime_ns)
+    coarse = found.st_mtime_ns % 10**9 == 0
+    return time.time() - changed / 1e9 > (_COARSE_SECONDS if coarse else _SETTLED_SECONDS)
+
+
 def file_hash(path: Path) -> tuple[int, str]:
-    """Size and sha256 of a file."""
+    """Size and sha256 of a file. A file that has not changed since is not read again: a resume asks several times."""
     digest, size = hashlib.sha256(), 0
     with reading.open_regular(path) as file:
+        found = os.fstat(file.fileno())
+        state = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        if state in _hashed:
+            return _hashed[state]
+        settled = _settled(found)
         while chunk := file.read(1 << 20):
             digest.update(chunk)
             size += len(chunk)
+    if settled:
+        _hashed[state] = (size, digest.hexdigest())
     return size, digest.hexdigest()
 
 

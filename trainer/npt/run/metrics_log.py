@@ -62,12 +62,12 @@ class MetricsLog:
         )
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
-        """Numbers of one step; also passed to ``mirror``."""
-        if self.mirror is not None:
-            self.mirror(step, values)
+        """Numbers of one step; then also passed to ``mirror``, which so never has what a resume does not know of."""
         self._append(
             {"event": "metrics", "segment": self.segment, "step": step, "time": time.time(), "metrics": values}
         )
+        if self.mirror is not None:
+            self.mirror(step, values)
 
     def stage(self, step: int, name: str, index: int, mixing_ratio: float) -> None:
         """A stage begins at ``step`` finished steps."""
