@@ -198,7 +198,10 @@ describe('the command line', function () {
     [['compare', 'a'], /Usage: compare <a> <b>/],
     [['compare', 'nowhere', 'nothing'], /NPT weights not found: .*nowhere.npt_weights\.pt does not exist/],
     [['plan', 'resume'], /Usage: plan/],
-    [['plan', 'dance', 'experiments/demo'], /The kind "dance" is not one of resume, extend, branch/],
+    [
+      ['plan', 'dance', 'experiments/demo'],
+      /The kind "dance" is not one of start, resume, extend, fine-tune, debug, branch, re-run\./,
+    ],
     [['plan', 'resume', 'nowhere'], /NPT weights not found: .*nowhere does not exist/],
     [['plan', 'branch', 'experiments/demo', '--set', 'x'], /--set "x" is not NAME=VALUE/],
     [['plan', 'extend', 'experiments/demo', '--steps', '-5'], /steps/],

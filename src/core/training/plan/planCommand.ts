@@ -1,9 +1,9 @@
 /** The command lines of a plan. */
-import path from 'node:path';
 import { type TrainerArgument, findArgument } from '../../arguments/arguments';
 import { launcherOf } from '../launchers';
 import type { Plan } from './plan';
 import type { PlanDraft, PlanRequest } from './planDraft';
+import { inWorkspace } from './trainerScript';
 
 /** The words that train, and those of a later start, interpreter first. */
 export function commandsOf(draft: PlanDraft): Pick<Plan, 'argv' | 'again'> {
@@ -39,10 +39,4 @@ export function interpreterOf(request: PlanRequest): string {
 function argvOfArgument(argument: TrainerArgument | undefined, value: unknown): string[] {
   if (argument === undefined || value === null || (Array.isArray(value) && value.length === 0)) return [];
   return argument.argv(value);
-}
-
-/** Relative where it is inside: shorter to read, and still right when the workspace is moved. */
-export function inWorkspace(target: string, cwd: string): string {
-  const relative = path.relative(cwd, target);
-  return relative === '' || relative.startsWith('..') || path.isAbsolute(relative) ? target : relative;
 }

@@ -1,9 +1,9 @@
 /** An `npt` task as tasks.json writes it (package.json, `taskDefinitions`): read into a request, and made from a plan. */
 import path from 'node:path';
 import { valueText } from '../../format';
-import { inWorkspace } from './planCommand';
 import { PLAN_KINDS, type Plan, type PlanKind } from './plan';
 import type { TrainingRequest } from './planDraft';
+import { inWorkspace } from './trainerScript';
 
 export type { TrainingRequest } from './planDraft';
 
