@@ -436,10 +436,9 @@ class Steps(base.Launcher):
 class JobSupervisor(base.Supervisor):
     """The supervisor of a job: keeps process.json naming the job for as long as Slurm may start it again."""
 
-    def __init__(self, folder: RunFolder, argv: List[str], env_file: Optional[str], lock: int) -> None:
-        # The batch script makes the rest of the environment.
-        orders = base.Orders("slurm", argv, environment=base.TrainerEnvironment(file=env_file))
+    def __init__(self, folder: RunFolder, orders: base.Orders, lock: int) -> None:
         super().__init__(folder, orders, lock, os.open(os.devnull, os.O_WRONLY))
+        argv = orders.argv
         #: Whether srun starts a torchrun on each node.
         self.is_steps = Path(argv[0]).name == "srun"
         if self.is_steps:
@@ -544,7 +543,14 @@ def command_job(arguments: argparse.Namespace, words: List[str]) -> int:
     except OSError as error:
         raise Refusal(f"the run's folder {run} cannot be opened ({error.strerror}): submit it again") from None
     goes_on = newest_step(folder.path) > arguments.from_step
-    supervisor = JobSupervisor(folder, again if goes_on and again else first, arguments.env_file, lock)
+    orders = base.Orders(
+        "slurm",
+        again if goes_on and again else first,
+        environment=base.TrainerEnvironment(arguments.env, arguments.env_file, arguments.module, arguments.conda),
+        restarts=arguments.restarts,
+        again=again or None,
+    )
+    supervisor = JobSupervisor(folder, orders, lock)
     code = supervisor.supervise()
     settled = supervisor.settle()
     return code if supervisor.trainer is None else settled
@@ -590,7 +596,7 @@ def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
             one.add_argument("--escaped", action="store_true", help="DIR and the command are percent-encoded")
         if name == "job":
             one.add_argument("--from-step", type=int, default=-1, metavar="N", help="the step that the run starts from")
-            one.add_argument("--env-file", metavar="FILE", help="NAME=VALUE lines, which stay in that file")
+            base.add_orders(one)
             one.add_argument("--first", type=int, required=True, metavar="N", help="how many words the first start has")
     return parser.parse_args(own), command
 

@@ -1343,6 +1343,15 @@ def nothing_trains(run: Path, process: Optional[Dict[str, Any]]) -> str:
     return f"{run} is trained on {process.get('host')}, not on this machine{ended}"
 
 
+def add_orders(command: argparse.ArgumentParser) -> None:
+    """Options about the trainer's environment, and about starting it again."""
+    command.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable for it")
+    command.add_argument("--env-file", metavar="FILE", help="NAME=VALUE lines, which stay in that file")
+    command.add_argument("--module", action="append", default=[], metavar="NAME", help="a module to load")
+    command.add_argument("--conda", metavar="FOLDER", help="a conda environment to activate")
+    command.add_argument("--restarts", type=int, default=0, metavar="N", help="start it again at most N times [0]")
+
+
 def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
     """The arguments, and the trainer's command behind `--`."""
     own, argv = words, []
@@ -1363,13 +1372,7 @@ def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
             command.add_argument("--now", action="store_true", help="end it without a save")
         if name == "run":
             command.add_argument("--launcher", default="local")
-            command.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable for it")
-            command.add_argument("--env-file", metavar="FILE", help="NAME=VALUE lines, which stay in that file")
-            command.add_argument("--module", action="append", default=[], metavar="NAME", help="a module to load")
-            command.add_argument("--conda", metavar="FOLDER", help="a conda environment to activate")
-            command.add_argument(
-                "--restarts", type=int, default=0, metavar="N", help="start it again at most N times [0]"
-            )
+            add_orders(command)
             command.add_argument("--again", metavar="JSON", help="what a restart runs once the run saved [the same]")
             command.add_argument("--restart-wait", type=float, default=RESTART_SECONDS, help=argparse.SUPPRESS)
             command.add_argument("--segment", type=int, help="this segment's number [counted in metrics.jsonl]")

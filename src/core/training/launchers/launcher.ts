@@ -84,6 +84,8 @@ export interface Launcher<Kind extends string = string> {
   obstacle(launch: Launch): Promise<string | null>;
   /** The command that trains, program first: what a plan shows and what is copied. */
   argv(start: Start): string[];
+  /** True where the trainer gets its environment by `argv` itself, and whoever runs that needs none of it. */
+  readonly bringsEnvironment?: boolean;
   /** Variables that its options set for the trainer. */
   variables(launch: Launch): Readonly<Record<string, string>>;
   /**

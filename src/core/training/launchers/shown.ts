@@ -29,6 +29,7 @@ export function launchFacts(launch: Launch<LauncherKind>): LaunchFact[] {
 
 /** A plan's command as a shell takes it, with its environment; what is in the file of variables stays there. */
 export function shellCommandOf(argv: readonly string[], launch: Launch<LauncherKind>): string {
+  if (launcherOf(launch.kind).bringsEnvironment === true) return shellCommand(argv);
   const { envFile, modules, conda } = launch.environment;
   const before = [
     ...(modules.length === 0 ? [] : [`module load ${shellCommand(modules)}`]),

@@ -114,6 +114,7 @@ export const slurm: Launcher<'slurm'> = {
     return `sbatch cannot be used: ${answer.reason}`;
   },
   argv: sbatchArgv,
+  bringsEnvironment: true,
   // Which GPUs a job may use is Slurm's to say.
   variables: () => ({}),
   command: ({ run, interpreter, argv }: StartedPlan, supervisor) => [

@@ -7,7 +7,8 @@
 import path from 'node:path';
 import { TRAIN_LOG } from '../../../experiment/runLayout';
 import { quoteArgument, shellCommand } from '../../commandLine';
-import type { LaunchEnvironment, Start, TrainerCommand } from '../launcher';
+import { environmentWords } from '../environment';
+import type { Start, TrainerCommand } from '../launcher';
 import { cpusOf, nodesOf, processesOf, resourceWords } from './options';
 import { literalPath } from './text';
 
@@ -60,13 +61,13 @@ export function batchScript(start: Start): string {
   const { run, cwd, first, again, launch, fromStep } = start;
   const words = (command: TrainerCommand): string[] => trainerWords(command, start);
   return [
-    ...environmentLines(launch.environment),
     ...(nodesOf(launch) > 1 ? RENDEZVOUS : []),
     `exec ${shellCommand([
       first.interpreter,
       path.join(cwd, PROGRAM),
       ...['job', '--run-dir', run, '--from-step', fromStep.toString(), '--first', words(first).length.toString()],
-      ...(launch.environment.envFile === null ? [] : ['--env-file', launch.environment.envFile]),
+      ...environmentWords(launch.environment),
+      ...(launch.restarts === 0 ? [] : ['--restarts', launch.restarts.toString()]),
       '--',
       ...words(first),
       ...words(again),
@@ -101,21 +102,3 @@ const RENDEZVOUS = [
   'export PET_NNODES="$SLURM_JOB_NUM_NODES" PET_RDZV_BACKEND=c10d PET_RDZV_ID="$SLURM_JOB_ID"',
   'export PET_RDZV_ENDPOINT="$(hostname):$((20000 + SLURM_JOB_ID % 20000))"',
 ];
-
-function environmentLines({ variables, modules, conda }: LaunchEnvironment): string[] {
-  return [
-    ...(modules.length === 0
-      ? []
-      : [
-          // A batch script's shell is no login shell, which would know the command.
-          'for init in "$LMOD_PKG/init/sh" "$MODULESHOME/init/sh" /etc/profile.d/modules.sh /etc/profile.d/lmod.sh; do',
-          '  command -v module >/dev/null 2>&1 || { [ -r "$init" ] && . "$init"; }',
-          'done',
-          `module load ${shellCommand(modules)} || { echo 'error: the environment modules could not be loaded'; exit 1; }`,
-        ]),
-    ...(conda === null
-      ? []
-      : [`export CONDA_PREFIX=${quoteArgument(conda)} PATH=${quoteArgument(path.join(conda, 'bin'))}:"$PATH"`]),
-    ...Object.entries(variables).map(([name, value]) => `export ${name}=${quoteArgument(value)}`),
-  ];
-}
