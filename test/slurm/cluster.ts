@@ -1,6 +1,6 @@
 /** A real Slurm cluster on this machine for as long as a test needs it (keeper.mjs), and its commands. */
 import { execFile, fork, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, realpathSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -9,6 +9,8 @@ import { promisify } from 'node:util';
 /** Ends a test that would wait for ever; a machine whose cores are busy is no fault. */
 const LIMIT_MS = 240_000;
 const POLL_MS = 100;
+/** By then slurmctld has taken in the end of a job's earlier start. */
+const FORGOTTEN_AFTER_MS = 3_000;
 
 export class Cluster {
   private constructor(
@@ -97,11 +99,30 @@ export class Cluster {
     return this.ask('squeue', '--noheader', '--states=all', `--jobs=${job}`, '--format=%T');
   }
 
+  /** Whether a start of a job still runs on a node, its end still to be told. */
+  private isOnNode(job: string): boolean {
+    return readdirSync('/proc').some((pid) => {
+      if (!/^\d+$/.test(pid)) return false;
+      try {
+        const read = (file: string): string => readFileSync(`/proc/${pid}/${file}`, 'latin1');
+        return (
+          read('cmdline').startsWith(`slurmstepd: [${job}.`) &&
+          read('environ').includes(`SLURM_CONF=${this.folder}/slurm.conf`)
+        );
+      } catch {
+        return false; // It ended in this moment.
+      }
+    });
+  }
+
   /** Lets a requeued job start, whose start Slurm puts off by minutes. */
   async startNow(job: string): Promise<void> {
     await until(`job ${job} being put off`, async () =>
       (await this.ask('squeue', '--noheader', `--jobs=${job}`, '--format=%T|%r')).startsWith('PENDING|BeginTime'),
     );
+    // Put off for this: the end of the earlier start, told after the next one began, would be taken for that one's end.
+    await until(`end of the earlier start of job ${job}`, () => !this.isOnNode(job));
+    await new Promise((resolve) => setTimeout(resolve, FORGOTTEN_AFTER_MS));
     await until(`job ${job} starting`, async () => {
       await this.ask('scontrol', 'update', `JobId=${job}`, 'StartTime=now');
       const state = await this.state(job);
