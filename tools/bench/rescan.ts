@@ -4,6 +4,7 @@
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { readQueue } from '../../src/core/experiment/queueFiles';
 import { assembleWorkspace, ScanContext, scanRunAt, scanRuns } from '../../src/core/experiment/scan';
 import type { Workspace } from '../../src/core/experiment/model';
 
@@ -32,7 +33,8 @@ async function main(scratch: string): Promise<void> {
   const log = path.join(runPath, 'metrics.jsonl');
   const context = new ScanContext();
   const { runs: scanned, problems } = await scanRuns(experiments, context);
-  let model: Workspace = assembleWorkspace(root, experiments, scanned, problems);
+  const found = { runs: scanned, problems, queue: await readQueue(root) };
+  let model: Workspace = assembleWorkspace(root, experiments, found);
 
   const times: number[] = [];
   for (let change = 1; change <= CHANGES; change += 1) {
@@ -41,7 +43,7 @@ async function main(scratch: string): Promise<void> {
     writeFileSync(log, `${JSON.stringify({ step, time: 1_700_000_000 + step, 'loss/total': 2.5 })}\n`);
     const before = process.cpuUsage();
     scanned.set(runPath, await scanRunAt(runPath, 'run', context));
-    model = assembleWorkspace(root, experiments, scanned, problems, model);
+    model = assembleWorkspace(root, experiments, found, model);
     const { user, system } = process.cpuUsage(before);
     times.push((user + system) / 1000);
     if (model.runs[0]?.checkpoints.length !== CHECKPOINTS + change) throw new Error('a checkpoint was not found');

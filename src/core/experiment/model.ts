@@ -93,6 +93,16 @@ export interface RunExit {
   readonly time: number;
 }
 
+/** What waits in the queue to train a run, or could not be started. */
+export interface QueuedRun {
+  /** The entry's. */
+  readonly id: string;
+  /** Counted from 1 among those that wait; null for one that could not be started. */
+  readonly position: number | null;
+  /** Why it was not started, or will not be, in one line; null where nothing is in the way. */
+  readonly failure: string | null;
+}
+
 export interface Run {
   /** The folder's name (for nested sequential runs `parent/child`): what a person sees. */
   readonly name: string;
@@ -120,6 +130,8 @@ export interface Run {
   /** Ascending by step; without `final`. */
   readonly checkpoints: readonly Checkpoint[];
   readonly final: Checkpoint | null;
+  /** Missing where nothing of it is in the queue. */
+  readonly queue?: QueuedRun;
 }
 
 /** Something in the workspace that could not be read, in one line. */

@@ -5,6 +5,7 @@ import { readFailure } from '../files';
 import { PacedDisk } from './disk';
 import type { AskProcess, Problem, Run, Workspace } from './model';
 import { isNetworkMount } from './networkMount';
+import { readQueue, withQueue, type QueueState } from './queueFiles';
 import { reuseEqual } from './reuse';
 import { ScanContext } from './scanContext';
 import { EXPERIMENTS } from './runLayout';
@@ -39,7 +40,7 @@ export async function scanWorkspace(root: string, options: ScanOptions = {}): Pr
   const experiments = experimentsPath(root, options.experimentsFolder);
   const context = options.context ?? (await singleScan(experiments, options.ask));
   const scanned = await scanRuns(experiments, context);
-  return assembleWorkspace(path.resolve(root), experiments, scanned.runs, scanned.problems);
+  return assembleWorkspace(path.resolve(root), experiments, { ...scanned, queue: await readQueue(root) });
 }
 
 async function singleScan(experiments: string, ask: AskProcess | undefined): Promise<ScanContext> {
@@ -123,16 +124,20 @@ export async function scanRunAt(runPath: string, name: string, context: ScanCont
   return { run, problems: context.takeProblems() };
 }
 
-/** The model from its runs: newest first, parents under their current names. */
+/** What a model is made of. */
+export interface Scanned extends Pick<ScannedRuns, 'runs' | 'problems'> {
+  readonly queue: QueueState;
+}
+
+/** The model from its runs: what waits first, then newest first, parents under their current names. */
 export function assembleWorkspace(
   root: string,
   experiments: string,
-  scanned: ReadonlyMap<string, ScannedRun>,
-  problems: readonly Problem[],
+  { runs: scanned, problems, queue }: Scanned,
   previous?: Workspace,
 ): Workspace {
   const found: Run[] = [];
-  const all: Problem[] = [...problems];
+  const all: Problem[] = [...problems, ...queue.problems];
   for (const { run, problems: ofRun } of scanned.values()) {
     if (run !== null) found.push(run);
     all.push(...ofRun);
@@ -149,7 +154,9 @@ export function assembleWorkspace(
       });
   }
   const before = new Map(previous?.runs.map((run) => [run.path, run]));
-  const runs = found.reverse().map((run) => reuseEqual(before.get(run.path), withParentName(run, byId)));
+  const runs = withQueue(found.reverse(), queue, experiments).map((run) =>
+    reuseEqual(before.get(run.path), withParentName(run, byId)),
+  );
   return { root, experiments, runs, problems: reuseEqual(previous?.problems, all) };
 }
 

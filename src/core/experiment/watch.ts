@@ -14,6 +14,7 @@ import { FolderWatches } from './folderWatches';
 import { LiveRuns } from './liveRuns';
 import type { AskProcess, Workspace } from './model';
 import { networkMount } from './networkMount';
+import { queueFolder, readQueue, type QueueState } from './queueFiles';
 import {
   type ScannedRun,
   ScanContext,
@@ -67,6 +68,8 @@ export class WorkspaceWatcher {
   private identities = new Map<string, string | null>();
   private scanned = new Map<string, ScannedRun>();
   private problems: Workspace['problems'] = [];
+  private queue: QueueState | undefined;
+  private queueSigns = '';
   private model: Workspace;
   private blind: string | null = null;
   /** Paths of folders that hold runs of their own. */
@@ -74,12 +77,12 @@ export class WorkspaceWatcher {
   private disposed = false;
 
   /** What is to be scanned: everything; runs; folders of which it is not known whether they are runs, or there. */
-  private dirty = { all: false, runs: new Set<string>(), places: new Set<string>() };
+  private dirty = { all: false, queue: false, runs: new Set<string>(), places: new Set<string>() };
   /** Whether everything is to be looked at anew, also what is watched and did not change. */
   private thorough = true;
   private coalescing: NodeJS.Timeout | undefined;
   private scanning: Promise<void> | undefined;
-  private queued: Promise<void> | undefined;
+  private nextScan: Promise<void> | undefined;
   private lastFullScan = 0;
   private ticking = false;
   /** Which folder is watched: one that was removed and made again is another, even under the same inode. */
@@ -106,6 +109,11 @@ export class WorkspaceWatcher {
   /** The newest model; empty until the first scan is done. */
   get current(): Workspace {
     return this.model;
+  }
+
+  /** The queue as the model has it; undefined before the first scan. */
+  get currentQueue(): QueueState | undefined {
+    return this.queue;
   }
 
   /** Why changes are only found by scanning, in one line for people; null while watching works. */
@@ -137,16 +145,16 @@ export class WorkspaceWatcher {
       });
       return this.scanning;
     }
-    this.queued ??= this.scanning.then(() => {
-      this.queued = undefined;
+    this.nextScan ??= this.scanning.then(() => {
+      this.nextScan = undefined;
       return this.disposed ? undefined : this.scanSoon();
     });
-    return this.queued;
+    return this.nextScan;
   }
 
   private async scan(): Promise<void> {
-    const { all, runs, places } = this.dirty;
-    this.dirty = { all: false, runs: new Set(), places: new Set() };
+    const { all, queue, runs, places } = this.dirty;
+    this.dirty = { all: false, queue: false, runs: new Set(), places: new Set() };
     if (this.disposed) return;
     await this.keepWatching();
     const { readFacts, ask } = this.options;
@@ -167,6 +175,11 @@ export class WorkspaceWatcher {
     } else {
       for (const place of places) await this.scanPlace(place, context);
       for (const runPath of runs) this.setScanned(runPath, await scanRunAt(runPath, this.nameOf(runPath), context));
+    }
+    if (all || queue || this.queue === undefined) {
+      // What comes while it is read is found by the next look.
+      this.queueSigns = await this.signsOfQueue(context.disk);
+      this.queue = await readQueue(this.root);
     }
     await this.follow(context.disk, all ? undefined : [...places, ...runs]);
     this.publish();
@@ -212,7 +225,9 @@ export class WorkspaceWatcher {
   private publish(): void {
     if (this.disposed) return;
     const before = this.model;
-    const next = assembleWorkspace(this.root, this.experiments, this.scanned, this.problems, before);
+    const { scanned: runs, problems, queue } = this;
+    if (queue === undefined) return;
+    const next = assembleWorkspace(this.root, this.experiments, { runs, problems, queue }, before);
     const old = new Map(before.runs.map((run) => [run.path, run]));
     const changed = next.runs.filter((run) => old.get(run.path) !== run).map((run) => run.path);
     for (const run of next.runs) old.delete(run.path);
@@ -286,8 +301,16 @@ export class WorkspaceWatcher {
       const folder = await disk.stat(this.experiments).catch(() => null);
       if (identity(folder) !== this.watchedFolder) this.dirty.all = true;
       for (const run of await this.live.changed(disk, ask)) this.dirty.runs.add(run);
+      if ((await this.signsOfQueue(disk)) !== this.queueSigns) this.dirty.queue = true;
     }
-    if (this.dirty.all || this.dirty.runs.size > 0 || this.dirty.places.size > 0) await this.scanSoon();
+    if (this.dirty.all || this.dirty.queue || this.dirty.runs.size > 0 || this.dirty.places.size > 0)
+      await this.scanSoon();
+  }
+
+  /** Changes when an entry comes, goes or is renamed: each change of the queue is one of its folder. */
+  private async signsOfQueue(disk: PacedDisk): Promise<string> {
+    const folder = await disk.stat(queueFolder(this.root)).catch(() => null);
+    return folder === null ? '' : `${folder.ino}:${folder.mtimeMs}`;
   }
 
   /** Watches the experiments folder that is there now. */

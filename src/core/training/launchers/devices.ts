@@ -17,7 +17,13 @@ export const devicesOption: LaunchOption = {
   },
 };
 
-export function deviceVariables({ options }: Launch): Readonly<Record<string, string>> {
+/** The GPUs that a launch names; none: all that there are. */
+export function namedDevices({ options }: Launch): readonly string[] {
   const { devices } = options;
-  return Array.isArray(devices) && devices.length > 0 ? { CUDA_VISIBLE_DEVICES: devices.join(',') } : {};
+  return Array.isArray(devices) ? (devices as readonly string[]) : [];
+}
+
+export function deviceVariables(launch: Launch): Readonly<Record<string, string>> {
+  const devices = namedDevices(launch);
+  return devices.length > 0 ? { CUDA_VISIBLE_DEVICES: devices.join(',') } : {};
 }

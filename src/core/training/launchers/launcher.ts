@@ -73,6 +73,14 @@ export interface StartedPlan {
   readonly launch: Launch;
 }
 
+/** What a launch takes of this machine while it trains. */
+export interface DeviceNeed {
+  /** GPUs that it names; none: any. */
+  readonly named: readonly string[];
+  /** How many GPUs it takes, where this machine has any. */
+  readonly count: number | 'all';
+}
+
 /** `save`: finish the step, save, stop. `now`: end without a save. */
 export type StopHow = 'save' | 'now';
 
@@ -88,6 +96,8 @@ export interface Launcher<Kind extends string = string> {
   readonly bringsEnvironment?: boolean;
   /** Variables that its options set for the trainer. */
   variables(launch: Launch): Readonly<Record<string, string>>;
+  /** What it takes of this machine, for the queue; null where somebody else hands that out. */
+  devices(launch: Launch): DeviceNeed | null;
   /**
    * The command that a terminal runs to start a plan and to follow it, program first. From the third word on they are
    * npt_supervise.py's, which `--escaped` reaches.

@@ -1,5 +1,5 @@
 /** The trainer as one process on this machine. */
-import { devicesOption, deviceVariables } from '../devices';
+import { devicesOption, deviceVariables, namedDevices } from '../devices';
 import type { Launcher } from '../launcher';
 import { onThisHost, supervised } from '../supervised';
 
@@ -11,4 +11,5 @@ export const local: Launcher<'local'> = {
   obstacle: () => Promise.resolve(null),
   argv: ({ first: { interpreter, script, args } }) => [interpreter, script, ...args],
   variables: deviceVariables,
+  devices: (launch) => ({ named: namedDevices(launch), count: Math.max(1, namedDevices(launch).length) }),
 };

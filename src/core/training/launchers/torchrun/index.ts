@@ -1,5 +1,5 @@
 /** Several processes on this machine that train one run together, under torchrun. */
-import { devicesOption, deviceVariables } from '../devices';
+import { devicesOption, deviceVariables, namedDevices } from '../devices';
 import { exists } from '../../../files';
 import type { Launch, Launcher, LaunchOption } from '../launcher';
 import { onThisHost, supervised } from '../supervised';
@@ -48,4 +48,8 @@ export const torchrun: Launcher<'torchrun'> = {
     ...args,
   ],
   variables: deviceVariables,
+  devices: (launch) => {
+    const count = countOf(launch.options);
+    return { named: namedDevices(launch), count: count === 'gpu' ? 'all' : count };
+  },
 };
