@@ -115,8 +115,12 @@ export class Cluster {
     });
   }
 
-  /** Lets a requeued job start, whose start Slurm puts off by minutes. */
-  async startNow(job: string): Promise<void> {
+  /**
+   * Lets a requeued job start, whose start Slurm puts off by minutes.
+   *
+   * @param changes what it is to ask for from now on, as scontrol takes it
+   */
+  async startNow(job: string, ...changes: string[]): Promise<void> {
     await until(`job ${job} being put off`, async () =>
       (await this.ask('squeue', '--noheader', `--jobs=${job}`, '--format=%T|%r')).startsWith('PENDING|BeginTime'),
     );
@@ -124,7 +128,7 @@ export class Cluster {
     await until(`end of the earlier start of job ${job}`, () => !this.isOnNode(job));
     await new Promise((resolve) => setTimeout(resolve, FORGOTTEN_AFTER_MS));
     await until(`job ${job} starting`, async () => {
-      await this.ask('scontrol', 'update', `JobId=${job}`, 'StartTime=now');
+      await this.ask('scontrol', 'update', `JobId=${job}`, 'StartTime=now', ...changes);
       const state = await this.state(job);
       return state !== 'PENDING' && state !== '';
     });

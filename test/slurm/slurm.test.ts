@@ -172,7 +172,8 @@ describe('slurm', function () {
       const { pid } = await frozen(timed.run);
       await until('warning', () => isPending(pid, os.constants.signals.SIGUSR1));
       process.kill(pid, 'SIGCONT');
-      await cluster.startNow(third.job);
+      // A slow machine would be out of time again.
+      await cluster.startNow(third.job, 'TimeLimit=60');
       await until('end of the run that was out of time', () => isFinished(timed.run));
       assert.equal(segments(timed.run), 2);
       assert.equal(await third.terminal.ended, 0);
