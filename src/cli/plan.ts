@@ -7,7 +7,7 @@ import { shellCommand } from '../core/training/commandLine';
 import { launchFacts, shellCommandOf } from '../core/training/launchers/shown';
 import { makePlan } from '../core/training/plan/makePlan';
 import { DEFAULT_LAUNCHER, LAUNCHER_KINDS } from '../core/training/launchers';
-import { PLAN_KINDS, type Plan } from '../core/training/plan/plan';
+import { PLAN_KINDS, type Plan, type PlanMessage } from '../core/training/plan/plan';
 import { DEFAULT_ADDITIONAL_STEPS } from '../core/training/plan/planChanges';
 import { PLACES } from '../core/training/plan/taskDefinition';
 import { type Command, UsageError, oneOf } from './options';
@@ -93,7 +93,16 @@ function planText(plan: Plan): string {
     ...(plan.argv.length === 0
       ? []
       : [`  cd ${shellCommand([plan.cwd])}`, `  ${shellCommandOf(plan.argv, plan.launch)}`]),
-    ...plan.warnings.map(({ message }) => printable(`warning: ${message}`)),
-    ...plan.errors.map(({ message }) => printable(`error: ${message}`)),
+    ...plan.warnings.flatMap((warning) => messageLines('warning', warning)),
+    ...plan.errors.flatMap((error) => messageLines('error', error)),
   ].join('\n');
+}
+
+/** A message, and what would settle it. */
+function messageLines(kind: string, { message, argument, proposal, remedies = [] }: PlanMessage): string[] {
+  const settling = [
+    ...(argument === undefined ? [] : [`--set ${argument}=${shellCommand([proposal ?? '…'])}`]),
+    ...remedies.map(({ label }) => label),
+  ];
+  return [`${kind}: ${message}`, ...settling.map((line) => `  → ${line}`)].map(printable);
 }

@@ -150,7 +150,7 @@ describe('Hugging Face’s Trainer’s checkpoints', () => {
       const plan = await makePlan({ kind: 'resume', checkpoint: target });
       assert.deepEqual(
         plan.errors.map(({ code }) => code),
-        ['other-layout'],
+        ['other-layout', 'script-missing'],
       );
       assert.match(
         plan.errors[0]!.message,

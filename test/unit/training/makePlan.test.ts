@@ -112,6 +112,7 @@ describe('plans', () => {
           code: 'checkpoint-not-valid',
           message:
             'checkpoint-150 is not valid: npt_weights.pt holds NaN. The newest one that can be used is checkpoint-50.',
+          remedies: [{ kind: 'plan', label: 'Use checkpoint-50', request: { checkpoint: older } }],
         },
       ]);
     });

@@ -6,13 +6,16 @@ import path from 'node:path';
 import { CurriculumError, parseCurriculum, stageAt, type Curriculum } from '../../curriculum';
 import { launchFailures, readLaunch } from '../launchers';
 import { combinations } from '../../arguments/values';
+import { diskRoom } from './diskRoom';
 import { reRunSource, startSource } from './freshSource';
 import type { Plan, PlanMessage, PlannedArgument } from './plan';
 import { readChanges } from './planChanges';
 import { commandsOf, interpreterOf } from './planCommand';
 import { type PlanSource, PlanSourceError, readPlanSource } from './planSource';
 import type { PlanDraft, PlanRequest } from './planDraft';
-import { judge } from './planMessages';
+import { judge } from './messages';
+import { Said } from './messages/say';
+import { type Surroundings, judgeSurroundings } from './messages/surroundings';
 import { kindOf, parentOf, runOf } from './planRun';
 import type { StoredArgument } from './storedArguments';
 import { type UnsavedArguments, sameValue, unsavedArguments } from './unsavedArguments';
@@ -55,17 +58,13 @@ async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promis
   const planned = planArguments(source, typed, newRun ? null : unsavedArguments(source));
 
   const cwd = await rootOf(request, source.path ?? place);
-  const script = request.script ?? DEFAULT_SCRIPT;
   const run = await runOf({ request, kind, newRun, source, cwd, planned, taken }, errors);
   const curriculum = curriculumOf(planned, source);
-  const trainer = await lookAtScript(path.resolve(cwd, script));
-  const { launch, problems } = readLaunch(request.launch);
-  errors.push(...problems.map((message) => ({ code: 'invalid-launch', message })));
+  const { isOurs, ...surroundings } = await surroundingsOf(request, cwd);
   const draft: PlanDraft = {
-    ...{ request, kind, newRun, source, launch, arguments: planned, curriculum, run, cwd, script },
-    scriptFailure: trainer.failure,
-    launchFailures: problems.length === 0 ? await launchFailures(launch) : [],
-    ourTrainer: trainer.isOurs,
+    ...{ request, kind, newRun, source, arguments: planned, curriculum, run, ...surroundings },
+    ourTrainer: isOurs,
+    disk: await diskRoom(source, planned, run),
   };
   const judged = judge(draft);
   return {
@@ -77,8 +76,8 @@ async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promis
     from: request.from === undefined ? null : path.resolve(request.from),
     preset: request.preset ?? null,
     cwd,
-    launch,
-    interpreter: interpreterOf(request),
+    launch: draft.launch,
+    interpreter: draft.interpreter,
     ...commandsOf(draft),
     arguments: planned,
     curriculum: curriculum?.stages ?? [],
@@ -87,6 +86,19 @@ async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promis
     questions: [],
     warnings: [...source.warnings, ...judged.warnings],
     errors: [...source.errors, ...errors, ...judged.errors],
+  };
+}
+
+async function surroundingsOf(request: PlanRequest, cwd: string): Promise<Surroundings & { readonly isOurs: boolean }> {
+  const script = request.script ?? DEFAULT_SCRIPT;
+  const { isOurs, failure } = await lookAtScript(path.resolve(cwd, script));
+  const { launch, problems } = readLaunch(request.launch);
+  const wrong = problems.map((message) => ({ code: 'invalid-launch', message }));
+  return {
+    ...{ cwd, script, isOurs, scriptFailure: failure, launch },
+    launchFailures: wrong.length === 0 ? await launchFailures(launch) : wrong,
+    interpreter: interpreterOf(request),
+    lacks: request.lacks ?? [],
   };
 }
 
@@ -140,6 +152,10 @@ async function emptyPlan(request: PlanRequest, error: PlanMessage): Promise<Plan
   const cwd = await rootOf(request, place);
   const target = path.resolve(cwd, place ?? '');
   const inRun = path.basename(path.dirname(target)) === 'checkpoints';
+  // What else would be in the way is said at once.
+  const said = new Said();
+  const surroundings = await surroundingsOf(request, cwd);
+  judgeSurroundings(surroundings, said);
   return {
     kind: request.kind,
     run: inRun ? path.dirname(path.dirname(target)) : target,
@@ -149,8 +165,8 @@ async function emptyPlan(request: PlanRequest, error: PlanMessage): Promise<Plan
     from: request.from === undefined ? null : path.resolve(request.from),
     preset: request.preset ?? null,
     cwd,
-    launch: readLaunch(request.launch).launch,
-    interpreter: interpreterOf(request),
+    launch: surroundings.launch,
+    interpreter: surroundings.interpreter,
     argv: [],
     again: [],
     arguments: [],
@@ -158,7 +174,7 @@ async function emptyPlan(request: PlanRequest, error: PlanMessage): Promise<Plan
     stageAtStart: null,
     startStep: 0,
     questions: [],
-    warnings: [],
-    errors: [error],
+    warnings: said.warnings,
+    errors: [error, ...said.errors],
   };
 }

@@ -1,7 +1,8 @@
 /** What a plan is asked for with, and what is settled of it before its messages are made. */
 import type { Curriculum } from '../../curriculum';
-import type { Launch, LauncherKind, LaunchRequest } from '../launchers';
-import type { PlanKind, PlanMessage, PlannedArgument } from './plan';
+import type { LaunchRequest } from '../launchers';
+import type { Surroundings } from './messages/surroundings';
+import type { PlanKind, PlannedArgument } from './plan';
 import type { PlanSource } from './planSource';
 
 /** What to train; every path absolute. Where and with what it trains, a workspace's settings say. */
@@ -36,6 +37,8 @@ export interface PlanRequest extends TrainingRequest {
   readonly workspaceRoot?: string | undefined;
   /** Relative to the workspace. */
   readonly script?: string | undefined;
+  /** Modules that the interpreter is known to lack. */
+  readonly lacks?: readonly string[] | undefined;
   /** The folder that new runs are made in, where no run says another; relative to the workspace. */
   readonly experiments?: string | undefined;
 }
@@ -49,21 +52,16 @@ export function withRemedy<Request extends TrainingRequest>(
 }
 
 /** What is settled before messages are made: the inputs of judge(). */
-export interface PlanDraft {
+export interface PlanDraft extends Surroundings {
   readonly request: PlanRequest;
   readonly kind: PlanKind;
   readonly newRun: boolean;
   readonly source: PlanSource;
-  readonly launch: Launch<LauncherKind>;
   readonly arguments: readonly PlannedArgument[];
   readonly curriculum: Curriculum | null;
   readonly run: string;
-  readonly cwd: string;
-  readonly script: string;
-  /** Why the script cannot be started, as a clause; null where it can. */
-  readonly scriptFailure: string | null;
-  /** Why it cannot be started so here. */
-  readonly launchFailures: readonly PlanMessage[];
   /** False when the workspace's script is another trainer's (contract section 7). */
   readonly ourTrainer: boolean;
+  /** Null where either is not known. */
+  readonly disk: { readonly freeBytes: number; readonly checkpointBytes: number } | null;
 }

@@ -118,7 +118,12 @@ type NotValid = ReadonlyMap<string, string>;
 function refused(name: string, why: string, run: Run | null, notValid: NotValid): PlanSourceError {
   const newest = run === null ? undefined : newestUsable(run, notValid);
   const instead = newest === undefined ? '' : ` The newest one that can be used is ${newest.name}.`;
-  return new PlanSourceError('checkpoint-not-valid', `${name} is not valid: ${why}.${instead}`);
+  return new PlanSourceError('checkpoint-not-valid', `${name} is not valid: ${why}.${instead}`, useInstead(newest));
+}
+
+function useInstead(checkpoint: Checkpoint | null | undefined): PlanRemedy[] {
+  if (checkpoint === null || checkpoint === undefined) return [];
+  return [{ kind: 'plan', label: `Use ${checkpoint.name}`, request: { checkpoint: checkpoint.path } }];
 }
 
 /** @throws PlanSourceError for a checkpoint that our trainer does not go on from; what is none passes */
@@ -159,6 +164,7 @@ function unusable(checkpoint: Checkpoint, run: Run | null): PlanSourceError {
   return new PlanSourceError(
     'checkpoint-broken',
     `${checkpoint.name} is broken: ${checkpoint.stateReason ?? 'files are missing'}. ${instead}.`,
+    useInstead(newest),
   );
 }
 
@@ -203,7 +209,7 @@ async function fromCheckpoint(
     translated,
     merged: facts.merged || isObject(config.merge_info),
     warnings,
-    errors: refusals(path.basename(folder), findings),
+    errors: refusals(folder, findings, run, notValid),
   };
 }
 
@@ -218,11 +224,14 @@ function passedOver(run: Run, step: number, notValid: NotValid): string[] {
 }
 
 /** What keeps a resume from reading the files at all; damage that only a look at every byte shows, the trainer refuses. */
-function refusals(name: string, findings: readonly Finding[]): PlanMessage[] {
+function refusals(folder: string, findings: readonly Finding[], run: Run | null, notValid: NotValid): PlanMessage[] {
   const [first] = findings.filter(
     (item) => item.severity === 'error' && (UNREADABLE.has(item.code) || verdictOf([item]) === 'dangerous'),
   );
-  return first ? [{ code: 'checkpoint-invalid', message: `${name} cannot be used: ${first.message}` }] : [];
+  if (first === undefined) return [];
+  const message = `${path.basename(folder)} cannot be used: ${first.message}`;
+  const remedies = useInstead(run && newestUsable(run, new Map([...notValid, [folder, first.message]])));
+  return [{ code: 'checkpoint-invalid', message, ...(remedies.length === 0 ? {} : { remedies }) }];
 }
 
 const UNREADABLE: ReadonlySet<string> = new Set([

@@ -1,0 +1,37 @@
+/** How far training goes, beside where it stands and where its learning-rate schedule ends. */
+import { formatCount } from '../../../format';
+import { DEFAULT_ADDITIONAL_STEPS } from '../planChanges';
+import { type Judge, another, change, numeric } from './say';
+
+export const judgeSteps: Judge = (draft, { warn, refuse }) => {
+  const { source, request } = draft;
+  const maxSteps = numeric(draft, 'max_steps');
+  if (maxSteps === null) return;
+  if (maxSteps <= source.step) {
+    const extended = {
+      kind: request.kind === 'resume' ? 'extend' : request.kind,
+      additionalSteps: DEFAULT_ADDITIONAL_STEPS,
+    } as const;
+    refuse(
+      'training-complete',
+      `Training already complete: ${source.name} is at step ${formatCount(source.step)} and max_steps is ${formatCount(maxSteps)}. Raise max_steps to continue.`,
+      { remedies: [another(`Extend by ${formatCount(DEFAULT_ADDITIONAL_STEPS)} steps`, extended)] },
+    );
+    return;
+  }
+  const changed = change(draft, 'max_steps');
+  const previous = typeof changed?.previous === 'number' ? changed.previous : null;
+  const end = source.schedule?.endStep ?? previous;
+  const rateGoesOn = change(draft, 'learning_rate') === null && !source.translated;
+  if (changed !== null && end !== null && maxSteps > end && rateGoesOn) {
+    warn(
+      'schedule-extended',
+      `The learning-rate schedule ended at step ${formatCount(end)}: it goes on from its present rate (at least 10 % of the base rate, after a short ramp) to 0 at step ${formatCount(maxSteps)}.`,
+    );
+  } else if (previous !== null && maxSteps < previous) {
+    warn(
+      'stops-earlier',
+      `Training stops at step ${formatCount(maxSteps)} instead of ${formatCount(previous)}; the learning rate does not reach 0 by then.`,
+    );
+  }
+};
