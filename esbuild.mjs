@@ -81,6 +81,8 @@ const node = {
   format: 'cjs',
   // Native, and loaded only when a probe runs: its absence turns the probe off, nothing else.
   external: ['onnxruntime-node'],
+  // jsonc-parser's other form finds its own files when it runs, which a bundle does not have.
+  alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
   plugins: [lateBuiltins, oneVscode],
 };
 

@@ -11,6 +11,7 @@ import * as environment from './features/environment';
 import type { FeatureDeps } from './features/deps';
 import * as manage from './features/manage';
 import * as probe from './features/probe';
+import * as start from './features/start';
 import * as status from './features/status';
 import * as torchFile from './features/torchFile';
 import * as training from './features/training';
@@ -39,6 +40,7 @@ export function activate(context: vscode.ExtensionContext): NptApi {
     probe.register(context, deps);
     training.register(context, deps);
     branch.register(context, deps);
+    start.register(context, deps);
     dashboard.register(context, deps);
     torchFile.register(context, deps);
     status.register(context, deps);

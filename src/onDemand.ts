@@ -3,15 +3,16 @@
  * from a file beside the extension's own (esbuild.mjs). Several such modules would make a file of each set of what they
  * share, and a window that opens would have to load a dozen of them.
  */
-export { findArgument } from './core/arguments/arguments';
 export { renderComparison, summarizeComparison } from './core/checkpoint/report/renderComparison';
 export { renderReport } from './core/checkpoint/report/renderReport';
 export { renderReports } from './core/checkpoint/report/renderReports';
 export { makePlan, makePlans } from './core/training/plan/makePlan';
-export { chooseChanges } from './features/branch/chooseChanges';
+export { branch } from './features/branch/branch';
 export { createWorkspace } from './features/create/create';
 export { dashboards } from './features/dashboard/panel';
 export { showEnvironment } from './features/environment/showEnvironment';
 export { deleteChosen } from './features/manage/delete';
 export { ProbePanel } from './features/probe/panel';
-export { reviewPlan, reviewPlans } from './features/training/review';
+export { review } from './features/review/review';
+export { debugStage, fineTune, reRun } from './features/start/fromCheckpoint';
+export { startRun } from './features/start/startRun';

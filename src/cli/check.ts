@@ -6,7 +6,7 @@ import { scanWorkspace } from '../core/experiment/scan';
 import { danglingLink, isAbsent, isExecutable, isFileError, readFailure, requireFolder } from '../core/files';
 import { canTrain, checkEnvironment } from '../core/training/environment/checkEnvironment';
 import type { Standing } from '../core/training/environment/entry';
-import { environmentPython } from '../core/training/environment/makeEnvironment';
+import { environmentPython } from '../core/training/environment/environmentPlace';
 import { readLaunch } from '../core/training/launchers';
 import { DEFAULT_SCRIPT } from '../core/training/plan/makePlan';
 import { type Command, UsageError } from './options';

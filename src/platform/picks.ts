@@ -90,7 +90,7 @@ export interface QuestionOptions {
   readonly value: string;
   readonly ignoreFocusOut?: boolean;
   /** What is wrong with the text, in one line; undefined where it will do. */
-  readonly problem: (text: string) => string | undefined;
+  readonly problem: (text: string) => string | undefined | Promise<string | undefined>;
   /** What there is to know about a text that will do, in one line. */
   readonly note?: (text: string) => string | undefined;
 }
@@ -102,8 +102,8 @@ export async function askText(options: QuestionOptions): Promise<string | undefi
     prompt: plainText(options.prompt),
     value: options.value,
     ignoreFocusOut: options.ignoreFocusOut ?? false,
-    validateInput: (text) => {
-      const problem = options.problem(text);
+    validateInput: async (text) => {
+      const problem = await options.problem(text);
       if (problem !== undefined) return plainText(problem);
       const note = options.note?.(text);
       return note === undefined
@@ -113,7 +113,8 @@ export async function askText(options: QuestionOptions): Promise<string | undefi
   });
 }
 
-export interface LiveQuestionOptions extends Omit<QuestionOptions, 'prompt' | 'note'> {
+export interface LiveQuestionOptions extends Omit<QuestionOptions, 'prompt' | 'note' | 'problem'> {
+  readonly problem: (text: string) => string | undefined;
   readonly placeHolder: string;
   /** What is shown under the box of the text in it, anew at every change: what it means, or what is wrong with it. */
   readonly rows: (text: string) => readonly PickRow[];

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { messageOf } from '../core/errors';
 import { isExecutable } from '../core/files';
-import { environmentPython } from '../core/training/environment/makeEnvironment';
+import { environmentPython } from '../core/training/environment/environmentPlace';
 import { showError, showWarning } from './messages';
 import { withStatus } from './progress';
 import { openSetting, settings } from './settings';

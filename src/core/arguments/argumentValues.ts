@@ -4,7 +4,7 @@
  */
 import { CurriculumError, parseCurriculum } from '../curriculum';
 import { valueText } from '../format';
-import { joinSeparated, splitSeparated } from './separated';
+import { splitSeparated } from './separated';
 
 /** How an argument's value is read. */
 export type ValueKind =
@@ -53,12 +53,6 @@ export function isNothing(value: unknown): boolean {
 /** A typed value, or several behind commas where the argument is a list, as config.json would hold it. @throws ValueRefused */
 export function readTyped(kind: ValueKind, typed: string): unknown {
   return readValue(kind, kind.type === 'list' ? splitSeparated(typed, ',') : typed);
-}
-
-/** A value as one types it: what `readTyped` reads back. */
-export function writeTyped(kind: ValueKind, value: unknown): string {
-  if (kind.type !== 'list' || !Array.isArray(value)) return valueText(value);
-  return joinSeparated((value as unknown[]).map(valueText), ',');
 }
 
 export function isNumeric(kind: ValueKind): boolean {

@@ -3,16 +3,7 @@
  * data that the trainer reads as well (trainer/npt/arguments.json).
  */
 import table from '../../../trainer/npt/arguments.json';
-import {
-  type ValueKind,
-  checkValue,
-  isNothing,
-  readTyped,
-  readValue,
-  refusal,
-  valueArgv,
-  writeTyped,
-} from './argumentValues';
+import { type ValueKind, checkValue, isNothing, readTyped, readValue, refusal, valueArgv } from './argumentValues';
 
 /** What a changed value touches when training goes on from a checkpoint. */
 export type Touched = 'training' | 'data' | 'rounding' | 'evaluation' | 'output' | 'speed';
@@ -51,8 +42,6 @@ export interface TrainerArgument {
   validate(typed: string): string | null;
   /** A typed value as config.json would hold it. @throws ValueRefused */
   read(typed: string): unknown;
-  /** A value as one types it: what `read` reads back. */
-  write(value: unknown): string;
   /** A value that a config.json holds, as ours would. @throws ValueRefused */
   readStored(value: unknown): unknown;
   /** Why what a config.json holds cannot be used, one sentence; null where it can, or where nothing is there. */
@@ -130,7 +119,6 @@ function argumentOf(entry: Entry): TrainerArgument {
     branchable: effect === 'takes effect' && when !== 'layers are new',
     validate: (typed) => checkValue(kind, typed),
     read: (typed) => readTyped(kind, typed),
-    write: (value) => writeTyped(kind, value),
     readStored: (value) => readValue(kind, value),
     refusedAsStored: (value) => (isNothing(value) ? null : refusal(() => readValue(kind, value))),
     argv: (value) => valueArgv(entry.name, kind, value),

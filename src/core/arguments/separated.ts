@@ -3,6 +3,13 @@
  * a separator come in pairs then; all others are themselves, so that paths stay readable.
  */
 
+import { valueText } from '../format';
+
+/** A value as one types it: the entries of a list between commas. */
+export function typedText(value: unknown): string {
+  return Array.isArray(value) ? joinSeparated((value as unknown[]).map(valueText), ',') : valueText(value);
+}
+
 /**
  * `a | b\|c` → `a`, `b|c`, each without blanks around it.
  *

@@ -2,7 +2,7 @@
 import type { TrainerArgument } from './arguments';
 import { ValueRefused, isNumeric } from './argumentValues';
 import { holdsRange, rangeValues } from './ranges';
-import { joinSeparated, splitSeparated } from './separated';
+import { joinSeparated, splitSeparated, typedText } from './separated';
 
 /** More branches than this at once are a slip of the hand. */
 export const MOST_BRANCHES = 100;
@@ -24,7 +24,7 @@ export function readAlternatives(argument: TrainerArgument, typed: string): stri
       const wrong = argument.validate(value);
       if (wrong !== null) throw new ValueRefused(parts.length === 1 ? wrong : `Value ${at + 1}: ${wrong}`);
       // 5e-5 and 0.00005 would make the same branch twice.
-      const meaning = argument.write(argument.read(value));
+      const meaning = typedText(argument.read(value));
       if (!values.has(meaning)) values.set(meaning, value);
     }
   }

@@ -1,10 +1,11 @@
 /** The list of arguments to change. */
 import * as vscode from 'vscode';
 import { findArgument } from '../../core/arguments/arguments';
+import { typedText } from '../../core/arguments/separated';
 import { MOST_BRANCHES, branchCount } from '../../core/arguments/values';
 import type { Plan, PlannedArgument } from '../../core/training/plan/plan';
 import { pick, type PickRow } from '../../platform/picks';
-import type { CurriculumPlace } from './curriculumRows';
+import type { CurriculumPlace } from '../review/curriculumRows';
 import { editValue } from './editValue';
 
 /** New values by argument; more than one value makes more than one run. */
@@ -30,8 +31,8 @@ interface ArgumentItem extends PickRow {
 }
 
 /** A planned value as one types it. */
-function typed({ name, value }: PlannedArgument): string {
-  return findArgument(name)?.write(value) ?? '';
+function typed({ value }: PlannedArgument): string {
+  return typedText(value);
 }
 
 function argumentItem(argument: PlannedArgument, values: readonly string[] | undefined): ArgumentItem {

@@ -2,10 +2,11 @@
 import * as vscode from 'vscode';
 import { ValueRefused } from '../../core/arguments/argumentValues';
 import type { TrainerArgument } from '../../core/arguments/arguments';
+import { typedText } from '../../core/arguments/separated';
 import { readAlternatives, writeAlternatives } from '../../core/arguments/values';
 import { parseCurriculum } from '../../core/curriculum';
 import { askLive, askText, messageRows, pick, type PickRow } from '../../platform/picks';
-import { stageRows, type CurriculumPlace } from './curriculumRows';
+import { stageRows, type CurriculumPlace } from '../review/curriculumRows';
 
 export interface Editing {
   readonly title: string;
@@ -46,7 +47,7 @@ export async function editValue(editing: Editing): Promise<readonly string[] | u
   if (typed === undefined) return undefined;
   const { values } = readTyped(editing, typed);
   const [only = ''] = values;
-  return values.length === 1 && argument.write(argument.read(only)) === was ? [] : values;
+  return values.length === 1 && typedText(argument.read(only)) === was ? [] : values;
 }
 
 async function choose({ title, argument, was, several, now }: Editing, choices: readonly string[]) {

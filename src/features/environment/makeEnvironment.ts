@@ -3,10 +3,10 @@ import * as vscode from 'vscode';
 import {
   EnvironmentError,
   type Making,
-  environmentPython,
   installRequirements,
   makeEnvironment as make,
 } from '../../core/training/environment/makeEnvironment';
+import { environmentPython } from '../../core/training/environment/environmentPlace';
 import { openAtEnd } from '../../platform/editors';
 import { showError, showInformation } from '../../platform/messages';
 import { withCancellableProgress } from '../../platform/progress';

@@ -40,7 +40,7 @@ export class TrainingCommands {
         return;
       }
       const needsAsking = plan.newRun || plan.warnings.length > 0 || plan.errors.length > 0;
-      const agreed = needsAsking && canBeSettled(plan) ? await this.review(plan, chosen, { kind: 'resume' }) : plan;
+      const agreed = needsAsking && canBeSettled(plan) ? await this.review(chosen, { kind: 'resume' }) : plan;
       if (agreed !== undefined) await this.deps.starter.start(agreed);
     });
   }
@@ -60,7 +60,7 @@ export class TrainingCommands {
       const additionalSteps = Number(steps.trim());
       const plan = await this.plan({ kind: 'extend', checkpoint: chosen.target, additionalSteps }, chosen);
       if (plan === undefined) return;
-      const agreed = canBeSettled(plan) ? await this.review(plan, chosen, { kind: 'extend', additionalSteps }) : plan;
+      const agreed = canBeSettled(plan) ? await this.review(chosen, { kind: 'extend', additionalSteps }) : plan;
       if (agreed !== undefined) await this.deps.starter.start(agreed);
     });
   }
@@ -77,21 +77,20 @@ export class TrainingCommands {
 
   /** The plan that the user starts, perhaps with other values; undefined when it was given up. */
   private async review(
-    plan: Plan,
     chosen: Chosen,
     request: Pick<TrainingRequest, 'kind' | 'additionalSteps'>,
   ): Promise<Plan | undefined> {
-    const start = ({ kind, run, startStep }: Plan): string =>
-      kind === 'branch'
-        ? vscode.l10n.t('Start branch {0}', path.basename(run))
-        : vscode.l10n.t('Start {0} from step {1}', path.basename(run), formatCount(startStep));
-    const { reviewPlan } = await import('../../onDemand');
-    return reviewPlan(
-      vscode.l10n.t('{0} of {1}: review', chosen.checkpoint.name, chosen.run.name),
-      start,
-      plan,
-      (changes) => this.plan({ ...request, checkpoint: chosen.target, changes }, chosen),
-    );
+    const { review } = await import('../../onDemand');
+    const plans = await review(this.deps, {
+      title: vscode.l10n.t('{0} of {1}: review', chosen.checkpoint.name, chosen.run.name),
+      startLabel: ([plan]) => (plan === undefined ? '' : startLabel(plan)),
+      requests: [{ ...request, checkpoint: chosen.target }],
+      make: async ([asked]) => {
+        const plan = asked && (await this.plan(asked, chosen));
+        return plan && [plan];
+      },
+    });
+    return plans?.[0];
   }
 
   /** The checkpoint meant: a checkpoint's node, a run's newest that can be used, or a pick. */
@@ -109,6 +108,12 @@ export class TrainingCommands {
     const isRun = targetPath(named.argument) === chosen.run.path;
     return { ...chosen, target: isRun ? chosen.run.path : chosen.checkpoint.path };
   }
+}
+
+function startLabel({ kind, run, startStep }: Plan): string {
+  return kind === 'branch'
+    ? vscode.l10n.t('Start branch {0}', path.basename(run))
+    : vscode.l10n.t('Start {0} from step {1}', path.basename(run), formatCount(startStep));
 }
 
 /** Whether nothing is in the way that another value would not settle. */

@@ -44,14 +44,14 @@ export async function planFor(deps: FeatureDeps, root: string, request: Training
   return planIn(deps, await environmentOf(root), request);
 }
 
-/** One plan for each combination of one value per argument. @throws PythonNotFound */
-export async function plansFor(
-  deps: FeatureDeps,
-  root: string,
-  request: TrainingRequest,
-  values: Readonly<Record<string, readonly string[]>>,
-): Promise<Plan[]> {
+/**
+ * Plans that are started together.
+ *
+ * @throws PythonNotFound
+ */
+export async function plansFor(deps: FeatureDeps, root: string, requests: readonly TrainingRequest[]): Promise<Plan[]> {
   const environment = await environmentOf(root);
+  const notValid = deps.validations.notValid();
   const { makePlans } = await import('../../onDemand');
-  return makePlans({ ...request, ...environment, notValid: deps.validations.notValid() }, values);
+  return makePlans(requests.map((request) => ({ ...request, ...environment, notValid })));
 }

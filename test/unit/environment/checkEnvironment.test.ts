@@ -8,9 +8,9 @@ import type { EnvironmentEntry } from '../../../src/core/training/environment/en
 import {
   EnvironmentError,
   environmentLog,
-  environmentPython,
   makeEnvironment,
 } from '../../../src/core/training/environment/makeEnvironment';
+import { environmentPython } from '../../../src/core/training/environment/environmentPlace';
 import { renderEnvironment } from '../../../src/core/training/environment/renderEnvironment';
 import { isOlder, requirementsOf } from '../../../src/core/training/environment/requirements';
 import { readLaunch } from '../../../src/core/training/launchers';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { makePlan, makePlans } from '../../../src/core/training/plan/makePlan';
+import { makePlan, makePlans, requestsFor } from '../../../src/core/training/plan/makePlan';
 import type { PlanRequest } from '../../../src/core/training/plan/planDraft';
 import type { Plan } from '../../../src/core/training/plan/plan';
 import { readPlanSource } from '../../../src/core/training/plan/planSource';
@@ -188,8 +188,10 @@ describe('plans', () => {
 
   it('several values make a plan a combination, each with a folder of its own', async () => {
     const plans = await makePlans(
-      { kind: 'branch', checkpoint: newest, interpreter: '/py' },
-      { learning_rate: ['1e-4', '2e-4'], curriculum_stages: ['student:300', 'mixed:300:0.75'] },
+      requestsFor(
+        { kind: 'branch', checkpoint: newest, interpreter: '/py' },
+        { learning_rate: ['1e-4', '2e-4'], curriculum_stages: ['student:300', 'mixed:300:0.75'] },
+      ),
     );
     assert.equal(plans.length, 4);
     assert.equal(new Set(plans.map((made) => made.run)).size, 4);
@@ -198,10 +200,22 @@ describe('plans', () => {
       ['student', 'mixed', 'student', 'mixed'],
     );
     const long = 'x'.repeat(100);
-    const named = await makePlans({ kind: 'branch', checkpoint: newest }, { wandb_name: [long, `${long}y`] });
+    const named = await makePlans(
+      requestsFor({ kind: 'branch', checkpoint: newest }, { wandb_name: [long, `${long}y`] }),
+    );
     assert.deepEqual(
       named.map((made) => path.basename(made.run)),
       [`demo-wandb-name${'x'.repeat(24)}`, `demo-wandb-name${'x'.repeat(24)}-2`],
+    );
+  });
+
+  it('of several that are started together, two cannot have one name', async () => {
+    const twice = { kind: 'branch', checkpoint: newest, name: 'same' } as const;
+    const [first, second] = await makePlans([twice, twice]);
+    assert.deepEqual(codes(first!.errors), []);
+    assert.deepEqual(
+      second!.errors.map(({ message }) => message),
+      ['Another of these runs is named same, too.'],
     );
   });
 

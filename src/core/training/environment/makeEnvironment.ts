@@ -4,8 +4,8 @@ import { mkdir, open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { exists, isExecutable } from '../../files';
 import { lastLine } from '../../runProgram';
+import { ENVIRONMENT, environmentPython } from './environmentPlace';
 
-const ENVIRONMENT = '.venv';
 export const REQUIREMENTS = 'requirements.lock';
 /** Ends with it what it started, so it is not asked twice. */
 const ENDS_WITHIN_MS = 5000;
@@ -33,15 +33,6 @@ export interface Making {
   readonly signal: AbortSignal;
   /** Told of every step, and of every line that is printed meanwhile. */
   readonly says: (step: Step, line: string | null) => void;
-}
-
-/** Where the interpreter of a workspace's own environment is. */
-export function environmentPython(root: string): string {
-  return path.join(
-    root,
-    ENVIRONMENT,
-    ...(process.platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python']),
-  );
 }
 
 /** Where what the steps print is kept. */

@@ -28,15 +28,20 @@ export function makePlan(request: PlanRequest): Promise<Plan> {
   return planFor(request, new Set());
 }
 
-/** One plan for each combination of one value per argument; their new runs have different names. */
-export async function makePlans(
-  request: PlanRequest,
+/** One request for each combination of one value per argument. */
+export function requestsFor<Request extends Pick<PlanRequest, 'kind' | 'changes'>>(
+  request: Request,
   values: Readonly<Record<string, readonly string[]>> = {},
-): Promise<Plan[]> {
+): Request[] {
+  return combinations(values).map((changes) => ({ ...request, changes: { ...request.changes, ...changes } }));
+}
+
+/** Plans that are started together: their new runs have different names. */
+export async function makePlans(requests: readonly PlanRequest[]): Promise<Plan[]> {
   const plans: Plan[] = [];
   const taken = new Set<string>();
-  for (const changes of combinations(values)) {
-    const plan = await planFor({ ...request, changes: { ...request.changes, ...changes } }, taken);
+  for (const request of requests) {
+    const plan = await planFor(request, taken);
     taken.add(plan.run);
     plans.push(plan);
   }

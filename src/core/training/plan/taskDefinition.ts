@@ -1,6 +1,6 @@
 /** An `npt` task as tasks.json writes it (package.json, `taskDefinitions`): read into a request, and made from a plan. */
 import path from 'node:path';
-import { valueText } from '../../format';
+import { typedText } from '../../arguments/separated';
 import { PLAN_KINDS, type Plan, type PlanKind } from './plan';
 import type { TrainingRequest } from './planDraft';
 import { inWorkspace } from './trainerScript';
@@ -107,7 +107,12 @@ export function definitionOf(plan: Plan): TaskDefinition {
     ...(plan.preset === null ? {} : { preset: plan.preset }),
     ...(changed.length === 0
       ? {}
-      : { changes: Object.fromEntries(changed.map(({ name, value }) => [name, valueText(value)])) }),
+      : { changes: Object.fromEntries(changed.map(({ name, value }) => [name, typedText(value)])) }),
     ...(plan.newRun ? { name: path.basename(plan.run) } : {}),
   };
+}
+
+/** A plan as an entry of tasks.json, which says what it does. */
+export function taskEntry(plan: Plan): TaskDefinition & { readonly label: string } {
+  return { label: `${plan.kind} ${path.basename(plan.run)}`, ...definitionOf(plan) };
 }
