@@ -2,7 +2,7 @@
  * Changing a workspace's queue. Each change of an entry is one rename or unlink, which the file system grants once: of two
  * windows, the command line and the dispatcher, one succeeds and the others find the entry gone.
  */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -21,6 +21,9 @@ import { SCHEMA, stringifyJson } from '../../jsonText';
 import { launcherOf } from '../launchers';
 import type { Plan } from '../plan/plan';
 import { moved, orderBehind } from './order';
+
+/** How long a window waits at most that queued a run at the same moment as another one. */
+const MOST_WAIT_MS = 200;
 
 /** The queue could not be changed; the message is one line for the user. */
 export class QueueError extends Error {
@@ -54,24 +57,25 @@ export async function enqueue(root: string, plans: readonly Plan[], options: Enq
   return ids;
 }
 
-async function add(root: string, plan: Plan, options: EnqueueOptions): Promise<string> {
+function add(root: string, plan: Plan, options: EnqueueOptions): Promise<string> {
   return changing(root, async () => {
     const folder = queueFolder(root);
     await makeFolder(folder);
-    const { entries } = await readQueue(root);
-    refuseTwice(entries, plan.run);
-    // Sorts by time where two windows choose the same order.
-    const id = `${Date.now().toString(36).padStart(9, '0')}${randomBytes(4).toString('hex')}`;
-    const order = orderBehind(entries.filter(({ state }) => state === 'waiting'));
-    const file = path.join(folder, `${order}-${id}.json`);
-    await writeWhole(file, contentOf(id, plan, await folderIdentity(folder), options));
-    // Of two windows that queue the same run at the same moment, each sees the other's entry now.
-    const twins = (await readQueue(root)).entries.filter((each) => isAhead(each, plan.run));
-    if (twins.some((twin) => twin.id < id)) {
+    for (;;) {
+      const { entries } = await readQueue(root);
+      refuseTwice(entries, plan.run);
+      // Sorts by time where two windows choose the same order.
+      const id = `${Date.now().toString(36).padStart(9, '0')}${randomBytes(4).toString('hex')}`;
+      const order = orderBehind(entries.filter(({ state }) => state === 'waiting'));
+      const file = path.join(folder, `${order}-${id}.json`);
+      await writeWhole(file, contentOf(id, plan, await folderIdentity(folder), options));
+      // Of two windows that queue the same run, at least the one that looks last sees the other's entry. Both may: then
+      // both step back, and the one that comes back first has it.
+      const twins = (await readQueue(root)).entries.filter((each) => isAhead(each, plan.run));
+      if (twins.every((twin) => twin.id === id)) return id;
       await fs.rm(file, { force: true });
-      throw new QueueError(alreadyQueued(plan.run));
+      await new Promise((resolve) => setTimeout(resolve, randomInt(MOST_WAIT_MS)));
     }
-    return id;
   });
 }
 
