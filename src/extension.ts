@@ -11,6 +11,7 @@ import * as environment from './features/environment';
 import type { FeatureDeps } from './features/deps';
 import * as manage from './features/manage';
 import * as probe from './features/probe';
+import * as queue from './features/queue';
 import * as start from './features/start';
 import * as status from './features/status';
 import * as torchFile from './features/torchFile';
@@ -47,6 +48,7 @@ export function activate(context: vscode.ExtensionContext): NptApi {
     manage.register(context, deps);
     create.register(context, deps);
     environment.register(context, deps);
+    queue.register(context, deps);
     return { workspaces: deps.workspaces };
   } catch (error) {
     // A failed activation would otherwise be a silent, empty view.

@@ -13,6 +13,7 @@ export { dashboards } from './features/dashboard/panel';
 export { showEnvironment } from './features/environment/showEnvironment';
 export { deleteChosen } from './features/manage/delete';
 export { ProbePanel } from './features/probe/panel';
+export { enqueuePlans } from './features/queue/enqueue';
 export { review } from './features/review/review';
 export { debugStage, fineTune, reRun } from './features/start/fromCheckpoint';
 export { startRun } from './features/start/startRun';

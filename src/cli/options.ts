@@ -22,8 +22,6 @@ export interface Invocation {
   readonly json: boolean;
   /** The last value given. */
   readonly option: (name: string) => string | undefined;
-  /** Whether an option without a value is given. */
-  readonly is: (name: string) => boolean;
   /** Every value given. */
   readonly all: (name: string) => readonly string[];
 }
@@ -74,8 +72,7 @@ export function parseCommandLine(command: Command, words: readonly string[]): In
     const list = Array.isArray(value) ? value : [value];
     return list.filter((item): item is string => typeof item === 'string');
   };
-  const is = (name: string): boolean => values[name] === true;
-  return { positionals, json: is('json'), option: (name) => all(name).at(-1), is, all };
+  return { positionals, json: values.json === true, option: (name) => all(name).at(-1), all };
 }
 
 export function helpOf(program: string, command: Command): string {

@@ -32,16 +32,18 @@ export class TrainingStarter implements PlanStarter {
     return true;
   }
 
-  /** Starts several plans: as one, where their launcher can, else one after the other until one cannot be started. */
+  /** Starts several plans: as one, where their launcher can; else they wait in the queue, each until a device is free. */
   async startAll(plans: readonly Plan[]): Promise<boolean> {
-    const [first] = plans;
-    if (first === undefined || !canStartTogether(plans)) {
-      for (const plan of plans) if (!(await this.start(plan))) return false;
-      return true;
-    }
+    const [first, ...others] = plans;
+    if (first === undefined || others.length === 0) return first === undefined || this.start(first);
     if (!plans.every((plan) => this.isAllowed(plan)) || !(await this.pythonIsReady(first))) return false;
     for (const plan of plans) this.note(plan);
-    if (!(await this.execute(() => commonTask(plans, this.supervisor)))) return false;
+    if (canStartTogether(plans)) {
+      if (!(await this.execute(() => commonTask(plans, this.supervisor)))) return false;
+    } else {
+      const { enqueuePlans } = await import('../../onDemand');
+      if (!(await enqueuePlans(this.deps, this.supervisor, plans))) return false;
+    }
     if (settings.openDashboardOnResume()) void this.showWhenItTrains(first);
     return true;
   }

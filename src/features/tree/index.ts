@@ -249,6 +249,10 @@ function keepContext(deps: FeatureDeps): () => void {
     );
     tell('npt.trainedElsewhere', runs.some(isElsewhere));
     tell('npt.waiting', runs.some(isWaitingJob));
+    tell(
+      'npt.inQueue',
+      runs.some((run) => run.queue !== undefined),
+    );
   };
 }
 

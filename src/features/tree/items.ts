@@ -51,6 +51,18 @@ export function isWaitingJob(run: Run): boolean {
   return run.processState?.liveness === 'waiting';
 }
 
+/** What the queue's commands are offered for. */
+function inQueue({ queue }: Run): string {
+  if (queue === undefined) return '';
+  return queue.position === null ? 'inQueue;notStarted;' : 'inQueue;inLine;';
+}
+
+function queueText({ queue }: Run): string | null {
+  if (queue === undefined) return null;
+  if (queue.failure !== null) return queue.failure;
+  return queue.position === null ? null : vscode.l10n.t('number {0} in the queue', queue.position);
+}
+
 function processText(run: Run): string | null {
   if (run.process === null) return null;
   const { launcher, pid, host } = run.process;
@@ -70,7 +82,7 @@ function contextValue(node: TreeNode): string {
     const { run } = node;
     const resumable = RESUMABLE.has(run.state) && run.checkpoints.some((checkpoint) => checkpoint.state === 'complete');
     const waits = isWaitingJob(run) ? (run.processState?.held === true ? 'held;' : 'waiting;') : '';
-    return `run;${run.state};${resumable ? 'resumable;' : ''}${isElsewhere(run) ? 'elsewhere;' : ''}${waits}`;
+    return `run;${run.state};${resumable ? 'resumable;' : ''}${isElsewhere(run) ? 'elsewhere;' : ''}${waits}${inQueue(run)}`;
   }
   const { checkpoint } = node;
   const flags = [checkpoint.best && 'best', checkpoint.pinned && 'pinned', checkpoint.name === FINAL && 'final'];
@@ -105,6 +117,7 @@ function runDescription(run: Run): string {
   const parts = [
     stateText(run.state),
     run.state === 'queued' ? job : null,
+    queueText(run),
     run.stage,
     steps,
     run.loss === null ? null : vscode.l10n.t('loss {0}', formatValue(run.loss)),

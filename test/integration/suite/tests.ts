@@ -10,3 +10,4 @@ import './targets.test';
 import './taskWords.test';
 import './tasks.test';
 import './stop.test';
+import './queue.test';

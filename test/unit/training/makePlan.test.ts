@@ -215,7 +215,7 @@ describe('plans', () => {
     assert.deepEqual(codes(first!.errors), []);
     assert.deepEqual(
       second!.errors.map(({ message }) => message),
-      ['Another of these runs is named same, too.'],
+      ['A run named same is about to be started already.'],
     );
   });
 

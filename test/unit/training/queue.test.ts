@@ -120,9 +120,21 @@ describe("a workspace's queue", () => {
       enqueue(ws.root, [{ ...made, launch: { ...made.launch, kind: 'slurm' } }], HERE),
       /a queue of its own/,
     );
-    await queued('a');
-    await refused(queued('a'), /^a is in the queue already/);
+    await enqueue(ws.root, [made], HERE);
+    await refused(enqueue(ws.root, [made], HERE), /^a is in the queue already/);
     assert.deepEqual(await waiting(), ['a']);
+  });
+
+  it('a run that waits has its name: another plan is refused it, or takes the next', async () => {
+    await queued('a');
+    const [problem] = (await plan('a')).errors;
+    assert.equal(problem?.message, 'A run named a is about to be started already.');
+    const [remedy] = problem.remedies ?? [];
+    assert.equal(remedy?.label, 'Name it a-2');
+    const unnamed = await makePlan({ kind: 'branch', checkpoint, interpreter: PYTHON });
+    await enqueue(ws.root, [unnamed], HERE);
+    const next = await makePlan({ kind: 'branch', checkpoint, interpreter: PYTHON });
+    assert.equal(path.basename(next.run), `${path.basename(unnamed.run)}-2`);
   });
 
   it('is ordered, and anything that waits can be moved and cancelled', async () => {

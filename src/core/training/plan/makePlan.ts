@@ -4,6 +4,7 @@
  */
 import path from 'node:path';
 import { CurriculumError, parseCurriculum, stageAt, type Curriculum } from '../../curriculum';
+import { readQueue } from '../../experiment/queueFiles';
 import { launchFailures, readLaunch } from '../launchers';
 import { combinations } from '../../arguments/values';
 import { diskRoom } from './diskRoom';
@@ -63,7 +64,10 @@ async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promis
   const planned = planArguments(source, typed, newRun ? null : unsavedArguments(source));
 
   const cwd = await rootOf(request, source.path ?? place);
-  const run = await runOf({ request, kind, newRun, source, cwd, planned, taken }, errors);
+  // A run that waits in the queue has its name before it has its folder.
+  const waiting = (await readQueue(cwd)).entries.map((entry) => entry.run);
+  const names = new Set([...taken, ...waiting]);
+  const run = await runOf({ request, kind, newRun, source, cwd, planned, taken: names }, errors);
   const curriculum = curriculumOf(planned, source);
   const { isOurs, ...surroundings } = await surroundingsOf(request, cwd);
   const draft: PlanDraft = {

@@ -43,7 +43,7 @@ export async function runOf(question: RunQuestion, errors: PlanMessage[]): Promi
   const free = path.basename(await freeFolder(wrong === null || wrong.taken ? wanted : usual, taken));
   errors.push({
     code: 'invalid-name',
-    message: wrong?.message ?? `Another of these runs is named ${name}, too.`,
+    message: wrong?.message ?? `A run named ${name} is about to be started already.`,
     remedies: [{ kind: 'plan', label: `Name it ${free}`, request: { name: free } }],
   });
   return wanted;

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import * as vscode from 'vscode';
+import type { Run } from '../../../src/core/experiment/model';
+import { activated, mainRun, modelShows, workspaceRoot } from './extension';
+import { answering } from './picks';
+import { setQueue } from '../../../src/core/training/queue/queue';
+
+const WITHIN_MS = 600_000;
+
+describe('the queue', function () {
+  this.timeout(WITHIN_MS + 60_000);
+
+  it('trains three branches one after the other, in the order that they have when it goes on', async () => {
+    const api = await activated();
+    const main = api.workspaces.runs.find((run) => run.path === mainRun());
+    const [checkpoint] = main?.checkpoints ?? [];
+    assert.ok(checkpoint);
+    // So that all of them wait when the order is changed.
+    await setQueue(workspaceRoot(), { paused: true });
+    await answering(
+      [
+        { choose: /^max_steps/ },
+        { type: String(checkpoint.step + 2) },
+        { choose: /^learning_rate/ },
+        { type: '1e-4, 2e-4, 3e-4' },
+        { choose: /^Review and start/ },
+        { choose: /^Start 3 runs/ },
+      ],
+      () => vscode.commands.executeCommand('npt.branch', checkpoint.path),
+    );
+    const inLine = (runs: readonly Run[]): Run[] =>
+      runs
+        .filter((run) => (run.queue?.position ?? null) !== null)
+        .sort((a, b) => (a.queue?.position ?? 0) - (b.queue?.position ?? 0));
+    const queued = await modelShows(api, 'three runs in the queue', WITHIN_MS, (runs) =>
+      inLine(runs).length === 3 ? inLine(runs) : undefined,
+    );
+    assert.ok(queued.every(({ state }) => state === 'queued'));
+    const [first, second, third] = queued.map((run) => run.path);
+    await vscode.commands.executeCommand('npt.queue.moveUp', third);
+    const order = [first, third, second];
+    await modelShows(api, 'the third before the second', WITHIN_MS, (runs) =>
+      inLine(runs)[1]?.path === third ? true : undefined,
+    );
+    await vscode.commands.executeCommand('npt.queue.resume');
+    const finished = await modelShows(api, 'three finished runs', WITHIN_MS, (runs) => {
+      const ours = runs.filter((run) => order.includes(run.path));
+      assert.ok(!ours.some(({ state }) => state === 'failed'), JSON.stringify(ours.map(({ exit }) => exit)));
+      return ours.length === 3 && ours.every(({ state }) => state === 'finished') ? ours : undefined;
+    });
+    const began = (run: string): number =>
+      (JSON.parse(readFileSync(path.join(run, 'run.json'), 'utf8')) as { created: number }).created;
+    assert.deepEqual(
+      finished.map((run) => run.path).sort((a, b) => began(a) - began(b)),
+      order,
+    );
+    const ended = (run: string): number =>
+      (JSON.parse(readFileSync(path.join(run, 'exit.json'), 'utf8')) as { time: number }).time;
+    const [a = '', b = '', c = ''] = order;
+    assert.ok(ended(a) <= began(b) && ended(b) <= began(c), 'one at a time, on the CPU');
+  });
+});
