@@ -139,6 +139,16 @@ export async function isExecutable(file: string): Promise<boolean> {
   }
 }
 
+/** Whether anything has this name, a link to nothing included. What may not be looked at is there: who opens it will say so. */
+export async function isThere(target: string): Promise<boolean> {
+  try {
+    await lstat(target);
+    return true;
+  } catch (error) {
+    return !isAbsent(error);
+  }
+}
+
 /** Whether there is anything under this path that may be looked at, links followed. */
 export async function exists(target: string): Promise<boolean> {
   try {

@@ -59,5 +59,5 @@ export async function readDocument(path: string, blocking = false): Promise<Uint
 
 /** @throws FileContentError */
 export function refuseTooLarge(bytes: number): void {
-  if (bytes > MAX_DOCUMENT_BYTES) throw new FileContentError('is larger than any configuration');
+  if (bytes > MAX_DOCUMENT_BYTES) throw new FileContentError('is larger than any document of a run');
 }

@@ -114,8 +114,11 @@ function endOfString(text: string, from: number): number {
 
 /** The newest schema that this version reads and writes (contract, beginning). */
 export const SCHEMA = 1;
-/** No document of a run or a checkpoint is as long. Metrics files are read another way. */
-export const MAX_DOCUMENT_BYTES = 8 * 1024 * 1024;
+/**
+ * No document of a run or a checkpoint is as long; the longest is a trainer_state.json, with a row for each step that was logged.
+ * Other metrics files are read another way. The trainer has the same limit (npt/storage/reading.py).
+ */
+export const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 

@@ -1,6 +1,6 @@
 /** Where a run stands according to the end of its metrics file. Whole histories are src/core/metrics' work. */
 import { LOSS } from '../metrics/catalogue';
-import type { MetricsSource } from '../metrics/sources';
+import type { LogSource } from '../metrics/sources';
 
 /** Reading more than this for a run's last step would make a scan of hundreds of runs slow. */
 export const TAIL_BYTES = 64 * 1024;
@@ -16,7 +16,7 @@ export interface LastLogged {
 }
 
 /** @param source whose file the text is the end of */
-export function lastLogged(tail: string, source: MetricsSource): LastLogged {
+export function lastLogged(tail: string, source: LogSource): LastLogged {
   let step: number | null = null;
   let loss: number | null = null;
   let end: string | null = null;

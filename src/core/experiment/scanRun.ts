@@ -1,7 +1,7 @@
 /** One run's folder as a Run (contract sections 1, 2 and 7). Content that cannot be read becomes a problem, never an exception. */
 import type { Stats } from 'node:fs';
 import path from 'node:path';
-import { METRICS_SOURCES } from '../metrics/sources';
+import { LOG_SOURCES } from '../metrics/sources';
 import { type Curriculum, CurriculumError, parseCurriculum, stageAt } from '../curriculum';
 import { CHECKPOINTS, CONFIG, FINAL } from '../checkpoint/fileNames';
 import { stepBeingSaved, stepOfFolder } from '../checkpoint/folderNames';
@@ -162,7 +162,7 @@ async function readCheckpoints(
 }
 
 async function readLastLogged(runPath: string, context: ScanContext): Promise<ReturnType<typeof lastLogged> | null> {
-  for (const source of METRICS_SOURCES) {
+  for (const source of LOG_SOURCES) {
     const log = path.join(runPath, source.file);
     try {
       const logged = await context.readCachedTail(log, (tail) => lastLogged(tail, source), TAIL_BYTES);

@@ -1,7 +1,7 @@
-/** What a metrics file says so far: series by name, segments, stage changes. Fed bytes, in pieces of any size. */
+/** What a metrics file says so far: series by name, segments, stage changes. Fed bytes, in pieces of any size, or events. */
 import type { MetricsEvent } from './events';
 import { SeriesTable, type Series } from './series';
-import { METRICS_SOURCES, type MetricsSource } from './sources';
+import { LOG_SOURCES, type LogSource } from './sources';
 
 /** One process's stretch of a run: it logged from < step ≤ to (what a later segment took back is cut away). */
 export interface Segment {
@@ -33,7 +33,7 @@ export class MetricsLog {
   private ending: { why: string; step: number | null } | null = null;
 
   /** @param source whose file it is */
-  constructor(private readonly source: MetricsSource = METRICS_SOURCES[0]) {}
+  constructor(private readonly source: LogSource = LOG_SOURCES[0]) {}
 
   get series(): ReadonlyMap<string, Series> {
     return this.table.series;
@@ -106,7 +106,8 @@ export class MetricsLog {
     return whole;
   }
 
-  private take(event: MetricsEvent): void {
+  /** Takes what comes next, where it does not come as bytes of a log. */
+  take(event: MetricsEvent): void {
     switch (event.kind) {
       case 'start':
         this.cutAfter(event.resumeStep);

@@ -1,45 +1,29 @@
-/** Follows a growing metrics file from where it last stopped reading. */
+/** Follows a run's metrics file: a log from where it last stopped reading, a document when it was written anew. */
 import type { Stats } from 'node:fs';
-import { lstat, type FileHandle } from 'node:fs/promises';
+import { stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { isAbsent, openRegular } from '../files';
+import { isAbsent, isThere, openRegular } from '../files';
+import { readDocument } from '../jsonFile';
+import { FileContentError, parseObject } from '../jsonText';
 import { Utf8Pieces } from '../textEncoding';
 import { MetricsLog } from './log';
-import { METRICS_SOURCES, type MetricsSource } from './sources';
+import { LOG_SOURCES, METRICS_SOURCES, type DocumentSource, type LogSource } from './sources';
+import type { Logged } from './sources/source';
 
 const CHUNK = 1 << 20;
 /** Bytes before the offset that are compared, so that a file rewritten in place is noticed even if it is longer than before. */
 const ANCHOR = 64;
 
-/** The run's metrics file and whose it is: the first source's that is there, else where ours will be. */
-async function metricsFileOf(runPath: string): Promise<{ readonly file: string; readonly source: MetricsSource }> {
-  for (const source of METRICS_SOURCES) {
-    const file = path.join(runPath, source.file);
-    if (await isThere(file)) return { file, source };
-  }
-  const [source] = METRICS_SOURCES;
-  return { file: path.join(runPath, source.file), source };
-}
-
-/** Anything but absence is for who opens it to name: a file that may not be read, a pipe in its place. */
-async function isThere(file: string): Promise<boolean> {
-  try {
-    await lstat(file);
-    return true;
-  } catch (error) {
-    return !isAbsent(error);
-  }
-}
-
 /**
- * An offset-based tail. `poll` reads what was appended since the last call; a file that shrank, was replaced or rewritten is
- * read from its beginning into a fresh log. Asked, not told by a watcher: on network disks that says nothing of what other
- * machines append.
+ * `poll` reads what was appended to a log since the last call; one that shrank, was replaced or rewritten is read from its
+ * beginning into a fresh MetricsLog, and so is a document. Asked, not told by a watcher: on network disks that says nothing of
+ * what other machines write.
  */
 export class MetricsTail {
   private current = new MetricsLog();
   private pieces = new Utf8Pieces();
   private offset = 0;
+  private hasRead = false;
   private identity = '';
   private anchor = Buffer.alloc(0);
   private running: Promise<boolean> | undefined;
@@ -65,7 +49,7 @@ export class MetricsTail {
 
   /**
    * Reads on. Resolves to whether anything was read or taken back; a call during another waits for that one. Throws as
-   * `openRegular` does, except that a missing file is an empty one.
+   * `openRegular` does, except that a missing file is an empty one, and FileContentError for a document that is none.
    */
   poll(): Promise<boolean> {
     this.running ??= this.read().finally(() => {
@@ -74,17 +58,30 @@ export class MetricsTail {
     return this.running;
   }
 
+  /** The first source's that is there, else ours, which will be. */
   private async read(): Promise<boolean> {
-    const { file, source } = await metricsFileOf(this.runPath);
+    for (const source of METRICS_SOURCES) {
+      if (source.kind === 'log') {
+        if (await isThere(path.join(this.runPath, source.file))) return this.readOn(source);
+        continue;
+      }
+      const files = await source.find(this.runPath);
+      if (files.length > 0) return this.readAnew(source, files);
+    }
+    return this.readOn(LOG_SOURCES[0]);
+  }
+
+  private async readOn(source: LogSource): Promise<boolean> {
+    const file = path.join(this.runPath, source.file);
     let handle: FileHandle;
     let stats: Stats;
     try {
       ({ handle, stats } = await openRegular(file));
     } catch (error) {
       if (!isAbsent(error)) throw error;
-      if (this.offset === 0) return false;
-      this.startOver('', source);
-      return true;
+      const hadRead = this.hasRead;
+      this.startOver('', new MetricsLog(source));
+      return hadRead;
     }
     try {
       const { dev, ino, size } = stats;
@@ -95,8 +92,8 @@ export class MetricsTail {
         size < this.offset ||
         (size > this.offset && !(await this.anchorHolds(handle)))
       ) {
-        changed = this.offset > 0;
-        this.startOver(identity, source);
+        changed = this.hasRead;
+        this.startOver(identity, new MetricsLog(source));
       }
       const buffer = Buffer.allocUnsafe(Math.min(CHUNK, Math.max(1, size - this.offset)));
       while (this.offset < size) {
@@ -106,6 +103,7 @@ export class MetricsTail {
         this.current.push(this.pieces.next(chunk));
         this.anchor = Buffer.concat([this.anchor, chunk.subarray(Math.max(0, bytesRead - ANCHOR))]).subarray(-ANCHOR);
         this.offset += bytesRead;
+        this.hasRead = true;
         this.changes += 1;
         changed = true;
       }
@@ -115,6 +113,31 @@ export class MetricsTail {
     }
   }
 
+  private async readAnew(source: DocumentSource, files: readonly string[]): Promise<boolean> {
+    const identity = (await Promise.all(files.map(identityOf))).join('|');
+    if (identity === this.identity) return false;
+    const read = await Promise.allSettled(files.map((file) => loggedIn(source, file)));
+    const failed = read.find((each) => each.status === 'rejected');
+    // It may be being written; what was read before is better than what an older one says, until it is written again.
+    if (failed !== undefined && this.hasRead) {
+      this.identity = identity;
+      return false;
+    }
+    const [furthest] = read
+      .flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+      .sort((a, b) => b.step - a.step);
+    if (furthest === undefined) {
+      if (isAbsent(failed?.reason)) return false;
+      throw failed?.reason;
+    }
+    const log = new MetricsLog();
+    for (const event of furthest.events) log.take(event);
+    this.startOver(identity, log);
+    this.hasRead = true;
+    this.changes += 1;
+    return true;
+  }
+
   private async anchorHolds(handle: FileHandle): Promise<boolean> {
     if (this.anchor.length === 0) return true;
     const there = Buffer.alloc(this.anchor.length);
@@ -122,15 +145,32 @@ export class MetricsTail {
     return there.equals(this.anchor);
   }
 
-  private startOver(identity: string, source: MetricsSource): void {
-    if (this.offset > 0) {
+  private startOver(identity: string, log: MetricsLog): void {
+    if (this.hasRead) {
       this.fresh += 1;
       this.changes += 1;
     }
-    this.current = new MetricsLog(source);
+    this.current = log;
     this.pieces = new Utf8Pieces();
     this.offset = 0;
+    this.hasRead = false;
     this.anchor = Buffer.alloc(0);
     this.identity = identity;
+  }
+}
+
+/** Differs once the file was written again. One that is gone by now has none. */
+async function identityOf(file: string): Promise<string> {
+  const stats = await stat(file).catch(() => null);
+  return stats === null ? '' : `${file}:${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeMs}`;
+}
+
+/** @throws FileContentError with the file's name, and Node's own errors */
+async function loggedIn(source: DocumentSource, file: string): Promise<Logged> {
+  const content = await readDocument(file);
+  try {
+    return source.parse(parseObject(content));
+  } catch (error) {
+    throw error instanceof FileContentError ? new FileContentError(`${file} ${error.message}`) : error;
   }
 }

@@ -118,6 +118,26 @@ describe('Hugging Face’s Trainer’s checkpoints', () => {
     assert.ok((await codes(checkpoint(20))).includes('truncated'));
   });
 
+  it('are at home as the Trainer itself leaves them', async () => {
+    fs.cpSync('test/fixtures/huggingface/run', path.join(ws.experiments, 'real'), { recursive: true });
+    const { runs, problems } = await scanWorkspace(ws.root);
+    assert.deepEqual(problems, []);
+    const [run] = runs;
+    assert.deepEqual([run?.name, run?.step, run?.maxSteps, run?.loss?.toFixed(3)], ['real', 40, 40, '3.418']);
+    assert.deepEqual(
+      run?.checkpoints.map(({ step, state }) => [step, state]),
+      [20, 40].map((step) => [step, 'complete']),
+    );
+    for (const { path: folder } of run?.checkpoints ?? []) {
+      const { verdict, findings } = await validateCheckpoint(folder, { level: 'structure' });
+      assert.equal(verdict, 'valid');
+      // The arguments' own class, which nothing here loads.
+      const said = findings.filter(({ code, file }) => code !== 'other-trainer' && file !== 'training_args.bin');
+      assert.deepEqual(said, []);
+      assert.ok(findings.every(({ severity }) => severity === 'info'));
+    }
+  });
+
   it('in several pieces want every piece, and no way out of the folder', async () => {
     const index = (map: object): string => JSON.stringify({ metadata: {}, weight_map: map });
     const pieces = { 'a.bias': 'model-00001-of-00002.safetensors', 'b.weight': 'model-00002-of-00002.safetensors' };

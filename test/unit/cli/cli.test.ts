@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import Ajv2020 from 'ajv/dist/2020';
 import type { Comparison } from '../../../src/core/checkpoint/compare/compare';
+import type { MetricsDocument } from '../../../src/core/metrics/read';
 import { type FixtureWorkspace, metricsLine } from '../experiment/fixtureWorkspace';
 import { bundledCli, ROOT } from './bundledCli';
 import { version } from '../../../package.json';
@@ -129,6 +130,11 @@ describe('the command line', function () {
     assert.deepEqual(series['loss/total'], { steps: [10, 20, 30], values: [3, 'NaN', 2] });
     const one = json('cli-metrics.schema.json', 'metrics', 'experiments/demo', '--metric', 'training/grad_norm');
     assert.deepEqual(Object.keys((one.document as unknown as { series: object }).series), ['training/grad_norm']);
+    const trainer = json('cli-metrics.schema.json', 'metrics', path.join(ROOT, 'test/fixtures/huggingface/run'));
+    assert.deepEqual(
+      (trainer.document as unknown as MetricsDocument).series['eval_loss/total']?.steps,
+      [10, 20, 30, 40],
+    );
     assert.equal(run('metrics', 'experiments/demo', '--metric', 'nothing').code, 1);
     assert.match(run('metrics', 'experiments/demo').out, /loss\/total +3 points +step 30 +2/);
   });

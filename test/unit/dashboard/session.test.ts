@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Lineage } from '../../../src/core/experiment/lineage';
@@ -125,6 +125,24 @@ describe('a dashboard’s session', () => {
     assert.equal(points.request, 1);
     assert.deepEqual(steps(points.curves[0]), [30, 40]);
     assert.equal((await message('figures')).figures.step, 40);
+  });
+
+  it('draws the losses of Hugging Face’s Trainer, and more with its next checkpoint', async () => {
+    const run = addRun('a', '');
+    rmSync(path.join(run.path, 'metrics.jsonl'));
+    const save = (name: string): void => {
+      cpSync(path.join('test/fixtures/huggingface/run', name), path.join(run.path, name), { recursive: true });
+    };
+    save('checkpoint-20');
+    open(run);
+    const snapshot = await message('snapshot');
+    assert.ok(snapshot.metrics.includes('eval_loss/total'));
+    assert.deepEqual([snapshot.figures.step, snapshot.hasTimes], [20, false]);
+    session.receive(watch(1, run));
+    assert.deepEqual(steps((await message('curves')).curves[0]), [5, 10, 15, 20]);
+    save('checkpoint-40');
+    const points = await message('curves');
+    assert.deepEqual(steps(points.curves[0]), [5, 10, 15, 20, 25, 30, 35, 40]);
   });
 
   it('sends a curve whole again when a resume took points back', async () => {

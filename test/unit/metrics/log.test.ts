@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { MetricsLog } from '../../../src/core/metrics/log';
-import type { MetricsSource } from '../../../src/core/metrics/sources';
+import type { LogSource } from '../../../src/core/metrics/sources';
 import { field } from '../../../src/core/metrics/sources/field';
 import { ours } from '../../../src/core/metrics/sources/ours';
 
@@ -13,7 +13,7 @@ function start(segment: number, resumeStep: number): string {
   return JSON.stringify({ event: 'start', segment, resume_step: resumeStep, changed: {}, time: 0 });
 }
 
-function read(text: string, cuts: readonly number[] = [], source: MetricsSource = ours): MetricsLog {
+function read(text: string, cuts: readonly number[] = [], source: LogSource = ours): MetricsLog {
   const bytes = Buffer.from(text);
   const log = new MetricsLog(source);
   let from = 0;

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, TextIO
 
 MAX_JSON_DEPTH = 64
 #: No document of a run or a checkpoint is as long. Metrics files are read another way.
-MAX_DOCUMENT_BYTES = 8 * 1024 * 1024
+MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 #: Looking for the line of a mistake in a longer text would take seconds.
 LONGEST_SEARCHED = 256 * 1024
 
@@ -219,7 +219,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """
     with open_regular(path) as file:
         if os.fstat(file.fileno()).st_size > MAX_DOCUMENT_BYTES:
-            raise ContentError("is larger than any configuration")
+            raise ContentError("is larger than any document of a run")
         return parse_object(file.read())
 
 

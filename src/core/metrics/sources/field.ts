@@ -1,9 +1,9 @@
 /** training_log.jsonl, as the trainer in the field writes it (contract section 7): rows without events, appended over resumes. */
 import type { MetricsEvent } from '../events';
 import { asNumber, isObject } from '../../jsonText';
-import { fieldsOf, finite, type MetricsSource } from './source';
+import { fieldsOf, finite, type LogSource } from './source';
 
-export const field: MetricsSource = { file: 'training_log.jsonl', parseLine };
+export const field: LogSource = { kind: 'log', file: 'training_log.jsonl', parseLine };
 
 const NAMES: ReadonlyMap<string, string> = new Map([
   ['total_loss', 'loss/total'],

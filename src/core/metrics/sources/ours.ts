@@ -1,9 +1,9 @@
 /** metrics.jsonl, as our trainer writes it (contract section 6). */
 import type { MetricsEvent } from '../events';
 import { asNumber, isObject, type JsonObject } from '../../jsonText';
-import { fieldsOf, finite, type MetricsSource } from './source';
+import { fieldsOf, finite, type LogSource } from './source';
 
-export const ours: MetricsSource = { file: 'metrics.jsonl', parseLine };
+export const ours: LogSource = { kind: 'log', file: 'metrics.jsonl', parseLine };
 
 function parseLine(line: string): MetricsEvent | undefined {
   const fields = fieldsOf(line);

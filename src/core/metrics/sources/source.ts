@@ -2,13 +2,31 @@
 import { isObject, parseJsonOfAnyDepth, type JsonObject } from '../../jsonText';
 import type { MetricsEvent } from '../events';
 
-/** A kind of metrics file: one JSON object a line, appended. */
-export interface MetricsSource {
+/** A kind of metrics file that is appended to while a run trains: one JSON object a line. */
+export interface LogSource {
+  readonly kind: 'log';
   /** Its name in the run's folder. */
   readonly file: string;
   /** The line's event; undefined for a torn line, an unknown event, or anything that is no event at all. */
   readonly parseLine: (line: string) => MetricsEvent | undefined;
 }
+
+/** A kind of JSON document that is written anew at each save and holds all that was logged until then. */
+export interface DocumentSource {
+  readonly kind: 'document';
+  /** Absolute paths of the run's documents that may be the newest; none where it has none. Rejects as `fs` does. */
+  readonly find: (runPath: string) => Promise<readonly string[]>;
+  readonly parse: (document: JsonObject) => Logged;
+}
+
+/** What one document says. */
+export interface Logged {
+  /** How far the run was when it was written: of several documents, the one that goes furthest counts. */
+  readonly step: number;
+  readonly events: readonly MetricsEvent[];
+}
+
+export type MetricsSource = LogSource | DocumentSource;
 
 /** The line's object; undefined for a torn line, or nothing that a trainer writes. */
 export function fieldsOf(line: string): JsonObject | undefined {
