@@ -1,70 +1,35 @@
 /**
- * One dashboard's side of the conversation with its page, without VS Code: what it is told, what it asks for, what it is sent
- * and when. The panel gives it a voice and ears; the page tests run it against a page in a plain browser.
+ * One dashboard's side of the conversation with its page, without VS Code: which page listens, which run it is about, and when
+ * it is told what. The panel gives it a voice and ears; the page tests run it against a page in a plain browser.
  */
-import { watch, type FSWatcher } from 'node:fs';
-import type { Lineage } from '../../core/experiment/lineage';
 import type { Run } from '../../core/experiment/model';
-import { LOSS } from '../../core/metrics/catalogue';
 import { SharedMetrics } from '../../core/metrics/runMetrics';
-import { Series } from '../../core/metrics/series';
-import { autoSmoothing } from '../../core/metrics/smooth';
 import { Disposable } from '../../core/disposable';
-import {
-  parsePageMessage,
-  type HostMessage,
-  type RunCommand,
-  type SaveMessage,
-  type WatchMessage,
-} from '../../protocol/dashboard';
-import { Conversation, pageOf, type Addressed } from '../../protocol/requests';
+import { parsePageMessage, type HostMessage, type WatchMessage } from '../../protocol/dashboard';
+import { Conversation, pageOf } from '../../protocol/requests';
 import { WatchedCurves } from './curves';
-import { differenceOf, factsOf, summaryOf } from './facts';
-import { alertsOf, figuresOf } from './figures';
+import { Follower } from './follower';
+import { runAt, type SessionHost } from './host';
+import { PageActions } from './pageActions';
+import { RunMessages } from './runMessages';
 import { ShownMetrics } from './shownMetrics';
 
-/** What a session needs from around it. */
-export interface SessionHost {
-  post(message: HostMessage & Addressed): void;
-  /** Runs of every opened workspace, as of the last scan. */
-  runs(): readonly Run[];
-  /** Who branched from whom among them. */
-  lineage(): Lineage;
-  /** The first scan is not over. */
-  scanning(): boolean;
-  canTrain(): boolean;
-  act(command: RunCommand, path: string): void;
-  /** `content` is the file's; it asks the user where to. */
-  save(request: SaveMessage, content: () => Promise<string | Uint8Array>): void;
-  /** The page is about another run now. */
-  focused(run: Run): void;
-  log(message: string): void;
-}
-
-/** A training run's file is looked at this often; that of one that rests every fifth time. */
-const POLL_MS = 300;
+/** Files of a run that rests, beside the one that the page is about, are looked at every so many times. */
 const REST = 5;
-/** Some alerts come with time alone; this often is soon enough for a person. */
-const ALERTS_MS = 2000;
 
 export class DashboardSession extends Disposable {
   private readonly metrics: ShownMetrics;
   private readonly curves = new WatchedCurves({
     series: (run, metric) => this.metrics.series(run, metric),
-    origin: (run) => this.runAt(run)?.parent?.step ?? 0,
+    origin: (run) => runAt(this.host, run)?.parent?.step ?? 0,
   });
-  private visible = true;
+  private readonly messages: RunMessages;
+  private readonly actions: PageActions;
+  private readonly follower: Follower;
   private readonly conversation = new Conversation();
-  private timer: NodeJS.Timeout | undefined;
-  private hint: FSWatcher | undefined;
-  private hinted = '';
+  private visible = true;
   private ticks = 0;
   private ticking = false;
-  /** When alerts were last looked for, by a clock that does not go back when the machine's is set; ms. */
-  private alertsAt = Number.NEGATIVE_INFINITY;
-  private sentAlerts = '';
-  private sentMetrics = '';
-  private readonly noPoints = new Series();
 
   constructor(
     private path: string,
@@ -77,11 +42,9 @@ export class DashboardSession extends Disposable {
         host.log(message);
       }),
     );
-    this._register({
-      dispose: () => {
-        this.stopFollowing();
-      },
-    });
+    this.messages = new RunMessages(host, this.metrics, this.curves);
+    this.actions = new PageActions(host, this.metrics);
+    this.follower = this._register(new Follower(() => void this.tick()));
   }
 
   get runPath(): string {
@@ -105,27 +68,19 @@ export class DashboardSession extends Disposable {
   /** The workspace's model changed. */
   modelChanged(): void {
     if (!this.conversation.isOpen || !this.visible || this.isDisposed) return;
-    const run = this.runAt(this.path);
+    const run = this.run;
     if (run === undefined) {
       this.stopFollowing();
-      this.post({ type: 'missing', path: this.path, scanning: this.host.scanning() });
+      this.post(this.messages.missing(this.path));
       return;
     }
-    if (this.timer === undefined) {
+    if (!this.follower.isOn) {
       void this.start();
       return;
     }
-    const runs = this.host.runs();
-    const lineage = this.host.lineage();
-    const facts = factsOf(run, lineage, this.metrics.series(run.path, LOSS));
-    this.post({
-      type: 'model',
-      run: facts,
-      runs: runs.map((each) => summaryOf(each, lineage)),
-      canTrain: this.host.canTrain(),
-    });
+    this.post(this.messages.model(run));
     // A run that stopped has no time left to count, whether or not it logged anything more.
-    this.sendFigures(run, true);
+    this.post(this.messages.figures(run, true));
     void this.tick();
   }
 
@@ -136,35 +91,30 @@ export class DashboardSession extends Disposable {
       this.host.log('The dashboard sent a message that is not in the protocol; it was ignored.');
       return;
     }
+    const page = pageOf(raw);
     switch (message.type) {
       case 'ready':
-        this.conversation.begin(pageOf(raw));
+        this.conversation.begin(page);
         void this.start();
         return;
       case 'watch':
-        if (this.conversation.isWith(pageOf(raw))) void this.watch(message);
-        return;
-      case 'act':
-        // Only what the model knows: a page cannot make the host act on any path it likes.
-        if (this.knows(message.path)) this.host.act(message.command, message.path);
+        if (this.conversation.isWith(page)) void this.watch(message);
         return;
       case 'focus': {
-        const run = this.runAt(message.run);
+        const run = runAt(this.host, message.run);
         if (run === undefined) return;
         this.host.focused(run);
         void this.focus(run.path);
         return;
       }
-      case 'compare': {
-        const here = this.runAt(this.path);
-        const there = this.runAt(message.other);
-        if (!this.conversation.isWith(pageOf(raw)) || here === undefined || there === undefined) return;
-        const { request, other } = message;
-        this.post({ type: 'difference', request, other, rows: differenceOf(here, there) });
+      case 'compare':
+        if (this.conversation.isWith(page)) this.post(this.actions.compare(this.path, message));
         return;
-      }
+      case 'act':
+        this.actions.act(message);
+        return;
       case 'save':
-        this.host.save(message, () => this.contentOf(message));
+        this.actions.save(message);
         return;
       case 'report':
         this.host.log(`In the dashboard: ${message.message}`);
@@ -174,15 +124,15 @@ export class DashboardSession extends Disposable {
 
   private async watch(message: WatchMessage): Promise<void> {
     const isWanted = this.conversation.question('curves', message.request);
-    const unread = new Set(message.curves.map((curve) => curve.run).filter((path) => !this.metrics.has(path)));
-    await this.read(unread);
+    await this.read(message.curves.map((curve) => curve.run).filter((path) => !this.metrics.has(path)));
     // While a file was read the page may have moved on, or be gone.
     if (this.gone || !this.visible || !isWanted()) return;
     this.post(this.curves.watch(message));
   }
 
-  private post(message: HostMessage): void {
-    const addressed = this.conversation.address(message);
+  /** To the page that listens; undefined is nothing to say. */
+  private post(message: HostMessage | undefined): void {
+    const addressed = message === undefined ? undefined : this.conversation.address(message);
     if (addressed !== undefined) this.host.post(addressed);
   }
 
@@ -192,64 +142,25 @@ export class DashboardSession extends Disposable {
   }
 
   private async start(): Promise<void> {
-    const run = this.runAt(this.path);
-    if (run === undefined) {
-      this.post({ type: 'missing', path: this.path, scanning: this.host.scanning() });
+    const found = this.run;
+    if (found === undefined) {
+      this.post(this.messages.missing(this.path));
       return;
     }
-    this.look(run);
+    this.look(found);
     await this.read(this.metrics.line);
-    if (this.gone || !this.visible || this.path !== run.path) return;
-    const runs = this.host.runs();
-    const lineage = this.host.lineage();
-    const own = this.metrics.of(run.path);
-    const loss = this.lossTrace();
-    const alerts = alertsOf(run, own, Date.now() / 1000);
-    const metrics = this.metrics.names();
+    if (this.gone || !this.visible || this.path !== found.path) return;
+    // As the model has it by now: it may have changed while the files were read.
+    const run = this.run;
+    if (run === undefined) return;
+    this.look(run);
     this.metrics.takeChanges();
-    this.sentAlerts = JSON.stringify(alerts);
-    this.sentMetrics = metrics.join('\n');
-    this.post({
-      type: 'snapshot',
-      run: factsOf(run, lineage, loss.series),
-      runs: runs.map((each) => summaryOf(each, lineage)),
-      metrics,
-      figures: figuresOf(run, own.log, loss),
-      alerts,
-      hasTimes: !Number.isNaN(own.log.lastTime),
-      canTrain: this.host.canTrain(),
-    });
-    this.follow(run);
-  }
-
-  private follow(run: Run): void {
-    if (this.timer === undefined) {
-      this.timer = setInterval(() => {
-        void this.tick();
-      }, POLL_MS);
-    }
-    if (this.hinted === run.path) return;
-    this.hint?.close();
-    this.hinted = run.path;
-    try {
-      // A hint only: on network disks nothing comes, and the poll finds it.
-      this.hint = watch(run.path, (_event, file) => {
-        if (file?.endsWith('.jsonl') === true) void this.tick();
-      });
-      this.hint.on('error', () => {
-        this.hint?.close();
-      });
-    } catch {
-      this.hint = undefined;
-    }
+    this.post(this.messages.snapshot(run));
+    this.follower.follow(run.path);
   }
 
   private stopFollowing(): void {
-    clearInterval(this.timer);
-    this.timer = undefined;
-    this.hint?.close();
-    this.hint = undefined;
-    this.hinted = '';
+    this.follower.stop();
     this.metrics.keep(new Set());
   }
 
@@ -258,53 +169,29 @@ export class DashboardSession extends Disposable {
     this.ticking = true;
     try {
       this.ticks += 1;
-      const focused = this.runAt(this.path);
-      if (focused === undefined) return;
-      this.look(focused);
+      const { run } = this;
+      if (run === undefined) return;
+      this.look(run);
       const shown = new Set([...this.metrics.line, ...this.curves.runs]);
       this.metrics.keep(shown);
       await this.read(
         [...shown].filter(
-          (path) => this.runAt(path)?.state === 'training' || this.ticks % REST === 0 || path === this.path,
+          (path) => path === this.path || this.ticks % REST === 0 || runAt(this.host, path)?.state === 'training',
         ),
       );
       // Asked again: much can have happened while the files were read.
-      if (this.gone || this.timer === undefined || this.path !== focused.path) return;
+      const now = this.run;
+      if (this.gone || !this.follower.isOn || now === undefined || now.path !== run.path) return;
       const changed = this.metrics.takeChanges();
       if (changed) for (const message of this.curves.increments()) this.post(message);
-      this.sendFigures(focused, changed);
+      this.post(this.messages.figures(now, changed));
     } finally {
       this.ticking = false;
     }
   }
 
-  private sendFigures(run: Run, changed: boolean): void {
-    const now = performance.now();
-    const alertsDue = now - this.alertsAt > ALERTS_MS;
-    if (!changed && !alertsDue) return;
-    const own = this.metrics.of(run.path);
-    const alerts = alertsDue ? alertsOf(run, own, Date.now() / 1000) : undefined;
-    if (alertsDue) this.alertsAt = now;
-    const alertsText = alerts === undefined ? this.sentAlerts : JSON.stringify(alerts);
-    const metrics = this.metrics.names();
-    const metricsText = metrics.join('\n');
-    const newAlerts = alertsText !== this.sentAlerts;
-    const newMetrics = metricsText !== this.sentMetrics;
-    if (!changed && !newAlerts && !newMetrics) return;
-    this.sentAlerts = alertsText;
-    this.sentMetrics = metricsText;
-    this.post({
-      type: 'figures',
-      figures: figuresOf(run, own.log, this.lossTrace()),
-      hasTimes: !Number.isNaN(own.log.lastTime),
-      ...(newMetrics ? { metrics } : {}),
-      ...(newAlerts && alerts !== undefined ? { alerts } : {}),
-    });
-  }
-
-  private lossTrace(): ReturnType<WatchedCurves['trace']> {
-    const loss = this.metrics.series(this.path, LOSS) ?? this.noPoints;
-    return this.curves.trace(loss, autoSmoothing(loss.length));
+  private get run(): Run | undefined {
+    return runAt(this.host, this.path);
   }
 
   /** The dashboard is about this run, with the ancestors that the model has now. */
@@ -314,37 +201,6 @@ export class DashboardSession extends Disposable {
 
   /** Reads on in the metrics of those of these runs that there are. */
   private read(paths: Iterable<string>): Promise<void> {
-    return this.metrics.read([...paths].filter((path) => this.runAt(path) !== undefined));
-  }
-
-  private runAt(path: string): Run | undefined {
-    return this.host.runs().find((run) => run.path === path);
-  }
-
-  private knows(path: string): boolean {
-    return this.host
-      .runs()
-      .some(
-        (run) => run.path === path || run.final?.path === path || run.checkpoints.some((each) => each.path === path),
-      );
-  }
-
-  private async contentOf(message: SaveMessage): Promise<string | Uint8Array> {
-    if (message.format !== 'csv')
-      return message.format === 'png' ? Buffer.from(message.content, 'base64') : message.content;
-    await this.read(message.runs);
-    const lines = ['run,step,time,value'];
-    for (const path of message.runs) {
-      const run = this.runAt(path);
-      const series = run === undefined ? undefined : this.metrics.of(path).series(message.metric);
-      if (run === undefined || series === undefined) continue;
-      const name = /[",\n]/.test(run.name) ? `"${run.name.replaceAll('"', '""')}"` : run.name;
-      const { steps, times, values } = series;
-      for (let index = 0; index < steps.length; index += 1) {
-        const time = times[index] as number;
-        lines.push(`${name},${steps[index] as number},${Number.isNaN(time) ? '' : time},${values[index] as number}`);
-      }
-    }
-    return lines.join('\n') + '\n';
+    return this.metrics.read(new Set([...paths].filter((path) => runAt(this.host, path) !== undefined)));
   }
 }

@@ -24,6 +24,7 @@ describe('a dashboard’s session', () => {
   let posted: (HostMessage & Addressed)[];
   let acts: [RunCommand, string][];
   let logged: string[];
+  let saved: (() => Promise<string | Uint8Array>)[];
   let session: DashboardSession;
 
   function addRun(name: string, lines: string, parent: Run['parent'] = null): Run {
@@ -65,7 +66,7 @@ describe('a dashboard’s session', () => {
       scanning: () => false,
       canTrain: () => true,
       act: (command, target) => acts.push([command, target]),
-      save: () => undefined,
+      save: (_message, content) => saved.push(content),
       focused: () => undefined,
       log: (message) => logged.push(message),
     });
@@ -104,6 +105,7 @@ describe('a dashboard’s session', () => {
     posted = [];
     acts = [];
     logged = [];
+    saved = [];
   });
 
   afterEach(() => {
@@ -273,6 +275,49 @@ describe('a dashboard’s session', () => {
     session.receive({ type: 'act', command: 'format', path: run.path });
     assert.deepEqual(acts, [['stop', run.path]]);
     assert.equal(logged.length, 1);
+  });
+
+  it('tells of the run as the model has it when its files were read, not as it was before', async () => {
+    const run = addRun('a', line(10, 5));
+    open(run);
+    const stopped: Run = { ...run, state: 'stopped' };
+    runs = [stopped];
+    assert.equal((await message('snapshot')).run.state, 'stopped');
+    const other = addRun('b', line(10, 5));
+    await session.focus(other.path);
+    await message('snapshot', (each) => each.run.path === other.path);
+    const focused = session.focus(stopped.path);
+    runs = [{ ...stopped, state: 'finished' }, other];
+    session.modelChanged();
+    await focused;
+    assert.equal((await message('model')).run.state, 'finished');
+    assert.equal((await message('snapshot')).run.state, 'finished');
+  });
+
+  it('tells names of metrics only when there are others', async () => {
+    const run = addRun('a', line(10, 5));
+    open(run);
+    await message('snapshot');
+    appendFileSync(path.join(run.path, 'metrics.jsonl'), line(20, 4));
+    assert.equal((await message('figures', ({ figures }) => figures.step === 20)).metrics, undefined);
+    appendFileSync(path.join(run.path, 'metrics.jsonl'), line(30, 4).replace('loss/total', 'training/grad_norm'));
+    const named = await message('figures', ({ metrics }) => metrics !== undefined);
+    assert.deepEqual(named.metrics, ['loss/total', 'training/grad_norm']);
+  });
+
+  it('saves what the page drew as it came, and the points of runs that there are as CSV', async () => {
+    const run = addRun('a, "b"', line(10, 5) + line(20, 4.5));
+    open(run);
+    await message('snapshot');
+    const name = 'loss';
+    session.receive({ type: 'save', format: 'csv', name, metric: 'loss/total', runs: [run.path, '/elsewhere'] });
+    session.receive({ type: 'save', format: 'svg', name, content: '<svg/>' });
+    session.receive({ type: 'save', format: 'png', name, content: Buffer.from('png').toString('base64') });
+    assert.deepEqual((await Promise.all(saved.map((content) => content()))).map(String), [
+      'run,step,time,value\n"a, ""b""",10,1010,5\n"a, ""b""",20,1020,4.5\n',
+      '<svg/>',
+      'png',
+    ]);
   });
 
   it('says so when the run is gone, and comes back with it', async () => {

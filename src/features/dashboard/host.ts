@@ -1,0 +1,26 @@
+/** What a dashboard needs from around it, without VS Code: panel.ts gives it, and the tests give their own. */
+import type { Lineage } from '../../core/experiment/lineage';
+import type { Run } from '../../core/experiment/model';
+import type { HostMessage, RunCommand, SaveMessage } from '../../protocol/dashboard';
+import type { Addressed } from '../../protocol/requests';
+
+export interface SessionHost {
+  post(message: HostMessage & Addressed): void;
+  /** Runs of every opened workspace, as of the last scan. */
+  runs(): readonly Run[];
+  /** Who branched from whom among them. */
+  lineage(): Lineage;
+  /** The first scan is not over. */
+  scanning(): boolean;
+  canTrain(): boolean;
+  act(command: RunCommand, path: string): void;
+  /** `content` is the file's; it asks the user where to. */
+  save(request: SaveMessage, content: () => Promise<string | Uint8Array>): void;
+  /** The page is about another run now. */
+  focused(run: Run): void;
+  log(message: string): void;
+}
+
+export function runAt(host: SessionHost, path: string): Run | undefined {
+  return host.runs().find((run) => run.path === path);
+}

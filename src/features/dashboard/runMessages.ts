@@ -1,0 +1,100 @@
+/** What a page is told of the run that it is about: everything at first, then what is new since. Its curves are curves.ts'. */
+import type { Run } from '../../core/experiment/model';
+import { LOSS } from '../../core/metrics/catalogue';
+import { Series } from '../../core/metrics/series';
+import { autoSmoothing } from '../../core/metrics/smooth';
+import type { Trace } from '../../core/metrics/trace';
+import type { HostMessage } from '../../protocol/dashboard';
+import type { WatchedCurves } from './curves';
+import { factsOf, summaryOf } from './facts';
+import { alertsOf, figuresOf } from './figures';
+import type { SessionHost } from './host';
+import type { ShownMetrics } from './shownMetrics';
+
+type Message<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>;
+
+/** Some alerts come with time alone; this often is soon enough for a person. */
+const ALERTS_MS = 2000;
+
+export class RunMessages {
+  /** When alerts were last looked for, by a clock that does not go back when the machine's is set; ms. */
+  private alertsAt = Number.NEGATIVE_INFINITY;
+  private sentAlerts = '';
+  private sentMetrics = '';
+  private readonly noPoints = new Series();
+
+  constructor(
+    private readonly host: SessionHost,
+    private readonly metrics: ShownMetrics,
+    private readonly curves: WatchedCurves,
+  ) {}
+
+  missing(path: string): Message<'missing'> {
+    return { type: 'missing', path, scanning: this.host.scanning() };
+  }
+
+  snapshot(run: Run): Message<'snapshot'> {
+    const { log } = this.metrics.of(run.path);
+    const loss = this.lossTrace(run);
+    const alerts = alertsOf(run, this.metrics.of(run.path), Date.now() / 1000);
+    const metrics = this.metrics.names();
+    this.sentAlerts = JSON.stringify(alerts);
+    this.sentMetrics = metrics.join('\n');
+    return {
+      type: 'snapshot',
+      ...this.modelFacts(run, loss.series),
+      metrics,
+      figures: figuresOf(run, log, loss),
+      alerts,
+      hasTimes: !Number.isNaN(log.lastTime),
+    };
+  }
+
+  /** After a scan. */
+  model(run: Run): Message<'model'> {
+    return { type: 'model', ...this.modelFacts(run, this.metrics.series(run.path, LOSS)) };
+  }
+
+  /**
+   * Figures, and names of metrics and alerts where these are others than before; undefined where nothing is new.
+   *
+   * @param changed something was logged, or the run is in another state
+   */
+  figures(run: Run, changed: boolean): Message<'figures'> | undefined {
+    const now = performance.now();
+    const alertsDue = now - this.alertsAt > ALERTS_MS;
+    if (!changed && !alertsDue) return undefined;
+    const own = this.metrics.of(run.path);
+    const alerts = alertsDue ? alertsOf(run, own, Date.now() / 1000) : undefined;
+    if (alertsDue) this.alertsAt = now;
+    const alertsText = alerts === undefined ? this.sentAlerts : JSON.stringify(alerts);
+    const metrics = this.metrics.names();
+    const metricsText = metrics.join('\n');
+    const newAlerts = alertsText !== this.sentAlerts;
+    const newMetrics = metricsText !== this.sentMetrics;
+    if (!changed && !newAlerts && !newMetrics) return undefined;
+    this.sentAlerts = alertsText;
+    this.sentMetrics = metricsText;
+    return {
+      type: 'figures',
+      figures: figuresOf(run, own.log, this.lossTrace(run)),
+      hasTimes: !Number.isNaN(own.log.lastTime),
+      ...(newMetrics ? { metrics } : {}),
+      ...(newAlerts && alerts !== undefined ? { alerts } : {}),
+    };
+  }
+
+  private modelFacts(run: Run, loss: Series | undefined): Omit<Message<'model'>, 'type'> {
+    const lineage = this.host.lineage();
+    return {
+      run: factsOf(run, lineage, loss),
+      runs: this.host.runs().map((each) => summaryOf(each, lineage)),
+      canTrain: this.host.canTrain(),
+    };
+  }
+
+  private lossTrace(run: Run): Trace {
+    const loss = this.metrics.series(run.path, LOSS) ?? this.noPoints;
+    return this.curves.trace(loss, autoSmoothing(loss.length));
+  }
+}
