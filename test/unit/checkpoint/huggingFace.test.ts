@@ -122,13 +122,13 @@ describe('Hugging Face’s Trainer’s checkpoints', () => {
     fs.cpSync('test/fixtures/huggingface/run', path.join(ws.experiments, 'real'), { recursive: true });
     const { runs, problems } = await scanWorkspace(ws.root);
     assert.deepEqual(problems, []);
-    const [run] = runs;
-    assert.deepEqual([run?.name, run?.step, run?.maxSteps, run?.loss?.toFixed(3)], ['real', 40, 40, '3.418']);
+    const run = runs[0]!;
+    assert.deepEqual([run.name, run.step, run.maxSteps, run.loss?.toFixed(3)], ['real', 40, 40, '3.418']);
     assert.deepEqual(
-      run?.checkpoints.map(({ step, state }) => [step, state]),
+      run.checkpoints.map(({ step, state }) => [step, state]),
       [20, 40].map((step) => [step, 'complete']),
     );
-    for (const { path: folder } of run?.checkpoints ?? []) {
+    for (const { path: folder } of run.checkpoints) {
       const { verdict, findings } = await validateCheckpoint(folder, { level: 'structure' });
       assert.equal(verdict, 'valid');
       // The arguments' own class, which nothing here loads.
