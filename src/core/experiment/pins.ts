@@ -101,13 +101,22 @@ async function changePins(file: string, changed: readonly string[], pinned: bool
 }
 
 async function openAlone(file: string): Promise<FileHandle> {
-  for (const since = performance.now(); ;) {
+  let waitedFor = '';
+  for (let since = performance.now(); ;) {
     try {
       return await open(file, 'wx');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    if (performance.now() - since > OTHERS_MS) await rm(file, { force: true });
-    else await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    // Another one is another change: of two that waited for a dead one, the second must not take the first's away.
+    const there = await identityOf(file);
+    if (there !== waitedFor) [waitedFor, since] = [there, performance.now()];
+    else if (performance.now() - since > OTHERS_MS) await rm(file, { force: true });
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
+}
+
+async function identityOf(file: string): Promise<string> {
+  const stats = await lstat(file, { bigint: true }).catch(() => null);
+  return stats === null ? '' : `${stats.dev}:${stats.ino}:${stats.birthtimeNs}:${stats.mtimeNs}`;
 }

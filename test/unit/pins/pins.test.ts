@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PinsError, setPinned } from '../../../src/core/experiment/pins';
@@ -39,6 +39,23 @@ describe('pins.json', () => {
     await pinned;
     assert.deepEqual(await content(), { schema: 1, checkpoints: ['checkpoint-7', 'checkpoint-1'] });
   });
+
+  it('keeps the pins of all windows that waited for one that died', async () => {
+    await writeFile(path.join(run, 'pins.json.new'), '');
+    // By another name each has a queue of its own, as windows do.
+    const names = Array.from({ length: 8 }, (_, i) => `checkpoint-${i}`);
+    const aliases = await mkdtemp(path.join(tmpdir(), 'npt-pins-aliases-'));
+    try {
+      const windows = names.map((name) => path.join(aliases, name));
+      for (const window of windows) await symlink(run, window);
+      await Promise.all(windows.map((window, i) => setPinned(window, [names[i] as string], true)));
+    } finally {
+      await rm(aliases, { recursive: true });
+    }
+    const { checkpoints } = (await content()) as { checkpoints: string[] };
+    assert.deepEqual(checkpoints.sort(), names);
+    assert.deepEqual(await readdir(run), ['pins.json']);
+  }).timeout(120_000);
 
   it('goes on after a change that failed', async () => {
     const file = path.join(run, 'pins.json');
