@@ -2,7 +2,6 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { ValidationReport } from '../../core/checkpoint/report/report';
-import { CheckpointPathError } from '../../core/checkpoint/pathErrors';
 import { allCheckpoints } from '../../core/experiment/checkpoints';
 import { formatCount, formatProgress } from '../../core/format';
 import { showError, showInformation } from '../../platform/messages';
@@ -11,6 +10,7 @@ import { settings } from '../../platform/settings';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoint, targetPaths, type Named } from '../targets';
+import { validateSeveral, type Validated } from './several';
 
 /** How often a few results are held to what is on disk. */
 const STALE_CHECK_MS = 5000;
@@ -61,54 +61,40 @@ function summary(deps: FeatureDeps, report: ValidationReport): string {
   }
 }
 
-interface Validated {
-  /** In the order of the paths; those that were done when the user cancelled. */
-  readonly reports: readonly ValidationReport[];
-  /** Paths that went, or became unreadable, before their turn. */
-  readonly gone: readonly string[];
-}
-
 /**
  * Of many, those that have not changed since their last validation are not read again; a single one always is, because
  * somebody asked for it.
  * @throws CheckpointPathError where the only path leads nowhere
  */
 async function validateAll(deps: FeatureDeps, paths: readonly string[]): Promise<Validated> {
-  const reports: ValidationReport[] = [];
-  const gone: string[] = [];
   const level = settings.validationLevel();
-  await withCancellableProgress(vscode.l10n.t('Validating'), async (signal, showShare, showMessage) => {
-    for (const [index, checkpoint] of paths.entries()) {
-      const label = `${paths.length === 1 ? '' : `${index + 1}/${paths.length} `}${path.basename(checkpoint)}`;
-      showMessage(label);
-      const known = paths.length > 1 ? await deps.validations.current(checkpoint, level) : undefined;
-      try {
-        reports.push(
+  const validated = await withCancellableProgress(
+    vscode.l10n.t('Validating'),
+    (signal, showShare, showMessage): Promise<Validated> =>
+      validateSeveral(paths, signal, async (checkpoint, index) => {
+        const label = `${paths.length === 1 ? '' : `${index + 1}/${paths.length} `}${path.basename(checkpoint)}`;
+        showMessage(label);
+        const known = paths.length > 1 ? await deps.validations.current(checkpoint, level) : undefined;
+        const report =
           known ??
-            (await deps.validations.run(checkpoint, () => {
-              const began = performance.now();
-              return deps.checkpoints.validate(checkpoint, {
-                level,
-                signal,
-                onProgress: (done, total) => {
-                  showShare(index + (total === 0 ? 0 : done / total), paths.length);
-                  showMessage(`${label} · ${formatProgress(done, total, (performance.now() - began) / 1000)}`);
-                },
-              });
-            })),
-        );
-      } catch (error) {
-        if (!(error instanceof CheckpointPathError) || paths.length === 1) throw error;
-        // One that was deleted meanwhile is no reason to lose what the others gave.
-        gone.push(checkpoint);
-        deps.log.info(`validate ${checkpoint}: ${error.message}`);
-        continue;
-      }
-      const report = reports.at(-1);
-      deps.log.info(`validate ${checkpoint}: ${report?.verdict ?? ''}${known === undefined ? '' : ' (unchanged)'}`);
-    }
-  });
-  return { reports, gone };
+          (await deps.validations.run(checkpoint, () => {
+            const began = performance.now();
+            return deps.checkpoints.validate(checkpoint, {
+              level,
+              signal,
+              onProgress: (done, total) => {
+                showShare(index + (total === 0 ? 0 : done / total), paths.length);
+                showMessage(`${label} · ${formatProgress(done, total, (performance.now() - began) / 1000)}`);
+              },
+            });
+          }));
+        deps.log.info(`validate ${checkpoint}: ${report.verdict}${known === undefined ? '' : ' (unchanged)'}`);
+        return report;
+      }),
+  );
+  for (const checkpoint of validated?.gone ?? []) deps.log.info(`validate ${checkpoint}: it is gone`);
+  for (const { path: checkpoint, why } of validated?.failed ?? []) deps.log.error(`validate ${checkpoint}: ${why}`);
+  return validated ?? { reports: [], gone: [], failed: [] };
 }
 
 function nameOf(deps: FeatureDeps, report: ValidationReport): string {
@@ -133,29 +119,45 @@ async function showReports(deps: FeatureDeps, reports: readonly ValidationReport
   );
 }
 
-async function tell(deps: FeatureDeps, { reports, gone }: Validated): Promise<void> {
+async function tell(deps: FeatureDeps, validated: Validated): Promise<void> {
+  const { reports, failed } = validated;
   const bad = reports.filter((report) => report.verdict !== 'valid');
   const first = bad[0] ?? reports[0];
-  if (first === undefined) {
-    if (gone.length > 0) void showInformation(goneText(gone));
-    return;
-  }
-  const show = vscode.l10n.t('Show Report');
-  const verdict =
-    reports.length === 1
-      ? summary(deps, first)
-      : bad.length === 0
-        ? vscode.l10n.t('All {0} checkpoints are valid.', reports.length)
-        : vscode.l10n.t('{0} of {1} checkpoints are not valid. {2}', bad.length, reports.length, summary(deps, first));
-  const message = gone.length === 0 ? verdict : `${verdict} ${goneText(gone)}`;
-  const answer = bad.length === 0 ? await showInformation(message, show) : await showError(message, show);
-  if (answer === show) await showReports(deps, reports);
+  const message = [first === undefined ? null : verdictText(deps, reports, bad, first), ...leftOut(validated)]
+    .filter((text) => text !== null)
+    .join(' ');
+  if (message === '') return;
+  const buttons = first === undefined ? [] : [vscode.l10n.t('Show Report')];
+  const say = bad.length === 0 && failed.length === 0 ? showInformation : showError;
+  const answer = await say(message, ...buttons);
+  if (answer !== undefined) await showReports(deps, reports);
 }
 
-function goneText(gone: readonly string[]): string {
-  return gone.length === 1
-    ? vscode.l10n.t('{0} was deleted before it could be validated.', path.basename(gone[0] ?? ''))
-    : vscode.l10n.t('{0} checkpoints were deleted before they could be validated.', gone.length);
+function verdictText(
+  deps: FeatureDeps,
+  reports: readonly ValidationReport[],
+  bad: readonly ValidationReport[],
+  first: ValidationReport,
+): string {
+  if (reports.length === 1) return summary(deps, first);
+  return bad.length === 0
+    ? vscode.l10n.t('All {0} checkpoints are valid.', reports.length)
+    : vscode.l10n.t('{0} of {1} checkpoints are not valid. {2}', bad.length, reports.length, summary(deps, first));
+}
+
+/** What to say of those that have no report. */
+function leftOut({ gone, failed }: Validated): string[] {
+  const said: string[] = [];
+  if (gone.length === 1)
+    said.push(vscode.l10n.t('{0} was deleted before it could be validated.', path.basename(gone[0] ?? '')));
+  if (gone.length > 1)
+    said.push(vscode.l10n.t('{0} checkpoints were deleted before they could be validated.', gone.length));
+  const [one] = failed;
+  if (failed.length === 1 && one !== undefined)
+    said.push(vscode.l10n.t('{0} could not be validated: {1}', path.basename(one.path), one.why));
+  else if (one !== undefined)
+    said.push(vscode.l10n.t('{0} checkpoints could not be validated; the first: {1}', failed.length, one.why));
+  return said;
 }
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
