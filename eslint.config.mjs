@@ -1,8 +1,9 @@
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 import { importRules } from './tools/lint/imports.mjs';
-import { runFileNameRules } from './tools/lint/runFileNames.mjs';
+import { fileNameRules } from './tools/lint/fileNames.mjs';
 import { textDoorRules } from './tools/lint/textDoor.mjs';
+import { withoutVscodeRules } from './tools/lint/withoutVscode.mjs';
 
 export default tseslint.config(
   { ignores: ['dist/', 'out/', 'node_modules/', 'test-results/', '.vscode-test/', 'trainer/', 'supervisor/'] },
@@ -29,7 +30,8 @@ export default tseslint.config(
   { files: ['**/*.d.mts'], languageOptions: { parser: tseslint.parser }, rules: { 'no-unused-vars': 'off' } },
   ...importRules,
   ...textDoorRules,
-  ...runFileNameRules,
+  ...withoutVscodeRules,
+  ...fileNameRules,
   {
     files: ['test/**/*.ts'],
     rules: {

@@ -18,5 +18,8 @@ export const CHECKPOINTS = 'checkpoints';
 /** The checkpoint that a run ended with; it is replaced, never deleted, and its name tells no step. */
 export const FINAL = 'final';
 
+/** The best checkpoint, in full, as other trainers keep it; ours only names it. */
+export const BEST_COPY = 'best';
+
 /** A few attention outputs of the run's layers, beside `checkpoints`. */
 export const PROBE = 'probe.pt';

@@ -6,7 +6,7 @@
 import type { Stats } from 'node:fs';
 import { lstat, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { CHECKPOINTS, FINAL } from '../checkpoint/fileNames';
+import { BEST_COPY, CHECKPOINTS, FINAL } from '../checkpoint/fileNames';
 import { DELETED, stepOfFolder } from '../checkpoint/folderNames';
 import { CheckpointPathError } from '../checkpoint/pathErrors';
 import { syncFolder } from '../durable';
@@ -14,7 +14,7 @@ import { errorCode, readFailure } from '../files';
 import { thisHost } from './runningProcess';
 
 /** `final` and another trainer's `best` are whole checkpoints, too, and what is left of a run may be one of them. */
-const FULL_COPIES = [FINAL, 'best'];
+const FULL_COPIES = [FINAL, BEST_COPY];
 
 /** Nothing was deleted; the message is one line for the user. */
 export class DeletionError extends Error {}

@@ -2,6 +2,7 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { allCheckpoints } from '../../core/experiment/checkpoints';
+import { EXPERIMENTS } from '../../core/experiment/runLayout';
 import { checkEnvironment } from '../../core/training/environment/checkEnvironment';
 import type { EnvironmentEntry, Remedy, Standing } from '../../core/training/environment/entry';
 import { readLaunch } from '../../core/training/launchers';
@@ -48,7 +49,7 @@ async function look(deps: FeatureDeps, root: string, asks: string): Promise<Plac
   const entries = await checkEnvironment({
     root,
     script: settings.trainScript(vscode.Uri.file(root)),
-    experiments: workspaces.all.find((each) => each.root === root)?.experiments ?? path.join(root, 'experiments'),
+    experiments: workspaces.all.find((each) => each.root === root)?.experiments ?? path.join(root, EXPERIMENTS),
     python: typeof python === 'string' ? { path: python } : { failure: python.message },
     launch: readLaunch(settings.launch(vscode.Uri.file(root))).launch,
     asks,

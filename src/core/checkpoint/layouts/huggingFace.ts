@@ -4,6 +4,7 @@
  * and our trainer does not go on from it.
  */
 import { countIn, isObject, numberIn, stringIn, type JsonObject } from '../../jsonText';
+import { TRAINER_STATE as STATE } from '../../metrics/sources/huggingFace';
 import { WEIGHTS } from '../fileNames';
 import {
   broken,
@@ -15,7 +16,6 @@ import {
   type ListedFolder,
 } from './layout';
 
-const STATE = 'trainer_state.json';
 const OPTIMIZER = 'optimizer.pt';
 const SCHEDULER = 'scheduler.pt';
 /** A pickle of the arguments' class, which only transformers could read. It is looked at, and never loaded. */

@@ -9,7 +9,7 @@ import { asNumber, countIn, isObject, type JsonObject } from '../../jsonText';
 import type { MetricsEvent } from '../events';
 import { finite, type DocumentSource, type Logged } from './source';
 
-const FILE = 'trainer_state.json';
+export const TRAINER_STATE = 'trainer_state.json';
 
 export const huggingFace: DocumentSource = { kind: 'document', find, parse };
 
@@ -37,13 +37,13 @@ async function find(runPath: string): Promise<readonly string[]> {
   for (const place of PLACES) {
     for (const name of await namesIn(path.join(runPath, place))) {
       const step = CHECKPOINT.exec(name)?.[1];
-      if (step !== undefined) checkpoints.push({ step: Number(step), file: path.join(runPath, place, name, FILE) });
+      if (step !== undefined) checkpoints.push({ step: Number(step), file: path.join(runPath, place, name, TRAINER_STATE) });
     }
   }
   const newestFirst = checkpoints.sort((a, b) => b.step - a.step).slice(0, LOOKED_AT);
   const found: string[] = [];
   for (const { file } of newestFirst) if (found.length === 0 && (await isThere(file))) found.push(file);
-  const atTop = path.join(runPath, FILE);
+  const atTop = path.join(runPath, TRAINER_STATE);
   if (await isThere(atTop)) found.push(atTop);
   return found;
 }

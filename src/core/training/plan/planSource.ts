@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type CheckpointFacts, readCheckpointFacts } from '../../checkpoint/facts';
-import { WEIGHTS } from '../../checkpoint/fileNames';
+import { CHECKPOINTS, CONFIG, WEIGHTS } from '../../checkpoint/fileNames';
 import { layoutOf } from '../../checkpoint/layouts';
 import { type Finding } from '../../checkpoint/report/report';
 import { verdictOf } from '../../checkpoint/validate/findings';
@@ -71,7 +71,7 @@ export async function readPlanSource(target: string, notValid: NotValid = new Ma
   const checkpointPath = path.resolve(target);
   const context = new ScanContext({ ask: askProcess });
   await lookAt(checkpointPath);
-  const inRun = path.basename(path.dirname(checkpointPath)) === 'checkpoints';
+  const inRun = path.basename(path.dirname(checkpointPath)) === CHECKPOINTS;
   const hasWeights = await isReadable(path.join(checkpointPath, WEIGHTS));
   if (!hasWeights) await refuseOtherLayout(checkpointPath);
   const asRun = hasWeights || inRun ? null : await scanRun(checkpointPath, context);
@@ -175,7 +175,7 @@ async function fromCheckpoint(
   notValid: NotValid,
 ): Promise<PlanSource> {
   // Its files say more than a failed read of facts does: a document that is damaged is named.
-  const config = (await configOf(path.join(folder, 'config.json'))) ?? {};
+  const config = (await configOf(path.join(folder, CONFIG))) ?? {};
   const opened = new Map<string, TorchFile>();
   const { findings } = await validateCheckpoint(folder, {
     level: 'structure',

@@ -1,5 +1,6 @@
 /** The training workspace that a checkpoint belongs to, and whose training script is in it. */
 import path from 'node:path';
+import { EXPERIMENTS } from '../../experiment/runLayout';
 import { exists, isFileError, openRegular, readFailure } from '../../files';
 
 const SCRIPT = path.join('scripts', 'train_multi_layer_npt.py');
@@ -14,7 +15,7 @@ export async function workspaceRootOf(checkpoint: string): Promise<string> {
   let experiments = path.resolve(checkpoint, '..', '..', '..');
   for (let at = path.resolve(checkpoint); ; at = path.dirname(at)) {
     if (await exists(path.join(at, SCRIPT))) return at;
-    if (path.basename(at) === 'experiments') experiments = at;
+    if (path.basename(at) === EXPERIMENTS) experiments = at;
     if (at === path.dirname(at)) return path.dirname(experiments);
   }
 }
