@@ -37,7 +37,8 @@ async function find(runPath: string): Promise<readonly string[]> {
   for (const place of PLACES) {
     for (const name of await namesIn(path.join(runPath, place))) {
       const step = CHECKPOINT.exec(name)?.[1];
-      if (step !== undefined) checkpoints.push({ step: Number(step), file: path.join(runPath, place, name, TRAINER_STATE) });
+      if (step !== undefined)
+        checkpoints.push({ step: Number(step), file: path.join(runPath, place, name, TRAINER_STATE) });
     }
   }
   const newestFirst = checkpoints.sort((a, b) => b.step - a.step).slice(0, LOOKED_AT);
