@@ -13,6 +13,8 @@ export const BIRTH = 'run.json';
 export const PROCESS = 'process.json';
 export const EXIT = 'exit.json';
 export const PINS = 'pins.json';
+/** The W&B run that it logs to. */
+export const WANDB = 'wandb.json';
 /** The console of whatever trained. */
 export const TRAIN_LOG = 'train.log';
 /** In CHECKPOINTS: which of them is the best. */

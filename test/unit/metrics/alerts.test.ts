@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { short } from '../../../src/core/metrics/alerts/alert';
 import type { Curriculum } from '../../../src/core/curriculum/curriculum';
 import type { Alert } from '../../../src/core/metrics/alerts/alert';
 import { RunAlerts, type AlertInput } from '../../../src/core/metrics/alerts/runAlerts';
@@ -43,6 +44,12 @@ const TWO_STAGES: Curriculum = {
     { name: 'student', from: 2000, until: 9000, mixingRatio: 1, mlpMixingRatio: null },
   ],
 };
+
+describe('figures in alerts', () => {
+  it('are written as everywhere: a small loss in scientific form, a large one as a count', () => {
+    assert.deepEqual([5e-5, 0.0412, 2.166, 61840].map(short), ['5e-5', '0.041', '2.2', '61,840']);
+  });
+});
 
 describe('alerts', () => {
   it('say nothing about an ordinary run', () => {

@@ -49,7 +49,7 @@ describe('what a window loads when it opens', () => {
     const rooms = [
       'torchfile',
       'checkpoint/(validate|data|compare|probe|outline)',
-      'training/plan/(makePlan|planMessages)',
+      'training/plan/(makePlan|messages)',
     ];
     const late = new RegExp(
       `^(src/onDemand|src/core/(${rooms.join('|')}))|/render(Report|Comparison)|/arguments.json$`,

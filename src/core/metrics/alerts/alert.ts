@@ -1,4 +1,5 @@
 /** What an alert is: something in a run's metrics that deserves a look. */
+import { formatCount, formatValue } from '../../format';
 
 export const ALERT_KINDS = ['spike', 'nan', 'plateau', 'divergence', 'stage', 'stalled', 'slow'] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
@@ -18,6 +19,7 @@ export const MOST_ALERTS = 100;
 /** Points before which nothing is said: a mean of fewer is none. */
 export const WARM_UP = 12;
 
+/** Two significant digits, or a count: 0.04, 5e-5, 61,840. */
 export function short(value: number): string {
-  return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(2)));
+  return Math.abs(value) >= 1000 ? formatCount(value) : formatValue(Number(value.toPrecision(2)));
 }

@@ -1,4 +1,5 @@
 /** Where series begin to hold values that are no finite numbers. */
+import { formatCount } from '../../format';
 import { lowerBound } from '../axis';
 import { LOSS } from '../catalogue';
 import type { Series } from '../series';
@@ -67,7 +68,7 @@ function alertOf(step: number, names: readonly string[], checkpoints: Float64Arr
     kind: 'nan',
     step,
     title: `Not a finite number in ${which}${more}`,
-    detail: good === undefined ? 'no checkpoint before it' : `last good checkpoint ${good.toLocaleString('en-US')}`,
+    detail: good === undefined ? 'no checkpoint before it' : `last good checkpoint ${formatCount(good)}`,
     value: Number.NaN,
   };
 }

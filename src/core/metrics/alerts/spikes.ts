@@ -1,4 +1,5 @@
 /** Points of a loss that stand out of their recent past. */
+import { formatCount } from '../../format';
 import type { Series } from '../series';
 import { MOST_ALERTS, short, WARM_UP, type Alert } from './alert';
 import { Grown } from './grown';
@@ -85,8 +86,7 @@ function alertOf({ peak, step, z, base, from }: Spike, recovered: number | null)
     kind: 'spike',
     step,
     title: `Loss spike +${short(peak - base)} (z = ${z.toFixed(1)})`,
-    detail:
-      recovered === null ? 'not recovered yet' : `recovered in ${(recovered - from).toLocaleString('en-US')} steps`,
+    detail: recovered === null ? 'not recovered yet' : `recovered in ${formatCount(recovered - from)} steps`,
     value: peak - base,
   };
 }

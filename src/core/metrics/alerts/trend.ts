@@ -1,4 +1,5 @@
 /** Plateau and divergence: of the present stage only, since another stage is another objective. */
+import { formatCount } from '../../format';
 import { upperBound, withRoom } from '../axis';
 import type { Series } from '../series';
 import { emaStart, extendEma, type EmaState } from '../smooth';
@@ -51,14 +52,14 @@ export class Trend {
     const latest = line[length - 1] as number;
     const stepAt = (index: number): number => steps[index] as number;
     if (latest > best * 1.25 && length - bestAt > 30) {
-      const detail = `${short(latest)} now, ${short(best)} at ${stepAt(bestAt).toLocaleString('en-US')}`;
+      const detail = `${short(latest)} now, ${short(best)} at ${formatCount(stepAt(bestAt))}`;
       return [{ kind: 'divergence', step: stepAt(bestAt), title: 'Loss is diverging', detail, value: latest }];
     }
     const span = Math.max(50, Math.floor(length / 4));
     const then = line[length - 1 - span] ?? Number.NaN;
     if (length > 2 * span && then - latest < 0.002 * Math.abs(then) && latest <= best * 1.02) {
       const since = stepAt(length - 1 - span);
-      const detail = `less than 0.2 % better in ${(stepAt(length - 1) - since).toLocaleString('en-US')} steps`;
+      const detail = `less than 0.2 % better in ${formatCount(stepAt(length - 1) - since)} steps`;
       return [{ kind: 'plateau', step: since, title: 'Loss is on a plateau', detail, value: latest }];
     }
     return [];

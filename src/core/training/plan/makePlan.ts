@@ -5,6 +5,10 @@
 import path from 'node:path';
 import { CurriculumError, parseCurriculum, stageAt, type Curriculum } from '../../curriculum';
 import { readQueue } from '../../experiment/queueFiles';
+import { CHECKPOINTS } from '../../checkpoint/fileNames';
+import { WANDB } from '../../experiment/runLayout';
+import { exists } from '../../files';
+import { valueText } from '../../format';
 import { launchFailures, readLaunch } from '../launchers';
 import { combinations } from '../../arguments/values';
 import { diskRoom } from './diskRoom';
@@ -74,6 +78,8 @@ async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promis
     ...{ request, kind, newRun, source, arguments: planned, curriculum, run, ...surroundings },
     ourTrainer: isOurs,
     disk: await diskRoom(source, planned, run),
+    modelIsFolder: await modelIsFolder(planned, cwd),
+    hasWandbRun: source.run !== null && (await exists(path.join(source.run.path, WANDB))),
   };
   const judged = judge(draft);
   return {
@@ -156,11 +162,21 @@ function curriculumOf(planned: readonly PlannedArgument[], source: PlanSource): 
   }
 }
 
+/** A folder may have been moved, or hold what the hub has under a name: only the trainer can tell whether it is the same. */
+async function modelIsFolder(planned: readonly PlannedArgument[], cwd: string): Promise<boolean> {
+  const model = planned.find((item) => item.name === 'model_name');
+  if (model?.source !== 'changed') return false;
+  for (const name of [valueText(model.previous), valueText(model.value)]) {
+    if (/^([/~.]|[A-Za-z]:)/.test(name) || (await exists(path.resolve(cwd, name)))) return true;
+  }
+  return false;
+}
+
 async function emptyPlan(request: PlanRequest, error: PlanMessage): Promise<Plan> {
   const place = request.checkpoint ?? request.from;
   const cwd = await rootOf(request, place);
   const target = path.resolve(cwd, place ?? '');
-  const inRun = path.basename(path.dirname(target)) === 'checkpoints';
+  const inRun = path.basename(path.dirname(target)) === CHECKPOINTS;
   // What else would be in the way is said at once.
   const said = new Said();
   const surroundings = await surroundingsOf(request, cwd);

@@ -60,6 +60,10 @@ export interface PlanDraft extends Surroundings {
   readonly arguments: readonly PlannedArgument[];
   readonly curriculum: Curriculum | null;
   readonly run: string;
+  /** The base model, as it was or as it is asked for, is a folder. */
+  readonly modelIsFolder: boolean;
+  /** The run has a W&B run that a resume goes on with. */
+  readonly hasWandbRun: boolean;
   /** False when the workspace's script is another trainer's (contract section 7). */
   readonly ourTrainer: boolean;
   /** Null where either is not known. */

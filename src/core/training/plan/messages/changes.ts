@@ -1,6 +1,4 @@
 /** What changed arguments do when training goes on: which layers, at what rate, on which data, how exactly. */
-import fs from 'node:fs';
-import path from 'node:path';
 import { findArgument, type Touched } from '../../../arguments/arguments';
 import { readLayers } from '../../../arguments/argumentValues';
 import { formatCount, formatValue, valueText } from '../../../format';
@@ -94,7 +92,7 @@ function isIdle(draft: PlanDraft, name: string): boolean {
       return change(draft, 'learning_rate') !== null || (last !== null && typeof end === 'number' && last <= end);
     }
     case 'W&B run is new':
-      return !draft.newRun && source.run !== null && fs.existsSync(path.join(source.run.path, 'wandb.json'));
+      return !draft.newRun && draft.hasWandbRun;
   }
 }
 

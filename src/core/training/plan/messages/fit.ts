@@ -1,9 +1,6 @@
 /** Whether what changes fits the checkpoint: only the shapes and the base model that it was trained with do. */
-import fs from 'node:fs';
-import path from 'node:path';
 import { findArgument } from '../../../arguments/arguments';
 import { valueText } from '../../../format';
-import type { PlanDraft } from '../planDraft';
 import { type Judge, change, value } from './say';
 
 export const judgeFit: Judge = (draft, { warn, refuse }) => {
@@ -18,7 +15,7 @@ export const judgeFit: Judge = (draft, { warn, refuse }) => {
         `${checkpoint} was trained with ${item.name} ${before}: its tensors cannot fit ${item.name} ${after}.`,
         { argument: item.name, proposal: before },
       );
-    } else if (item.name === 'model_name' && (isFolder(before, draft) || isFolder(after, draft))) {
+    } else if (item.name === 'model_name' && draft.modelIsFolder) {
       warn(
         'other-base-model',
         `${checkpoint} belongs to model_name ${before}: ${after} has to be the same model, or the trainer refuses to start.`,
@@ -41,8 +38,3 @@ export const judgeFit: Judge = (draft, { warn, refuse }) => {
     });
   }
 };
-
-/** A folder may have been moved, or hold what the hub has under a name: only the trainer can tell whether it is the same. */
-function isFolder(model: string, { cwd }: PlanDraft): boolean {
-  return /^([/~.]|[A-Za-z]:)/.test(model) || fs.existsSync(path.resolve(cwd, model));
-}
