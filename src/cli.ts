@@ -4,8 +4,11 @@ import { messageOf } from './core/errors';
 import { type Command, UsageError, helpOf, parseCommandLine } from './cli/options';
 import { SUMMARIES } from './cli/summaries';
 import { printable, printableJson } from './cli/table';
+import type { PlanKind } from './core/training/plan/plan';
 import { isFileError, readFailure } from './core/files';
 import { version } from '../package.json';
+
+const train = (kind: PlanKind) => async () => (await import('./cli/train')).trainCommand(kind);
 
 /** Each in a bundle of its own (esbuild.mjs): a command starts sooner when the others' code stays on the disk. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<keyof typeof SUMMARIES, () => Promise<Command>>([
@@ -14,6 +17,13 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<keyof type
   ['compare', async () => (await import('./cli/compare')).compareCommand],
   ['plan', async () => (await import('./cli/plan')).planCommand],
   ['metrics', async () => (await import('./cli/metrics')).metricsCommand],
+  ['start', train('start')],
+  ['resume', train('resume')],
+  ['extend', train('extend')],
+  ['fine-tune', train('fine-tune')],
+  ['debug', train('debug')],
+  ['branch', train('branch')],
+  ['re-run', train('re-run')],
   ['check', async () => (await import('./cli/check')).checkCommand],
 ]);
 const PROGRAM = 'npt-checkpoints';

@@ -22,6 +22,8 @@ export interface Invocation {
   readonly json: boolean;
   /** The last value given. */
   readonly option: (name: string) => string | undefined;
+  /** Whether an option without a value is given. */
+  readonly is: (name: string) => boolean;
   /** Every value given. */
   readonly all: (name: string) => readonly string[];
 }
@@ -72,7 +74,8 @@ export function parseCommandLine(command: Command, words: readonly string[]): In
     const list = Array.isArray(value) ? value : [value];
     return list.filter((item): item is string => typeof item === 'string');
   };
-  return { positionals, json: values.json === true, option: (name) => all(name).at(-1), all };
+  const is = (name: string): boolean => values[name] === true;
+  return { positionals, json: is('json'), option: (name) => all(name).at(-1), is, all };
 }
 
 export function helpOf(program: string, command: Command): string {

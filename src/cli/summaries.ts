@@ -26,4 +26,35 @@ export const SUMMARIES = {
     usage: 'check [workspace] [--python PATH]',
     summary: 'What training needs here and whether it is there: Python, torch, GPUs, Slurm, W&B, disk.',
   },
+  start: {
+    name: 'start',
+    usage: 'start [run] [--preset NAME] [options]',
+    summary: "Starts a new run: with a preset, another run's settings, or typed arguments alone.",
+  },
+  resume: { name: 'resume', usage: 'resume <checkpoint or run> [options]', summary: 'Goes on with a run.' },
+  extend: {
+    name: 'extend',
+    usage: 'extend <checkpoint or run> [--steps N]',
+    summary: 'Goes on with a run, further than it was to go.',
+  },
+  'fine-tune': {
+    name: 'fine-tune',
+    usage: 'fine-tune <checkpoint or run> --set learning_rate=RATE',
+    summary: 'Goes on with another learning rate.',
+  },
+  debug: {
+    name: 'debug',
+    usage: 'debug <checkpoint or run> --stage STAGE',
+    summary: 'Jumps to a stage for a few steps, in a new run.',
+  },
+  branch: {
+    name: 'branch',
+    usage: 'branch <checkpoint or run> [--set NAME=VALUE]…',
+    summary: 'Starts a new run from a checkpoint.',
+  },
+  're-run': {
+    name: 're-run',
+    usage: 're-run <run> [--set NAME=VALUE]…',
+    summary: "Runs a run's original command again, into a new run.",
+  },
 } as const;

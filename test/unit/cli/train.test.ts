@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { processIn } from '../../../src/core/experiment/processFolder';
+import type { FixtureWorkspace } from '../experiment/fixtureWorkspace';
+import { bundledCli, ROOT } from './bundledCli';
+
+/** Stands for the trainer: steps until it is asked to stop or its steps are done, and says how it was started. */
+const TRAINER = `
+from npt import nothing
+import json, os, signal, sys, time
+asked = []
+signal.signal(signal.SIGINT, lambda *_: asked.append(1))
+run = sys.argv[sys.argv.index('--output_dir') + 1]
+os.makedirs(run, exist_ok=True)
+print('words', json.dumps(sys.argv[1:]), flush=True)
+if '--seed' not in sys.argv:
+    while not asked:
+        time.sleep(0.02)
+    print('saved', flush=True)
+json.dump({'schema': 1, 'why': 'stopped' if asked else 'done', 'step': 1, 'segment': 1, 'signal': None,
+           'error': None, 'time': 0}, open(os.path.join(run, 'exit.json'), 'w'))
+sys.exit(130 if asked else 0)
+`;
+
+describe('starting training from the command line', function () {
+  let ws: FixtureWorkspace;
+  let cli: string;
+  let python: string;
+  const children: ChildProcess[] = [];
+
+  before(async function () {
+    if (process.platform === 'win32') this.skip();
+    const bundled = await bundledCli();
+    ws = bundled.ws;
+    // As it ships: the supervisor lies beside the command line's folder.
+    cli = bundled.cli;
+    const modules = path.join(ws.root, 'modules');
+    for (const name of ['npt', 'torch', 'transformers']) fs.mkdirSync(path.join(modules, name), { recursive: true });
+    for (const name of ['npt', 'torch', 'transformers']) fs.writeFileSync(path.join(modules, name, '__init__.py'), '');
+    fs.writeFileSync(path.join(modules, 'npt', 'nothing.py'), '');
+    python = path.join(ws.root, 'python');
+    const real = process.env.NPT_PY ?? 'python3';
+    fs.writeFileSync(python, `#!/bin/sh\nPYTHONPATH='${modules}' exec '${real}' "$@"\n`, { mode: 0o755 });
+    fs.writeFileSync(path.join(ws.root, 'scripts/train_multi_layer_npt.py'), TRAINER);
+  });
+  after(() => {
+    for (const child of children) child.kill('SIGKILL');
+    ws.remove();
+  });
+
+  const words = (...more: string[]): string[] => [
+    cli,
+    'start',
+    '--preset',
+    'demo',
+    '--python',
+    python,
+    '--workspace',
+    ws.root,
+    ...more,
+  ];
+
+  it('follows the trainer to its end, and its answer is the exit code', () => {
+    const done = spawnSync(process.execPath, words('--name', 'whole', '--set', 'seed=7'), {
+      cwd: ws.root,
+      encoding: 'utf8',
+    });
+    assert.equal(done.status, 0, done.stdout + done.stderr);
+    assert.match(done.stdout, /words \["--output_dir", "experiments\/whole", "--seed", "7", "--demo_mode"\]/);
+    assert.match(fs.readFileSync(path.join(ws.experiments, 'whole/train.log'), 'utf8'), /words/);
+  });
+
+  it('Ctrl+C asks the trainer to save, and is waited for', async () => {
+    const child = spawn(process.execPath, words('--name', 'asked'), { cwd: ws.root, detached: true });
+    children.push(child);
+    let out = '';
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    await new Promise<void>((resolve) => {
+      child.stdout.on('data', (text: Buffer) => {
+        out += text.toString();
+        if (out.includes('words [')) resolve();
+      });
+      void ended.then(() => {
+        resolve();
+      });
+    });
+    // To the whole foreground group, as a terminal does it.
+    assert.ok(child.pid !== undefined);
+    process.kill(-child.pid, 'SIGINT');
+    assert.equal(await ended, 1);
+    assert.match(out, /saved/);
+  });
+
+  it('--detach returns as soon as it runs, and it goes on running', async () => {
+    const done = spawnSync(process.execPath, words('--name', 'alone', '--detach'), { cwd: ws.root, encoding: 'utf8' });
+    assert.equal(done.status, 0, done.stdout + done.stderr);
+    const run = path.join(ws.experiments, 'alone');
+    const trainer = await processIn(run);
+    assert.ok(trainer !== null);
+    process.kill(trainer.pid, 0);
+    const supervise = path.join(ROOT, 'supervisor/npt_supervise.py');
+    spawnSync(python, [supervise, 'stop', '--run-dir', run]);
+    const following = spawnSync(python, [supervise, 'follow', '--run-dir', run], { encoding: 'utf8' });
+    assert.match(following.stdout + fs.readFileSync(path.join(run, 'train.log'), 'utf8'), /saved/);
+  });
+
+  it('--dry-run starts nothing; an interpreter without what training needs is refused', () => {
+    const dry = spawnSync(process.execPath, words('--name', 'dry', '--dry-run', '--json'), { encoding: 'utf8' });
+    assert.equal(dry.status, 0);
+    assert.equal((JSON.parse(dry.stdout) as { run: string }).run, path.join(ws.experiments, 'dry'));
+    assert.ok(!fs.existsSync(path.join(ws.experiments, 'dry')));
+    fs.renameSync(path.join(ws.root, 'modules/torch'), path.join(ws.root, 'modules/torch_'));
+    const bare = path.join(ws.root, 'bare');
+    fs.writeFileSync(
+      bare,
+      `#!/bin/sh\nPYTHONPATH='${path.join(ws.root, 'modules')}' exec /usr/bin/env python3 -S "$@"\n`,
+      { mode: 0o755 },
+    );
+    const refused = spawnSync(process.execPath, [...words('--name', 'bare'), '--python', bare], { encoding: 'utf8' });
+    fs.renameSync(path.join(ws.root, 'modules/torch_'), path.join(ws.root, 'modules/torch'));
+    assert.equal(refused.status, 1, refused.stderr);
+    assert.match(refused.stdout, /error: .*bare does not have torch, which training needs\./);
+  });
+});
