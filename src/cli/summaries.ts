@@ -57,4 +57,9 @@ export const SUMMARIES = {
     usage: 're-run <run> [--set NAME=VALUE]…',
     summary: "Runs a run's original command again, into a new run.",
   },
+  stop: {
+    name: 'stop',
+    usage: 'stop <run> [--now]',
+    summary: 'Asks a run to save and stop, wherever it was started.',
+  },
 } as const;

@@ -35,8 +35,7 @@ function readBootId(): string {
 
 export function liveness(named: RunProcess, here: Host = thisHost()): Liveness {
   if (named.host !== here.name) return 'elsewhere';
-  // The same name with another boot id is this machine before its last start: nothing survived that.
-  if (named.bootId !== '' && here.bootId !== '' && named.bootId !== here.bootId) return 'dead';
+  if (endedWithMachine(named, here)) return 'dead';
   if (named.pid <= 0) return 'dead';
   if (here.bootId === '') return answersSignals(named.pid) ? 'alive' : 'dead';
   const stat = procStat(named.pid);
@@ -55,6 +54,11 @@ export function askThisHost(named: RunProcess): Promise<ProcessState> {
 function restartText({ number, of, after, at }: NonNullable<RunProcess['restart']>): string {
   const waits = at * 1000 > Date.now() ? ', which is waited for' : '';
   return `restart ${number} of ${of}${waits}, after: ${after}`;
+}
+
+/** Whether a process was one of this machine's, before the machine was started anew. */
+export function endedWithMachine(named: RunProcess, here: Host = thisHost()): boolean {
+  return named.host === here.name && named.bootId !== '' && here.bootId !== '' && named.bootId !== here.bootId;
 }
 
 /** State letter and start time (clock ticks since boot) from /proc/<pid>/stat, proc(5); null where there is no such process. */
@@ -123,6 +127,42 @@ function decider({ pid, supervisor }: RunProcess): number {
   const stat = procStat(supervisor.pid);
   if (stat === null) return thisHost().bootId === '' && answersSignals(supervisor.pid) ? supervisor.pid : pid;
   return stat.startTicks === supervisor.startTicks && stat.state !== 'Z' && stat.state !== 'X' ? supervisor.pid : pid;
+}
+
+/**
+ * Asks whoever trains a run for the Python stacks of all threads: SIGUSR2, of which only a process is sent one that answers it.
+ *
+ * @throws StopError when it cannot be asked
+ */
+export async function askForStacks(named: RunProcess): Promise<void> {
+  const state = liveness(named);
+  if (state === 'elsewhere') throw new StopError(`The run trains on ${named.host}, not on this machine.`);
+  if (state === 'dead' || !(await startedWhenItSays(named))) {
+    throw new StopError(`The process that trained this run (pid ${named.pid}) has ended already.`);
+  }
+  const asked = [decider(named), named.pid].find((pid) => catches(pid, os.constants.signals.SIGUSR2));
+  if (asked === undefined) {
+    throw new StopError(`Its process (pid ${named.pid}) does not answer SIGUSR2, which would end it.`);
+  }
+  try {
+    process.kill(asked, 'SIGUSR2');
+  } catch (error) {
+    if (errorCode(error) === 'ESRCH') throw new StopError(`Its process (pid ${asked}) has ended already.`);
+    if (errorCode(error) === 'EPERM') throw new StopError(`Its process (pid ${asked}) is another user's.`);
+    throw error;
+  }
+}
+
+/** Whether a process has a handler for a signal (proc(5), SigCgt); false where the system does not say. */
+function catches(pid: number, signal: number): boolean {
+  let status: string;
+  try {
+    status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch {
+    return false;
+  }
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1];
+  return caught !== undefined && ((BigInt(`0x${caught}`) >> BigInt(signal - 1)) & 1n) === 1n;
 }
 
 /** Without /proc, ps tells the start time to the second; before signalling, that much identity is asked for. */

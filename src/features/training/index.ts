@@ -15,7 +15,9 @@ import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoint, targetPath, type CheckpointOfRun, type Named } from '../targets';
 import { HoldCommands } from './hold';
+import { tellOfInterrupted } from './interrupted';
 import { planFor } from './plans';
+import { askForStacks } from './stacks';
 import { StopCommands } from './stop';
 import { TrainingTasks } from './tasks';
 
@@ -63,6 +65,11 @@ export class TrainingCommands {
       const agreed = canBeSettled(plan) ? await this.review(chosen, { kind: 'extend', additionalSteps }) : plan;
       if (agreed !== undefined) await this.deps.starter.start(agreed);
     });
+  }
+
+  /** Saves and stops runs, and resumes them from what they saved: with the settings, the script and the packages of now. */
+  async restart(named: Named): Promise<void> {
+    for (const run of await this.stopping.stopped(named)) await this.resume({ argument: run.path });
   }
 
   /** The plan; a run whose process on another host cannot be asked is settled first. Undefined when that was given up. */
@@ -133,12 +140,15 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
   registerCommands(context, deps, {
     'npt.resume': (named) => commands.resume(named),
     'npt.extend': (named) => commands.extend(named),
+    'npt.restart': (named) => commands.restart(named),
+    'npt.showStacks': (named) => askForStacks(deps, named),
     'npt.stop': (named) => stopping.stop(named),
     'npt.stopNow': (named) => stopping.stopNow(named),
     'npt.treatAsEnded': (named) => stopping.treatAsEnded(named),
     'npt.hold': (named) => holding.hold(named),
     'npt.release': (named) => holding.release(named),
   });
+  tellOfInterrupted(context, deps);
   context.subscriptions.push(
     vscode.tasks.registerTaskProvider('npt', new TrainingTasks(deps, deps.starter.supervisor)),
   );

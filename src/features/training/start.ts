@@ -1,4 +1,5 @@
 /** Starting plans: the checks that need this machine, the task, the dashboard. */
+import { readdir, realpath, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { missingModules, NoAnswer } from '../../core/askPython';
@@ -18,6 +19,9 @@ const ANSWERS_WITHIN_MS = 30_000;
 const REQUIRED_MODULES = ['torch', 'transformers'];
 
 export class TrainingStarter implements PlanStarter {
+  /** Interpreters that had what training needs, as they were then. */
+  private readonly ready = new Map<string, string>();
+
   constructor(
     private readonly deps: Pick<FeatureDeps, 'workspaces' | 'log'>,
     readonly supervisor: string,
@@ -69,6 +73,8 @@ export class TrainingStarter implements PlanStarter {
 
   private async pythonIsReady(plan: Plan): Promise<boolean> {
     const python = plan.interpreter;
+    const identity = await identityOf(python);
+    if (identity !== undefined && this.ready.get(python) === identity) return true;
     let missing: string[];
     try {
       missing = await withStatus(
@@ -82,7 +88,10 @@ export class TrainingStarter implements PlanStarter {
       if ((await showError(message, choose)) === choose) await chooseInterpreter(plan.cwd);
       return false;
     }
-    if (missing.length === 0) return true;
+    if (missing.length === 0) {
+      if (identity !== undefined) this.ready.set(python, identity);
+      return true;
+    }
     const install = vscode.l10n.t('Install');
     const choose = vscode.l10n.t('Choose Interpreter');
     const answer = await showError(
@@ -131,5 +140,28 @@ export class TrainingStarter implements PlanStarter {
     const { workspaces } = this.deps;
     const run = await workspaces.until(() => workspaces.runs.find((each) => each.path === plan.run), APPEARS_WITHIN_MS);
     if (run !== undefined) await vscode.commands.executeCommand('npt.openDashboard', plan.run);
+  }
+}
+
+/**
+ * What tells an interpreter and its packages from others and from what they were: its file, its environment's and the times of
+ * the folders that installing something changes. Undefined where it cannot be looked at.
+ */
+async function identityOf(python: string): Promise<string | undefined> {
+  try {
+    const parts = [await realpath(python)];
+    const environment = path.dirname(path.dirname(python));
+    const library = path.join(environment, 'lib');
+    const versions = await readdir(library).catch(() => []);
+    const places = versions
+      .filter((name) => name.startsWith('python'))
+      .flatMap((name) => ['site-packages', 'dist-packages'].map((folder) => path.join(library, name, folder)));
+    for (const place of [python, path.join(environment, 'pyvenv.cfg'), ...places]) {
+      const found = await stat(place).catch(() => undefined);
+      parts.push(found === undefined ? '' : `${found.ino}:${found.mtimeMs}`);
+    }
+    return parts.join('|');
+  } catch {
+    return undefined;
   }
 }

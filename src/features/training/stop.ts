@@ -34,6 +34,15 @@ export class StopCommands {
     for (const run of await this.chosen(named, vscode.l10n.t('Stop Now'))) await this.stopNowOne(run);
   }
 
+  /** Stops runs as `stop` does, and resolves with those that have ended with a save, however long that takes. */
+  async stopped(named: Named): Promise<readonly Run[]> {
+    const chosen = await this.chosen(named, vscode.l10n.t('Restart'));
+    await Promise.all(chosen.map((run) => this.stopOne(run)));
+    await Promise.all(chosen.map((run) => this.ended(run.path)));
+    await this.deps.workspaces.rescan();
+    return chosen.filter((run) => this.deps.workspaces.runAt(run.path)?.exit?.why === 'stopped');
+  }
+
   /** For a process that cannot be asked whether it still runs. */
   async treatAsEnded(named: Named): Promise<void> {
     for (const run of await this.chosen(named, vscode.l10n.t('Treat as Ended'))) {

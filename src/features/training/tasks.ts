@@ -66,7 +66,8 @@ function taskOf(
     panel: vscode.TaskPanelKind.Dedicated,
     showReuseMessage: false,
     clear: false,
-    echo: true,
+    // The trainer's lines, not a paragraph of command line: that is in train.log.
+    echo: false,
   };
   return task;
 }

@@ -93,7 +93,7 @@ describe('starting training from the command line', function () {
     assert.match(out, /saved/);
   });
 
-  it('--detach returns as soon as it runs, and it goes on running', async () => {
+  it('--detach returns as soon as it runs; it goes on running until it is asked to stop', async () => {
     const done = spawnSync(process.execPath, words('--name', 'alone', '--detach'), { cwd: ws.root, encoding: 'utf8' });
     assert.equal(done.status, 0, done.stdout + done.stderr);
     const run = path.join(ws.experiments, 'alone');
@@ -101,9 +101,16 @@ describe('starting training from the command line', function () {
     assert.ok(trainer !== null);
     process.kill(trainer.pid, 0);
     const supervise = path.join(ROOT, 'supervisor/npt_supervise.py');
-    spawnSync(python, [supervise, 'stop', '--run-dir', run]);
+    const stop = (): { status: number | null; stdout: string } =>
+      spawnSync(process.execPath, [cli, 'stop', run], { encoding: 'utf8' });
+    const asked = stop();
+    assert.equal(asked.status, 0, asked.stdout);
+    assert.match(asked.stdout, new RegExp(`^process ${trainer.pid} was asked to finish its step, save and stop: `));
     const following = spawnSync(python, [supervise, 'follow', '--run-dir', run], { encoding: 'utf8' });
     assert.match(following.stdout + fs.readFileSync(path.join(run, 'train.log'), 'utf8'), /saved/);
+    const again = stop();
+    assert.equal(again.status, 1);
+    assert.equal(again.stdout, `Nothing is training in ${run}.\n`);
   });
 
   it('--dry-run starts nothing; an interpreter without what training needs is refused', () => {

@@ -44,6 +44,17 @@ export function stopRun(process: RunProcess, how: StopHow): Promise<void> {
   return launcherOfProcess(process).stop(process, how);
 }
 
+/**
+ * Has a run's process write the Python stacks of its threads into train.log.
+ *
+ * @throws StopError
+ */
+export async function showStacks(process: RunProcess): Promise<void> {
+  const launcher = launcherOfProcess(process);
+  if (launcher.stacks === undefined) throw new StopError(`The launcher ${launcher.kind} cannot ask for them.`);
+  await launcher.stacks(process);
+}
+
 /** A command that ends a run's process from anywhere; null where there is none. */
 export function stopCommand(process: RunProcess): string | null {
   return launcherOfProcess(process).stopCommand(process);

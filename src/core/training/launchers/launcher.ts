@@ -109,6 +109,8 @@ export interface Launcher<Kind extends string = string> {
   ask(process: RunProcess): Promise<ProcessState>;
   /** @throws StopError when it could not be asked to */
   stop(process: RunProcess, how: StopHow): Promise<void>;
+  /** Has the process write the Python stacks of its threads into train.log; missing where it cannot. @throws StopError */
+  stacks?(process: RunProcess): Promise<void>;
   /** A command that ends the process from wherever it is typed; null where there is none. */
   stopCommand(process: RunProcess): string | null;
   /** Keeps what waits from starting, and lets it; missing where nothing waits. @throws StopError */

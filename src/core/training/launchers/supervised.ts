@@ -1,6 +1,6 @@
 /** What is the same for every launcher whose processes npt_supervise.py starts on this machine. */
 import type { RunProcess } from '../../experiment/model';
-import { askThisHost, stopProcess } from '../../experiment/runningProcess';
+import { askForStacks, askThisHost, stopProcess } from '../../experiment/runningProcess';
 import { environmentWords } from './environment';
 import type { Launcher, StartedPlan, StopHow } from './launcher';
 
@@ -28,5 +28,6 @@ export function supervised(
 export const onThisHost = {
   ask: askThisHost,
   stop: (process: RunProcess, how: StopHow) => stopProcess(process, how === 'save' ? 'SIGINT' : 'SIGQUIT'),
+  stacks: askForStacks,
   stopCommand: () => null,
 } satisfies Partial<Launcher>;
