@@ -8,7 +8,10 @@ import { settings } from '../../platform/settings';
 import type { FeatureDeps } from '../deps';
 
 /** Where and with what a workspace folder trains, from its settings. */
-export type TrainingEnvironment = Pick<PlanRequest, 'workspaceRoot' | 'interpreter' | 'script' | 'launch'>;
+export interface TrainingEnvironment extends Pick<PlanRequest, 'workspaceRoot' | 'interpreter' | 'script' | 'launch'> {
+  /** Where new runs are made. */
+  readonly experiments?: string | undefined;
+}
 
 /**
  * @param root the workspace folder that trains
@@ -16,12 +19,20 @@ export type TrainingEnvironment = Pick<PlanRequest, 'workspaceRoot' | 'interpret
  */
 export async function environmentOf(root: string): Promise<TrainingEnvironment> {
   const scope = vscode.Uri.file(root);
+  const folder = vscode.workspace.getWorkspaceFolder(scope);
   return {
     workspaceRoot: root,
+    experiments: folder === undefined ? undefined : experimentsIn(folder),
     interpreter: await findPython(root),
     script: settings.trainScript(scope),
     launch: settings.launch(scope),
   };
+}
+
+/** Where the tree looks for runs is where new ones are made; undefined for the usual place. */
+function experimentsIn(folder: vscode.WorkspaceFolder): string | undefined {
+  const { folder: named, isDefault } = settings.experimentsFolder(folder);
+  return isDefault ? undefined : named;
 }
 
 /** The plan for a request. */

@@ -1,6 +1,5 @@
 /**
- * Presets: arguments under a name, to start runs with. Those of a workspace are in its `.npt/presets.json`
- * (schemas/presets.schema.json); some come along.
+ * Presets: arguments under a name, to start runs with. Those of a workspace are in its `.npt/presets.json`; some come along.
  */
 import path from 'node:path';
 import { readJsonObject } from '../../jsonFile';
