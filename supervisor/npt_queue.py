@@ -95,6 +95,8 @@ class Queue:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.host = socket.gethostname()
+        #: The last look at what waits found an entry gone that had just been listed: it was moved, or taken away.
+        self.moving = False
 
     def identity(self) -> Dict[str, Any]:
         """What entries say of the folder that they were queued in: a copy of a workspace starts nothing."""
@@ -121,6 +123,7 @@ class Queue:
     def waiting(self) -> List[Entry]:
         """This machine's entries in their order. What is no entry becomes a failed one."""
         found: List[Entry] = []
+        self.moving = False
         here = self.identity() if self.folder.is_dir() else None
         for name in self.names():
             match = WAITING.fullmatch(name)
@@ -131,6 +134,8 @@ class Queue:
             if content is None or wrong(content):
                 if path.exists():
                     self.fail(path, match["id"], content, wrong(content or {}))
+                else:
+                    self.moving = True
             elif content["schema"] == SCHEMA and content["host"] == self.host and content["folder"] == here:
                 found.append(Entry(match["id"], path, content))
         return sorted(found, key=lambda entry: (order_of(entry.path), entry.id))
@@ -522,7 +527,8 @@ class Dispatcher:
         paused = self.queue.paused
         if waiting and not paused and time.monotonic() - self.disk_failed >= DISK_SECONDS:
             self.start_some(waiting, training)
-        return bool(training) or bool(waiting and not paused)
+        # Moved again and again, an entry could be missed by any number of looks.
+        return bool(training) or (not paused and (bool(waiting) or self.queue.moving))
 
     def settle(self, entry: Entry) -> bool:
         """Looks after a started entry that nobody looks after any more. Returns whether it is started no longer."""
