@@ -28,7 +28,7 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Set, Tuple
 
 import npt_gpus
 import npt_supervise
@@ -47,6 +47,8 @@ GPU_SECONDS = 3.0
 DISK_SECONDS = 30.0
 #: An entry whose start leaves no trace of a run is started again; not for ever.
 MOST_ATTEMPTS = 3
+#: An entry that is moved again and again is looked for this often before it is left for the next look.
+MOST_LOOKS = 100
 LOG_BYTES = 1024 * 1024
 #: Of what a start says, enough for its error.
 SAID_BYTES = 16 * 1024
@@ -130,23 +132,35 @@ class Queue:
             if match is None:
                 continue
             path = self.folder / name
-            content = npt_supervise.read_json(path)
-            if content is None or wrong(content):
-                if path.exists():
-                    self.fail(path, match["id"], content, wrong(content or {}))
-                else:
-                    self.moving = True
+            content = content_of(path)
+            if content is None:
+                # It was moved, or taken away, since it was listed.
+                for path in self.places(match["id"]):
+                    content = content_of(path)
+                    if content is not None:
+                        break
+            if content is None:
+                self.moving = True
+            elif wrong(content):
+                self.fail(path, match["id"], content, wrong(content))
             elif content["schema"] == SCHEMA and content["host"] == self.host and content["folder"] == here:
                 found.append(Entry(match["id"], path, content))
         return sorted(found, key=lambda entry: (order_of(entry.path), entry.id))
 
-    def waiting_as(self, entry: str) -> Optional[Path]:
-        """Where an entry waits now; None where it does not, or is moved at this moment."""
-        for name in self.names():
-            match = WAITING.fullmatch(name)
-            if match is not None and match["id"] == entry:
-                return self.folder / name
-        return None
+    def places(self, entry: str) -> Iterator[Path]:
+        """Where an entry waits, anew for each time that it was moved on from the place given last.
+
+        Ends when three listings in a row do not have it (one may miss what is renamed meanwhile), and after
+        ``MOST_LOOKS``: then it is left for the next look.
+        """
+        missed = 0
+        for _ in range(MOST_LOOKS):
+            name = next((name for name in self.names() if is_waiting_as(name, entry)), None)
+            missed = missed + 1 if name is None else 0
+            if missed == 3:
+                return
+            if name is not None:
+                yield self.folder / name
 
     def started(self) -> List[Entry]:
         found: List[Entry] = []
@@ -164,7 +178,7 @@ class Queue:
         self.log(f"{entry} could not be started: {reason}")
         failure = {"message": reason, "time": time.time()}
         try:
-            if content is not None:
+            if content:
                 npt_supervise.replace_json(self.folder / f"failed-{entry}.json", {**content, "failure": failure})
         except OSError:
             pass  # On a full disk it is kept without the reason.
@@ -221,6 +235,25 @@ def host_in_names() -> str:
     return socket.gethostname().replace("/", "_") or "localhost"
 
 
+def content_of(path: Path) -> Optional[Dict[str, Any]]:
+    """What a file of the queue says; {} where it is damaged or not to be read, None where there is none (any more).
+
+    Raises ``OSError`` where the disk fails, which says nothing of the file.
+    """
+    try:
+        with npt_supervise.open_file(path, "rb") as file:
+            document = json.loads(file.read())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.EACCES, errno.EPERM, errno.ELOOP):
+            return {}
+        raise
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
 def wrong(content: Dict[str, Any]) -> str:
     """Why a document is no entry; empty where it is one, or one of a newer version, which is left alone."""
     if not content:
@@ -237,6 +270,11 @@ def wrong(content: Dict[str, Any]) -> str:
     if not isinstance(content.get("gpus", 0), int) or not isinstance(devices, list):
         return "its file does not say how many GPUs it needs"
     return ""
+
+
+def is_waiting_as(name: str, entry: str) -> bool:
+    match = WAITING.fullmatch(name)
+    return match is not None and match["id"] == entry
 
 
 def order_of(path: Path) -> str:
@@ -323,7 +361,7 @@ class Claim:
                 "began": False,
             },
         }
-        first = take(entry.path)
+        first = self.take_waiting(entry)
         if first is None:
             raise NotNow("it was moved, cancelled or started just now")
         try:
@@ -331,14 +369,17 @@ class Claim:
         finally:
             os.close(first)
 
+    def take_waiting(self, entry: Entry) -> Optional[int]:
+        """A waiting entry's lock, under whatever name it waits; None where somebody else has it, or it is gone."""
+        for path in self.queue.places(entry.id):
+            descriptor = take(path)
+            if descriptor is not None or path.exists():
+                return descriptor
+        return None
+
     def win(self, entry: Entry) -> bool:
         """The rename that makes it a started one, under whatever name it waits: it may be moved at this moment."""
-        path: Optional[Path] = entry.path
-        for _ in range(100):
-            if path is not None and self.queue.rename(path, self.path.name):
-                return True
-            path = self.queue.waiting_as(entry.id)
-        return False
+        return any(self.queue.rename(path, self.path.name) for path in self.queue.places(entry.id))
 
     def write(self, allowed: Callable[[], bool]) -> None:
         """Puts the content in the started entry's place, where a locked file is at every moment."""
