@@ -436,9 +436,10 @@ def keep(queue: Queue, entry: Entry, devices: List[str], answer: int) -> None:
     os.close(answer)
     queue.log(f"{entry.id} starts: {entry.run}{f' on {chr(44).join(devices)}' if devices else ''}")
     code, said = train(entry, devices, claim)
-    # 2 is a refusal. A run that trained says itself how it ended, also where it was renamed meanwhile.
-    began = claim.content["started"]["began"] and code != 2
-    if code == 0 or began or claim.before != traces(entry.run):
+    # A trainer that began had the run to itself. It says there how it ended, also where the run was renamed meanwhile,
+    # unless it refused its words (2) and left nothing. One that did not begin leaves no traces: they are another's.
+    began = claim.content["started"]["began"]
+    if code == 0 or (began and (code != 2 or claim.before != traces(entry.run))):
         queue.log(f"{entry.id} ended with {code}: {entry.run}")
         queue.remove(claim.path)
     else:

@@ -246,6 +246,25 @@ def test_a_run_that_somebody_trains_already_is_not_trained_twice(workspace: Work
     assert "another trainer is already running" in workspace.failure(second)
 
 
+def test_what_the_other_trainer_writes_is_not_taken_for_a_refused_ones(workspace: Workspace) -> None:
+    workspace.trainer("""
+        with open(run / "metrics.jsonl", "a") as metrics:
+            while not (run.parents[1] / "go").exists():
+                print("{}", file=metrics, flush=True)
+                time.sleep(0.001)
+        """)
+    workspace.settings(cpuSlots=2)
+    workspace.add("run")
+    dispatcher = workspace.process("dispatch", "--foreground")
+    workspace.wait(lambda: (workspace.folder / "experiments" / "run" / "metrics.jsonl").exists())
+    second = workspace.add("run")
+    workspace.wait(lambda: workspace.entries() != ["waiting run", "started run"])
+    workspace.wait(lambda: workspace.entries() != ["started run", "started run"])
+    (workspace.folder / "go").touch()
+    dispatcher.communicate(timeout=LIMIT)
+    assert "another trainer is already running" in workspace.failure(second)
+
+
 def test_as_many_at_once_as_the_setting_says(workspace: Workspace) -> None:
     workspace.trainer("until('go')")
     workspace.settings(cpuSlots=2)
