@@ -24,8 +24,17 @@ describe('figures for people', () => {
   });
 
   it('groups counts', () => {
-    assert.equal(formatCount(61840), '61,840');
-    assert.equal(formatCount(Infinity), '–');
+    const counts: [number, string][] = [
+      [0, '0'],
+      [-0.2, '0'],
+      [999, '999'],
+      [1000, '1,000'],
+      [61840, '61,840'],
+      [-1234567.6, '-1,234,568'],
+      [1e21, '1,000,000,000,000,000,000,000'],
+      [Infinity, '–'],
+    ];
+    for (const [count, text] of counts) assert.equal(formatCount(count), text);
   });
 
   it('keeps four digits of a value and never hides what is not finite', () => {

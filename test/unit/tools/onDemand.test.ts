@@ -1,16 +1,19 @@
-/** What a window loads when it opens, of what esbuild.mjs makes: the tree, and nothing that somebody has to ask for first. */
+/**
+ * What a window loads when it opens, and a command when it starts, of what esbuild.mjs makes: nothing that somebody has to
+ * ask for first.
+ */
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { build, type Metafile } from 'esbuild';
 
 const ROOT = path.resolve(__dirname, '../../..');
-const ENTRY = 'dist/extension.js';
 
-/** The extension's files as the build splits them; nothing is written. */
-async function split(): Promise<Metafile['outputs']> {
+/** An entry's files as the build splits them; nothing is written. */
+async function split(entry: string): Promise<Metafile['outputs']> {
   const { metafile } = await build({
     absWorkingDir: ROOT,
-    entryPoints: { extension: 'src/extension.ts' },
+    entryPoints: { entry },
     outdir: 'dist',
     bundle: true,
     minify: true,
@@ -28,7 +31,7 @@ async function split(): Promise<Metafile['outputs']> {
 
 /** The entry's file and those that it cannot be loaded without. */
 function loadedAtOnce(outputs: Metafile['outputs']): string[] {
-  const found = new Set([ENTRY]);
+  const found = new Set(['dist/entry.js']);
   for (const file of found) {
     for (const imported of outputs[file]?.imports ?? []) {
       if (imported.kind === 'import-statement' && outputs[imported.path] !== undefined) found.add(imported.path);
@@ -41,7 +44,7 @@ describe('what a window loads when it opens', () => {
   let outputs: Metafile['outputs'];
   let files: string[];
   before(async () => {
-    outputs = await split();
+    outputs = await split('src/extension.ts');
     files = loadedAtOnce(outputs);
   });
 
@@ -65,7 +68,33 @@ describe('what a window loads when it opens', () => {
 
   it('is a few files, of less than 200 kB', () => {
     const bytes = files.reduce((sum, file) => sum + (outputs[file]?.bytes ?? 0), 0);
-    assert.ok(files.length <= 4, `${files.length} files`);
+    assert.ok(files.length <= 6, `${files.length} files`);
     assert.ok(bytes < 200_000, `${bytes} bytes; npm run sizes says of what`);
   });
+});
+
+describe('what a command loads when it starts', () => {
+  it('is, for a plan, nothing of the levels of validation above structure', async () => {
+    const outputs = await split('src/cli/plan.ts');
+    const inputs = loadedAtOnce(outputs).flatMap((file) => Object.keys(outputs[file]?.inputs ?? {}));
+    assert.ok(inputs.includes('src/core/checkpoint/validate/validate.ts'));
+    assert.deepEqual(
+      inputs.filter((input) =>
+        /^src\/core\/checkpoint\/(probe|data)\/|validate\/(data|number|forward)Checks/.test(input),
+      ),
+      [],
+      'validate/deepLevels.ts is to be loaded with await import(…)',
+    );
+  });
+});
+
+it('exports nothing that is assigned later: the files of a split bundle take over the values of exports (esbuild.mjs)', () => {
+  const sources = readdirSync(path.join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  );
+  assert.ok(sources.length > 100);
+  const wrong = sources.filter((name) =>
+    /^export (let|var)\b/m.test(readFileSync(path.join(ROOT, 'src', name), 'utf8')),
+  );
+  assert.deepEqual(wrong, []);
 });

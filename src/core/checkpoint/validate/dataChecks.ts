@@ -1,6 +1,4 @@
 /** The levels checksums and numbers: every record's bytes once, through CRC and totals while they are in the cache. */
-import { createHash } from 'node:crypto';
-import { extentPieces } from '../../torchfile/container/chunks';
 import { quoted } from '../../torchfile/problems';
 import type { ByteSource } from '../../torchfile/container/source';
 import type { TorchFile } from '../../torchfile/torchFile';
@@ -98,16 +96,6 @@ function recordFindings(parts: readonly Part[], name: string): Finding[] {
       ),
     );
   return findings;
-}
-
-/** sha256 of a whole file, as a manifest has it. */
-export async function sha256Of(source: ByteSource, progress: Progress): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const { bytes } of extentPieces(source, [{ position: 0, length: source.size }])) {
-    hash.update(bytes);
-    progress.add(bytes.length);
-  }
-  return hash.digest('hex');
 }
 
 function describeRecord(record: ZipRecord, tensors: readonly NamedTensor[]): string {

@@ -4,14 +4,12 @@ import { knownStage, stageIndexAt } from '../../curriculum';
 import { checkAgreement } from './agreementChecks';
 import { readMultiLayerState, readTrainingState, type MultiLayerState, type TrainingState } from '../contents';
 import type { TensorNumbers } from '../data/dataParts';
-import { checkAgainstEarlier, readEarlier } from './earlierChecks';
 import { layoutOf, rulesOf } from '../layouts';
 import type { NptRules } from '../layouts/layout';
 import type { FileIdentity } from '../fileIdentity';
 import { lookAtFiles, namesIn } from '../fileState';
 import { isFileError, readFailure } from '../../files';
 import { finding, unreadable } from './findings';
-import { runForward } from './forwardChecks';
 import { checkConfig, checkManifest } from './jsonChecks';
 import type { Manifest } from '../layouts/manifest';
 import type { JsonObject } from '../../jsonText';
@@ -26,7 +24,6 @@ import {
   WEIGHTS,
 } from '../fileNames';
 import { stepOfFolder } from '../folderNames';
-import { checkNumbers } from './numberChecks';
 import { checkParts } from './partsChecks';
 import { optimizerFacts } from '../optimizerFacts';
 import { checkMultiLayerState, checkTrainingState } from './stateChecks';
@@ -72,6 +69,8 @@ export async function checkFolder(validation: Validation): Promise<void> {
   const { manifest, weightNumbers } = await checkFiles(validation, states, new Set(obstacles.keys()));
   await compareWithEarlier(validation, weightNumbers);
   await noticeChanges(validation, states);
+  if (!validation.reaches('forward')) return;
+  const { runForward } = await import('./deepLevels');
   await runForward(validation, join(path, WEIGHTS), manifest);
 }
 
@@ -141,7 +140,11 @@ async function checkFiles(
   requireFiles(validation, present, rules);
   if (validation.reaches('structure')) checkContents(validation, contents, rules);
   else validation.step = training?.globalStep ?? validation.step;
-  for (const [name, { role, tensors }] of numbers) findings.push(...checkNumbers(tensors, name, role, validation.step));
+  if (numbers.size > 0) {
+    const { checkNumbers } = await import('./deepLevels');
+    for (const [name, { role, tensors }] of numbers)
+      findings.push(...checkNumbers(tensors, name, role, validation.step));
+  }
   return { manifest, weightNumbers: numbers.get(WEIGHTS)?.tensors ?? [] };
 }
 
@@ -219,6 +222,7 @@ function checkContents(validation: Validation, contents: Contents, rules: NptRul
 async function compareWithEarlier(validation: Validation, weightNumbers: readonly TensorNumbers[]): Promise<void> {
   const { path, step } = validation;
   if (!validation.reaches('numbers') || step === null || weightNumbers.length === 0) return;
+  const { checkAgainstEarlier, readEarlier } = await import('./deepLevels');
   const earlier = await readEarlier(path, step, validation.options);
   if (earlier) validation.findings.push(...checkAgainstEarlier(weightNumbers, earlier));
 }

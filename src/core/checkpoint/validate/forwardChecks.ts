@@ -12,13 +12,12 @@ import type { Validation } from './validation';
 /** fp32 on another device and in another order of sums differs by far less; another checkpoint's weights by more. */
 const TOLERANCE = 0.01;
 
-/** Runs the components of `weightsPath`, unless what came before says that nothing good can come of it. */
+/** The level forward: runs the components of `weightsPath`, unless what came before says that nothing good can come of it. */
 export async function runForward(
   validation: Validation,
   weightsPath: string,
   manifest: Manifest | null,
 ): Promise<void> {
-  if (!validation.reaches('forward')) return;
   const { findings, weights, path, options } = validation;
   const file = basename(weightsPath);
   if (!weights || weights.weights.length === 0) {

@@ -3,18 +3,16 @@ import { basename } from 'node:path';
 import { openFile, type ByteSource } from '../../torchfile/container/source';
 import { readTorchFile, type TorchFile } from '../../torchfile/torchFile';
 import { readTrainingState } from '../contents';
-import { checkData } from './dataChecks';
 import type { TensorNumbers } from '../data/dataParts';
 import type { FileIdentity } from '../fileIdentity';
 import { fileState } from '../fileState';
 import { finding, fromProblem, unreadable } from './findings';
 import { CheckpointPathError } from '../pathErrors';
-import { runForward } from './forwardChecks';
 import { checkSha256 } from './hashChecks';
 import type { NumberRole } from './numberChecks';
 import { optimizerFacts } from '../optimizerFacts';
 import { isFileError } from '../../files';
-import { SecondReader } from '../data/secondReader';
+import type { SecondReader } from '../data/secondReader';
 import type { Validation } from './validation';
 import { checkWeights } from './weightChecks';
 
@@ -47,7 +45,7 @@ export async function checkSingleFile(validation: Validation): Promise<void> {
     }
     return { role: holdsWeights ? 'weights' : training?.optimizer ? 'state' : 'other', sha256: null };
   });
-  await runForward(validation, path, null);
+  if (validation.reaches('forward')) await (await import('./deepLevels')).runForward(validation, path, null);
 }
 
 /** What the owner of a file makes of it. `sha256`: the file's, where a manifest has it. */
@@ -87,16 +85,17 @@ export async function checkTorchFile(
   const levels = { checksums: true, numbers: validation.reaches('numbers') };
   let second: SecondReader | null = null;
   try {
+    const deep = validation.reaches('checksums') ? await import('./deepLevels') : null;
     // Started before the structure is read: it has to be read there as well, and a thread takes a while to start.
-    if (blocking && validation.reaches('checksums')) second = SecondReader.start(path, source.size, levels);
+    if (blocking && deep) second = deep.SecondReader.start(path, source.size, levels);
     const file = await readTorchFile(source);
     validation.options.onTorchFile?.(name, file);
     progress.add(0);
     files.push({ name, bytes: state.bytes, format: file.format });
     if (validation.reaches('structure')) findings.push(...file.problems.map((problem) => fromProblem(name, problem)));
     const { role, sha256 } = await look(file, source);
-    if (!validation.reaches('checksums')) return null;
-    const data = await checkData(source, file, name, levels, progress, second);
+    if (!deep) return null;
+    const data = await deep.checkData(source, file, name, levels, progress, second);
     findings.push(...data.findings);
     if (sha256 !== null) findings.push(...(await checkSha256(source, name, sha256, progress)));
     return { role, tensors: data.numbers };
