@@ -4,7 +4,7 @@ import { messageOf } from './core/errors';
 import { type Command, UsageError, helpOf, parseCommandLine } from './cli/options';
 import { SUMMARIES } from './cli/summaries';
 import { printable, printableJson } from './cli/table';
-import type { PlanKind } from './core/training/plan/plan';
+import type { PlanKind } from './core/training/plan/request';
 import { isFileError, readFailure } from './core/files';
 import { version } from '../package.json';
 

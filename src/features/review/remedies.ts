@@ -1,6 +1,6 @@
 /** What a plan's remedies do: each is data, and says itself what it is called. */
 import * as vscode from 'vscode';
-import { withRemedy } from '../../core/training/plan/planDraft';
+import { withRemedy } from '../../core/training/plan/request';
 import type { PlanRemedy } from '../../core/training/plan/plan';
 import type { TrainingRequest } from '../../core/training/plan/taskDefinition';
 import { chooseInterpreter } from '../../platform/python';

@@ -1,7 +1,7 @@
 /** The one way from a request to a plan: for the tree, the palette, the dashboard and tasks.json alike. */
 import * as vscode from 'vscode';
 import type { Plan } from '../../core/training/plan/plan';
-import type { PlanRequest } from '../../core/training/plan/planDraft';
+import type { PlanRequest } from '../../core/training/plan/request';
 import type { TrainingRequest } from '../../core/training/plan/taskDefinition';
 import { findPython } from '../../platform/python';
 import { settings } from '../../platform/settings';

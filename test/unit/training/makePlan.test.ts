@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { makePlan, makePlans, requestsFor } from '../../../src/core/training/plan/makePlan';
-import type { PlanRequest } from '../../../src/core/training/plan/planDraft';
+import type { PlanRequest } from '../../../src/core/training/plan/request';
 import type { Plan } from '../../../src/core/training/plan/plan';
 import { readPlanSource } from '../../../src/core/training/plan/planSource';
 import { scanWorkspace } from '../../../src/core/experiment/scan';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { readCommand } from '../../../src/core/arguments/commandWords';
 import { makePlan } from '../../../src/core/training/plan/makePlan';
 import type { Plan } from '../../../src/core/training/plan/plan';
-import { type PlanRequest, withRemedy } from '../../../src/core/training/plan/planDraft';
+import { type PlanRequest, withRemedy } from '../../../src/core/training/plan/request';
 import { readPresets } from '../../../src/core/training/plan/presets';
 import { definitionOf, requestOf } from '../../../src/core/training/plan/taskDefinition';
 import { FixtureWorkspace } from '../experiment/fixtureWorkspace';

@@ -5,7 +5,8 @@ import { makePlan } from '../../../src/core/training/plan/makePlan';
 import { Said } from '../../../src/core/training/plan/messages/say';
 import { judgeDisk, savesBetween } from '../../../src/core/training/plan/messages/disk';
 import type { Plan, PlanMessage } from '../../../src/core/training/plan/plan';
-import { type PlanDraft, type PlanRequest, withRemedy } from '../../../src/core/training/plan/planDraft';
+import type { PlanDraft } from '../../../src/core/training/plan/planDraft';
+import { type PlanRequest, withRemedy } from '../../../src/core/training/plan/request';
 import { FixtureWorkspace } from '../experiment/fixtureWorkspace';
 
 const SCRIPT = 'scripts/train_multi_layer_npt.py';

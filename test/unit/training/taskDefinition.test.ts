@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { PLAN_KINDS } from '../../../src/core/training/plan/plan';
+import { PLAN_KINDS } from '../../../src/core/training/plan/request';
 import { requestOf } from '../../../src/core/training/plan/taskDefinition';
 
 describe('an npt task of tasks.json', () => {

@@ -7,7 +7,7 @@ import { valueText } from '../../format';
 import { askProcess } from '../launchers';
 import { originalCommand } from './originalCommand';
 import type { ArgumentSource, PlanMessage } from './plan';
-import type { PlanRequest } from './planDraft';
+import type { PlanRequest } from './request';
 import { type PlanSource, PlanSourceError, readPlanSource } from './planSource';
 import { readPresets } from './presets';
 import { type StoredArgument, curriculumOf, fitStride, readStored } from './storedArguments';

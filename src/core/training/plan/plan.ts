@@ -4,19 +4,7 @@
  */
 import type { Stage } from '../../curriculum/curriculum';
 import type { Launch, LauncherKind } from '../launchers';
-import type { TrainingRequest } from './planDraft';
-
-/**
- * - `start`: a new run from nothing, with a preset's arguments, another run's, or typed ones alone
- * - `resume`: on from a checkpoint; in its run where it is the newest
- * - `extend`: a resume that goes further than the run was to go
- * - `fine-tune`: an extension with another learning rate
- * - `debug`: a new run that jumps to a stage of the curriculum for a few steps
- * - `branch`: a new run from a checkpoint
- * - `re-run`: a run's original command once more, into a new run
- */
-export const PLAN_KINDS = ['start', 'resume', 'extend', 'fine-tune', 'debug', 'branch', 're-run'] as const;
-export type PlanKind = (typeof PLAN_KINDS)[number];
+import type { PlanKind, TrainingRequest } from './request';
 
 /** Where an argument's value comes from. `command line`: the run's original one. */
 export type ArgumentSource = 'checkpoint' | 'run' | 'command line' | 'preset' | 'tensors' | 'changed' | 'default';

@@ -2,8 +2,8 @@
 import { TRAINER_ARGUMENTS, findArgument } from '../../arguments/arguments';
 import { formatValue, valueText } from '../../format';
 import { modelOfSize } from './freshSource';
-import type { PlanKind, PlanMessage } from './plan';
-import type { PlanRequest } from './planDraft';
+import type { PlanMessage } from './plan';
+import type { PlanKind, PlanRequest } from './request';
 import type { PlanSource } from './planSource';
 
 /** Steps that `extend` adds unless told otherwise, as resume_training.sh does. */

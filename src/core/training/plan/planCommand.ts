@@ -2,7 +2,8 @@
 import { type TrainerArgument, findArgument } from '../../arguments/arguments';
 import { launcherOf } from '../launchers';
 import type { Plan } from './plan';
-import type { PlanDraft, PlanRequest } from './planDraft';
+import type { PlanDraft } from './planDraft';
+import type { PlanRequest } from './request';
 import { inWorkspace } from './trainerScript';
 
 /** The words that train, and those of a later start, interpreter first. */

@@ -1,54 +1,23 @@
-/** What a plan is asked for with, and what is settled of it before its messages are made. */
+/** What is settled of a plan before its messages are made. */
 import type { Curriculum } from '../../curriculum';
-import type { LaunchRequest } from '../launchers';
-import type { Surroundings } from './messages/surroundings';
-import type { PlanKind, PlannedArgument } from './plan';
+import type { Launch, LauncherKind } from '../launchers';
+import type { PlanMessage, PlannedArgument } from './plan';
+import type { PlanKind, PlanRequest } from './request';
 import type { PlanSource } from './planSource';
 
-/** What to train; every path absolute. Where and with what it trains, a workspace's settings say. */
-export interface TrainingRequest {
-  readonly kind: PlanKind;
-  /**
-   * The folder of a checkpoint, or of a run (its newest checkpoint that can be used): for every kind but `start` and
-   * `re-run`.
-   */
-  readonly checkpoint?: string | undefined;
-  /** The folder of a run: whose command is run again (`re-run`), or whose settings a `start` takes. */
-  readonly from?: string | undefined;
-  /** For a `start`: the preset that it takes its arguments from, by name (presets.ts). */
-  readonly preset?: string | undefined;
-  /** For `debug`: the stage to jump to, as in a curriculum but without its steps: `student`, `mixed:0.75`. */
-  readonly stage?: string | undefined;
-  /** New values as typed, by argument. */
-  readonly changes?: Readonly<Record<string, string>> | undefined;
-  /** How far beyond the checkpoint's step to train; extend, fine-tune and debug have a number of their own. */
-  readonly additionalSteps?: number | undefined;
-  /** Folder name of the new run; a resume with a name becomes a branch. */
-  readonly name?: string | undefined;
-}
-
-export interface PlanRequest extends TrainingRequest {
-  /** Checkpoints that were validated and are not valid, by absolute path, each with the reason as a clause. */
-  readonly notValid?: ReadonlyMap<string, string> | undefined;
-  readonly launch?: LaunchRequest | undefined;
-  /** The Python that trains; `python3` from PATH unless given. */
-  readonly interpreter?: string | undefined;
-  /** The training workspace; found from the place of the checkpoint or run unless given. */
-  readonly workspaceRoot?: string | undefined;
-  /** Relative to the workspace. */
-  readonly script?: string | undefined;
+/** What is known of where a plan starts. */
+export interface Surroundings {
+  readonly cwd: string;
+  /** Relative to it. */
+  readonly script: string;
+  /** Why the script cannot be started, as a clause; null where it can. */
+  readonly scriptFailure: string | null;
+  readonly launch: Launch<LauncherKind>;
+  /** Why it cannot be started so here. */
+  readonly launchFailures: readonly PlanMessage[];
+  readonly interpreter: string;
   /** Modules that the interpreter is known to lack. */
-  readonly lacks?: readonly string[] | undefined;
-  /** The folder that new runs are made in, where no run says another; relative to the workspace. */
-  readonly experiments?: string | undefined;
-}
-
-/** A request with what a message's remedy changes of it; its changes come on top of those that were made. */
-export function withRemedy<Request extends TrainingRequest>(
-  request: Request,
-  remedy: Partial<TrainingRequest>,
-): Request {
-  return { ...request, ...remedy, changes: { ...request.changes, ...remedy.changes } };
+  readonly lacks: readonly string[];
 }
 
 /** What is settled before messages are made: the inputs of judge(). */

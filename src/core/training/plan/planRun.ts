@@ -3,8 +3,8 @@ import path from 'node:path';
 import { EXPERIMENTS } from '../../experiment/runLayout';
 import { valueText } from '../../format';
 import { branchName, changedName, checkRunName, freeFolder } from './branchName';
-import type { Plan, PlanKind, PlanMessage, PlannedArgument } from './plan';
-import type { PlanRequest } from './planDraft';
+import type { Plan, PlanMessage, PlannedArgument } from './plan';
+import type { PlanKind, PlanRequest } from './request';
 import type { PlanSource } from './planSource';
 
 /** Kinds that make a new run wherever they start from. */

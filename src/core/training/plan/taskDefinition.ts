@@ -1,11 +1,11 @@
 /** An `npt` task as tasks.json writes it (package.json, `taskDefinitions`): read into a request, and made from a plan. */
 import path from 'node:path';
 import { typedText } from '../../arguments/separated';
-import { PLAN_KINDS, type Plan, type PlanKind } from './plan';
-import type { TrainingRequest } from './planDraft';
+import type { Plan } from './plan';
+import { PLAN_KINDS, type PlanKind, type TrainingRequest } from './request';
 import { inWorkspace } from './trainerScript';
 
-export type { TrainingRequest } from './planDraft';
+export type { TrainingRequest } from './request';
 
 export interface TaskDefinition {
   readonly type: 'npt';

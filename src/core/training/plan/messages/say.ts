@@ -1,6 +1,7 @@
 /** How a plan's messages are made, and what they are made from. */
 import type { PlanMessage, PlanRemedy } from '../plan';
-import type { PlanDraft, TrainingRequest } from '../planDraft';
+import type { PlanDraft } from '../planDraft';
+import type { TrainingRequest } from '../request';
 
 /** What would settle a message: another value of an argument, with such a value where there is a natural one, or a remedy. */
 export interface Settling {

@@ -1,23 +1,8 @@
 /** What a plan needs around it: the script, the launcher, an interpreter with what training needs. */
 import path from 'node:path';
-import { type Launch, type LauncherKind, shownSecrets } from '../../launchers';
-import type { PlanMessage } from '../plan';
+import { shownSecrets } from '../../launchers';
+import type { Surroundings } from '../planDraft';
 import type { Say } from './say';
-
-/** What is known of where a plan starts. */
-export interface Surroundings {
-  readonly cwd: string;
-  /** Relative to it. */
-  readonly script: string;
-  /** Why the script cannot be started, as a clause; null where it can. */
-  readonly scriptFailure: string | null;
-  readonly launch: Launch<LauncherKind>;
-  /** Why it cannot be started so here. */
-  readonly launchFailures: readonly PlanMessage[];
-  readonly interpreter: string;
-  /** Modules that the interpreter is known to lack. */
-  readonly lacks: readonly string[];
-}
 
 export function judgeSurroundings(around: Surroundings, { warn, refuse }: Say): void {
   const { cwd, script, scriptFailure: failure, launch, launchFailures, interpreter, lacks } = around;
