@@ -6,7 +6,7 @@
 import type { Stage } from '../core/curriculum/curriculum';
 import { CHECKPOINT_STATES, RUN_STATES, type CheckpointState, type RunState } from '../core/experiment/model';
 import { ALERT_KINDS, type AlertKind } from '../core/metrics/alerts/alert';
-import { X_AXES, type XAxis } from '../core/metrics/trace';
+import { X_AXES, type PointCounts, type XAxis } from '../core/metrics/trace';
 import { readyMessage, reportMessage, type ReadyMessage, type ReportMessage } from './requests';
 import { stage } from './curriculum';
 import {
@@ -62,6 +62,8 @@ export interface RunSummary {
   readonly parentName: string | null;
   /** Step that its own training started from: the branch point, or 0. */
   readonly origin: number;
+  /** Its config.json is there. */
+  readonly configured: boolean;
 }
 
 /** The run that the dashboard is about. */
@@ -82,11 +84,19 @@ export interface RunFacts extends RunSummary {
 /** The header's figures. */
 export interface Figures {
   readonly step: number | null;
+  /** The average of the loss, as the chart draws it. */
   readonly loss: Figure;
-  /** Weight of the past in `loss`; what the chart smooths with until the user says otherwise. */
+  /** Weight of the past in `loss`. */
+  readonly lossSmoothing: number;
+  /** The loss as it was last logged. */
+  readonly lastLoss: Figure;
+  /** What suits the number of points: what the chart smooths with until the user says otherwise. */
   readonly smoothing: number;
-  /** Change of the loss a step, over the newest points. */
+  /** Change of the loss a step, over so many of the newest points. */
   readonly slope: Figure;
+  readonly slopePoints: number;
+  /** The level that the loss has left and not come back to; null where it has not. */
+  readonly diverged: { readonly lowest: number; readonly lowestStep: number } | null;
   readonly evalLoss: Figure;
   readonly bestEvalLoss: Figure;
   readonly bestEvalStep: number | null;
@@ -117,9 +127,19 @@ export interface Curve {
   readonly x: ArrayBuffer;
   readonly low: ArrayBuffer;
   readonly high: ArrayBuffer;
-  /** The smoothed line. */
+  /** The smoothed line; of a bucket its extremes. */
   readonly line: ArrayBuffer;
-  /** The line's newest value, whatever the window; NaN where the newest point is none. */
+  /** What was logged at just this x, and the average there; empty where that is `low` and `line`, as each column is a point. */
+  readonly value: ArrayBuffer;
+  readonly average: ArrayBuffer;
+  /** Points that two columns stand for; 1: each column is a point. */
+  readonly bucket: number;
+  /** Weight of the past in the line: 0 for what is drawn as logged, whatever was asked for. */
+  readonly smoothing: number;
+  /** Points in the window, and those of them that have no place on a logarithmic axis, or on any. */
+  readonly inWindow: PointCounts;
+  /** As it was last logged, and the line's newest value, whatever the window; NaN where the newest point is none. */
+  readonly newest: Figure;
   readonly last: Figure;
 }
 
@@ -173,7 +193,12 @@ export interface DifferenceMessage {
   readonly type: 'difference';
   readonly request: number;
   readonly other: string;
-  readonly rows: readonly { readonly name: string; readonly here: string | null; readonly there: string | null }[];
+  /** Names of the earlier run and of the later one, which was made from it or after it. */
+  readonly from: string;
+  readonly to: string;
+  /** Names of those of the two whose configuration is not known; there are no rows then. */
+  readonly unknown: readonly string[];
+  readonly rows: readonly { readonly name: string; readonly before: string | null; readonly after: string | null }[];
 }
 
 /** The run's folder is not (or no longer) in the workspace. */
@@ -191,7 +216,7 @@ export type HostMessage =
 export interface WatchedCurve {
   readonly run: string;
   readonly metric: string;
-  /** Weight of the past in the average, in [0, 1). */
+  /** Weight of the past in the average, in [0, 1); the host draws no average of what is an evaluation, a schedule or sparse. */
   readonly smoothing: number;
   /** Pixels that it is drawn on. */
   readonly width: number;
@@ -204,6 +229,8 @@ export interface WatchMessage {
   readonly axis: XAxis;
   /** Inclusive, in the axis's unit; null: everything. */
   readonly range: readonly [number, number] | null;
+  /** What the user averages the loss with; null: as suits the number of points. */
+  readonly smoothing: number | null;
   readonly curves: readonly WatchedCurve[];
 }
 
@@ -263,6 +290,7 @@ const summaryFields = {
   parentPath: nullable(name),
   parentName: nullable(text()),
   origin: number(),
+  configured: flag,
 };
 
 const runSummary = object<RunSummary>(summaryFields);
@@ -294,8 +322,12 @@ const runFacts = object<RunFacts>({
 const figures = object<Figures>({
   step: nullable(number()),
   loss: figure,
+  lossSmoothing: number(0, 1),
+  lastLoss: figure,
   smoothing: number(0, 1),
   slope: figure,
+  slopePoints: number(0),
+  diverged: nullable(object<NonNullable<Figures['diverged']>>({ lowest: number(), lowestStep: number() })),
   evalLoss: figure,
   bestEvalLoss: figure,
   bestEvalStep: nullable(number()),
@@ -319,7 +351,21 @@ const alertFacts = object<AlertFacts>({
   value: nullable(number()),
 });
 
-const curve = object<Curve>({ run: name, metric: name, x: bytes, low: bytes, high: bytes, line: bytes, last: figure });
+const curve = object<Curve>({
+  run: name,
+  metric: name,
+  x: bytes,
+  low: bytes,
+  high: bytes,
+  line: bytes,
+  value: bytes,
+  average: bytes,
+  bucket: number(1),
+  smoothing: number(0, 1),
+  inWindow: object<PointCounts>({ points: number(0), notPositive: number(0), notFinite: number(0) }),
+  newest: figure,
+  last: figure,
+});
 
 const type = <T extends string>(wanted: T): Shape<T> => word(wanted);
 
@@ -348,7 +394,10 @@ const hostMessage = message<HostMessage>({
     type: type('difference'),
     request: count,
     other: name,
-    rows: list(object({ name, here: nullable(text(LONGEST_PICTURE)), there: nullable(text(LONGEST_PICTURE)) })),
+    from: name,
+    to: name,
+    unknown: list(name),
+    rows: list(object({ name, before: nullable(text(LONGEST_PICTURE)), after: nullable(text(LONGEST_PICTURE)) })),
   }),
   missing: object({ type: type('missing'), path: name, scanning: flag }),
 });
@@ -385,6 +434,7 @@ const pageMessage = message<PageMessage>({
     request: count,
     axis: word(...X_AXES),
     range: nullable(range),
+    smoothing: nullable(number(0, 0.9999)),
     curves: list(watchedCurve, MOST_CURVES),
   }),
   act: object({ type: type('act'), command: word(...RUN_COMMANDS), path: name }),

@@ -110,7 +110,7 @@ describe('the dashboard’s page', function () {
       );
       assert.match((await page.locator('.alert.spike').textContent()) ?? '', /Loss spike \+[12]/);
       await until(
-        async () => (await page.locator('.difference .there').allTextContents()).includes('1.5e-4'),
+        async () => (await page.locator('.difference .after').allTextContents()).includes('1.5e-4'),
         'the difference is shown',
       );
     });

@@ -190,10 +190,17 @@ export function makeRun(experiments: string, plan: RunPlan): Run {
     process: null,
     processState: null,
     exit: null,
-    loss: plan.nanFrom !== undefined ? Number.NaN : lossAt(plan.until, plan.level ?? 1, () => 0.5),
+    loss: lastLoss(lines),
     checkpoints: checkpointsOf(plan, folder),
     final: null,
   };
+}
+
+/** What a scan takes from the log: the loss of its last line. */
+function lastLoss(lines: readonly string[]): number | null {
+  const logged = (JSON.parse(lines.at(-1) ?? '{}') as { metrics?: Record<string, number | string> }).metrics;
+  const loss = logged?.['loss/total'];
+  return loss === undefined ? null : Number(loss);
 }
 
 /** Appends a metrics line for each of the steps, as a live trainer does. */

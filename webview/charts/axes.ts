@@ -40,17 +40,33 @@ export function linearTicks(min: number, max: number, most: number): number[] {
   return ticks;
 }
 
-/** A tick's label: as many digits as the distance between ticks calls for. */
+/** Digits beyond which a number is no shorter with a unit: 12.3456k. */
+const MOST_SHORT = 4;
+
+/** A tick's label: as many digits as tell it from its neighbours, and never fewer. */
 export function tickText(value: number, ticks: readonly number[]): string {
   const size = Math.abs(value);
   if (value === 0) return '0';
-  if (size >= 1e4) return shortStep(value);
-  if (size < 1e-2) return value.toExponential(1).replace('.0e', 'e');
   const gap =
     ticks.length > 1 ? Math.min(...ticks.slice(1).map((tick, index) => tick - (ticks[index] as number))) : size;
-  const digits = Math.max(0, Math.min(4, Math.ceil(-Math.log10(gap) - 1e-9)));
-  const exact = Number.isInteger(Number((gap * 10 ** digits).toPrecision(6))) ? digits : Math.min(4, digits + 1);
-  return Number(value.toFixed(exact)).toString();
+  let digits = 1;
+  while (digits < 15 && Math.abs(Number(value.toPrecision(digits)) - value) > gap * 1e-3) digits += 1;
+  const exact = Number(value.toPrecision(digits));
+  if (size < 1e-2 || size >= 1e9) return exact.toExponential().replace('e+', 'e');
+  if (size < 1e4) return exact.toString();
+  if (digits > MOST_SHORT && size < 1e6) return exact.toLocaleString('en-US', { maximumFractionDigits: 9 });
+  const unit = size >= 1e6 ? 1e6 : 1e3;
+  return `${Number((exact / unit).toPrecision(15))}${unit === 1e6 ? 'M' : 'k'}`;
+}
+
+/** A step's label: as everywhere, with more digits where its neighbours would be called the same. */
+export function stepTickText(step: number, ticks: readonly number[]): string {
+  const short = ticks.map(shortStep);
+  return new Set(short).size === short.length ? shortStep(step) : formatSteps(step);
+}
+
+function formatSteps(step: number): string {
+  return step.toLocaleString('en-US', { maximumFractionDigits: 3 });
 }
 
 function shared(theme: Theme): Partial<uPlot.Axis> {
@@ -63,6 +79,22 @@ function shared(theme: Theme): Partial<uPlot.Axis> {
   };
 }
 
+/** What an axis counts, beside it. */
+export function axisTitle(theme: Theme, text: string): Partial<uPlot.Axis> {
+  return { label: text, labelFont: `11px ${theme.font}`, labelSize: 15, labelGap: 0 };
+}
+
+let ruler: CanvasRenderingContext2D | null = null;
+
+/** Room for labels, in CSS pixels: `least`, or as much as the longest takes. */
+function roomFor(labels: readonly string[] | null, theme: Theme, least: number): number {
+  ruler ??= document.createElement('canvas').getContext('2d');
+  const measure = ruler;
+  if (measure === null || labels === null) return least;
+  measure.font = `11px ${theme.font}`;
+  return Math.max(least, ...labels.map((label) => Math.ceil(measure.measureText(label).width) + 8));
+}
+
 export function xAxisOptions(axis: XAxis, theme: Theme, pixelsPerTick: number): uPlot.Axis {
   if (axis === 'time') return { ...shared(theme), size: 22, space: pixelsPerTick };
   return {
@@ -70,15 +102,15 @@ export function xAxisOptions(axis: XAxis, theme: Theme, pixelsPerTick: number): 
     size: 22,
     splits: (u, _index, min, max) =>
       linearTicks(min, max, Math.max(2, Math.floor(u.bbox.width / uPlotRatio() / pixelsPerTick))),
-    values: (_u, ticks) => ticks.map(shortStep),
+    values: (_u, ticks) => ticks.map((tick) => stepTickText(tick, ticks)),
   };
 }
 
-/** `log`: read at every drawing, so that the switch needs no new chart. */
+/** `log`: read at every drawing, so that the switch needs no new chart. `size`: the least; longer labels get what they need. */
 export function yAxisOptions(theme: Theme, log: () => boolean, size: number, pixelsPerTick: number): uPlot.Axis {
   return {
     ...shared(theme),
-    size,
+    size: (_u, labels) => roomFor(labels, theme, size),
     gap: 5,
     splits: (u, _index, min, max) => {
       // An axis of nothing has no figures.

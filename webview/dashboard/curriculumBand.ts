@@ -135,7 +135,9 @@ export class CurriculumBand implements Part {
         class: `checkpoint${checkpoint.best ? ' best' : ''} ${checkpoint.state}`,
         d: `M${at} ${TOP + HEIGHT - 6}l5.5 5.5-5.5 5.5-5.5-5.5Z`,
       });
-      mark.append(s('title', {}, `Checkpoint ${formatCount(checkpoint.step)}${checkpoint.best ? ' · best' : ''}`));
+      mark.append(
+        s('title', {}, `Checkpoint ${formatCount(checkpoint.step)}${checkpoint.best ? ' · best by evaluation' : ''}`),
+      );
       svg.append(mark);
     }
     // The handles stay the same elements while they are dragged or have the focus.

@@ -1,8 +1,9 @@
 /** The large chart as a picture: PNG from what is on the canvas, SVG from the curves. */
 import { domainOf, stageStretches, strokeOf, type App } from './app';
-import { linearTicks, logTicks, tickText, airy } from '../charts/axes';
+import { linearTicks, logTicks, stepTickText, tickText, airy } from '../charts/axes';
+import { axisWords, metricWords } from './chart/notes';
+import { averageWords } from './figureWords';
 import { extremes } from './chart/data';
-import { shortStep } from '../ui/figures';
 import { s } from '../ui/dom';
 
 /** Base64 of a PNG, on the theme's background: the canvas itself is transparent. */
@@ -75,8 +76,9 @@ export function svgOf(app: App): string {
       s('text', { x: MARGIN.left - 6, y: y(tick) + 4, 'text-anchor': 'end', fill: theme.dim }, tickText(tick, yTicks)),
     );
   }
-  for (const tick of linearTicks(from, until, 10)) {
-    const text = look.axis === 'time' ? new Date(tick * 1000).toLocaleTimeString() : shortStep(tick);
+  const xTicks = linearTicks(from, until, 10);
+  for (const tick of xTicks) {
+    const text = look.axis === 'time' ? new Date(tick * 1000).toLocaleTimeString() : stepTickText(tick, xTicks);
     drawing.append(s('text', { x: x(tick), y: HEIGHT - 10, 'text-anchor': 'middle', fill: theme.dim }, text));
   }
   for (const path of paths) {
@@ -108,7 +110,7 @@ export function svgOf(app: App): string {
     s(
       'text',
       { x: MARGIN.left, y: 18, fill: theme.foreground, 'font-weight': 600 },
-      `${known.run.name} · ${look.metric}`,
+      `${known.run.name} · ${metricWords(look.metric, look.logY)} by ${axisWords(look.axis)}, ${averageWords(curves.of(known.run.path, look.metric)?.smoothing ?? 0)}`,
     ),
   );
   return new XMLSerializer().serializeToString(drawing);

@@ -2,7 +2,9 @@
 import { FINAL } from '../../src/core/checkpoint/fileNames';
 import { formatBytes, formatCount, formatValue } from '../../src/core/format';
 import type { RunState } from '../../src/core/experiment/model';
+import type { Figures } from '../../src/protocol/dashboard';
 import type { App, Part } from './app';
+import { averageShort, averageWords } from './figureWords';
 import { compact, figureText, numberOf, percent, roughDuration, shortStep } from '../ui/figures';
 import { button, progressBar } from '../ui/controls';
 import { h, setText, setTitle } from '../ui/dom';
@@ -29,6 +31,12 @@ class Kpi {
     this.element = h('div', { class: 'kpi' }, this.label, h('b', {}, this.main, this.unit), extra ?? null, this.below);
   }
 
+  /** What the figure is; `title`: the same at length. */
+  name(label: string, title: string): void {
+    setText(this.label, label);
+    setTitle(this.element, title);
+  }
+
   set(value: string, unit = '', below = '', mood: 'good' | 'bad' | '' = ''): void {
     setText(this.main, value);
     setText(this.unit, unit === '' ? '' : ` ${unit}`);
@@ -46,7 +54,7 @@ export class Header implements Part {
   private readonly about = h('span', { class: 'dim about' });
   private readonly stepBar = progressBar('Training progress');
   private readonly step = new Kpi('Step', this.stepBar.element);
-  private readonly loss = new Kpi('Train loss (EMA)');
+  private readonly loss = new Kpi('Train loss');
   private readonly evaluation = new Kpi('Eval loss · best');
   private readonly rate = new Kpi('Learning rate');
   private readonly throughput = new Kpi('Throughput');
@@ -162,20 +170,28 @@ export class Header implements Part {
     this.stepBar.element.hidden = run.maxSteps === null;
     this.stepBar.set(run.maxSteps === null ? 0 : step / run.maxSteps);
 
-    const loss = numberOf(figures.loss);
-    const slope = slopeText(numberOf(figures.slope), loss, run.maxSteps);
+    const trend = trendOf(figures, run.maxSteps);
+    const { lossSmoothing } = figures;
+    this.loss.name(
+      `Train loss · ${averageShort(lossSmoothing)}`,
+      `Large: loss/total, ${averageWords(lossSmoothing)}, as in the chart. Small: as it was last logged. Below: its slope over the last ${figures.slopePoints} points.`,
+    );
     this.loss.set(
       figureText(figures.loss),
-      '',
-      slope.text,
-      loss !== null && !Number.isFinite(loss) ? 'bad' : slope.mood,
+      lossSmoothing === 0 ? '' : `last ${figureText(figures.lastLoss)}`,
+      trend.text,
+      trend.mood,
     );
 
     const best = numberOf(figures.bestEvalLoss);
+    this.evaluation.name(
+      'Eval loss · last',
+      'eval_loss/total, as logged by the last evaluation; the best checkpoint is the one whose evaluation was lowest, not the training loss.',
+    );
     this.evaluation.set(
       figureText(figures.evalLoss),
       '',
-      best === null ? '' : `best ${formatValue(best)} @ ${shortStep(figures.bestEvalStep ?? 0)}`,
+      best === null ? '' : `best eval ${formatValue(best)} @ ${shortStep(figures.bestEvalStep ?? 0)}`,
     );
     const rate = numberOf(figures.learningRate);
     this.rate.set(
@@ -241,13 +257,17 @@ export class Header implements Part {
   }
 }
 
-/** The slope in a unit that makes it readable: per 1k steps, or per 100 in a short run. */
-function slopeText(
-  slope: number | null,
-  loss: number | null,
-  maxSteps: number | null,
-): { text: string; mood: 'good' | 'bad' | '' } {
-  if (slope === null || loss === null || !Number.isFinite(loss)) return { text: '', mood: '' };
+/** Where the loss goes: that it has left its level where it has, else its slope, per 1k steps, or per 100 in a short run. */
+function trendOf(figures: Figures, maxSteps: number | null): { text: string; mood: 'good' | 'bad' | '' } {
+  const [slope, loss, last] = [figures.slope, figures.loss, figures.lastLoss].map(numberOf);
+  if ([loss, last].some((each) => each !== null && each !== undefined && !Number.isFinite(each)))
+    return { text: 'not a finite number', mood: 'bad' };
+  if (figures.diverged !== null) {
+    // A slope would say that it goes down, on its way back from ten million.
+    const { lowest, lowestStep } = figures.diverged;
+    return { text: `▲ diverged from ${formatValue(lowest)} @ ${shortStep(lowestStep)}`, mood: 'bad' };
+  }
+  if (typeof slope !== 'number' || typeof loss !== 'number') return { text: '', mood: '' };
   const unit = maxSteps !== null && maxSteps < 5000 ? 100 : 1000;
   const change = slope * unit;
   const text = `${formatValue(Number(Math.abs(change).toPrecision(2)))} / ${unit === 1000 ? '1k' : unit} steps`;

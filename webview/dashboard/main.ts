@@ -221,7 +221,8 @@ class Dashboard {
       })),
     ];
     // The protocol's limit; what is beyond it stays empty.
-    const request = { axis: look.axis, range: look.range, curves: shown.slice(0, MOST_CURVES) };
+    const chosen = look.smooth === null ? null : smoothing;
+    const request = { axis: look.axis, range: look.range, smoothing: chosen, curves: shown.slice(0, MOST_CURVES) };
     const asked = JSON.stringify(request);
     if (asked === this.asked) return;
     this.asked = asked;

@@ -1,7 +1,8 @@
 /** The large chart's figures as a table, for those who do not see the chart. */
 import { formatCount, formatValue } from '../../src/core/format';
 import { domainOf, stageStretches, type App, type Part } from './app';
-import { lineAt } from './curves';
+import { loggedNear, nearestAt } from './curves';
+import { averageWords } from './figureWords';
 import { capital } from '../ui/figures';
 import { fill, h } from '../ui/dom';
 
@@ -27,13 +28,18 @@ export class FigureTable implements Part {
     this.looked = looked;
     this.built = now;
     const [from, until] = domainOf(app);
-    const places = Array.from({ length: ROWS + 1 }, (_, index) => from + ((until - from) * index) / ROWS);
+    // Rows stand where something was logged.
+    const along = curves.of(paths[0] as string, look.metric);
+    const wanted = Array.from({ length: ROWS + 1 }, (_, index) => from + ((until - from) * index) / ROWS);
+    const places = [...new Set(wanted.map((place) => along?.x[nearestAt(along.x, place)] ?? place))].filter(
+      (place) => place >= from && place <= until,
+    );
     const names = paths.map((path) => known.runs.find((run) => run.path === path)?.name ?? path);
     const stages = stageStretches(app);
     const rows = places.flatMap((place) => {
       const values = paths.map((path) => {
         const curve = curves.of(path, look.metric);
-        return curve === undefined ? Number.NaN : lineAt(curve, place);
+        return (curve === undefined ? undefined : loggedNear(curve, place)?.average) ?? Number.NaN;
       });
       if (values.every(Number.isNaN)) return [];
       const at = look.axis === 'time' ? new Date(place * 1000).toLocaleString() : formatCount(place);
@@ -53,7 +59,7 @@ export class FigureTable implements Part {
       h(
         'table',
         {},
-        h('caption', {}, `${capital(look.metric)}, smoothed as in the chart`),
+        h('caption', {}, `${capital(look.metric)}, ${averageWords(along?.smoothing ?? 0)}`),
         h(
           'thead',
           {},

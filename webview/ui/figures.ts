@@ -7,6 +7,12 @@ export function numberOf(figure: Figure | undefined): number | null {
   return typeof figure === 'number' ? figure : Number(figure);
 }
 
+/** The inverse: a number as `figureText` takes it. */
+export function figureOf(value: number | null): Figure {
+  if (value === null || Number.isFinite(value)) return value;
+  return Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity';
+}
+
 /** "–" where nothing is known. */
 export function figureText(figure: Figure | undefined): string {
   const value = numberOf(figure);

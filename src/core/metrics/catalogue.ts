@@ -63,6 +63,34 @@ export function placeOfMetric(key: string): number {
   return CATALOGUE.findIndex((entry) => entry.first && entry.key === key);
 }
 
+const EVALUATION = /^(eval|val|validation|test)([_/]|$)/;
+const SCHEDULE = /(^|\/)(learning_rate|lr|stage_index|mixing_ratio|mlp_mixing_ratio|epoch)(\/|$)/;
+
+export function isEvaluation(metric: string): boolean {
+  return EVALUATION.test(metric);
+}
+
+/** Drawn as logged, never as an average, by what it is: an evaluation says how good the model was then, a schedule has no noise. */
+export function isDrawnAsLogged(metric: string): boolean {
+  return isEvaluation(metric) || SCHEDULE.test(metric);
+}
+
+/** A series with fewer points than this share of the steps' is drawn as logged, whatever it is called. */
+const SPARSE = 1 / 4;
+
+/** @param points of a metric, where a metric that is logged with every step line has `of` of them */
+export function isSparse(points: number, of: number): boolean {
+  return points <= of * SPARSE;
+}
+
+/** What a metric's axis counts; empty for a number without a unit. */
+export function unitText(metric: string): string {
+  const { key, unit } = metricEntry(layerOf(metric)?.key ?? metric);
+  if (unit === 'bytes') return 'bytes';
+  if (unit !== 'rate') return '';
+  return key.includes('steps') ? 'steps/s' : key.includes('tokens') ? 'tokens/s' : 'per second';
+}
+
 const LAYER = /^(.*)\/layer_(\d+)$/;
 
 /** A metric of one layer: what it is, and the layer's number; undefined for one of the whole run. */

@@ -1,5 +1,6 @@
 /** A branch's curve: what its ancestors logged up to where it left them, then its own. */
 import { Series } from './series';
+import { emaStart, extendEma, type EmaState } from './smooth';
 
 /** A stretch of a lineage: the points of `series` with a step ≤ `until`. The last stretch's `until` is Infinity. */
 export interface Stretch {
@@ -47,6 +48,34 @@ export class JoinedSeries {
     }
     return this.series;
   }
+}
+
+/** Tells apart what `averageAfter` depends on: the same text, the same average. */
+export function stampOf(past: readonly Stretch[], before: number): string {
+  return past
+    .map(({ series, until }) =>
+      series === undefined ? '' : `${series.revision}:${clippedBefore(series, until, before)}`,
+    )
+    .join(' ');
+}
+
+/**
+ * Where an average stands after these stretches, oldest first: what a branch's own goes on from. Points at or after `before`,
+ * the branch's own first step, are not its past.
+ */
+export function averageAfter(past: readonly Stretch[], before: number, smoothing: number): EmaState {
+  const state = emaStart();
+  past.forEach(({ series, until }, index) => {
+    if (series === undefined) return;
+    const next = past.slice(index + 1).find((each) => (each.series?.length ?? 0) > 0)?.series?.steps[0] ?? before;
+    const values = series.values.subarray(0, clippedBefore(series, until, Math.min(next, before)));
+    extendEma(values, 0, smoothing, state, new Float64Array(values.length));
+  });
+  return state;
+}
+
+function clippedBefore(series: Series, until: number, before: number): number {
+  return Math.min(clipped(series, until), series.axis.before(before, series.length));
 }
 
 function clipped(series: Series, until: number): number {

@@ -25,6 +25,11 @@ export class MinMaxPyramid {
     return this.taken;
   }
 
+  /** The lowest finite value of all; NaN where there is none. */
+  get lowest(): number {
+    return this.levels.at(-1)?.low[0] ?? Number.NaN;
+  }
+
   /** Takes in `values[this.length…]`; what was taken in before must be unchanged. */
   extend(values: Float64Array): void {
     const from = this.taken;

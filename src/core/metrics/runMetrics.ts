@@ -1,7 +1,5 @@
 /** What runs have logged, read once for everybody who looks, and forgotten when nobody does. */
 import { Disposable, type Ends } from '../disposable';
-import type { Alert } from './alerts/alert';
-import { RunAlerts, type AlertInput } from './alerts/runAlerts';
 import type { MetricsLog } from './log';
 import type { Series } from './series';
 import { MetricsTail } from './tail';
@@ -9,7 +7,6 @@ import { MetricsTail } from './tail';
 /** The metrics of one run, as of the last poll. */
 export class RunMetrics {
   private readonly tail: MetricsTail;
-  private readonly found = new RunAlerts();
 
   constructor(readonly runPath: string) {
     this.tail = new MetricsTail(runPath);
@@ -31,11 +28,6 @@ export class RunMetrics {
   /** Reads what was appended. Throws as `fs` does, except that a missing file is an empty one. */
   async poll(): Promise<void> {
     await this.tail.poll();
-  }
-
-  /** Newest step first; only what was logged since the last call is gone over. */
-  alerts(input: Omit<AlertInput, 'series'>): Alert[] {
-    return this.found.find({ ...input, series: this.log.series });
   }
 }
 

@@ -43,6 +43,11 @@ export function autoSmoothing(points: number): number {
   return 1 - 1 / averaged;
 }
 
+/** How many points an average with this smoothing is about: what it is called by. */
+export function pointsAveraged(smoothing: number): number {
+  return Math.round(1 / (1 - smoothing));
+}
+
 /** Least-squares slope (value per step) over the last `points` finite points; NaN with fewer than three. */
 export function recentSlope(steps: Float64Array, values: Float64Array, points: number): number {
   let count = 0;

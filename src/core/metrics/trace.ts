@@ -10,11 +10,23 @@ export type XAxis = (typeof X_AXES)[number];
 
 /** Columns of equal length, ascending in x. Where a bucket stands for several points it gives two columns, at its first and last x. */
 export interface TraceView {
+  /** Points that two columns stand for; 1: each column is a point. */
+  readonly bucket: number;
   readonly x: Float64Array<ArrayBuffer>;
   readonly low: Float32Array<ArrayBuffer>;
   readonly high: Float32Array<ArrayBuffer>;
-  /** The smoothed line; NaN is a gap. */
+  /** The smoothed line; NaN is a gap. Of a bucket, its extremes: no turn of the line is lost. */
   readonly line: Float32Array<ArrayBuffer>;
+  /** What was logged at just this x, and the average there: `low` and `line` themselves where each column is a point. */
+  readonly value: Float32Array<ArrayBuffer>;
+  readonly average: Float32Array<ArrayBuffer>;
+}
+
+/** Points in a window, and how many of them have no place in a chart: none where they are not finite, none on a logarithmic axis where not positive. */
+export interface PointCounts {
+  readonly points: number;
+  readonly notPositive: number;
+  readonly notFinite: number;
 }
 
 export interface TraceWindow {
@@ -32,15 +44,22 @@ export class Trace {
   private raw = new MinMaxPyramid();
   private smooth = new MinMaxPyramid();
   private line = new Float64Array(0);
-  private average: EmaState = emaStart();
+  private average: EmaState;
+  private notFinite = 0;
   private revision: number;
 
-  /** `smoothing` in [0, 1): the weight of the past in the average; 0 draws the points as they are. */
+  /**
+   * `smoothing` in [0, 1): the weight of the past in the average; 0 draws the points as they are.
+   *
+   * @param before where the average stood before the first point: a branch's goes on from its parent's
+   */
   constructor(
     readonly series: Series,
     readonly smoothing: number,
+    private readonly before: EmaState = emaStart(),
   ) {
     this.revision = series.revision;
+    this.average = { ...before };
   }
 
   /** Takes in what was appended to, or cut from, the series since the last call. */
@@ -49,7 +68,8 @@ export class Trace {
       this.revision = this.series.revision;
       this.raw = new MinMaxPyramid();
       this.smooth = new MinMaxPyramid();
-      this.average = emaStart();
+      this.average = { ...this.before };
+      this.notFinite = 0;
     }
     const values = this.series.values;
     const from = this.raw.length;
@@ -60,6 +80,7 @@ export class Trace {
       this.line = larger;
     }
     extendEma(values, from, this.smoothing, this.average, this.line);
+    for (let index = from; index < values.length; index += 1) if (!Number.isFinite(values[index])) this.notFinite += 1;
     this.raw.extend(values);
     this.smooth.extend(this.line.subarray(0, values.length));
   }
@@ -87,6 +108,25 @@ export class Trace {
     return level === undefined ? this.points(along, shift, first, end) : this.buckets(along, shift, first, end, level);
   }
 
+  /** What there is in the window, every point of it. */
+  counts({ axis, origin, range }: TraceWindow): PointCounts {
+    this.sync();
+    const { length: count, values } = this.series;
+    const along = axis === 'time' ? this.series.times : this.series.steps;
+    const shift = axis === 'relative' ? origin : 0;
+    const first = range === null ? 0 : lowerBound(along, count, range[0] + shift);
+    const end = range === null ? count : Math.max(first, upperBound(along, count, range[1] + shift));
+    let notPositive = 0;
+    // Nearly every series is positive, or finite, everywhere: those are not gone over.
+    if (!(this.raw.lowest > 0)) for (let at = first; at < end; at += 1) if (isNotPositive(values[at])) notPositive += 1;
+    let notFinite = this.notFinite;
+    if (notFinite > 0 && end - first < count) {
+      notFinite = 0;
+      for (let at = first; at < end; at += 1) if (!Number.isFinite(values[at])) notFinite += 1;
+    }
+    return { points: end - first, notPositive, notFinite };
+  }
+
   /** The points from index `first` on, as they are: what a view lacks after an append. */
   tail(axis: XAxis, origin: number, first: number): TraceView {
     this.sync();
@@ -100,7 +140,8 @@ export class Trace {
     const values = Float32Array.from(this.series.values.subarray(first, end), (value) =>
       Number.isFinite(value) ? value : Number.NaN,
     );
-    return { x, low: values, high: values.slice(), line: Float32Array.from(this.line.subarray(first, end)) };
+    const line = Float32Array.from(this.line.subarray(first, end));
+    return { bucket: 1, x, low: values, high: values.slice(), line, value: values, average: line };
   }
 
   private buckets(along: Float64Array, shift: number, start: number, end: number, raw: PyramidLevel): TraceView {
@@ -110,12 +151,15 @@ export class Trace {
     const to = Math.ceil(end / size);
     const length = (to - from) * 2;
     const view = {
+      bucket: size,
       x: new Float64Array(length),
       low: new Float32Array(length),
       high: new Float32Array(length),
       line: new Float32Array(length),
+      value: new Float32Array(length),
+      average: new Float32Array(length),
     };
-    const count = this.series.length;
+    const { length: count, values } = this.series;
     for (let bucket = from, at = 0; bucket < to; bucket += 1, at += 2) {
       const first = bucket * size;
       const last = Math.min(count, first + size) - 1;
@@ -128,7 +172,20 @@ export class Trace {
       const falls = (this.line[first] as number) > (this.line[last] as number);
       view.line[at] = falls ? high : low;
       view.line[at + 1] = falls ? low : high;
+      view.value[at] = finiteAt(values, first);
+      view.value[at + 1] = finiteAt(values, last);
+      view.average[at] = this.line[first] as number;
+      view.average[at + 1] = this.line[last] as number;
     }
     return view;
   }
+}
+
+function isNotPositive(value: number | undefined): boolean {
+  return value !== undefined && value <= 0 && Number.isFinite(value);
+}
+
+function finiteAt(values: Float64Array, index: number): number {
+  const value = values[index] as number;
+  return Number.isFinite(value) ? value : Number.NaN;
 }

@@ -1,18 +1,25 @@
 /** The curves that a page shows: whole when it asks or when the past changed, otherwise only what was appended. */
+import { averageAfter, stampOf, type Stretch } from '../../core/metrics/joined';
 import type { Series } from '../../core/metrics/series';
-import { Trace, type TraceView, type XAxis } from '../../core/metrics/trace';
+import { Trace, type PointCounts, type TraceView, type TraceWindow, type XAxis } from '../../core/metrics/trace';
 import type { Curve, CurvesMessage, PointsMessage, WatchMessage, WatchedCurve } from '../../protocol/dashboard';
 import { figure } from './facts';
 
 /** Where curves come from: a run's series (of its lineage, for the focused run) and the step that its relative axis starts at. */
 export interface CurveSource {
   series(run: string, metric: string): Series | undefined;
+  /** What the run's ancestors logged of it where `series` begins with the run's own points: its average goes on from theirs. */
+  past(run: string, metric: string): readonly Stretch[];
+  /** A schedule, an evaluation or what is logged seldom: no average of it is drawn. */
+  isAsLogged(run: string, metric: string): boolean;
   origin(run: string): number;
 }
 
 interface Watched {
   readonly curve: WatchedCurve;
   trace: Trace | undefined;
+  /** Of the trace, among those of its series. */
+  key: string;
   /** What the page has: points of the series, at which revision, and how many of them came as increments. */
   sent: number;
   revision: number;
@@ -24,9 +31,13 @@ function buffer(values: Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>): 
   return values.slice().buffer;
 }
 
-function curveMessage(curve: WatchedCurve, view: TraceView, trace: Trace | undefined): Curve {
+const NO_BYTES = new ArrayBuffer(0);
+const NO_POINTS: PointCounts = { points: 0, notPositive: 0, notFinite: 0 };
+
+function curveMessage(curve: WatchedCurve, view: TraceView, trace: Trace | undefined, inWindow: PointCounts): Curve {
   const { run, metric } = curve;
   const newest = trace === undefined || trace.series.length === 0 ? null : trace.series.lastValue;
+  const exact = view.bucket === 1;
   return {
     run,
     metric,
@@ -34,6 +45,12 @@ function curveMessage(curve: WatchedCurve, view: TraceView, trace: Trace | undef
     low: buffer(view.low),
     high: buffer(view.high),
     line: buffer(view.line),
+    value: exact ? NO_BYTES : buffer(view.value),
+    average: exact ? NO_BYTES : buffer(view.average),
+    bucket: view.bucket,
+    smoothing: trace?.smoothing ?? 0,
+    inWindow,
+    newest: figure(newest),
     last: figure(newest !== null && Number.isFinite(newest) ? trace?.lastLine : newest),
   };
 }
@@ -43,7 +60,7 @@ export class WatchedCurves {
   private axis: XAxis = 'step';
   private range: readonly [number, number] | null = null;
   private watched: Watched[] = [];
-  private readonly traces = new WeakMap<Series, Map<number, Trace>>();
+  private readonly traces = new WeakMap<Series, Map<string, Trace>>();
 
   constructor(private readonly source: CurveSource) {}
 
@@ -53,11 +70,16 @@ export class WatchedCurves {
   }
 
   /** The trace of a series with a smoothing, kept while it is shown: its pyramid is what makes zooming cheap. */
-  trace(series: Series, smoothing: number): Trace {
-    const bySmoothing = this.traces.get(series) ?? new Map<number, Trace>();
-    this.traces.set(series, bySmoothing);
-    const trace = bySmoothing.get(smoothing) ?? new Trace(series, smoothing);
-    bySmoothing.set(smoothing, trace);
+  trace(series: Series, smoothing: number, past: readonly Stretch[] = []): Trace {
+    const key = keyOf(series, smoothing, past);
+    const byKey = this.traces.get(series) ?? new Map<string, Trace>();
+    this.traces.set(series, byKey);
+    let trace = byKey.get(key);
+    if (trace === undefined) {
+      const before = past.length === 0 ? undefined : averageAfter(past, firstStep(series), smoothing);
+      trace = new Trace(series, smoothing, before);
+      byKey.set(key, trace);
+    }
     return trace;
   }
 
@@ -66,12 +88,19 @@ export class WatchedCurves {
     this.request = message.request;
     this.axis = message.axis;
     this.range = message.range;
-    const before = new Set(this.watched.map((entry) => entry.trace));
-    this.watched = message.curves.map((curve) => ({ curve, trace: undefined, sent: 0, revision: 0, appended: 0 }));
+    const before = this.watched;
+    this.watched = message.curves.map((curve) => ({
+      curve,
+      trace: undefined,
+      key: '',
+      sent: 0,
+      revision: 0,
+      appended: 0,
+    }));
     const curves = this.watched.map((entry) => this.whole(entry));
     const now = new Set(this.watched.map((entry) => entry.trace));
-    for (const trace of before)
-      if (trace !== undefined && !now.has(trace)) this.traces.get(trace.series)?.delete(trace.smoothing);
+    for (const { trace, key } of before)
+      if (trace !== undefined && !now.has(trace)) this.traces.get(trace.series)?.delete(key);
     return { type: 'curves', request: this.request, curves };
   }
 
@@ -87,6 +116,8 @@ export class WatchedCurves {
         series === undefined ||
         series !== entry.trace?.series ||
         series.revision !== entry.revision ||
+        // Its past was read meanwhile, or it has turned out to be a sparse one.
+        entry.key !== this.wanted(entry.curve, series).key ||
         entry.appended + grown > 2 * entry.curve.width
       ) {
         whole.push(this.whole(entry));
@@ -94,7 +125,7 @@ export class WatchedCurves {
       }
       if (grown <= 0 || this.endsBefore(series, entry)) continue;
       const view = entry.trace.tail(this.axis, this.source.origin(entry.curve.run), entry.sent);
-      points.push(curveMessage(entry.curve, view, entry.trace));
+      points.push(curveMessage(entry.curve, view, entry.trace, entry.trace.counts(this.windowOf(entry.curve))));
       entry.sent = series.length;
       entry.appended += grown;
     }
@@ -112,16 +143,52 @@ export class WatchedCurves {
     return (along[entry.sent - 1] as number) - shift > this.range[1];
   }
 
+  private windowOf(curve: WatchedCurve): TraceWindow {
+    return { axis: this.axis, origin: this.source.origin(curve.run), range: this.range, width: curve.width };
+  }
+
+  /** How the source says that the curve is averaged, whatever the page would like. */
+  private wanted(
+    { run, metric, smoothing }: WatchedCurve,
+    series: Series,
+  ): { smoothing: number; past: readonly Stretch[]; key: string } {
+    const effective = this.source.isAsLogged(run, metric) ? 0 : smoothing;
+    const past = effective === 0 ? [] : this.source.past(run, metric);
+    return { smoothing: effective, past, key: keyOf(series, effective, past) };
+  }
+
   private whole(entry: Watched): Curve {
     const { curve } = entry;
     const series = this.source.series(curve.run, curve.metric);
-    entry.trace = series === undefined ? undefined : this.trace(series, curve.smoothing);
+    entry.trace = undefined;
+    if (series !== undefined) {
+      const { smoothing, past, key } = this.wanted(curve, series);
+      if (key !== entry.key) this.traces.get(series)?.delete(entry.key);
+      entry.key = key;
+      entry.trace = this.trace(series, smoothing, past);
+    }
     entry.sent = series?.length ?? 0;
     entry.revision = series?.revision ?? 0;
     entry.appended = 0;
-    const window = { axis: this.axis, origin: this.source.origin(curve.run), range: this.range, width: curve.width };
-    const nothing = new Float32Array(0);
-    const view = entry.trace?.view(window) ?? { x: new Float64Array(0), low: nothing, high: nothing, line: nothing };
-    return curveMessage(curve, view, entry.trace);
+    const window = this.windowOf(curve);
+    return curveMessage(
+      curve,
+      entry.trace?.view(window) ?? nothing(),
+      entry.trace,
+      entry.trace?.counts(window) ?? NO_POINTS,
+    );
   }
+}
+
+function nothing(): TraceView {
+  const none = new Float32Array(0);
+  return { bucket: 1, x: new Float64Array(0), low: none, high: none, line: none, value: none, average: none };
+}
+
+function firstStep(series: Series): number {
+  return series.length === 0 ? Number.POSITIVE_INFINITY : series.axis.stepAt(0);
+}
+
+function keyOf(series: Series, smoothing: number, past: readonly Stretch[]): string {
+  return past.length === 0 ? String(smoothing) : `${smoothing} after ${stampOf(past, firstStep(series))}`;
 }

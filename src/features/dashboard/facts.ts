@@ -27,6 +27,7 @@ export function summaryOf(run: Run, lineage: Lineage): RunSummary {
     parentPath: lineage.parentOf(run)?.path ?? null,
     parentName: run.parent?.run ?? null,
     origin: run.parent?.step ?? 0,
+    configured: run.config !== null,
   };
 }
 
@@ -105,12 +106,27 @@ const NOT_COMPARED = new Set([
   'experiments_folder',
 ]);
 
-/** Arguments that differ between two runs, in alphabetical order. */
-export function differenceOf(here: Run, there: Run): DifferenceMessage['rows'] {
-  const names = new Set([...Object.keys(here.config ?? {}), ...Object.keys(there.config ?? {})]);
-  return [...names]
+/** How one run's arguments differ from another's: from the earlier one's to the later one's, as the second was made. */
+export function differenceOf(
+  one: Run,
+  other: Run,
+  lineage: Lineage,
+): Omit<DifferenceMessage, 'type' | 'request' | 'other'> {
+  const [before, after] = isLater(one, other, lineage) ? [other, one] : [one, other];
+  const unknown = [before, after].filter((run) => run.config === null).map((run) => run.name);
+  const names = new Set([...Object.keys(before.config ?? {}), ...Object.keys(after.config ?? {})]);
+  const rows = [...names]
     .filter((name) => !NOT_COMPARED.has(name))
-    .map((name) => ({ name, here: text(here.config?.[name]), there: text(there.config?.[name]) }))
-    .filter((row) => row.here !== row.there)
+    .map((name) => ({ name, before: text(before.config?.[name]), after: text(after.config?.[name]) }))
+    .filter((row) => row.before !== row.after)
     .sort((a, b) => a.name.localeCompare(b.name));
+  // Against nothing everything is different: that says nothing of the runs.
+  return { from: before.name, to: after.name, unknown, rows: unknown.length > 0 ? [] : rows };
+}
+
+/** Whether a run was made after the other: as its branch, else by the time of its birth. */
+function isLater(run: Run, other: Run, lineage: Lineage): boolean {
+  if (lineage.ancestorsOf(run).some((ancestor) => ancestor.run.path === other.path)) return true;
+  if (lineage.ancestorsOf(other).some((ancestor) => ancestor.run.path === run.path)) return false;
+  return run.created > other.created;
 }

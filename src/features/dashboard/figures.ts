@@ -9,11 +9,12 @@ import {
   STEPS_PER_SECOND,
   TOKENS_PER_SECOND,
 } from '../../core/metrics/catalogue';
+import type { RunAlerts } from '../../core/metrics/alerts/runAlerts';
 import { secondsUntil, stepRate } from '../../core/metrics/eta';
 import type { MetricsLog } from '../../core/metrics/log';
 import type { RunMetrics } from '../../core/metrics/runMetrics';
 import type { Series } from '../../core/metrics/series';
-import { recentSlope } from '../../core/metrics/smooth';
+import { autoSmoothing, recentSlope } from '../../core/metrics/smooth';
 import type { Trace } from '../../core/metrics/trace';
 import type { AlertFacts, Figures } from '../../protocol/dashboard';
 import { figure, newestStep, timeAt } from './facts';
@@ -41,8 +42,11 @@ function phaseOf(run: Run, step: number | null): string | null {
   return step < warmup ? 'warm-up' : 'cosine';
 }
 
-/** `loss` is the smoothed trace of loss/total (of the lineage, so that a fresh branch has a past). */
-export function figuresOf(run: Run, log: MetricsLog, loss: Trace): Figures {
+/**
+ * `loss` is the smoothed trace of loss/total (of the lineage, so that a fresh branch has a past), `alerts` what was last found
+ * in it.
+ */
+export function figuresOf(run: Run, log: MetricsLog, loss: Trace, alerts: RunAlerts): Figures {
   const { series } = log;
   const step = newestStep(run, log);
   const total = loss.series;
@@ -64,8 +68,12 @@ export function figuresOf(run: Run, log: MetricsLog, loss: Trace): Figures {
     step,
     // The average skips what is not finite, but a run whose newest loss is NaN is at NaN.
     loss: figure(latest !== null && !Number.isFinite(latest) ? latest : Number.isNaN(smoothed) ? null : smoothed),
-    smoothing: loss.smoothing,
+    lossSmoothing: loss.smoothing,
+    lastLoss: figure(latest),
+    smoothing: autoSmoothing(total.length),
     slope: figure(nanToNull(recentSlope(total.steps, total.values, points))),
+    slopePoints: Math.min(points, total.length),
+    diverged: divergedOf(alerts),
     evalLoss: figure(last(evaluated)),
     bestEvalLoss: figure(bestEval.value),
     bestEvalStep: bestEval.step,
@@ -85,13 +93,25 @@ export function figuresOf(run: Run, log: MetricsLog, loss: Trace): Figures {
   };
 }
 
+function divergedOf({ diverged }: RunAlerts): Figures['diverged'] {
+  return diverged === undefined ? null : { lowest: diverged.lowest, lowestStep: diverged.lowestStep };
+}
+
 function nanToNull(value: number): number | null {
   return Number.isNaN(value) ? null : value;
 }
 
-/** Alerts of the run; `now` in Unix seconds. */
-export function alertsOf(run: Run, metrics: RunMetrics, now: number): AlertFacts[] {
-  const found = metrics.alerts({
+/** Alerts of the run; `loss` is that of its lineage, `kept` what was found of it before, `now` in Unix seconds. */
+export function alertsOf(
+  run: Run,
+  metrics: RunMetrics,
+  loss: Series | undefined,
+  kept: RunAlerts,
+  now: number,
+): AlertFacts[] {
+  const found = kept.find({
+    series: metrics.log.series,
+    ...(loss === undefined || run.parent === null ? {} : { line: { loss, origin: run.parent.step } }),
     curriculum: run.curriculum,
     checkpointSteps: run.checkpoints
       .filter((checkpoint) => checkpoint.state === 'complete')

@@ -25,7 +25,7 @@ export class PageActions {
   compare(runPath: string, { request, other }: CompareMessage): HostMessage | undefined {
     const [here, there] = [runAt(this.host, runPath), runAt(this.host, other)];
     if (here === undefined || there === undefined) return undefined;
-    return { type: 'difference', request, other, rows: differenceOf(here, there) };
+    return { type: 'difference', request, other, ...differenceOf(here, there, this.host.lineage()) };
   }
 
   save(message: SaveMessage): void {

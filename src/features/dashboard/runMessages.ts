@@ -1,10 +1,11 @@
 /** What a page is told of the run that it is about: everything at first, then what is new since. Its curves are curves.ts'. */
 import type { Run } from '../../core/experiment/model';
+import { RunAlerts } from '../../core/metrics/alerts/runAlerts';
 import { LOSS } from '../../core/metrics/catalogue';
 import { Series } from '../../core/metrics/series';
 import { autoSmoothing } from '../../core/metrics/smooth';
 import type { Trace } from '../../core/metrics/trace';
-import type { HostMessage } from '../../protocol/dashboard';
+import type { AlertFacts, HostMessage } from '../../protocol/dashboard';
 import type { WatchedCurves } from './curves';
 import { factsOf, summaryOf } from './facts';
 import { alertsOf, figuresOf } from './figures';
@@ -22,6 +23,10 @@ export class RunMessages {
   private sentAlerts = '';
   private sentMetrics = '';
   private readonly noPoints = new Series();
+  /** Of the run that they are about; those of another run begin anew. */
+  private alerts = { runPath: '', found: new RunAlerts() };
+  /** The user's choice; null: as suits the number of points. */
+  private smoothing: number | null = null;
 
   constructor(
     private readonly host: SessionHost,
@@ -36,7 +41,7 @@ export class RunMessages {
   snapshot(run: Run): Message<'snapshot'> {
     const { log } = this.metrics.of(run.path);
     const loss = this.lossTrace(run);
-    const alerts = alertsOf(run, this.metrics.of(run.path), Date.now() / 1000);
+    const alerts = this.findAlerts(run);
     const metrics = this.metrics.names();
     this.sentAlerts = JSON.stringify(alerts);
     this.sentMetrics = metrics.join('\n');
@@ -44,7 +49,7 @@ export class RunMessages {
       type: 'snapshot',
       ...this.modelFacts(run, loss.series),
       metrics,
-      figures: figuresOf(run, log, loss),
+      figures: figuresOf(run, log, loss, this.found(run)),
       alerts,
       hasTimes: !Number.isNaN(log.lastTime),
     };
@@ -65,7 +70,7 @@ export class RunMessages {
     const alertsDue = now - this.alertsAt > ALERTS_MS;
     if (!changed && !alertsDue) return undefined;
     const own = this.metrics.of(run.path);
-    const alerts = alertsDue ? alertsOf(run, own, Date.now() / 1000) : undefined;
+    const alerts = alertsDue ? this.findAlerts(run) : undefined;
     if (alertsDue) this.alertsAt = now;
     const alertsText = alerts === undefined ? this.sentAlerts : JSON.stringify(alerts);
     const metrics = this.metrics.names();
@@ -77,11 +82,28 @@ export class RunMessages {
     this.sentMetrics = metricsText;
     return {
       type: 'figures',
-      figures: figuresOf(run, own.log, this.lossTrace(run)),
+      figures: figuresOf(run, own.log, this.lossTrace(run), this.found(run)),
       hasTimes: !Number.isNaN(own.log.lastTime),
       ...(newMetrics ? { metrics } : {}),
       ...(newAlerts && alerts !== undefined ? { alerts } : {}),
     };
+  }
+
+  /** The chart averages with this from now on; whether that is news. */
+  smoothWith(smoothing: number | null): boolean {
+    const changed = smoothing !== this.smoothing;
+    this.smoothing = smoothing;
+    return changed;
+  }
+
+  private found(run: Run): RunAlerts {
+    if (this.alerts.runPath !== run.path) this.alerts = { runPath: run.path, found: new RunAlerts() };
+    return this.alerts.found;
+  }
+
+  private findAlerts(run: Run): AlertFacts[] {
+    const loss = this.metrics.series(run.path, LOSS);
+    return alertsOf(run, this.metrics.of(run.path), loss, this.found(run), Date.now() / 1000);
   }
 
   private modelFacts(run: Run, loss: Series | undefined): Omit<Message<'model'>, 'type'> {
@@ -95,6 +117,6 @@ export class RunMessages {
 
   private lossTrace(run: Run): Trace {
     const loss = this.metrics.series(run.path, LOSS) ?? this.noPoints;
-    return this.curves.trace(loss, autoSmoothing(loss.length));
+    return this.curves.trace(loss, this.smoothing ?? autoSmoothing(loss.length));
   }
 }

@@ -21,6 +21,8 @@ export class DashboardSession extends Disposable {
   private readonly metrics: ShownMetrics;
   private readonly curves = new WatchedCurves({
     series: (run, metric) => this.metrics.series(run, metric),
+    past: (run, metric) => this.metrics.past(run, metric),
+    isAsLogged: (run, metric) => this.metrics.isAsLogged(run, metric),
     origin: (run) => runAt(this.host, run)?.parent?.step ?? 0,
   });
   private readonly messages: RunMessages;
@@ -38,9 +40,16 @@ export class DashboardSession extends Disposable {
   ) {
     super();
     this.metrics = this._register(
-      new ShownMetrics(shared, (message) => {
-        host.log(message);
-      }),
+      new ShownMetrics(
+        shared,
+        (runPath) => {
+          const run = runAt(host, runPath);
+          return run === undefined ? [] : host.lineage().ancestorsOf(run);
+        },
+        (message) => {
+          host.log(message);
+        },
+      ),
     );
     this.messages = new RunMessages(host, this.metrics, this.curves);
     this.actions = new PageActions(host, this.metrics);
@@ -124,10 +133,14 @@ export class DashboardSession extends Disposable {
 
   private async watch(message: WatchMessage): Promise<void> {
     const isWanted = this.conversation.question('curves', message.request);
-    await this.read(message.curves.map((curve) => curve.run).filter((path) => !this.metrics.has(path)));
+    const shown = this.metrics.withAncestors(new Set(message.curves.map((curve) => curve.run)));
+    await this.read(shown.filter((path) => !this.metrics.has(path)));
     // While a file was read the page may have moved on, or be gone.
     if (this.gone || !this.visible || !isWanted()) return;
     this.post(this.curves.watch(message));
+    // The header's average is the chart's.
+    const { run } = this;
+    if (run !== undefined && this.messages.smoothWith(message.smoothing)) this.post(this.messages.figures(run, true));
   }
 
   /** To the page that listens; undefined is nothing to say. */
@@ -172,7 +185,7 @@ export class DashboardSession extends Disposable {
       const { run } = this;
       if (run === undefined) return;
       this.look(run);
-      const shown = new Set([...this.metrics.line, ...this.curves.runs]);
+      const shown = new Set([...this.metrics.line, ...this.metrics.withAncestors(this.curves.runs)]);
       this.metrics.keep(shown);
       await this.read(
         [...shown].filter(

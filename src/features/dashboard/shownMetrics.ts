@@ -1,7 +1,8 @@
 /** The metrics that one dashboard shows: the focused run's with its ancestors' past, and those of the runs beside it. */
 import { Disposable } from '../../core/disposable';
 import type { Ancestor } from '../../core/experiment/lineage';
-import { JoinedSeries } from '../../core/metrics/joined';
+import { isDrawnAsLogged, isSparse, LOSS } from '../../core/metrics/catalogue';
+import { JoinedSeries, type Stretch } from '../../core/metrics/joined';
 import type { Look, RunMetrics, SharedMetrics } from '../../core/metrics/runMetrics';
 import type { Series } from '../../core/metrics/series';
 
@@ -13,9 +14,13 @@ export class ShownMetrics extends Disposable {
   private focused = '';
   private ancestors: readonly Ancestor[] = [];
 
-  /** @param complain takes the one line that says that a run's metrics cannot be read */
+  /**
+   * @param ancestorsOf a run's ancestors, nearest first, as the model has them now
+   * @param complain takes the one line that says that a run's metrics cannot be read
+   */
   constructor(
     private readonly shared: SharedMetrics,
+    private readonly ancestorsOf: (runPath: string) => readonly Ancestor[],
     private readonly complain: (message: string) => void,
   ) {
     super();
@@ -36,6 +41,11 @@ export class ShownMetrics extends Disposable {
   /** The focused run and its ancestors. */
   get line(): readonly string[] {
     return [this.focused, ...this.ancestors.map(({ run }) => run.path)];
+  }
+
+  /** These runs with their ancestors: their averages go on from those. */
+  withAncestors(runs: Iterable<string>): string[] {
+    return [...runs].flatMap((path) => [path, ...this.ancestorsOf(path).map(({ run }) => run.path)]);
   }
 
   of(runPath: string): RunMetrics {
@@ -98,9 +108,7 @@ export class ShownMetrics extends Disposable {
   series(runPath: string, metric: string): Series | undefined {
     const own = this.of(runPath).series(metric);
     if (runPath !== this.focused || this.ancestors.length === 0) return own;
-    const past = this.ancestors
-      .toReversed()
-      .map(({ run, until }) => ({ series: this.of(run.path).series(metric), until }));
+    const past = this.stretches(this.ancestors, metric);
     let joined = this.joined.get(metric);
     if (joined === undefined) {
       joined = new JoinedSeries([...this.joined.values()][0]?.series);
@@ -108,5 +116,24 @@ export class ShownMetrics extends Disposable {
     }
     const series = joined.sync([...past, { series: own, until: Number.POSITIVE_INFINITY }]);
     return series.length === 0 ? undefined : series;
+  }
+
+  /** What `series` lacks of a run's past: of a run beside the focused one, what its ancestors logged. */
+  past(runPath: string, metric: string): readonly Stretch[] {
+    return runPath === this.focused ? [] : this.stretches(this.ancestorsOf(runPath), metric);
+  }
+
+  /** Whether no average of it is drawn: of what is an evaluation or a schedule, or was logged seldom in this run. */
+  isAsLogged(runPath: string, metric: string): boolean {
+    if (metric === LOSS) return false;
+    if (isDrawnAsLogged(metric)) return true;
+    const { series } = this.of(runPath).log;
+    const points = series.get(metric)?.length ?? 0;
+    const of = series.get(LOSS)?.length ?? Math.max(0, ...[...series.values()].map((each) => each.length));
+    return points > 0 && isSparse(points, of);
+  }
+
+  private stretches(ancestors: readonly Ancestor[], metric: string): Stretch[] {
+    return ancestors.toReversed().map(({ run, until }) => ({ series: this.of(run.path).series(metric), until }));
   }
 }

@@ -133,13 +133,18 @@ function checkpointDescription(checkpoint: Checkpoint, now: number): string {
       : checkpoint.state === 'writing'
         ? vscode.l10n.t('being written')
         : vscode.l10n.t('broken'),
-    checkpoint.best ? vscode.l10n.t('best') : null,
+    // Beside the training loss, which may be lower elsewhere, it is said by what it is the best.
+    checkpoint.best ? bestText(checkpoint) : null,
     checkpoint.stage,
     checkpoint.loss === null ? null : vscode.l10n.t('loss {0}', formatValue(checkpoint.loss)),
     formatBytes(checkpoint.bytes),
     formatAge(checkpoint.time, now),
   ];
   return parts.filter((part) => part !== null).join(' · ');
+}
+
+function bestText({ evalLoss }: Checkpoint): string {
+  return evalLoss === null ? vscode.l10n.t('best') : vscode.l10n.t('best eval {0}', formatValue(evalLoss));
 }
 
 function runRows(run: Run): Tooltip['rows'] {
@@ -160,7 +165,7 @@ function runRows(run: Run): Tooltip['rows'] {
 }
 
 function checkpointRows(checkpoint: Checkpoint, verdict: Verdict | undefined): Tooltip['rows'] {
-  const flags = [checkpoint.best && vscode.l10n.t('best'), checkpoint.pinned && vscode.l10n.t('pinned')].filter(
+  const flags = [checkpoint.best && bestText(checkpoint), checkpoint.pinned && vscode.l10n.t('pinned')].filter(
     (flag) => flag !== false,
   );
   return [

@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { RunProcess } from '../../../src/core/experiment/model';
+import { RunAlerts } from '../../../src/core/metrics/alerts/runAlerts';
+import { LOSS } from '../../../src/core/metrics/catalogue';
 import { RunMetrics } from '../../../src/core/metrics/runMetrics';
 import { alertsOf } from '../../../src/features/dashboard/figures';
 import { aRun } from '../model/builders';
@@ -40,9 +42,13 @@ function trainedSince(started: number): RunProcess {
 describe('alerts of a run', () => {
   let metrics: RunMetrics;
   const kinds = (started: number, now: number): string[] =>
-    alertsOf(aRun('run', { state: 'training', process: trainedSince(started) }), metrics, now).map(
-      (alert) => alert.kind,
-    );
+    alertsOf(
+      aRun('run', { state: 'training', process: trainedSince(started) }),
+      metrics,
+      metrics.series(LOSS),
+      new RunAlerts(),
+      now,
+    ).map((alert) => alert.kind);
 
   before(async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'npt-figures-'));

@@ -7,6 +7,7 @@ const WATCH = {
   request: 1,
   axis: 'step',
   range: [0, 10],
+  smoothing: null,
   curves: [{ run: '/a', metric: 'loss/total', smoothing: 0.9, width: 800 }],
 };
 

@@ -96,6 +96,7 @@ describe('a dashboard’s session', () => {
     request,
     axis: 'step',
     range,
+    smoothing: null,
     curves: [{ run: run.path, metric: 'loss/total', smoothing: 0, width: 400 }],
   });
 
@@ -261,7 +262,7 @@ describe('a dashboard’s session', () => {
     session.receive({ type: 'compare', request: 9, other: other.path, page: 'old' });
     session.receive({ type: 'compare', request: 1, other: other.path, page: 'new' });
     const { request, rows } = await message('difference');
-    assert.deepEqual([request, rows], [1, [{ name: 'seed', here: 'a', there: 'b' }]]);
+    assert.deepEqual([request, rows], [1, [{ name: 'seed', before: 'a', after: 'b' }]]);
     session.receive({ ...(watch(1, run) as object), page: 'new' });
     assert.equal((await message('curves')).request, 1);
   });

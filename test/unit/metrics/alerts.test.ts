@@ -132,3 +132,97 @@ describe('the time left', () => {
     assert.equal(secondsUntil(200, 300, Number.NaN), null);
   });
 });
+
+describe('a loss that leaves its level', () => {
+  const kinds = (found: readonly Alert[]): string[] => found.map((alert) => alert.kind);
+
+  /** Picture 02: a parent that goes down to 44, and its branch at ten times the learning rate, five steps a point. */
+  function exploded(): { line: Series; own: Series } {
+    const random = seeded(3);
+    const line = new Series();
+    for (let step = 5; step <= 100; step += 5) line.push(step, step, 44 + 40 * Math.exp(-step / 40) + random());
+    const own = new Series();
+    for (let step = 105; step <= 475; step += 5) {
+      const height = step < 215 ? 44 * 10 ** Math.min(5.3, (step - 100) / 12) : 1e7 * Math.exp(-(step - 215) / 45);
+      own.push(step, step, height * (0.3 + 1.4 * random()));
+    }
+    own.steps.forEach((step, index) => {
+      line.push(step, step, own.values[index] as number);
+    });
+    return { line, own };
+  }
+
+  const PICTURE: Curriculum = {
+    stages: [
+      { name: 'teacher', from: 0, until: 200, mixingRatio: 0, mlpMixingRatio: null },
+      { name: 'mixed', from: 200, until: 400, mixingRatio: 0.5, mlpMixingRatio: null },
+      { name: 'student', from: 400, until: 600, mixingRatio: 1, mlpMixingRatio: null },
+    ],
+  };
+
+  it('is called diverged within 20 steps, by its parent’s level, and stays so through two stages while it comes down', () => {
+    const { line, own } = exploded();
+    const kept = new RunAlerts();
+    const growing = new Series();
+    const seen = new Series();
+    for (let index = 0; index < 20; index += 1)
+      growing.push(line.steps[index] as number, 0, line.values[index] as number);
+    let since = Number.NaN;
+    own.steps.forEach((step, index) => {
+      seen.push(step, 0, own.values[index] as number);
+      growing.push(step, 0, own.values[index] as number);
+      const found = kept.find({
+        series: new Map([['loss/total', seen]]),
+        line: { loss: growing, origin: 100 },
+        curriculum: PICTURE,
+        checkpointSteps: [50, 100],
+        training: false,
+        now: 0,
+        lastTime: 0,
+      });
+      const diverged = found.find((alert) => alert.kind === 'divergence');
+      if (Number.isNaN(since) && diverged !== undefined) since = step;
+      if (Number.isNaN(since)) return;
+      assert.ok(kept.diverged, `still at step ${step}`);
+      assert.ok(Math.abs(kept.diverged.lowest - 50) < 8, String(kept.diverged.lowest));
+      assert.equal(diverged?.title, 'Loss has diverged');
+      assert.match(diverged.detail, /branch from checkpoint 100 with a lower learning rate/);
+      assert.ok(!found.some((alert) => alert.kind === 'spike'), 'no "spike, recovered" on the way');
+    });
+    assert.ok(since <= 120, `called at ${since}`);
+  });
+
+  it('is over when it is back, and no spike of a few points is one', () => {
+    const back = alerts(noisy(600, (value, step) => (step >= 2500 && step < 3200 ? value * 4 : value)));
+    assert.deepEqual(
+      back.map(({ kind, title }) => [kind, title]),
+      [['divergence', 'Loss had diverged']],
+    );
+    assert.match(back[0]?.detail ?? '', /back at its level since step 3,\d\d\d/);
+    assert.deepEqual(kinds(alerts(noisy(600, (value, step) => (step >= 2500 && step < 2520 ? value * 9 : value)))), [
+      'spike',
+    ]);
+  });
+
+  it('stays a spike that has not recovered where the level does not come back', () => {
+    const found = alerts(noisy(300, (value, step) => (step >= 2500 ? value + 1.2 : value)));
+    for (const spike of found.filter(({ kind }) => kind === 'spike'))
+      assert.equal(spike.detail, 'not recovered yet', spike.detail);
+    assert.ok(kinds(found).includes('divergence'));
+  });
+
+  it('is said of none of 100 healthy runs with stages, spikes and noise', () => {
+    for (let seed = 1; seed <= 100; seed += 1) {
+      const random = seeded(seed);
+      const series = new Series();
+      for (let step = 10; step <= 6000; step += 10) {
+        const lift = step < 2000 ? 0 : 0.4 * Math.exp(-(step - 2000) / 500);
+        const level = 2 + 3 * Math.exp(-step / 700) + lift;
+        const spike = random() < 0.004 ? level * (1 + 2 * random()) : 0;
+        series.push(step, step, level * (1 + (random() + random() + random() - 1.5) * 0.15) + spike);
+      }
+      const found = alerts(series, { curriculum: TWO_STAGES });
+      assert.ok(!kinds(found).includes('divergence'), `seed ${seed}`);
+    }
+  });
+});

@@ -68,9 +68,19 @@ export function chartKey(event: KeyboardEvent, view: ChartWindow): boolean {
   }
 }
 
-/** uPlot's cursor options that make a chart zoom the view of all charts. */
-export function zoomingCursor(view: ChartWindow, syncKey: string): uPlot.Cursor {
+/**
+ * uPlot's cursor options that make a chart zoom the view of all charts.
+ *
+ * @param logged the place nearest to another at which something was logged: the cross-hair stands nowhere else
+ */
+export function zoomingCursor(view: ChartWindow, syncKey: string, logged: (place: number) => number): uPlot.Cursor {
   return {
+    move: (u, left, top) => {
+      // A stretch that is dragged begins and ends where the pointer does.
+      const dragging = (u.cursor.event?.buttons ?? 0) > 0;
+      if (left < 0 || dragging) return [left, top];
+      return [Math.max(0, Math.min(u.over.clientWidth, u.valToPos(logged(u.posToVal(left, 'x')), 'x'))), top];
+    },
     drag: { x: true, y: false, setScale: false, dist: 4 },
     points: { size: 6 },
     sync: { key: syncKey, scales: ['x', null], setSeries: false },

@@ -2,14 +2,16 @@
 import uPlot from 'uplot';
 import { formatValue } from '../../../src/core/format';
 import { domainOf, fullDomain, strokeOf, stageStretches, type App, type Part } from '../app';
-import { lineAt } from '../curves';
+import { loggedNear, nearestAt, type Columns } from '../curves';
+import { averageShort, averageWords } from '../figureWords';
 import { capital, shortStep } from '../../ui/figures';
 import { h, setText } from '../../ui/dom';
-import { airy, xAxisOptions, yAxisOptions } from '../../charts/axes';
-import { drawBoundaries, drawEndings, drawMarks, drawTints } from './overlays';
+import { airy, axisTitle, xAxisOptions, yAxisOptions } from '../../charts/axes';
+import { drawBoundaries, drawEndings, drawMarks, drawOffScale, drawTints } from './overlays';
 import { aligned, envelope, extremes, withoutOutliers, type Drawn } from './data';
 import { chartKey, zoomingCursor, zoomingHooks, type ChartWindow } from './gestures';
 import { Markers } from './markers';
+import { axisWords, metricWords, MissingNote } from './notes';
 import { followSize } from '../../charts/size';
 
 /** As plain data: uPlot's enum of distributions is `const` and ambient, which isolated modules cannot use. 3 is logarithmic. */
@@ -22,6 +24,7 @@ export class MainChart implements Part {
   private readonly plotBox = h('div', { class: 'plot', tabindex: 0, role: 'group' });
   private readonly readout = h('div', { class: 'readout', 'aria-hidden': 'true', hidden: true });
   private readonly empty = h('div', { class: 'empty' });
+  private readonly missing: MissingNote;
   private readonly markers: Markers;
   private plot: uPlot | undefined;
   private app: App | undefined;
@@ -29,7 +32,16 @@ export class MainChart implements Part {
 
   constructor(private readonly window: ChartWindow) {
     this.markers = new Markers();
-    this.element = h('div', { class: 'main-chart' }, this.plotBox, this.readout, this.empty, this.markers.popover);
+    this.missing = new MissingNote();
+    this.element = h(
+      'div',
+      { class: 'main-chart' },
+      this.plotBox,
+      this.readout,
+      this.empty,
+      this.missing.element,
+      this.markers.popover,
+    );
     this.plotBox.addEventListener('keydown', (event) => {
       if (event.target === this.plotBox && chartKey(event, this.window)) event.preventDefault();
     });
@@ -53,6 +65,7 @@ export class MainChart implements Part {
     const curves = this.drawn(app);
     const focused = app.curves.of(known.run.path, look.metric);
     const nothing = curves.every((each) => each.curve.x.length === 0);
+    this.missing.update(app);
     this.empty.hidden = !nothing;
     if (nothing) setText(this.empty, emptyText(app));
     this.plotBox.setAttribute('aria-label', describe(app));
@@ -65,6 +78,7 @@ export class MainChart implements Part {
       look.metric,
       app.theme,
       curves.length,
+      curves.map((each) => each.curve.smoothing === 0),
     ]);
     const data = aligned(curves, look.logY);
     if (shape !== this.shape || this.plot === undefined) {
@@ -81,7 +95,7 @@ export class MainChart implements Part {
     const { look, known, curves } = app;
     const focused = curves.of(known.run.path, look.metric);
     const list: Drawn[] = [];
-    if (focused !== undefined && look.spread) {
+    if (focused !== undefined && look.spread && hasSpread(focused)) {
       const [from, until] = domainOf(app);
       list.push({ curve: envelope(focused, from, until, this.plotBox.clientWidth), columns: ['high', 'low'] });
     }
@@ -105,20 +119,25 @@ export class MainChart implements Part {
       width: 0.75,
       points: { show: false },
     };
-    if (focused !== undefined && look.spread) {
+    if (focused !== undefined && look.spread && hasSpread(focused)) {
       series.push({ ...edge }, { ...edge });
       bands.push({ series: [1, 2], fill: withAlpha(own.color, theme.spreadAlpha) });
     }
     for (const path of look.overlay) {
       if (app.curves.of(path, look.metric) === undefined) continue;
       const { color, dash } = strokeOf(app, path);
-      series.push({ stroke: color, width: 1.5, dash: [...dash], points: { show: false } });
+      series.push({
+        stroke: color,
+        width: 1.5,
+        dash: [...dash],
+        points: { show: () => this.arePoints(path), size: 4, fill: color },
+      });
     }
     if (focused !== undefined) {
       series.push({
         stroke: (u) => this.ownStroke(u, own.color),
         width: 2,
-        points: { show: (u) => u.data[0].length > 0 && this.focusedLength() <= 2, size: 5, fill: own.color },
+        points: { show: () => this.arePoints(known.run.path), size: 5, fill: own.color },
       });
     }
     const hooks = zoomingHooks(this.window);
@@ -135,9 +154,18 @@ export class MainChart implements Part {
           x: { time: look.axis === 'time', range: () => (this.app === undefined ? [0, 1] : domainOf(this.app)) },
           y: { ...(look.logY ? LOGARITHMIC : {}), range: () => this.limits() },
         },
-        axes: [xAxisOptions(look.axis, theme, 90), yAxisOptions(theme, () => this.app?.look.logY === true, 34, 44)],
+        axes: [
+          { ...xAxisOptions(look.axis, theme, 90), ...axisTitle(theme, axisWords(look.axis)) },
+          {
+            ...yAxisOptions(theme, () => this.app?.look.logY === true, 34, 44),
+            ...axisTitle(theme, metricWords(look.metric, look.logY)),
+          },
+        ],
         // The readout names the values; a dot on the band's edges as well would say less.
-        cursor: { ...zoomingCursor(this.window, SYNC_KEY), points: { show: false } },
+        cursor: {
+          ...zoomingCursor(this.window, SYNC_KEY, (place) => this.logged(place)),
+          points: { show: false },
+        },
         hooks: {
           ...hooks,
           drawClear: [
@@ -163,8 +191,11 @@ export class MainChart implements Part {
     this.markers.attach(this.plot);
   }
 
-  private focusedLength(): number {
-    return this.app?.curves.of(this.app.known.run.path, this.app.look.metric)?.x.length ?? 0;
+  /** Few enough to be seen one by one: each was logged there, and nothing between. */
+  private arePoints(path: string): boolean {
+    const curve = this.app?.curves.of(path, this.app.look.metric);
+    if (curve === undefined || curve.bucket > 1) return false;
+    return curve.x.length <= 2 || (curve.smoothing === 0 && curve.x.length <= this.plotBox.clientWidth / 12);
   }
 
   private drawOver(u: uPlot): void {
@@ -173,6 +204,7 @@ export class MainChart implements Part {
     drawBoundaries(u, this.app, true);
     drawEndings(u, this.app);
     drawMarks(u, this.app, this.app.look.metric.includes('loss') ? focused : undefined);
+    if (this.app.look.logY) drawOffScale(u, this.app);
     this.markers.update(this.app, u, focused);
   }
 
@@ -222,6 +254,22 @@ export class MainChart implements Part {
     return airy(low, high, look.logY);
   }
 
+  /** The place nearest to this one at which something was logged: by the focused run, else by one beside it. */
+  private logged(place: number): number {
+    const app = this.app;
+    if (app === undefined) return place;
+    let nearest = Number.NaN;
+    for (const path of [app.known.run.path, ...app.look.overlay]) {
+      const x = app.curves.of(path, app.look.metric)?.x;
+      const found = x?.[nearestAt(x, place)];
+      if (found === undefined) continue;
+      const within = x !== undefined && place >= (x[0] as number) && place <= (x[x.length - 1] as number);
+      if (within) return found;
+      if (!(Math.abs(found - place) >= Math.abs(nearest - place))) nearest = found;
+    }
+    return Number.isNaN(nearest) ? place : nearest;
+  }
+
   private readAt(u: uPlot): void {
     const app = this.app;
     const left = u.cursor.left ?? -1;
@@ -229,28 +277,56 @@ export class MainChart implements Part {
       this.readout.hidden = true;
       return;
     }
-    const place = u.posToVal(left, 'x');
+    const place = this.logged(u.posToVal(left, 'x'));
     const { look, known } = app;
     const parts: HTMLElement[] = [h('b', {}, placeText(app, place))];
     for (const path of [known.run.path, ...look.overlay]) {
       const curve = app.curves.of(path, look.metric);
-      if (curve === undefined) continue;
-      const value = lineAt(curve, place);
-      if (Number.isNaN(value)) continue;
+      const logged = curve === undefined ? undefined : loggedNear(curve, place);
+      if (curve === undefined || logged === undefined) continue;
       const swatch = h('i');
       swatch.style.backgroundColor = strokeOf(app, path).color;
-      const name = known.runs.find((run) => run.path === path)?.name ?? '';
-      parts.push(h('span', {}, swatch, `${look.overlay.length > 0 ? `${name} ` : ''}${formatValue(value)}`));
+      const name = look.overlay.length > 0 ? (known.runs.find((run) => run.path === path)?.name ?? '') : '';
+      parts.push(h('span', {}, swatch, `${name} ${figuresAt(app, curve, logged, place)}`.trim()));
     }
     this.readout.hidden = parts.length < 2;
     this.readout.replaceChildren(...parts);
   }
 }
 
+/** What one line's figures are at a place: which are averages, which were logged, and at which step where not at the cursor's. */
+function figuresAt(
+  app: App,
+  curve: Columns,
+  logged: { readonly x: number; readonly value: number; readonly average: number; readonly index: number },
+  place: number,
+): string {
+  const words: string[] = [];
+  const { smoothing, bucket } = curve;
+  if (smoothing > 0) words.push(`${formatValue(logged.average)} ${averageShort(smoothing)}`);
+  words.push(`${formatValue(logged.value)} logged`);
+  if (bucket > 1) {
+    const [low, high] = [curve.low[logged.index] as number, curve.high[logged.index] as number];
+    words.push(`${formatValue(low)} to ${formatValue(high)} in ${bucket} points`);
+  }
+  if (logged.x !== place) words.push(`at ${whereText(app, logged.x)}`);
+  return words.join(' · ');
+}
+
+/** A band has a height where several points share a pixel, or an average lies within what was logged. */
+function hasSpread(curve: Columns): boolean {
+  return curve.smoothing > 0 || curve.bucket > 1;
+}
+
+function whereText({ look }: App, place: number): string {
+  if (look.axis === 'time') return new Date(place * 1000).toLocaleTimeString();
+  return `${look.axis === 'relative' ? '+' : 'step '}${Math.round(place).toLocaleString('en-US')}`;
+}
+
 function placeText(app: App, place: number): string {
-  if (app.look.axis === 'time') return new Date(place * 1000).toLocaleTimeString();
+  if (app.look.axis === 'time') return whereText(app, place);
   const stage = stageStretches(app).find((stretch) => place >= stretch.from && place < stretch.until);
-  const step = `${app.look.axis === 'relative' ? '+' : 'step '}${Math.round(place).toLocaleString('en-US')}`;
+  const step = whereText(app, place);
   return stage === undefined ? step : `${step} · ${stage.name}`;
 }
 
@@ -273,9 +349,12 @@ function describe(app: App): string {
   const [, end] = fullDomain(app);
   const window = look.axis === 'time' ? 'over time' : `steps ${shortStep(from)} to ${shortStep(Math.min(until, end))}`;
   const curve = app.curves.of(known.run.path, look.metric);
-  const last = curve === undefined || curve.line.length === 0 ? null : (curve.line[curve.line.length - 1] as number);
-  const now = last === null ? 'no points yet' : `${formatValue(last)} at the end`;
-  return `${capital(look.metric)} of ${known.run.name}, ${window}, ${now}. Arrow keys move and zoom, 0 shows everything. The table below has the figures.`;
+  const last = curve?.last ?? null;
+  const now =
+    curve === undefined || last === null
+      ? 'no points yet'
+      : `${formatValue(last)} (${averageWords(curve.smoothing)}) at the end`;
+  return `${capital(metricWords(look.metric, look.logY))} of ${known.run.name}, ${window}, ${now}. Arrow keys move and zoom, 0 shows everything. The table below has the figures.`;
 }
 
 /** A theme's colour, more transparent. */

@@ -51,7 +51,7 @@ export class Markers {
       marker.className = `marker${checkpoint.best ? ' best' : ''} ${checkpoint.state}`;
       marker.setAttribute(
         'aria-label',
-        `Checkpoint ${formatCount(checkpoint.step)}${checkpoint.best ? ', best' : ''}${checkpoint.state === 'complete' ? '' : `, ${checkpoint.state}`}`,
+        `Checkpoint ${formatCount(checkpoint.step)}${checkpoint.best ? ', best by evaluation' : ''}${checkpoint.state === 'complete' ? '' : `, ${checkpoint.state}`}`,
       );
       marker.style.left = `${plot.valToPos(place, 'x')}px`;
       marker.style.top = `${Math.max(0, Math.min(plot.over.clientHeight, plot.valToPos(height, 'y')))}px`;
@@ -169,7 +169,7 @@ export function visibleCheckpoints(app: App): ShownCheckpoint[] {
 }
 
 function flag(checkpoint: ShownCheckpoint): HTMLElement | null {
-  if (checkpoint.best) return h('span', { class: 'flag best' }, '◆ best');
+  if (checkpoint.best) return h('span', { class: 'flag best' }, '◆ best by evaluation');
   if (checkpoint.state !== 'complete') return h('span', { class: `flag ${checkpoint.state}` }, checkpoint.state);
   return null;
 }

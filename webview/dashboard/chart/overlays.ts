@@ -74,6 +74,29 @@ export function drawMarks(u: uPlot, app: App, curve: Columns | undefined): void 
   ctx.restore();
 }
 
+/** Ticks at the lower edge where points lie that a logarithmic axis has no place for. */
+export function drawOffScale(u: uPlot, app: App): void {
+  const area = areaOf(u);
+  const { ctx } = u;
+  for (const path of [...app.look.overlay, app.known.run.path]) {
+    const curve = app.curves.of(path, app.look.metric);
+    if (curve === undefined || curve.inWindow.notPositive === 0) continue;
+    ctx.save();
+    ctx.strokeStyle = strokeOf(app, path).color;
+    ctx.lineWidth = area.ratio;
+    ctx.beginPath();
+    for (let index = 0; index < curve.x.length; index += 1) {
+      if (!((curve.low[index] as number) <= 0)) continue;
+      const x = u.valToPos(curve.x[index] as number, 'x', true);
+      if (x < area.left || x > area.right) continue;
+      ctx.moveTo(x, area.bottom - 7 * area.ratio);
+      ctx.lineTo(x, area.bottom);
+    }
+    ctx.stroke();
+    ctx.restore();
+  }
+}
+
 /** A run drawn over the focused one that ended in NaN: a cross in its colour where its line ends. */
 export function drawEndings(u: uPlot, app: App): void {
   const area = areaOf(u);

@@ -10,12 +10,15 @@ import {
 } from '../../../src/core/metrics/catalogue';
 import { domainOf, type App, type Part } from '../app';
 import { compact } from '../../ui/figures';
-import { asText, h, setText } from '../../ui/dom';
+import { asText, h, setText, setTitle } from '../../ui/dom';
 import { airy, xAxisOptions, yAxisOptions } from '../../charts/axes';
 import { drawBoundaries, drawTints } from './overlays';
+import { nearestAt } from '../curves';
+import { averageWords } from '../figureWords';
 import { aligned, extremes } from './data';
 import { chartKey, zoomingCursor, zoomingHooks, type ChartWindow } from './gestures';
 import { LOGARITHMIC, SYNC_KEY } from './mainChart';
+import { axisWords, metricWords } from './notes';
 import { followSize } from '../../charts/size';
 
 /** A small chart's subject. */
@@ -89,14 +92,7 @@ export class SmallChart implements Part {
     this.element = h(
       'div',
       { class: 'card' },
-      h(
-        'div',
-        { class: 'head' },
-        h('span', { class: 'name', title: card.metrics.join('\n') }, card.title),
-        layers,
-        this.value,
-        this.trend,
-      ),
+      h('div', { class: 'head' }, h('span', { class: 'name' }, card.title), layers, this.value, this.trend),
       this.plotBox,
     );
     this.observer = followSize(this.plotBox, () => this.plot);
@@ -145,11 +141,19 @@ export class SmallChart implements Part {
         if (child instanceof HTMLElement) child.style.color = this.layerColor(app, index);
       });
     }
-    const line = curves[0]?.line;
-    const last = curves[0]?.last ?? Number.NaN;
+    const only = curves[0];
+    const last = only?.newest ?? Number.NaN;
     setText(this.value, layered ? '' : valueText(this.card.unit, last));
+    setTitle(this.value, 'As it was last logged');
+    setTitle(
+      this.element,
+      `${this.card.metrics.map((metric) => metricWords(metric, this.card.scale === 'log')).join('\n')}\nby ${axisWords(app.look.axis)}, ${averageWords(only?.smoothing ?? 0)}`,
+    );
+    // What was logged before the last: only where every point of the end is there to be looked at.
     const before =
-      line !== undefined && line.length > 1 && this.card.showsChange ? (line[line.length - 2] as number) : Number.NaN;
+      only !== undefined && only.value.length > 1 && only.bucket === 1 && this.card.showsChange
+        ? (only.value[only.value.length - 2] as number)
+        : Number.NaN;
     const change = last - before;
     setText(
       this.trend,
@@ -162,7 +166,7 @@ export class SmallChart implements Part {
       asText(
         layered
           ? `${this.card.title}, ${this.card.metrics.length} layers`
-          : `${this.card.title}: ${valueText(this.card.unit, last)}`,
+          : `${this.card.title}: last logged ${valueText(this.card.unit, last)}`,
       ),
     );
   }
@@ -207,7 +211,7 @@ export class SmallChart implements Part {
             ...(bytes ? { values: (_u: uPlot, ticks: number[]) => ticks.map(formatBytes) } : { values: format }),
           },
         ],
-        cursor: zoomingCursor(this.window, SYNC_KEY),
+        cursor: zoomingCursor(this.window, SYNC_KEY, (place) => this.logged(place)),
         hooks: {
           ...zoomingHooks(this.window),
           drawClear: [
@@ -225,6 +229,18 @@ export class SmallChart implements Part {
       data,
       this.plotBox,
     );
+  }
+
+  /** The nearest place at which one of its metrics was logged. */
+  private logged(place: number): number {
+    const app = this.app;
+    if (app === undefined) return place;
+    for (const metric of this.card.metrics) {
+      const x = app.curves.of(app.known.run.path, metric)?.x;
+      const found = x?.[nearestAt(x, place)];
+      if (found !== undefined) return found;
+    }
+    return place;
   }
 
   private limits(): [number, number] {
@@ -249,11 +265,18 @@ export class SmallCharts implements Part {
   readonly element: HTMLElement;
   private readonly grid = h('div', { class: 'cards' });
   private readonly groups = h('div', { class: 'groups' });
+  private readonly about = h('span', { class: 'dim' });
   private readonly charts = new Map<string, SmallChart>();
   private arranged = '';
 
   constructor(private readonly window: ChartWindow) {
-    this.element = h('section', { class: 'small-charts', 'aria-label': 'Other metrics' }, this.grid, this.groups);
+    this.element = h(
+      'section',
+      { class: 'small-charts', 'aria-label': 'Other metrics' },
+      h('h2', {}, 'Other metrics', this.about),
+      this.grid,
+      this.groups,
+    );
   }
 
   /** Metrics that are drawn now, how wide, and whether as an average. */
@@ -264,6 +287,7 @@ export class SmallCharts implements Part {
   }
 
   update(app: App): void {
+    setText(this.about, `by ${axisWords(app.look.axis)} · figures as last logged`);
     const { first, groups } = arrange(app.known.metrics, app.look.metric);
     const arranged = JSON.stringify([first, [...groups], app.look.unfolded]);
     if (arranged !== this.arranged) {

@@ -42,14 +42,20 @@ export class Difference implements Part {
       chosen,
     );
     const other = others.find((each) => each.path === chosen) ?? first;
-    setText(this.direction, `${run.name} → ${other.name}`);
-    const wanted = `${run.path}\n${chosen}`;
+    // A configuration that comes later is asked for anew.
+    const wanted = `${run.path}\n${chosen}\n${run.configured}\n${other.configured}`;
     if (this.asked !== wanted) {
       this.asked = wanted;
       this.ask(chosen);
     }
     if (difference?.other !== chosen) {
       fill(this.body);
+      setText(this.direction, '');
+      return;
+    }
+    setText(this.direction, `${difference.from} → ${difference.to}`);
+    if (difference.unknown.length > 0) {
+      fill(this.body, h('p', { class: 'dim' }, `No config.json yet: ${difference.unknown.join(', ')}`));
       return;
     }
     if (difference.rows.length === 0) {
@@ -60,8 +66,8 @@ export class Difference implements Part {
       .slice(0, MOST)
       .flatMap((row) => [
         h('span', { class: 'key', title: row.name }, row.name),
-        h('span', { class: 'here', title: row.here ?? 'not set' }, row.here ?? '–'),
-        h('span', { class: 'there', title: row.there ?? 'not set' }, row.there ?? '–'),
+        h('span', { class: 'before', title: row.before ?? 'not set' }, row.before ?? '–'),
+        h('span', { class: 'after', title: row.after ?? 'not set' }, row.after ?? '–'),
       ]);
     const left = difference.rows.length - MOST;
     fill(this.body, ...rows, left > 0 ? h('span', { class: 'dim' }, `and ${left} more`) : null);

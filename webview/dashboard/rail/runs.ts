@@ -1,8 +1,8 @@
 /** The runs to draw over the focused one. */
-import { formatValue } from '../../../src/core/format';
 import type { RunSummary } from '../../../src/protocol/dashboard';
 import { strokeOf, type App, type Part } from '../app';
-import { numberOf, shortStep } from '../../ui/figures';
+import { averageWords } from '../figureWords';
+import { figureOf, figureText, numberOf, shortStep } from '../../ui/figures';
 import { LOSS } from '../../../src/core/metrics/catalogue';
 import { button, checkbox, type CheckboxControl } from '../../ui/controls';
 import { asText, fill, h, s, setText, setTitle } from '../../ui/dom';
@@ -63,7 +63,7 @@ export class Runs implements Part {
     this.app = app;
     const ordered = orderedRuns(app);
     setText(this.count, String(ordered.length));
-    setText(this.metric, app.look.metric);
+    setText(this.metric, `${app.look.metric} · last logged`);
     const shown = this.all ? ordered : ordered.slice(0, Math.max(MOST, app.look.overlay.length + 1));
     this.more.set({ shown: shown.length < ordered.length, label: `Show all ${ordered.length}` });
     const elements = shown.map((run) => this.row(app, run).element);
@@ -103,9 +103,19 @@ export class Runs implements Part {
       row.about,
       `${run.state} at step ${run.step.toLocaleString('en-US')}${run.stage === null ? '' : `, ${run.stage}`}`,
     );
-    const last = on ? (app.curves.of(run.path, app.look.metric)?.last ?? null) : null;
-    const value = last ?? (app.look.metric === LOSS ? numberOf(run.loss) : null);
-    setText(row.value, value === null ? '–' : formatValue(value));
+    // The same figure of every run, drawn or not: what was last logged, never the average of some.
+    const curve = on ? app.curves.of(run.path, app.look.metric) : undefined;
+    const value = curve?.newest ?? (app.look.metric === LOSS ? numberOf(run.loss) : null);
+    setText(row.value, figureText(figureOf(value)));
+    const drawn = curve?.last ?? null;
+    setTitle(
+      row.value,
+      value === null
+        ? `${app.look.metric} is known of the runs that are shown`
+        : curve === undefined || drawn === null
+          ? 'As it was last logged'
+          : `As it was last logged; drawn: ${figureText(figureOf(drawn))}, ${averageWords(curve.smoothing)}`,
+    );
     row.value.classList.toggle('bad', value !== null && !Number.isFinite(value));
     return row;
   }

@@ -3,6 +3,7 @@ import type { Curriculum } from '../../curriculum/curriculum';
 import { LOSS, TOKENS_PER_SECOND } from '../catalogue';
 import type { Series } from '../series';
 import { MOST_ALERTS, type Alert } from './alert';
+import { Divergence, type Diverged } from './divergence';
 import { NonFinite } from './nonFinite';
 import { pace } from './pace';
 import { Spikes } from './spikes';
@@ -11,6 +12,8 @@ import { Trend } from './trend';
 export interface AlertInput {
   /** Every series by name: any of them may hold a NaN. */
   readonly series: ReadonlyMap<string, Series>;
+  /** The loss with what its ancestors logged before, and the step that the run's own begins after; its own where left out. */
+  readonly line?: { readonly loss: Series; readonly origin: number };
   readonly curriculum: Curriculum | null;
   /** Steps of complete checkpoints, ascending. */
   readonly checkpointSteps: readonly number[];
@@ -23,20 +26,41 @@ export interface AlertInput {
 export class RunAlerts {
   private readonly spikes = new Spikes();
   private readonly nonFinite = new NonFinite();
+  private readonly divergence = new Divergence();
   private readonly trend = new Trend();
 
+  /** The level that the loss has left, as of the last look. */
+  get diverged(): Diverged | undefined {
+    return this.divergence.present;
+  }
+
   /** Alerts, newest step first; at most 100. */
-  find({ series, curriculum, checkpointSteps, training, now, lastTime }: AlertInput): Alert[] {
+  find({ series, line, curriculum, checkpointSteps, training, now, lastTime }: AlertInput): Alert[] {
     const loss = series.get(LOSS);
     const stageStarts = curriculum === null ? [] : curriculum.stages.slice(1).map((stage) => stage.from);
-    const found =
-      loss === undefined ? [] : [...this.spikes.find(loss, stageStarts), ...this.trend.find(loss, stageStarts)];
+    const origin = line?.origin ?? Number.NEGATIVE_INFINITY;
+    const found = this.ofLoss(line?.loss ?? loss, origin, stageStarts, checkpointSteps);
     found.push(...this.nonFinite.find(series, checkpointSteps));
     if (loss !== undefined) {
-      found.push(...stageChanges(loss.lastStep, curriculum));
+      found.push(...stageChanges(loss.lastStep, curriculum).filter(({ step }) => step >= origin));
       if (training) found.push(...pace(loss, series.get(TOKENS_PER_SECOND), now, lastTime));
     }
     return found.sort((a, b) => b.step - a.step).slice(0, MOST_ALERTS);
+  }
+
+  /** Of the run's own steps; what is told by its past is told by its parent's. */
+  private ofLoss(
+    loss: Series | undefined,
+    origin: number,
+    stageStarts: readonly number[],
+    checkpointSteps: readonly number[],
+  ): Alert[] {
+    if (loss === undefined) return [];
+    const diverged = this.divergence.find(loss, stageStarts, checkpointSteps);
+    // Where a loss has left its level, what stands out of that is no news.
+    const spikes = this.spikes.find(loss, stageStarts).filter(({ step }) => !this.divergence.covers(step));
+    const trend = this.divergence.present === undefined ? this.trend.find(loss, stageStarts) : [];
+    return [...diverged, ...spikes, ...trend].filter(({ step }) => step > origin);
   }
 }
 

@@ -16,6 +16,9 @@ interface Spike {
   readonly from: number;
 }
 
+/** A spike is over where this share of its height is left: a level that the mean came up to is none that it came down to. */
+const LEFT = 0.25;
+
 /** Running mean and deviation after some points; they start anew where the objective changes, at a stage's start. */
 export class Spikes {
   private readonly grown = new Grown();
@@ -51,7 +54,7 @@ export class Spikes {
     if (!Number.isFinite(value)) return;
     while (this.stage < stageStarts.length && step >= (stageStarts[this.stage] as number)) {
       this.stage += 1;
-      this.close(null);
+      this.close('stage');
       this.seen = 0;
     }
     const { mean, variance, seen } = this;
@@ -65,7 +68,7 @@ export class Spikes {
       this.mean = mean + 0.02 * over;
       return;
     }
-    this.close(step);
+    if (this.open !== undefined && value <= this.open.base + LEFT * (this.open.peak - this.open.base)) this.close(step);
     const weight = Math.max(0.05, 1 / (seen + 1));
     const clipped = seen < WARM_UP ? over : Math.max(-3 * deviation - 1e-12, Math.min(3 * deviation + 1e-12, over));
     this.mean = seen === 0 ? value : mean + weight * over;
@@ -73,7 +76,7 @@ export class Spikes {
     this.seen = seen + 1;
   }
 
-  private close(recovered: number | null): void {
+  private close(recovered: number | 'stage'): void {
     if (this.open === undefined) return;
     this.closed.push(alertOf(this.open, recovered));
     if (this.closed.length > 2 * MOST_ALERTS) this.closed = this.closed.slice(-MOST_ALERTS);
@@ -81,12 +84,18 @@ export class Spikes {
   }
 }
 
-function alertOf({ peak, step, z, base, from }: Spike, recovered: number | null): Alert {
+/** @param recovered the step at which it was over; `stage` where the stage ended before; null where it still lasts */
+function alertOf({ peak, step, z, base, from }: Spike, recovered: number | 'stage' | null): Alert {
   return {
     kind: 'spike',
     step,
     title: `Loss spike +${short(peak - base)} (z = ${z.toFixed(1)})`,
-    detail: recovered === null ? 'not recovered yet' : `recovered in ${formatCount(recovered - from)} steps`,
+    detail:
+      recovered === null
+        ? 'not recovered yet'
+        : recovered === 'stage'
+          ? 'not recovered when the stage ended'
+          : `recovered in ${formatCount(recovered - from)} steps`,
     value: peak - base,
   };
 }

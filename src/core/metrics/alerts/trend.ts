@@ -1,9 +1,9 @@
-/** Plateau and divergence: of the present stage only, since another stage is another objective. */
+/** A plateau: of the present stage only, since another stage is another objective. */
 import { formatCount } from '../../format';
 import { upperBound, withRoom } from '../axis';
 import type { Series } from '../series';
 import { emaStart, extendEma, type EmaState } from '../smooth';
-import { short, WARM_UP, type Alert } from './alert';
+import { WARM_UP, type Alert } from './alert';
 import { Grown } from './grown';
 
 const SMOOTHING = 0.9;
@@ -12,12 +12,11 @@ const FEWEST = 60;
 
 export class Trend {
   private readonly grown = new Grown();
-  /** The stage's smoothed loss so far, and where it was lowest. */
+  /** The stage's smoothed loss so far, and its lowest. */
   private line: Float64Array = new Float64Array(0);
   private length = 0;
   private average: EmaState = emaStart();
   private best = Number.POSITIVE_INFINITY;
-  private bestAt = 0;
 
   /** What the loss does now; only what was appended since the last call is gone over. */
   find(loss: Series, stageStarts: readonly number[]): Alert[] {
@@ -27,7 +26,6 @@ export class Trend {
       this.length = 0;
       this.average = emaStart();
       this.best = Number.POSITIVE_INFINITY;
-      this.bestAt = 0;
     }
     const from = upperBound(steps, steps.length, start);
     this.extend(loss.values.subarray(from));
@@ -42,19 +40,14 @@ export class Trend {
     for (let index = Math.max(before, WARM_UP); index < this.length; index += 1) {
       if ((this.line[index] as number) >= this.best || Number.isNaN(this.line[index])) continue;
       this.best = this.line[index] as number;
-      this.bestAt = index;
     }
   }
 
   private judge(steps: Float64Array): Alert[] {
-    const { line, length, best, bestAt } = this;
+    const { line, length, best } = this;
     if (length < FEWEST) return [];
     const latest = line[length - 1] as number;
     const stepAt = (index: number): number => steps[index] as number;
-    if (latest > best * 1.25 && length - bestAt > 30) {
-      const detail = `${short(latest)} now, ${short(best)} at ${formatCount(stepAt(bestAt))}`;
-      return [{ kind: 'divergence', step: stepAt(bestAt), title: 'Loss is diverging', detail, value: latest }];
-    }
     const span = Math.max(50, Math.floor(length / 4));
     const then = line[length - 1 - span] ?? Number.NaN;
     if (length > 2 * span && then - latest < 0.002 * Math.abs(then) && latest <= best * 1.02) {
