@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -66,7 +67,6 @@ def evaluate(
     }
 
 
-@torch.no_grad()
 def generate(
     model: nn.Module,
     prompt: Tensor,
@@ -79,17 +79,70 @@ def generate(
 
     ``check`` may raise to give it up.
     """
+    check()
+    made: list[int] = []
+    for _, token in zip(range(new_tokens), generated(model, prompt, seed, temperature), strict=False):
+        made.append(token)
+        check()
+    return made
+
+
+def generated(model: nn.Module, prompt: Tensor, seed: int, temperature: float) -> Iterator[int]:
+    """What follows ``prompt`` (tokens,), token by token without end; at temperature 0 always the likeliest."""
     module: Any = model
     generator = torch.Generator().manual_seed(seed)
-    ids = prompt.to(module.lm_head.weight.device).unsqueeze(0)
-    made: list[int] = []
+    fed = prompt.to(module.lm_head.weight.device).unsqueeze(0)
     past: Any = None
-    fed = ids
-    for _ in range(new_tokens):
-        check()
-        out = module(input_ids=fed, past_key_values=past, use_cache=True)
-        past = out.past_key_values
-        weights = (out.logits[0, -1].float() / temperature).softmax(-1).cpu()
-        made.append(int(torch.multinomial(weights, 1, generator=generator)))
-        fed = torch.tensor([[made[-1]]], device=ids.device)
-    return made
+    while True:
+        with torch.no_grad():
+            out = module(input_ids=fed, past_key_values=past, use_cache=True)
+            past, logits = out.past_key_values, out.logits[0, -1].float()
+            if temperature == 0:
+                token = int(logits.argmax())
+            else:
+                weights = (logits / temperature).softmax(-1).cpu()
+                token = int(torch.multinomial(weights, 1, generator=generator))
+        yield token
+        fed = torch.tensor([[token]], device=fed.device)
+
+
+@dataclass
+class Likelihood:
+    """How well a text is predicted, summed over ``tokens`` predictions; in nats."""
+
+    tokens: int = 0
+    loss: float = 0.0
+    teacher_loss: float = 0.0
+    kl: float = 0.0
+    agreed: int = 0
+
+
+@torch.no_grad()
+def likelihood(model: nn.Module, windows: Iterable[Tensor], *, teacher: bool) -> Likelihood:
+    """How well the student predicts the tokens of windows, each (batch, tokens) and read from its own beginning.
+
+    With ``teacher`` the same of the teacher, KL(teacher ‖ student), and where both find the same successor likeliest.
+    """
+    module: Any = model
+    layers, found = npt_layers(model).values(), Likelihood()
+    wide = widest(module.lm_head.weight.device)
+    for window in windows:
+        ids = window.to(module.lm_head.weight.device)
+        targets = ids[:, 1:].flatten()
+        states = []
+        for mode in (True, False) if teacher else (True,):
+            for layer in layers:
+                layer.npt_mode = mode
+            states.append(module.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1].flatten(0, 1))
+        for layer in layers:
+            layer.npt_mode = True
+        found.tokens += len(targets)
+        for at in range(0, len(targets), POSITIONS):
+            part = slice(at, at + POSITIONS)
+            mine, *others = (F.log_softmax(module.lm_head(state[part]).float(), dim=-1) for state in states)
+            found.loss += F.nll_loss(mine, targets[part], reduction="none").to(wide).sum().item()
+            for theirs in others:
+                found.teacher_loss += F.nll_loss(theirs, targets[part], reduction="none").to(wide).sum().item()
+                found.kl += (theirs.exp() * (theirs - mine)).to(wide).sum().item()
+                found.agreed += int((mine.argmax(-1) == theirs.argmax(-1)).sum())
+    return found

@@ -32,6 +32,8 @@ def fail(line: str, code: int) -> int:
 def run(command: Callable[[], int]) -> int:
     """Runs a command; 1 where it failed, 2 where it was asked for something that cannot be, else what it returns.
 
+    Ctrl+C is 130, in one line, for commands that have nothing to save.
+
     A stack trace is for whoever works on the trainer: ``NPT_TRACEBACK=1`` prints it.
     """
     console.install()
@@ -42,6 +44,8 @@ def run(command: Callable[[], int]) -> int:
     except ModuleNotFoundError as error:
         lock = Path(__file__).resolve().parents[1] / "requirements.lock"
         return fail(f"{sys.executable} has no module {error.name}; install with: pip install -r {lock}", 2)
+    except KeyboardInterrupt:
+        return fail("stopped by Ctrl+C", 130)
     except Exception as error:
         if os.environ.get("NPT_TRACEBACK") == "1":
             traceback.print_exc()

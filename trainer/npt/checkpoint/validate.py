@@ -272,13 +272,15 @@ def _json(path: Path, found: list[Finding]) -> dict[str, Any] | None:
     return document
 
 
-def refuse(checkpoint: Path) -> None:
-    """Raises ``UsageError`` in one line where a checkpoint is not valid: a resume goes on from nothing else."""
+def refuse(checkpoint: Path, *, resumes: bool = True) -> None:
+    """Raises ``UsageError`` in one line where a checkpoint is not valid: nothing goes on from one, a resume or not."""
     report = examine(checkpoint)
     if report.valid:
         return
     worst = [item for item in report.findings if item.severity == ERROR and verdict_of([item]) == report.verdict]
-    anyway = "" if report.verdict == "dangerous" else " (--ignore_integrity resumes from it anyway, if it can be read)"
+    anyway = ""
+    if resumes and report.verdict != "dangerous":
+        anyway = " (--ignore_integrity resumes from it anyway, if it can be read)"
     raise UsageError(f"{report.path} is {report.verdict}: {worst[0].message}{anyway}")
 
 

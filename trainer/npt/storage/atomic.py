@@ -83,6 +83,48 @@ def replace_bytes(path: Path, content: bytes) -> None:
     fsync_folder(path.parent)
 
 
+def create_bytes(path: Path, content: bytes) -> None:
+    """Writes a file where none is. Raises ``FileExistsError`` where one came since anybody looked."""
+    temporary = temporary_beside(path)
+    try:
+        write_bytes(temporary, content)
+        _create(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    fsync_folder(path.parent)
+
+
+def _create(temporary: Path, path: Path) -> None:
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # No hard links here: between these two lines somebody may be faster.
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        os.rename(temporary, path)
+
+
+def create_folder(temporary: Path, target: Path) -> None:
+    """Gives a finished folder its name. Raises ``FileExistsError`` where anything but an empty folder has it."""
+    for name in sorted(os.listdir(temporary)):
+        descriptor = os.open(temporary / name, os.O_RDONLY)
+        try:
+            sync(descriptor)
+        finally:
+            os.close(descriptor)
+    fsync_folder(temporary)
+    try:
+        os.rename(temporary, target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        raise
+    fsync_folder(target.parent)
+
+
 def replace_json(path: Path, document: Any) -> None:
     """Replaces a JSON file atomically."""
     replace_bytes(path, json_bytes(document))
@@ -183,10 +225,11 @@ def _orphaned(name: str) -> bool:
     return int(pid) == os.getpid() or not _alive(int(pid))
 
 
-def sweep(folder: Path) -> list[str]:
+def sweep(folder: Path, of: str = "") -> list[str]:
     """Removes leftovers in a folder whose process on this host is dead; returns their names.
 
-    Files, folders and links alike. What cannot be removed is passed over with a line; it stops nobody.
+    With ``of`` only those of the target of that name: in a folder that is not ours. Files, folders and links alike.
+    What cannot be removed is passed over with a line; it stops nobody.
     """
     try:
         names = sorted(os.listdir(folder))
@@ -195,6 +238,8 @@ def sweep(folder: Path) -> list[str]:
     swept: list[str] = []
     for name in names:
         if not name.startswith((TEMPORARY, DELETED)) or not _orphaned(name):
+            continue
+        if of and not name.startswith(f"{TEMPORARY}{of}-{host()}-"):
             continue
         try:
             discard(folder / name)

@@ -1,0 +1,17 @@
+#!/usr/bin/env python3
+"""Continues a text: ``python scripts/generate.py <checkpoint> "prompt"``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+WORKSPACE = Path(__file__).resolve().parents[1]
+if str(WORKSPACE) not in sys.path:
+    sys.path.insert(0, str(WORKSPACE))
+
+if __name__ == "__main__":
+    from npt import program
+    from npt.commands import generate
+
+    sys.exit(program.run(generate.main))
