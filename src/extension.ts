@@ -11,6 +11,7 @@ import * as environment from './features/environment';
 import type { FeatureDeps } from './features/deps';
 import * as manage from './features/manage';
 import * as probe from './features/probe';
+import * as programs from './features/programs';
 import * as queue from './features/queue';
 import * as start from './features/start';
 import * as status from './features/status';
@@ -46,6 +47,7 @@ export function activate(context: vscode.ExtensionContext): NptApi {
     torchFile.register(context, deps);
     status.register(context, deps);
     manage.register(context, deps);
+    programs.register(context, deps);
     create.register(context, deps);
     environment.register(context, deps);
     queue.register(context, deps);

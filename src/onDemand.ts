@@ -4,6 +4,7 @@
  * share, and a window that opens would have to load a dozen of them.
  */
 export { renderComparison, summarizeComparison } from './core/checkpoint/report/renderComparison';
+export { renderEvaluation } from './core/checkpoint/report/renderEvaluation';
 export { renderReport } from './core/checkpoint/report/renderReport';
 export { renderReports } from './core/checkpoint/report/renderReports';
 export { makePlan, makePlans } from './core/training/plan/makePlan';

@@ -1343,12 +1343,35 @@ def nothing_trains(run: Path, process: Optional[Dict[str, Any]]) -> str:
     return f"{run} is trained on {process.get('host')}, not on this machine{ended}"
 
 
-def add_orders(command: argparse.ArgumentParser) -> None:
-    """Options about the trainer's environment, and about starting it again."""
+def command_exec(arguments: argparse.Namespace, argv: List[str]) -> int:
+    """Becomes a program in the trainer's environment: what works on checkpoints finds what training finds."""
+    if arguments.escaped:
+        argv = [unescaped(word) for word in argv]
+        for name in ("env", "module"):
+            setattr(arguments, name, [unescaped(word) for word in getattr(arguments, name)])
+        for name in ("env_file", "conda"):
+            value = getattr(arguments, name)
+            setattr(arguments, name, value and unescaped(value))
+    if not argv:
+        raise Refusal("exec needs a command after --, such as: -- python scripts/evaluate.py …")
+    environment = TrainerEnvironment(arguments.env, arguments.env_file, arguments.module, arguments.conda).made()
+    try:
+        os.execvpe(argv[0], argv, environment)
+    except OSError as error:
+        raise Refusal(f"{argv[0]} cannot be started: {error.strerror}") from None
+
+
+def add_environment(command: argparse.ArgumentParser) -> None:
+    """Options about the trainer's environment."""
     command.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable for it")
     command.add_argument("--env-file", metavar="FILE", help="NAME=VALUE lines, which stay in that file")
     command.add_argument("--module", action="append", default=[], metavar="NAME", help="a module to load")
     command.add_argument("--conda", metavar="FOLDER", help="a conda environment to activate")
+
+
+def add_orders(command: argparse.ArgumentParser) -> None:
+    """Options about the trainer's environment, and about starting it again."""
+    add_environment(command)
     command.add_argument("--restarts", type=int, default=0, metavar="N", help="start it again at most N times [0]")
 
 
@@ -1358,15 +1381,20 @@ def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
     if "--" in words:
         own, argv = words[: words.index("--")], words[words.index("--") + 1 :]
     parser = OneLineParser(prog="npt_supervise.py", description="Trains in the background and follows it.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="run|follow|stop|stacks|status")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="run|follow|stop|stacks|status|exec")
     for name, text in (
         ("run", "start a trainer, given after --, and follow it"),
         ("follow", "follow the trainer that is running"),
         ("stop", "ask the trainer to save and stop"),
         ("stacks", "have the trainer write its Python stacks into train.log"),
         ("status", "print as JSON whether something trains in the run"),
+        ("exec", "run a program, given after --, in the environment that training has"),
     ):
         command = commands.add_parser(name, help=text)
+        if name == "exec":
+            add_environment(command)
+            command.add_argument("--escaped", action="store_true", help="the words are percent-encoded")
+            continue
         command.add_argument("--run-dir", required=True, metavar="DIR", help="the run's folder")
         if name == "stop":
             command.add_argument("--now", action="store_true", help="end it without a save")
@@ -1414,6 +1442,8 @@ def main(words: List[str]) -> int:
             raise Refusal("training needs Linux or macOS; on Windows use WSL or a Remote window")
         if arguments.command == "run":
             return command_run(arguments, argv)
+        if arguments.command == "exec":
+            return command_exec(arguments, argv)
         commands = {
             "follow": command_follow,
             "stop": command_stop,

@@ -1,4 +1,5 @@
 /** What every feature is given. */
+import type * as vscode from 'vscode';
 import type { Plan } from '../core/training/plan/plan';
 import type { CheckpointWorker } from '../core/checkpoint/worker/workerClient';
 import type { Log } from '../platform/log';
@@ -14,6 +15,19 @@ export interface PlanStarter {
   start(plan: Plan): Promise<boolean>;
   /** Several, as one where their launcher can. False when something is in the way of one of them. */
   startAll(plans: readonly Plan[]): Promise<boolean>;
+  /**
+   * Runs a task of the trainer's that does not train, to its end.
+   *
+   * @returns its exit code; undefined when something is in the way, which the user was told
+   */
+  run(made: TrainerTask): Promise<number | undefined>;
+}
+
+/** A task, and what it is started with. */
+export interface TrainerTask {
+  readonly task: vscode.Task;
+  readonly interpreter: string;
+  readonly cwd: string;
 }
 
 export interface FeatureDeps {

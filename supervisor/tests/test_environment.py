@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import textwrap
@@ -18,8 +19,6 @@ SECRET = "hunter2-$(id)-`id`-${HOME}"
 
 
 def shown(bench: Bench) -> Dict[str, str]:
-    import json
-
     lines = [line for line in bench.log().splitlines() if line.startswith("{")]
     found: Dict[str, str] = json.loads(lines[-1])
     return found
@@ -169,3 +168,31 @@ def test_a_conda_environment_is_activated_with_its_own_scripts(bench: Bench) -> 
     assert shown(bench)["FROM_SCRIPT"] == shown(bench)["CONDA_PREFIX"] == str(prefix)
     refused = modular(bench, home, "--conda", str(prefix) + "-gone")
     assert refused.returncode == 2 and "there is no conda environment in" in refused.stdout
+
+
+def test_a_program_on_checkpoints_finds_what_training_finds(bench: Bench) -> None:
+    file = bench.folder / "of 100%.env"
+    file.write_text("TOKEN=secret\n")
+    body = "import json, os, sys; print(json.dumps([os.environ['TOKEN'], os.environ['A'], *sys.argv[1:]])); sys.exit(7)"
+    words = ["--env-file", str(file), "--env", "A=${x}", "--", PYTHON, "-c", body, "${command:x}\n 100%"]
+
+    def encoded(word: str) -> str:
+        return "".join(f"%{ord(letter):02X}" if letter in "%$\n" else letter for letter in word)
+
+    for escaped, given in (([], words), (["--escaped"], [encoded(word) for word in words])):
+        done = subprocess.run(
+            [PYTHON, str(SUPERVISE), "exec", *escaped, *given],
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (7, "")
+        assert json.loads(done.stdout) == ["secret", "${x}", "${command:x}\n 100%"]
+    for given, said in (
+        (["--"], "exec needs a command after --"),
+        (["--", str(bench.folder / "nothing")], "nothing cannot be started: No such file or directory"),
+        (["--conda", str(bench.folder / "no"), "--", PYTHON], "there is no conda environment in"),
+    ):
+        done = subprocess.run([PYTHON, str(SUPERVISE), "exec", *given], capture_output=True, text=True, check=False)
+        assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1

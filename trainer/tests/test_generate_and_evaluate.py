@@ -158,8 +158,6 @@ def test_a_seed_decides_what_is_sampled(run: Run, runs: dict[str, Path]) -> None
 def test_a_prompt_comes_from_anywhere(run: Run, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     plain = run("generate", runs["demo"], "${a} 100%\n é", "--max_new_tokens", "4")
     assert plain[0] == 0 and plain[1].startswith("${a} 100%\n é")
-    words = [str(runs["demo"]).replace("%", "%25"), "%24{a} 100%25%0A %C3%A9"]
-    assert run("generate", "--escaped", *words, "--max_new_tokens", "4") == plain
     monkeypatch.setattr("sys.stdin", io.StringIO("${a} 100%\n é"))
     assert run("generate", runs["demo"], "-", "--max_new_tokens", "4") == plain
 

@@ -9,7 +9,7 @@ import { withStatus } from '../../platform/progress';
 import { chooseInterpreter } from '../../platform/python';
 import { settings } from '../../platform/settings';
 import { programTask, TaskTextError } from '../../platform/tasks';
-import type { FeatureDeps, PlanStarter } from '../deps';
+import type { FeatureDeps, PlanStarter, TrainerTask } from '../deps';
 import { canStartTogether, commonTask, trainingTask } from './tasks';
 
 /** How long a launched run may take to appear in the model before we stop waiting to show it. */
@@ -52,12 +52,17 @@ export class TrainingStarter implements PlanStarter {
     return true;
   }
 
+  async run({ task, interpreter, cwd }: TrainerTask): Promise<number | undefined> {
+    if (!isTrusted() || !(await this.pythonIsReady({ interpreter, cwd }))) return undefined;
+    const ended = endOf(task);
+    if (await this.execute(() => task)) return ended.code;
+    ended.dispose();
+    return undefined;
+  }
+
   /** Says what is in the way of a plan where something is. */
   private isAllowed(plan: Plan): boolean {
-    if (!vscode.workspace.isTrusted) {
-      void showError(vscode.l10n.t('Training starts a process: trust this workspace first.'));
-      return false;
-    }
+    if (!isTrusted()) return false;
     const problem = plan.errors[0];
     if (problem !== undefined) {
       void showError(problem.message);
@@ -71,7 +76,7 @@ export class TrainingStarter implements PlanStarter {
     this.deps.log.info(`${plan.kind} ${plan.run}: ${plan.argv.join(' ')}`);
   }
 
-  private async pythonIsReady(plan: Plan): Promise<boolean> {
+  private async pythonIsReady(plan: Pick<Plan, 'interpreter' | 'cwd'>): Promise<boolean> {
     const python = plan.interpreter;
     const identity = await identityOf(python);
     if (identity !== undefined && this.ready.get(python) === identity) return true;
@@ -141,6 +146,41 @@ export class TrainingStarter implements PlanStarter {
     const run = await workspaces.until(() => workspaces.runs.find((each) => each.path === plan.run), APPEARS_WITHIN_MS);
     if (run !== undefined) await vscode.commands.executeCommand('npt.openDashboard', plan.run);
   }
+}
+
+/** Says so where the workspace is not trusted. */
+function isTrusted(): boolean {
+  if (vscode.workspace.isTrusted) return true;
+  void showError(vscode.l10n.t('Training starts a process: trust this workspace first.'));
+  return false;
+}
+
+/** The end of a task that is about to start: its exit code, undefined where it never had a process. */
+function endOf(task: vscode.Task): { readonly code: Promise<number | undefined>; dispose: () => void } {
+  const listeners: vscode.Disposable[] = [];
+  const dispose = (): void => {
+    for (const listener of listeners) listener.dispose();
+  };
+  const code = new Promise<number | undefined>((resolve) => {
+    const end = (found: number | undefined): void => {
+      dispose();
+      resolve(found);
+    };
+    // VS Code may hand out another object for the task: a name and what it is about tell it.
+    const isIt = ({ task: other }: vscode.TaskExecution): boolean =>
+      other === task ||
+      (other.name === task.name && JSON.stringify(other.definition) === JSON.stringify(task.definition));
+    listeners.push(
+      vscode.tasks.onDidEndTaskProcess(({ execution, exitCode }) => {
+        if (isIt(execution)) end(exitCode);
+      }),
+      // One that never had a process, or lost it.
+      vscode.tasks.onDidEndTask(({ execution }) => {
+        if (isIt(execution)) end(undefined);
+      }),
+    );
+  });
+  return { code, dispose };
 }
 
 /**

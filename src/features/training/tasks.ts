@@ -2,12 +2,14 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { newestComplete } from '../../core/experiment/checkpoints';
+import { programKindOf, programRequestOf } from '../../core/training/checkpointPrograms';
 import { launcherOf } from '../../core/training/launchers';
 import type { Plan } from '../../core/training/plan/plan';
 import { definitionOf, requestOf, type TrainingRequest } from '../../core/training/plan/taskDefinition';
 import { PythonNotFound } from '../../platform/python';
 import { escapedWords, messageTask, programTask, TaskTextError } from '../../platform/tasks';
 import type { FeatureDeps } from '../deps';
+import { makeProgramTask } from '../programs/programTask';
 import { environmentOf, planIn, type TrainingEnvironment } from './plans';
 
 /** How many runs Run Task offers to resume, the newest first: each costs a plan, and a longer list is the tree's. */
@@ -106,12 +108,29 @@ export class TrainingTasks implements vscode.TaskProvider {
     const folder = typeof task.scope === 'object' ? task.scope : vscode.workspace.workspaceFolders?.[0];
     if (definition.type !== 'npt' || folder === undefined || !vscode.workspace.isTrusted) return undefined;
     const root = folder.uri.fsPath;
-    const request = requestOf(definition, root);
-    const made = typeof request === 'string' ? request : await this.make(request, environmentOf(root), definition);
+    const made = await this.made(task, root);
     if (typeof made !== 'string') return made;
     this.deps.log.warn(`task ${task.name}: ${made}`);
     const reason = vscode.l10n.t('The task "{0}" of {1} cannot start: {2}', task.name, folder.name, made);
     return messageTask({ definition, scope: task.scope, name: task.name }, reason);
+  }
+
+  /** What a task of tasks.json runs, or in one line why it cannot. */
+  private async made({ definition, name }: vscode.Task, root: string): Promise<vscode.Task | string> {
+    const program = programKindOf(definition);
+    if (program === undefined) {
+      const request = requestOf(definition, root);
+      return typeof request === 'string' ? request : this.make(request, environmentOf(root), definition);
+    }
+    const request = programRequestOf(definition, program, root);
+    if (typeof request === 'string') return request;
+    try {
+      const made = await makeProgramTask(request, root, this.supervisor, { definition, name });
+      return typeof made === 'string' ? made : made.task;
+    } catch (error) {
+      if (error instanceof PythonNotFound) return error.message;
+      throw error;
+    }
   }
 
   /** The task for a request, or in one line why there is none. */

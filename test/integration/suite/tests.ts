@@ -9,5 +9,6 @@ import './torchFile.test';
 import './targets.test';
 import './taskWords.test';
 import './tasks.test';
+import './programs.test';
 import './stop.test';
 import './queue.test';

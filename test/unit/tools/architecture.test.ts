@@ -136,6 +136,7 @@ describe('docs/architecture.md', () => {
         'an argument of the trainer',
         'a launcher',
         'a command on checkpoints',
+        'a program on checkpoints',
         'a finding',
         'a metrics source',
         'a dashboard panel',

@@ -35,7 +35,10 @@ describe('an npt task of tasks.json', () => {
   });
 
   const wrong: [object, RegExp][] = [
-    [{ checkpoint: 'x' }, /^"kind" is missing: write start, resume, extend, fine-tune, debug, branch, re-run\.$/],
+    [
+      { checkpoint: 'x' },
+      /^"kind" is missing: write start, resume, extend, fine-tune, debug, branch, re-run, export, generate, evaluate\.$/,
+    ],
     [{ kind: 'resum', checkpoint: 'x' }, /^"kind" is "resum": write/],
     [{ kind: 'resume' }, /^"checkpoint" is missing: write/],
     [{ kind: 'resume', checkpoint: 7 }, /^"checkpoint" is 7: write/],

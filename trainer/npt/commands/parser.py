@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from typing import Any, NoReturn
-from urllib.parse import unquote
+from typing import NoReturn
 
 from npt import TRAINER
 from npt.errors import UsageError
@@ -20,16 +18,6 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see {self.prog} --help")
-
-    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """The arguments. After ``--escaped``, which comes first, every word is percent-encoded.
-
-        That is for whoever starts us where a word with ``${…}`` or a line break would not arrive as it is.
-        """
-        words = list(sys.argv[1:] if args is None else args)
-        if words[:1] == ["--escaped"]:
-            words = [unquote(word, errors="surrogateescape") for word in words[1:]]
-        return super().parse_args(words, namespace)
 
 
 def count(text: str) -> int:

@@ -1,6 +1,7 @@
 /** An `npt` task as tasks.json writes it (package.json, `taskDefinitions`): read into a request, and made from a plan. */
 import path from 'node:path';
 import { typedText } from '../../arguments/separated';
+import { PROGRAM_KINDS } from '../checkpointPrograms';
 import type { Plan } from './plan';
 import { PLAN_KINDS, type PlanKind, type TrainingRequest } from './request';
 import { inWorkspace } from './trainerScript';
@@ -44,7 +45,7 @@ export const PLACES: Readonly<Record<PlanKind, 'checkpoint' | 'from'>> = {
 export function requestOf(definition: Readonly<Record<string, unknown>>, root: string): TrainingRequest | string {
   const { kind, changes = {}, additionalSteps } = definition;
   const known = PLAN_KINDS.find((each) => each === kind);
-  if (known === undefined) return `"kind" is ${shown(kind)}: write ${PLAN_KINDS.join(', ')}.`;
+  if (known === undefined) return `"kind" is ${shown(kind)}: write ${[...PLAN_KINDS, ...PROGRAM_KINDS].join(', ')}.`;
   const place = PLACES[known];
   const named = definition[place];
   if ((known !== 'start' || named !== undefined) && !isText(named)) {
