@@ -7,6 +7,7 @@ export { renderComparison, summarizeComparison } from './core/checkpoint/report/
 export { renderEvaluation } from './core/checkpoint/report/renderEvaluation';
 export { renderReport } from './core/checkpoint/report/renderReport';
 export { renderReports } from './core/checkpoint/report/renderReports';
+export { askScript } from './core/training/field/askScript';
 export { makePlan, makePlans } from './core/training/plan/makePlan';
 export { branch } from './features/branch/branch';
 export { createWorkspace } from './features/create/create';

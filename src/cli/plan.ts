@@ -5,6 +5,7 @@ import { formatCount } from '../core/format';
 import { valueText } from '../core/format';
 import { shellCommand } from '../core/training/commandLine';
 import { launchFacts, shellCommandOf } from '../core/training/launchers/shown';
+import { askScript } from '../core/training/field/askScript';
 import { makePlan } from '../core/training/plan/makePlan';
 import { DEFAULT_LAUNCHER, LAUNCHER_KINDS } from '../core/training/launchers';
 import type { Plan, PlanMessage } from '../core/training/plan/plan';
@@ -76,6 +77,7 @@ export function requestOf(kind: PlanKind, place: string | undefined, { option, a
     additionalSteps: steps === undefined ? undefined : Number(steps),
     launch: { kind: oneOf('--launcher', option('launcher') ?? DEFAULT_LAUNCHER, LAUNCHER_KINDS) },
     name: option('name'),
+    askScript,
     workspaceRoot: option('workspace'),
     interpreter: option('python'),
   };
@@ -103,13 +105,22 @@ export function planText(plan: Plan): string {
     ...(plan.argv.length === 0
       ? []
       : [`  cd ${shellCommand([plan.cwd])}`, `  ${shellCommandOf(plan.argv, plan.launch)}`]),
+    ...plan.questions.flatMap((question) => messageLines('question', question)),
     ...plan.warnings.flatMap((warning) => messageLines('warning', warning)),
     ...plan.errors.flatMap((error) => messageLines('error', error)),
   ].join('\n');
 }
 
 /** A message, and what would settle it. */
-function messageLines(kind: string, { message, argument, proposal, remedies = [] }: PlanMessage): string[] {
+function messageLines(
+  kind: string,
+  {
+    message,
+    argument,
+    proposal,
+    remedies = [],
+  }: Omit<PlanMessage, 'code' | 'proposal'> & { readonly proposal?: string | null },
+): string[] {
   const settling = [
     ...(argument === undefined ? [] : [`--set ${argument}=${shellCommand([proposal ?? '…'])}`]),
     ...remedies.map(({ label }) => label),

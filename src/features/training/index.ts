@@ -41,7 +41,8 @@ export class TrainingCommands {
         if ((await showInformation(only.message, extend)) === extend) await this.extend({ argument: chosen.target });
         return;
       }
-      const needsAsking = plan.newRun || plan.warnings.length > 0 || plan.errors.length > 0;
+      const { newRun, questions, warnings, errors } = plan;
+      const needsAsking = newRun || questions.length + warnings.length + errors.length > 0;
       const agreed = needsAsking && canBeSettled(plan) ? await this.review(chosen, { kind: 'resume' }) : plan;
       if (agreed !== undefined) await this.deps.starter.start(agreed);
     });

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { Plan } from '../../core/training/plan/plan';
 import type { PlanRequest } from '../../core/training/plan/request';
 import type { TrainingRequest } from '../../core/training/plan/taskDefinition';
+import { withStatus } from '../../platform/progress';
 import { findPython } from '../../platform/python';
 import { settings } from '../../platform/settings';
 import type { FeatureDeps } from '../deps';
@@ -42,7 +43,7 @@ export async function planIn(
   request: TrainingRequest,
 ): Promise<Plan> {
   const { makePlan } = await import('../../onDemand');
-  return makePlan({ ...request, ...environment, notValid: deps.validations.notValid() });
+  return makePlan({ ...request, ...environment, notValid: deps.validations.notValid(), askScript: asking() });
 }
 
 /**
@@ -64,5 +65,14 @@ export async function plansFor(deps: FeatureDeps, root: string, requests: readon
   const environment = await environmentOf(root);
   const notValid = deps.validations.notValid();
   const { makePlans } = await import('../../onDemand');
-  return makePlans(requests.map((request) => ({ ...request, ...environment, notValid })));
+  return makePlans(requests.map((request) => ({ ...request, ...environment, notValid, askScript: asking() })));
+}
+
+/** How another trainer's script is asked for its options, which runs it; undefined where nothing may run. */
+function asking(): PlanRequest['askScript'] {
+  if (!vscode.workspace.isTrusted) return undefined;
+  return async (question) => {
+    const { askScript } = await import('../../onDemand');
+    return withStatus(vscode.l10n.t('Asking {0} for its options…', question.script), askScript(question));
+  };
 }

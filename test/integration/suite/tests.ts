@@ -10,5 +10,6 @@ import './targets.test';
 import './taskWords.test';
 import './tasks.test';
 import './programs.test';
+import './otherTrainers.test';
 import './stop.test';
 import './queue.test';

@@ -130,4 +130,34 @@ describe('starting training from the command line', function () {
     assert.equal(refused.status, 1, refused.stderr);
     assert.match(refused.stdout, /error: .*bare does not have torch, which training needs\./);
   });
+
+  it("--dry-run with another trainer's script says what nothing on disk tells, and takes the answer", () => {
+    const other = path.join(ws.root, 'other');
+    const checkpoint = path.join(other, 'experiments/theirs/checkpoints/checkpoint-24000');
+    const fixtures = path.join(ROOT, 'test/fixtures');
+    fs.cpSync(path.join(fixtures, 'checkpoints/field/checkpoint-24000'), checkpoint, { recursive: true });
+    fs.mkdirSync(path.join(other, 'scripts'));
+    fs.copyFileSync(
+      path.join(fixtures, 'trainers/contract_names.py'),
+      path.join(other, 'scripts/train_multi_layer_npt.py'),
+    );
+    const dry = (...more: string[]): string => {
+      const env = { ...process.env, XDG_CACHE_HOME: path.join(ws.root, 'cache') };
+      const told = spawnSync(process.execPath, [cli, 'resume', checkpoint, '--dry-run', ...more], {
+        encoding: 'utf8',
+        env,
+      });
+      assert.equal(told.status, 0, told.stderr);
+      return told.stdout;
+    };
+    assert.match(
+      dry(),
+      /^question: Nothing on disk says which lambda_reg .*: the script takes its own, 0\.005\.\n {2}→ --set lambda_reg=0\.005$/m,
+    );
+    const answered = dry('--set', 'lambda_reg=0.02');
+    assert.doesNotMatch(answered, /question: .*lambda_reg/);
+    assert.match(answered, /--lambda_reg 0\.02/);
+    const { questions } = JSON.parse(dry('--json')) as { questions: { argument: string }[] };
+    assert.ok(questions.some(({ argument }) => argument === 'weight_decay'));
+  });
 });

@@ -10,7 +10,10 @@ import { WANDB } from '../../experiment/runLayout';
 import { exists } from '../../files';
 import { valueText } from '../../format';
 import { launchFailures, readLaunch } from '../launchers';
+import { findArgument } from '../../arguments/arguments';
 import { combinations } from '../../arguments/values';
+import { fieldCommand } from '../field/command';
+import { questionsOf } from '../field/questions';
 import { diskRoom } from './diskRoom';
 import { reRunSource, startSource } from './freshSource';
 import type { Plan, PlanMessage, PlannedArgument } from './plan';
@@ -64,20 +67,26 @@ async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promis
     return emptyPlan(request, { code: error.code, message: error.message, ...remediesOf(error) });
   }
   const errors: PlanMessage[] = [];
-  const typed = readChanges(request, source, errors);
+  const cwd = await rootOf(request, source.path ?? place);
+  const { isOurs, ...surroundings } = await surroundingsOf(request, cwd);
+  const { help, scriptUnknown } = isOurs ? { help: null, scriptUnknown: null } : await optionsOf(request, surroundings);
+  const typed = readChanges(request, source, help, errors);
   const { kind, newRun } = kindOf(request, source);
   const planned = planArguments(source, typed, newRun ? null : unsavedArguments(source));
-
-  const cwd = await rootOf(request, source.path ?? place);
   // A run that waits in the queue has its name before it has its folder.
   const waiting = (await readQueue(cwd)).entries.map((entry) => entry.run);
   const names = new Set([...taken, ...waiting]);
   const run = await runOf({ request, kind, newRun, source, cwd, planned, taken: names }, errors);
   const curriculum = curriculumOf(planned, source);
-  const { isOurs, ...surroundings } = await surroundingsOf(request, cwd);
   const draft: PlanDraft = {
     ...{ request, kind, newRun, source, arguments: planned, curriculum, run, ...surroundings },
-    ourTrainer: isOurs,
+    ...{ ourTrainer: isOurs, help, scriptUnknown },
+    field:
+      help &&
+      fieldCommand(help, planned, source.arguments, request.changes ?? {}, {
+        checkpoint: source.path !== null,
+        folder: newRun,
+      }),
     disk: await diskRoom(source, planned, run),
     modelIsFolder: await modelIsFolder(planned, cwd),
     hasWandbRun: source.run !== null && (await exists(path.join(source.run.path, WANDB))),
@@ -99,7 +108,7 @@ async function planFor(request: PlanRequest, taken: ReadonlySet<string>): Promis
     curriculum: curriculum?.stages ?? [],
     stageAtStart: curriculum === null ? null : stageAt(curriculum, source.step).stage.name,
     startStep: source.step,
-    questions: [],
+    questions: questionsOf(draft),
     warnings: [...source.warnings, ...judged.warnings],
     errors: [...source.errors, ...errors, ...judged.errors],
   };
@@ -116,6 +125,19 @@ async function surroundingsOf(request: PlanRequest, cwd: string): Promise<Surrou
     interpreter: interpreterOf(request),
     lacks: request.lacks ?? [],
   };
+}
+
+/** The options of another trainer's script, where they may be asked for. */
+async function optionsOf(
+  { askScript }: PlanRequest,
+  { interpreter, script, scriptFailure, cwd, launch }: Surroundings,
+): Promise<Pick<PlanDraft, 'help' | 'scriptUnknown'>> {
+  if (askScript === undefined || scriptFailure !== null) return { help: null, scriptUnknown: null };
+  const answer = await askScript({
+    ...{ interpreter, script: path.resolve(cwd, script), folder: cwd },
+    variables: launch.environment.variables,
+  });
+  return 'help' in answer ? { help: answer.help, scriptUnknown: null } : { help: null, scriptUnknown: answer.failure };
 }
 
 /** @throws PlanSourceError */
@@ -141,15 +163,18 @@ function planArguments(
   changes: ReadonlyMap<string, unknown>,
   unsaved: UnsavedArguments | null,
 ): PlannedArgument[] {
-  return [...source.arguments].map(([name, stored]: [string, StoredArgument]): PlannedArgument => {
+  const own = [...changes].filter(([name]) => !source.arguments.has(name) && findArgument(name) === undefined);
+  const known = [...source.arguments].map(([name, stored]: [string, StoredArgument]): PlannedArgument => {
     const changed = changes.get(name);
     const carried = changes.has(name) || unsaved?.carried !== true ? undefined : unsaved.values.get(name);
     const next = changed ?? carried;
     if (next === undefined || sameValue(name, next, stored.value)) {
-      return { name, value: stored.value, source: stored.source, previous: null };
+      const answered = changed !== undefined && source.translated && stored.source === 'default';
+      return { name, value: stored.value, source: answered ? 'answered' : stored.source, previous: null };
     }
     return { name, value: next, source: changed === undefined ? 'run' : 'changed', previous: stored.value };
   });
+  return [...known, ...own.map(([name, value]) => ({ name, value, source: 'changed' as const, previous: null }))];
 }
 
 function curriculumOf(planned: readonly PlannedArgument[], source: PlanSource): Curriculum | null {

@@ -6,8 +6,12 @@ import type { Stage } from '../../curriculum/curriculum';
 import type { Launch, LauncherKind } from '../launchers';
 import type { PlanKind, TrainingRequest } from './request';
 
-/** Where an argument's value comes from. `command line`: the run's original one. */
-export type ArgumentSource = 'checkpoint' | 'run' | 'command line' | 'preset' | 'tensors' | 'changed' | 'default';
+/**
+ * Where an argument's value comes from. `command line`: the run's original one. `answered`: it was typed, and is what a plan
+ * takes anyway where nothing on disk tells.
+ */
+export type ArgumentSource =
+  'checkpoint' | 'run' | 'command line' | 'preset' | 'tensors' | 'changed' | 'answered' | 'default';
 
 export interface PlannedArgument {
   readonly name: string;

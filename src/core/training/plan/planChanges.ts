@@ -1,6 +1,8 @@
 /** What a request changes of the arguments that a plan starts from. */
 import { TRAINER_ARGUMENTS, findArgument } from '../../arguments/arguments';
 import { formatValue, valueText } from '../../format';
+import type { ScriptHelp } from '../field/help';
+import { optionNamed } from '../field/words';
 import { modelOfSize } from './freshSource';
 import type { PlanMessage } from './plan';
 import type { PlanKind, PlanRequest } from './request';
@@ -16,11 +18,24 @@ const STEPS: Partial<Record<PlanKind, number>> = { extend: DEFAULT_ADDITIONAL_ST
 const SMALLER = 0.1;
 const STAGES = ['teacher', 'mixed', 'student'] as const;
 
-/** New values by argument, as config.json would hold them; what is wrong with the others goes to `errors`. */
-export function readChanges(request: PlanRequest, source: PlanSource, errors: PlanMessage[]): Map<string, unknown> {
+/**
+ * New values by argument, as config.json would hold them; what is wrong with the others goes to `errors`.
+ *
+ * @param help another trainer's options, which can be given as they are typed
+ */
+export function readChanges(
+  request: PlanRequest,
+  source: PlanSource,
+  help: ScriptHelp | null,
+  errors: PlanMessage[],
+): Map<string, unknown> {
   const changes = new Map<string, unknown>();
   for (const [name, typed] of Object.entries(request.changes ?? {})) {
     const argument = TRAINER_ARGUMENTS.find((known) => known.name === name);
+    if (argument === undefined && help !== null && optionNamed(help, name) !== undefined) {
+      changes.set(name, typed);
+      continue;
+    }
     if (argument === undefined) {
       const why = findArgument(name) === undefined ? 'The trainer has no such argument' : 'It is not for changing here';
       errors.push({ code: 'unknown-argument', message: `${name}: ${why}.` });

@@ -1,5 +1,7 @@
 /** What is settled of a plan before its messages are made. */
 import type { Curriculum } from '../../curriculum';
+import type { FieldCommand } from '../field/command';
+import type { ScriptHelp } from '../field/help';
 import type { Launch, LauncherKind } from '../launchers';
 import type { PlanMessage, PlannedArgument } from './plan';
 import type { PlanKind, PlanRequest } from './request';
@@ -35,6 +37,12 @@ export interface PlanDraft extends Surroundings {
   readonly hasWandbRun: boolean;
   /** False when the workspace's script is another trainer's (contract section 7). */
   readonly ourTrainer: boolean;
+  /** The options of another trainer's script; null of ours, and where they are not known. */
+  readonly help: ScriptHelp | null;
+  /** Why they are not, as a clause, where they were asked for. */
+  readonly scriptUnknown: string | null;
+  /** What that script is given; null where its options are not known. */
+  readonly field: FieldCommand | null;
   /** Null where either is not known. */
   readonly disk: { readonly freeBytes: number; readonly checkpointBytes: number } | null;
 }

@@ -26,6 +26,7 @@ function planLines(plan: Plan): string[] {
     '',
     ...messageLines('Errors', plan.errors),
     ...messageLines('Warnings', plan.warnings),
+    ...messageLines('Questions', plan.questions),
     ...argumentLines(plan),
     ...(plan.curriculum.length === 0
       ? []
@@ -37,7 +38,7 @@ function planLines(plan: Plan): string[] {
   ];
 }
 
-function messageLines(title: string, messages: readonly PlanMessage[]): string[] {
+function messageLines(title: string, messages: readonly Pick<PlanMessage, 'message'>[]): string[] {
   return messages.length === 0 ? [] : [`### ${title}`, '', ...messages.map(({ message }) => `- ${text(message)}`), ''];
 }
 

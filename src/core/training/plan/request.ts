@@ -1,4 +1,5 @@
 /** What somebody asks for before there is a plan: the kind of it, from where, with which changes. */
+import type { AskScript } from '../field/askScript';
 import type { LaunchRequest } from '../launchers';
 
 /**
@@ -49,6 +50,10 @@ export interface PlanRequest extends TrainingRequest {
   readonly lacks?: readonly string[] | undefined;
   /** The folder that new runs are made in, where no run says another; relative to the workspace. */
   readonly experiments?: string | undefined;
+  /**
+   * Runs another trainer's script for its options: for trusted workspaces only. Without it a plan takes them to be ours.
+   */
+  readonly askScript?: AskScript | undefined;
 }
 
 /** A request with what a message's remedy changes of it; its changes come on top of those that were made. */

@@ -1,6 +1,7 @@
 /** Writing a preset into the workspace's presets.json: whole, by rename, and nothing of what is there is lost. */
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { findArgument } from '../../arguments/arguments';
 import { synced, syncFolder } from '../../durable';
 import { isFileError, writeFailure } from '../../files';
 import { readJsonObject } from '../../jsonFile';
@@ -17,7 +18,7 @@ export class PresetError extends Error {}
 export function presetArguments(plan: Plan): JsonObject {
   return Object.fromEntries(
     plan.arguments
-      .filter(({ source, value }) => source !== 'default' && value !== null)
+      .filter(({ name, source, value }) => source !== 'default' && value !== null && findArgument(name) !== undefined)
       .map(({ name, value }) => [name, value]),
   );
 }

@@ -6,17 +6,18 @@ import { type Curriculum, CurriculumError, formatCurriculum, parseCurriculum } f
 import type { Run } from '../../experiment/model';
 import { valueText } from '../../format';
 import type { JsonObject } from '../../jsonText';
+import { ourName } from '../field/names';
 import type { ArgumentSource, PlanMessage } from './plan';
 
 export interface StoredArgument {
   readonly value: unknown;
   readonly source: ArgumentSource;
+  /** As it was stored, where that was read as something else: a word for one of several switches that are one to us. */
+  readonly raw?: unknown;
   /** Why a stored value cannot be used, one sentence; it is never passed on. */
   readonly refused?: string;
 }
 
-/** Names under which other trainers store the same things. */
-const OTHER_TRAINERS_NAMES = new Map([['gradient_clip_value', 'gradient_clip']]);
 /** What their run's config.json says of these is not what was used (contract section 7). */
 const UNTRUE_SETTINGS = new Set(['np_rank', 'num_ranks', 'dual_modulation', 'triple_modulation', 'output_dir']);
 
@@ -33,8 +34,9 @@ export function collect(
   const stored = new Map<string, StoredArgument>();
   const take = (from: JsonObject, source: ArgumentSource, except: ReadonlySet<string>): void => {
     for (const [key, value] of Object.entries(from)) {
-      const name = OTHER_TRAINERS_NAMES.get(key) ?? key;
-      if (!isNothing(value) && !except.has(name)) stored.set(name, { value, source });
+      const name = ourName(key);
+      if (!isNothing(value) && !except.has(name) && (name === key || isNothing(from[name])))
+        stored.set(name, { value, source });
     }
   };
   const none: ReadonlySet<string> = new Set();
@@ -75,7 +77,7 @@ export function found(stored: ReadonlyMap<string, StoredArgument>): Set<string> 
 /** A stored value as strictly as a typed one. */
 export function readStored(argument: TrainerArgument, { value, source }: StoredArgument): StoredArgument {
   const refused = argument.refusedAsStored(value);
-  return refused === null ? { value: argument.readStored(value), source } : { value, source, refused };
+  return refused === null ? { value: argument.readStored(value), source, raw: value } : { value, source, refused };
 }
 
 function argumentsFrom(facts: CheckpointFacts, scheduled: Curriculum | null): JsonObject {

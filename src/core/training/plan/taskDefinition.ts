@@ -98,7 +98,7 @@ function shown(value: unknown): string {
 
 /** A plan as tasks.json would ask for it. */
 export function definitionOf(plan: Plan): TaskDefinition {
-  const changed = plan.arguments.filter((argument) => argument.source === 'changed');
+  const changed = plan.arguments.filter(({ source }) => source === 'changed' || source === 'answered');
   const place = PLACES[plan.kind];
   const named = plan[place];
   return {

@@ -3,6 +3,7 @@ import type { PlanDraft } from '../planDraft';
 import { judgeChanges } from './changes';
 import { judgeCurriculum, judgeUnreached } from './curriculum';
 import { judgeDisk } from './disk';
+import { judgeFieldScript } from './fieldScript';
 import { judgeFit } from './fit';
 import { judgeOtherTrainers } from './otherTrainers';
 import { judgeBranching, judgeTraining, judgeUnsaved } from './runs';
@@ -11,7 +12,14 @@ import { judgeSteps } from './steps';
 import { judgeSurroundings } from './surroundings';
 import { judgeMissing, judgeOdd, judgeStored } from './values';
 
-const OF_EVERY_PLAN: readonly Judge[] = [judgeMissing, judgeStored, judgeOdd, judgeUnreached, judgeDisk];
+const OF_EVERY_PLAN: readonly Judge[] = [
+  judgeMissing,
+  judgeStored,
+  judgeOdd,
+  judgeUnreached,
+  judgeDisk,
+  judgeFieldScript,
+];
 /** Of those that go on from a checkpoint. */
 const OF_GOING_ON: readonly Judge[] = [
   ...[judgeTraining, judgeFit, judgeBranching, judgeUnsaved, judgeSteps, judgeCurriculum, judgeChanges],
