@@ -143,7 +143,7 @@ describe('slurm', function () {
     // All of them at once: a start costs seconds, and Slurm looks for jobs whose time is over every half a minute.
     const plain = plan('plain', { extra: ['--nodelist=n2'] });
     const preempted = plan("pre;empted $(touch x) 'and' 100%d", { gpus: 1, extra: ['--nodelist=n1'] });
-    const timed = plan('timed', { time: '1', warning: 60, extra: ['--nodelist=n2'] });
+    const timed = plan('timed', { time: '60', warning: 60, extra: ['--nodelist=n2'] });
     const stopped = plan('stopped', { extra: ['--nodelist=n2'] });
     const [first, second, third, fourth] = await Promise.all([plain, preempted, timed, stopped].map(submit));
     assert.ok(first !== undefined && second !== undefined && third !== undefined && fourth !== undefined);
@@ -170,10 +170,12 @@ describe('slurm', function () {
     // Out of time: Slurm warns, the job saves and requeues itself.
     const outOfTime = (async () => {
       const { pid } = await frozen(timed.run);
+      await cluster.leaveTime(third.job, 70);
       await until('warning', () => isPending(pid, os.constants.signals.SIGUSR1));
+      // A slow machine would be out of time before it has saved.
+      await cluster.leaveTime(third.job, 3600);
       process.kill(pid, 'SIGCONT');
-      // A slow machine would be out of time again.
-      await cluster.startNow(third.job, 'TimeLimit=60');
+      await cluster.startNow(third.job);
       await until('end of the run that was out of time', () => isFinished(timed.run));
       assert.equal(segments(timed.run), 2);
       assert.equal(await third.terminal.ended, 0);
