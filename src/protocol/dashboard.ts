@@ -77,8 +77,20 @@ export interface RunFacts extends RunSummary {
   readonly stageTimes: readonly (number | null)[];
   /** Ascending by step; `final` last. */
   readonly checkpoints: readonly ShownCheckpoint[];
-  /** One line on how the last segment ended badly; null otherwise. */
-  readonly error: string | null;
+  /** How the last segment ended badly; null for a run that trains, waits, was stopped or is done. */
+  readonly ending: Ending | null;
+}
+
+/** Why a run is not training any more, though nobody asked it to stop. */
+export interface Ending {
+  readonly title: string;
+  /** In full. */
+  readonly reason: string;
+  readonly advice: string;
+  /** It failed or was killed: more than an interruption. */
+  readonly loud: boolean;
+  /** The line of train.log that tells of it, counted from 1 where that is known; null where there is none, or not read yet. */
+  readonly log: { readonly text: string; readonly line: number | null } | null;
 }
 
 /** The header's figures. */
@@ -234,7 +246,7 @@ export interface WatchMessage {
   readonly curves: readonly WatchedCurve[];
 }
 
-export const RUN_COMMANDS = ['stop', 'resume', 'extend', 'validate', 'branch'] as const;
+export const RUN_COMMANDS = ['stop', 'resume', 'extend', 'validate', 'branch', 'log'] as const;
 export type RunCommand = (typeof RUN_COMMANDS)[number];
 
 /** A button: act on the run or checkpoint at `path`. */
@@ -316,7 +328,15 @@ const runFacts = object<RunFacts>({
   curriculum: nullable(list(stage)),
   stageTimes: list(nullable(number())),
   checkpoints: list(shownCheckpoint),
-  error: nullable(text(LONGEST_PICTURE)),
+  ending: nullable(
+    object<Ending>({
+      title: text(),
+      reason: text(LONGEST_PICTURE),
+      advice: text(),
+      loud: flag,
+      log: nullable(object({ text: text(LONGEST_PICTURE), line: nullable(number(1)) })),
+    }),
+  ),
 });
 
 const figures = object<Figures>({

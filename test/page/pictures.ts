@@ -2,7 +2,7 @@
  * Pictures of the dashboard in every theme and width, to be looked at: `npx tsx test/page/pictures.ts FOLDER [NAME,…]`, or of every
  * run of a real training workspace: `npx tsx test/page/pictures.ts FOLDER --workspace DIR`.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Run } from '../../src/core/experiment/model';
@@ -46,6 +46,14 @@ async function main(target: string): Promise<void> {
       maxSteps: 10000,
     });
     const at = (index: number): Run => runs[index] as Run;
+    const error =
+      'the GPU is out of memory: 1.2 GB did not fit; lower --batch_size or raise --gradient_accumulation_steps';
+    const failed: Run = {
+      ...at(2),
+      exit: { why: 'failed', step: 41212, segment: 1, signal: null, error, time: 1 },
+    };
+    writeFileSync(path.join(failed.path, 'train.log'), `── segment 1\nstep 41212\nerror: ${error}\n`);
+    runs[2] = failed;
     const overlay = runs.slice(1).map((run) => run.path);
     const pictures: [string, readonly Run[], Run, OpenOptions, boolean][] = [
       ['dark', runs, at(0), { state: { overlay, run: at(0).path } }, true],
@@ -56,6 +64,10 @@ async function main(target: string): Promise<void> {
       ['zoomed', runs, at(0), { state: { overlay, run: at(0).path, range: [36000, 42000] } }, false],
       ['branch', runs, at(1), {}, false],
       ['time', runs, at(0), { state: { overlay, run: at(0).path, axis: 'time' } }, false],
+      ['1000', runs, at(0), { width: 1000, height: 700, state: { overlay, run: at(0).path } }, false],
+      ['failed', runs, failed, { width: 1000, height: 700 }, false],
+      ['failed-light', runs, failed, { theme: 'light' }, false],
+      ['failed-hc-narrow', runs, failed, { theme: 'high-contrast', width: 320, height: 900 }, false],
       ['fresh', [fresh, ...runs], fresh, {}, false],
       ['no-plan', [bare], bare, { theme: 'light' }, false],
       ['missing', [], at(0), {}, false],

@@ -8,7 +8,8 @@ import { capital, percent, shortStep } from '../ui/figures';
 import { fill, h, s } from '../ui/dom';
 
 const TOP = 18;
-const HEIGHT = 46;
+/** Less where the window is low: the first chart is to be seen without scrolling. */
+const height = (): number => (window.innerHeight < 760 ? 30 : 46);
 const BOTTOM = 16;
 
 const ruler = document.createElement('canvas').getContext('2d');
@@ -50,6 +51,7 @@ export class CurriculumBand implements Part {
     const shown = this.windowSteps(app);
     const drawn = JSON.stringify([
       width,
+      height(),
       run.curriculum,
       run.maxSteps,
       figures.step,
@@ -87,7 +89,7 @@ export class CurriculumBand implements Part {
     const present = stages.find((stage) => now < stage.until) ?? stages.at(-1);
     const svg = s(
       'svg',
-      { width, height: TOP + HEIGHT + BOTTOM, role: 'img', 'aria-label': this.describe(stages, now, total) },
+      { width, height: TOP + height() + BOTTOM, role: 'img', 'aria-label': this.describe(stages, now, total) },
       s(
         'defs',
         {},
@@ -99,7 +101,7 @@ export class CurriculumBand implements Part {
       ),
     );
     if (stages.length === 0) {
-      svg.append(s('rect', { class: 'no-plan', x: x(0), y: TOP, width: x(total) - x(0), height: HEIGHT }));
+      svg.append(s('rect', { class: 'no-plan', x: x(0), y: TOP, width: x(total) - x(0), height: height() }));
       svg.append(label(x(0) + 6, 12, 'dim', 'No curriculum is recorded for this run'));
     }
     for (const stage of stages) this.drawStage(svg, stage, x);
@@ -110,7 +112,7 @@ export class CurriculumBand implements Part {
           x: x(now),
           y: TOP,
           width: x(total) - x(now),
-          height: HEIGHT,
+          height: height(),
           fill: 'url(#future)',
         }),
       );
@@ -125,7 +127,7 @@ export class CurriculumBand implements Part {
           x: x(shown[0]),
           y: TOP,
           width: Math.max(2, x(shown[1]) - x(shown[0])),
-          height: HEIGHT,
+          height: height(),
           rx: 2,
         }),
       );
@@ -133,7 +135,7 @@ export class CurriculumBand implements Part {
       const at = x(checkpoint.step);
       const mark = s('path', {
         class: `checkpoint${checkpoint.best ? ' best' : ''} ${checkpoint.state}`,
-        d: `M${at} ${TOP + HEIGHT - 6}l5.5 5.5-5.5 5.5-5.5-5.5Z`,
+        d: `M${at} ${TOP + height() - 6}l5.5 5.5-5.5 5.5-5.5-5.5Z`,
       });
       mark.append(
         s('title', {}, `Checkpoint ${formatCount(checkpoint.step)}${checkpoint.best ? ' · best by evaluation' : ''}`),
@@ -153,13 +155,13 @@ export class CurriculumBand implements Part {
   private drawStage(svg: SVGElement, stage: Stage, x: (step: number) => number): void {
     const left = x(stage.from);
     const width = Math.max(0, x(stage.until) - left);
-    svg.append(s('rect', { class: `tint ${stage.name}`, x: left, y: TOP, width, height: HEIGHT }));
+    svg.append(s('rect', { class: `tint ${stage.name}`, x: left, y: TOP, width, height: height() }));
     // The teacher's share is constant within a stage: a step, not a slope.
-    const share = (1 - stage.mixingRatio) * HEIGHT;
+    const share = (1 - stage.mixingRatio) * height();
     if (share > 0)
-      svg.append(s('rect', { class: `share ${stage.name}`, x: left, y: TOP + HEIGHT - share, width, height: share }));
+      svg.append(s('rect', { class: `share ${stage.name}`, x: left, y: TOP + height() - share, width, height: share }));
     if (stage.from > 0)
-      svg.append(s('line', { class: `boundary ${stage.name}`, x1: left, x2: left, y1: TOP, y2: TOP + HEIGHT }));
+      svg.append(s('line', { class: `boundary ${stage.name}`, x1: left, x2: left, y1: TOP, y2: TOP + height() }));
   }
 
   private drawLabel(
@@ -200,8 +202,8 @@ export class CurriculumBand implements Part {
     const half = this.widthOf(shown, true) / 2 + 1;
     const centre = Math.max(half, Math.min(width - half, at));
     svg.append(
-      s('line', { class: 'now', x1: at, x2: at, y1: TOP - 2, y2: TOP + HEIGHT + 2 }),
-      s('circle', { class: 'now', cx: at, cy: TOP + HEIGHT - 5, r: 3.5 }),
+      s('line', { class: 'now', x1: at, x2: at, y1: TOP - 2, y2: TOP + height() + 2 }),
+      s('circle', { class: 'now', cx: at, cy: TOP + height() - 5, r: 3.5 }),
       s('text', { class: 'now-label', x: centre, y: 12, 'text-anchor': 'middle' }, shown),
     );
     return [centre - half, centre + half];
@@ -225,7 +227,7 @@ export class CurriculumBand implements Part {
           {
             class: 'tick',
             x: step === 0 ? 0 : step === total ? x(total) : at,
-            y: TOP + HEIGHT + 14,
+            y: TOP + height() + 14,
             'text-anchor': anchor,
           },
           shortStep(step),

@@ -139,7 +139,7 @@ export class Header implements Part {
     setTitle(this.name, run.path);
     setText(this.state, STATE_WORDS[run.state]);
     this.state.className = `pill ${run.state}`;
-    setTitle(this.state, run.error ?? '');
+    setTitle(this.state, run.ending?.title ?? '');
     this.stage.hidden = run.stage === null;
     setText(this.stage, run.stage ?? '');
     this.stage.className = `stage-tag ${run.stage ?? ''}`;
@@ -155,7 +155,7 @@ export class Header implements Part {
     const lineage = run.parentName === null ? null : `from ${run.parentName} @ ${shortStep(run.origin)}`;
     setText(
       this.about,
-      [run.subtitle, lineage, born === null ? null : `started ${born}`, run.error]
+      [run.subtitle, lineage, born === null ? null : `started ${born}`]
         .filter((part) => part !== null && part !== '')
         .join(' · '),
     );
@@ -191,7 +191,7 @@ export class Header implements Part {
     this.evaluation.set(
       figureText(figures.evalLoss),
       '',
-      best === null ? '' : `best eval ${formatValue(best)} @ ${shortStep(figures.bestEvalStep ?? 0)}`,
+      best === null ? '' : `best ${formatValue(best)} @ ${shortStep(figures.bestEvalStep ?? 0)}`,
     );
     const rate = numberOf(figures.learningRate);
     this.rate.set(

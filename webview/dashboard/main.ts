@@ -19,6 +19,7 @@ import { MainChart } from './chart/mainChart';
 import { SmallCharts } from './chart/smallCharts';
 import { CurveStore } from './curves';
 import { pngOf, svgOf } from './export';
+import { Failure } from './failure';
 import { Header } from './header';
 import { onHostMessage, questions, savedState, saveState, send } from './host';
 import { Alerts } from './rail/alerts';
@@ -57,6 +58,7 @@ class Dashboard {
   constructor(root: HTMLElement) {
     this.root = root;
     const header = new Header();
+    const failure = new Failure();
     const band = new CurriculumBand(this.window);
     const toolbar = new Toolbar(
       (format) => {
@@ -75,11 +77,12 @@ class Dashboard {
     const alerts = new Alerts((alert) => {
       this.jump(alert);
     });
-    this.parts = [header, band, toolbar, this.chart, table, this.small, runs, lineage, difference, alerts];
+    this.parts = [header, failure, band, toolbar, this.chart, table, this.small, runs, lineage, difference, alerts];
     this.page = h(
       'div',
       { class: 'page dashboard' },
       header.element,
+      failure.element,
       band.element,
       h(
         'main',

@@ -1,9 +1,10 @@
 /** How the large chart is drawn: metric, axis, smoothing, and what is on it. */
+import { pointsAveraged } from '../../src/core/metrics/smooth';
 import type { XAxis } from '../../src/core/metrics/trace';
 import type { App, Part } from './app';
 import { placeOfSmoothing, smoothingOf } from './state';
 import { checkbox, dropdown, iconButton, slider } from '../ui/controls';
-import { h } from '../ui/dom';
+import { h, setText } from '../ui/dom';
 
 /** Losses first, then by name. */
 function losses(a: string, b: string): number {
@@ -19,13 +20,14 @@ export class Toolbar implements Part {
   private readonly metric = dropdown('Metric', (metric) => this.app?.change({ metric }));
   private readonly axis = dropdown('Horizontal axis', (axis) => this.app?.change({ axis: axis as XAxis, range: null }));
   private readonly smooth = slider('Smoothing', 100, (smooth) => this.app?.change({ smooth }));
-  private readonly logY = checkbox('Log y', (logY) => this.app?.change({ logY }));
-  private readonly spread = checkbox('Min–max band', (spread) => this.app?.change({ spread }));
-  private readonly clip = checkbox('Clip outliers', (clip) => this.app?.change({ clip }));
+  private readonly logY = checkbox('Log y', (logY) => this.app?.change({ logY }), true, 'Log');
+  private readonly spread = checkbox('Min–max band', (spread) => this.app?.change({ spread }), true, 'Band');
+  private readonly clip = checkbox('Clip outliers', (clip) => this.app?.change({ clip }), true, 'Clip');
+  private readonly smoothValue = h('span', { class: 'smooth-value' });
 
   constructor(save: (format: SaveAs) => void, showAll: () => void) {
     const menu = h('div', { class: 'menu', role: 'menu', hidden: true });
-    const toggle = iconButton('desktop-download', 'Export the chart', () => {
+    const toggle = iconButton('export', 'Export the chart', () => {
       menu.hidden = !menu.hidden;
       if (!menu.hidden) menu.querySelector('button')?.focus();
     });
@@ -62,14 +64,13 @@ export class Toolbar implements Part {
       'div',
       { class: 'toolbar', role: 'toolbar', 'aria-label': 'Chart' },
       this.metric.element,
-      h('span', { class: 'dim wide' }, 'x'),
-      h('span', { class: 'wide' }, this.axis.element),
-      h('span', { class: 'dim wide' }, 'Smooth'),
-      h('span', { class: 'wide' }, this.smooth.element),
+      h('span', { class: 'dim by' }, 'x'),
+      this.axis.element,
+      h('label', { class: 'smooth' }, h('span', { class: 'dim' }, 'Smooth'), this.smooth.element, this.smoothValue),
       this.logY.element,
-      h('span', { class: 'wide' }, this.spread.element),
-      h('span', { class: 'wide' }, this.clip.element),
-      h('span', { class: 'export' }, toggle, menu, iconButton('screen-full', 'Show everything (0)', showAll)),
+      this.spread.element,
+      this.clip.element,
+      h('span', { class: 'export' }, toggle, menu, iconButton('zoom-out', 'Show everything (0)', showAll)),
     );
   }
 
@@ -92,10 +93,16 @@ export class Toolbar implements Part {
     );
     const smoothing = look.smooth === null ? known.figures.smoothing : smoothingOf(look.smooth);
     const place = look.smooth ?? placeOfSmoothing(smoothing);
+    // An evaluation, a schedule or a sparse metric is drawn as it was logged, wherever the slider stands.
+    const drawn = app.curves.of(known.run.path, look.metric);
+    const fixed = smoothing > 0 && drawn !== undefined && drawn.x.length > 0 && drawn.smoothing === 0;
+    const averaged = pointsAveraged(smoothing);
     this.smooth.set(
       place,
-      smoothing === 0 ? 'no smoothing' : `average over about ${Math.round(1 / (1 - smoothing))} points`,
+      fixed ? 'drawn as logged' : smoothing === 0 ? 'no smoothing' : `average over ${averaged} points`,
+      !fixed,
     );
+    setText(this.smoothValue, fixed ? 'raw' : smoothing === 0 ? 'off' : String(averaged));
     this.logY.set(look.logY);
     this.spread.set(look.spread);
     this.clip.set(look.clip);

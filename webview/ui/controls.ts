@@ -78,10 +78,19 @@ export interface CheckboxControl {
   set(checked: boolean): void;
 }
 
-/** `label` is shown; where `visible` is false it is for screen readers only. */
-export function checkbox(label: string, onChange: (checked: boolean) => void, visible = true): CheckboxControl {
+/** `label` is shown, or `short` where there is little room; where `visible` is false it is for screen readers only. */
+export function checkbox(
+  label: string,
+  onChange: (checked: boolean) => void,
+  visible = true,
+  short = label,
+): CheckboxControl {
   const element = make('vscode-checkbox');
-  if (visible) setText(element, label);
+  if (visible && short !== label) {
+    fill(element, h('span', { class: 'long' }, label), h('span', { class: 'short' }, short));
+    element.setAttribute('aria-label', asText(label));
+    setTitle(element, label);
+  } else if (visible) setText(element, label);
   else element.setAttribute('aria-label', asText(label));
   let quiet = false;
   element.addEventListener('change', () => {
@@ -135,7 +144,7 @@ export function dropdown(label: string, onChange: (value: string) => void): Drop
 
 export interface SliderControl {
   readonly element: HTMLInputElement;
-  set(value: number, text: string): void;
+  set(value: number, text: string, enabled?: boolean): void;
 }
 
 /** A native range input, drawn by our style sheet. */
@@ -146,7 +155,8 @@ export function slider(label: string, max: number, onInput: (value: number) => v
   });
   return {
     element,
-    set: (value, text) => {
+    set: (value, text, enabled = true) => {
+      element.disabled = !enabled;
       element.value = String(value);
       setTitle(element, text);
       element.setAttribute('aria-valuetext', asText(text));

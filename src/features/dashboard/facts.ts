@@ -1,11 +1,19 @@
 /** The workspace's model as the page is told it. */
 import { allCheckpoints } from '../../core/experiment/checkpoints';
+import { badEnding, type LogLine } from '../../core/experiment/ending';
 import type { Lineage } from '../../core/experiment/lineage';
 import type { Checkpoint, Run } from '../../core/experiment/model';
 import type { MetricsLog } from '../../core/metrics/log';
 import type { Series } from '../../core/metrics/series';
 import { valueText } from '../../core/format';
-import type { ShownCheckpoint, DifferenceMessage, Figure, RunFacts, RunSummary } from '../../protocol/dashboard';
+import type {
+  ShownCheckpoint,
+  DifferenceMessage,
+  Ending,
+  Figure,
+  RunFacts,
+  RunSummary,
+} from '../../protocol/dashboard';
 
 /** A number as it may travel in a message, where JSON would make null of a NaN. */
 export function figure(value: number | null | undefined): Figure {
@@ -75,7 +83,8 @@ function subtitleOf(run: Run): string {
     .join(' · ');
 }
 
-export function factsOf(run: Run, lineage: Lineage, loss: Series | undefined): RunFacts {
+/** @param log the line of its log that tells how it ended, where that was read */
+export function factsOf(run: Run, lineage: Lineage, loss: Series | undefined, log: LogLine | null = null): RunFacts {
   const stages = run.curriculum?.stages ?? null;
   const checkpoints = allCheckpoints(run);
   return {
@@ -85,8 +94,15 @@ export function factsOf(run: Run, lineage: Lineage, loss: Series | undefined): R
     curriculum: stages,
     stageTimes: (stages ?? []).map((stage) => timeAt(loss, stage.from)),
     checkpoints: checkpoints.map(shownCheckpoint),
-    error: run.exit?.error ?? null,
+    ending: endingOf(run, log),
   };
+}
+
+function endingOf(run: Run, log: LogLine | null): Ending | null {
+  const found = badEnding(run);
+  if (found === null) return null;
+  const loud = run.exit?.why === 'failed' || run.exit?.why === 'killed';
+  return { ...found, loud, log };
 }
 
 /** Newest step of a run: its metrics are read more often than its folder is scanned. */

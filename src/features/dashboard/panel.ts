@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<RunCommand, string>> = {
   extend: 'npt.extend',
   validate: 'npt.validate',
   branch: 'npt.branch',
+  log: 'npt.openTrainLog',
 };
 
 /** What makes dashboards: one reading of a run's metrics, however many of them show it. */

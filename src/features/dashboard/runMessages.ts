@@ -10,6 +10,7 @@ import type { WatchedCurves } from './curves';
 import { factsOf, summaryOf } from './facts';
 import { alertsOf, figuresOf } from './figures';
 import type { SessionHost } from './host';
+import { LogLines } from './logLines';
 import type { ShownMetrics } from './shownMetrics';
 
 type Message<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>;
@@ -27,6 +28,7 @@ export class RunMessages {
   private alerts = { runPath: '', found: new RunAlerts() };
   /** The user's choice; null: as suits the number of points. */
   private smoothing: number | null = null;
+  private readonly logs = new LogLines();
 
   constructor(
     private readonly host: SessionHost,
@@ -89,6 +91,11 @@ export class RunMessages {
     };
   }
 
+  /** Reads what the run's log says of its end; whether that is news for the page. */
+  readLog(run: Run): Promise<boolean> {
+    return this.logs.read(run);
+  }
+
   /** The chart averages with this from now on; whether that is news. */
   smoothWith(smoothing: number | null): boolean {
     const changed = smoothing !== this.smoothing;
@@ -109,7 +116,7 @@ export class RunMessages {
   private modelFacts(run: Run, loss: Series | undefined): Omit<Message<'model'>, 'type'> {
     const lineage = this.host.lineage();
     return {
-      run: factsOf(run, lineage, loss),
+      run: factsOf(run, lineage, loss, this.logs.of(run)),
       runs: this.host.runs().map((each) => summaryOf(each, lineage)),
       canTrain: this.host.canTrain(),
     };

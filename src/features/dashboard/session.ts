@@ -90,7 +90,16 @@ export class DashboardSession extends Disposable {
     this.post(this.messages.model(run));
     // A run that stopped has no time left to count, whether or not it logged anything more.
     this.post(this.messages.figures(run, true));
+    void this.readLog(run);
     void this.tick();
+  }
+
+  /** A log may be long: what it says of the run's end comes after the rest. */
+  private async readLog(run: Run): Promise<void> {
+    if (!(await this.messages.readLog(run))) return;
+    const now = this.run;
+    if (this.gone || !this.visible || now?.path !== run.path) return;
+    this.post(this.messages.model(now));
   }
 
   /** Takes what the page sent; anything that is no message of the protocol is logged and otherwise ignored. */
@@ -170,6 +179,7 @@ export class DashboardSession extends Disposable {
     this.metrics.takeChanges();
     this.post(this.messages.snapshot(run));
     this.follower.follow(run.path);
+    void this.readLog(run);
   }
 
   private stopFollowing(): void {

@@ -60,8 +60,9 @@ function arrange(metrics: readonly string[], main: string): { first: Card[]; gro
   return { first, groups };
 }
 
-function valueText(unit: MetricUnit, value: number): string {
-  if (Number.isNaN(value)) return '–';
+function valueText(unit: MetricUnit, value: number | null): string {
+  if (value === null) return '–';
+  if (!Number.isFinite(value)) return formatValue(value);
   switch (unit) {
     case 'bytes':
       return formatBytes(value);
@@ -142,7 +143,7 @@ export class SmallChart implements Part {
       });
     }
     const only = curves[0];
-    const last = only?.newest ?? Number.NaN;
+    const last = only?.newest ?? null;
     setText(this.value, layered ? '' : valueText(this.card.unit, last));
     setTitle(this.value, 'As it was last logged');
     setTitle(
@@ -154,7 +155,7 @@ export class SmallChart implements Part {
       only !== undefined && only.value.length > 1 && only.bucket === 1 && this.card.showsChange
         ? (only.value[only.value.length - 2] as number)
         : Number.NaN;
-    const change = last - before;
+    const change = (last ?? Number.NaN) - before;
     setText(
       this.trend,
       Number.isNaN(change) || change === 0

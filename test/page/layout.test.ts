@@ -1,0 +1,182 @@
+/** Issue 12, parts 3 and 6: a run that ended badly says why, loudest of all; what is seen at which size. */
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Page } from 'playwright-core';
+import type { Run, RunExit } from '../../src/core/experiment/model';
+import { PageHarness, type OpenOptions, type OpenPage, type ThemeName } from './harness';
+import { makeRun } from './syntheticRun';
+
+describe('the dashboard’s layout', function () {
+  let experiments: string;
+  let harness: PageHarness;
+  let opened: OpenPage;
+  let run: Run;
+
+  before(async () => {
+    experiments = mkdtempSync(path.join(tmpdir(), 'npt-layout-'));
+    run = makeRun(experiments, {
+      name: 'run-a',
+      state: 'stopped',
+      until: 40000,
+      every: 400,
+      checkpointsEvery: 8000,
+      best: 32000,
+      gpu: true,
+    });
+    harness = await PageHarness.start();
+  });
+
+  after(async () => {
+    await harness.stop();
+    rmSync(experiments, { recursive: true, force: true });
+  });
+
+  afterEach(async function () {
+    const problems = opened.heard.problems;
+    await opened.close();
+    if (this.currentTest?.state === 'passed') assert.deepEqual(problems, []);
+  });
+
+  async function open(known: readonly Run[], about: Run, options: OpenOptions = {}): Promise<Page> {
+    opened = await harness.open(known, about.path, options);
+    await opened.page.locator('.main-chart canvas').waitFor();
+    return opened.page;
+  }
+
+  async function until(check: () => boolean | Promise<boolean>, what: string): Promise<void> {
+    const deadline = Date.now() + 120_000;
+    while (!(await check())) {
+      if (Date.now() > deadline) assert.fail(`Waited in vain: ${what}`);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+  }
+
+  function ended(why: RunExit['why'], signal: string | null, error: string | null): Run {
+    const state = why === 'failed' ? ('failed' as const) : ('interrupted' as const);
+    return { ...run, state, exit: { why, step: 40000, segment: 1, signal, error, time: 1 } };
+  }
+
+  for (const theme of ['dark', 'light', 'high-contrast'] as ThemeName[]) {
+    it(`says why a run failed, at the top, in red and in full, with its log line and what to do, in ${theme}`, async () => {
+      const error = `the GPU is out of memory: ${'a tensor of 1.2 GB did not fit, '.repeat(12)}lower --batch_size`;
+      const log = path.join(run.path, 'train.log');
+      appendFileSync(log, `── segment 1\nstep 40000\nerror: ${error}\n`);
+      try {
+        const failed = ended('failed', null, error);
+        const page = await open([failed], failed, { theme, width: 1000, height: 700 });
+        const box = page.locator('.failure');
+        await until(async () => /train\.log:3/.test((await box.textContent()) ?? ''), 'the log line came');
+        const text = (await box.textContent()) ?? '';
+        assert.match(text, /^Failed at step 40,000/);
+        assert.ok(text.includes(error), 'in full');
+        assert.match(text, /smaller batch_size.*Resume goes on from checkpoint-40000/);
+        const looks = await box.evaluate((element) => {
+          const wide = [...element.querySelectorAll('p, code')].every(
+            (each) => each.scrollWidth <= Math.ceil(each.getBoundingClientRect().width) + 1,
+          );
+          const red = document.createElement('i');
+          red.style.color = 'var(--npt-red)';
+          element.append(red);
+          const color = getComputedStyle(red).color;
+          red.remove();
+          return {
+            wide,
+            role: element.getAttribute('role'),
+            isRed: getComputedStyle(element.querySelector('h2') ?? element).color === color,
+            bottom: element.getBoundingClientRect().bottom,
+            band: document.querySelector('.curriculum')?.getBoundingClientRect().top ?? 0,
+          };
+        });
+        assert.deepEqual([looks.wide, looks.role, looks.isRed], [true, 'alert', true]);
+        assert.ok(looks.bottom <= looks.band && looks.bottom < 400, 'above everything but the headline');
+        await box.locator('vscode-button', { hasText: 'Open Log' }).click();
+        assert.deepEqual(opened.heard.acts, [{ command: 'log', path: run.path }]);
+      } finally {
+        rmSync(log);
+      }
+    });
+  }
+
+  it('says by whom a run was killed, and nothing where nobody ended it', async () => {
+    const killed = ended('killed', 'SIGKILL', null);
+    const page = await open([killed], killed);
+    const box = page.locator('.failure');
+    assert.match(
+      (await box.textContent()) ?? '',
+      /Killed by SIGKILL at step 40,000.*kernel where memory ran out.*kill -9/,
+    );
+    opened.setRuns([{ ...run, state: 'training' }]);
+    await until(() => box.isHidden(), 'it trains again');
+    opened.setRuns([ended('failed', null, 'ValueError: <b>$(x) [y](command:z)</b>')]);
+    await until(() => box.isVisible(), 'it failed');
+    assert.match((await box.textContent()) ?? '', /ValueError: <b>\$\(x\) \[y\]\(command:z\)<\/b>/);
+  });
+
+  it('has every control of the toolbar in one row at 1000 pixels and in two at 320, named and with its value', async () => {
+    for (const [width, rows] of [
+      [1400, 1],
+      [1000, 1],
+      [320, 2],
+    ] as const) {
+      const page = await open([run], run, { width, height: 900 });
+      await until(async () => (await page.locator('.smooth-value').textContent()) !== '', 'the slider has its value');
+      const boxes = await page.locator('.toolbar > *:visible').evaluateAll((all) =>
+        all.map((each) => {
+          const { left, right, top, bottom } = each.getBoundingClientRect();
+          return { name: each.getAttribute('class') ?? each.tagName, left, right, middle: (top + bottom) / 2 };
+        }),
+      );
+      const middles = boxes.map(({ middle }) => middle).sort((a, b) => a - b);
+      const count = middles.filter(
+        (middle, index) => index === 0 || middle - (middles[index - 1] as number) > 10,
+      ).length;
+      assert.equal(count, rows, `rows at ${width}: ${JSON.stringify(boxes)}`);
+      const charts = await page.locator('.charts').boundingBox();
+      assert.ok(charts);
+      for (const { name, left, right } of boxes)
+        assert.ok(left >= charts.x && right <= charts.x + charts.width, `${name} sticks out at ${width}`);
+      // Metric, axis, slider, three switches, export and everything: none is left out.
+      assert.equal(
+        await page.locator('.toolbar :is(vscode-dropdown, input, vscode-checkbox, vscode-button):visible').count(),
+        8,
+      );
+      assert.match((await page.locator('.smooth').textContent()) ?? '', /Smooth\s*\d+/);
+      if (width !== 320) await opened.close();
+    }
+  });
+
+  it('cuts no figure of the header, at any width', async () => {
+    for (const width of [320, 645, 1000, 1400]) {
+      const page = await open([run], run, { width, height: 900 });
+      await until(async () => (await page.locator('.smooth-value').textContent()) !== '', 'figures came');
+      const cut = await page
+        .locator('.kpi b, .kpi .sub')
+        .evaluateAll((all) =>
+          all.filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent),
+        );
+      assert.deepEqual(cut, [], `at ${width}`);
+      if (width !== 1400) await opened.close();
+    }
+  });
+
+  it('has the slider stand still where nothing is averaged, and say so', async () => {
+    const page = await open([run], run, { state: { run: run.path, metric: 'eval_loss/total' } });
+    await until(async () => (await page.locator('.smooth-value').textContent()) === 'raw', 'it is drawn as logged');
+    assert.equal(await page.locator('input.slider').isDisabled(), true);
+  });
+
+  it('shows the first chart without scrolling at 1000 × 700, beside the sidebar too', async () => {
+    for (const [width, height] of [
+      [1000, 700],
+      [645, 630],
+    ] as const) {
+      const page = await open([run], run, { width, height });
+      const box = await page.locator('.main-chart .u-wrap').boundingBox();
+      assert.ok(box);
+      assert.ok(box.height >= 190 && box.y + box.height <= height, `at ${width}: ${JSON.stringify(box)}`);
+      if (width === 1000) await opened.close();
+    }
+  });
+});
