@@ -227,7 +227,7 @@ def test_a_moved_base_model_is_named(
     runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     moved = shutil.copytree(runs["llama"].parent / "base", tmp_path / "moved")
-    words = [runs["llama"], "--output", tmp_path / "x", "--model_name", moved, "--dtype", "float32"]
+    words: list[str | Path] = [runs["llama"], "--output", tmp_path / "x", "--model_name", moved, "--dtype", "float32"]
     assert called("export", words, monkeypatch) == 0
     assert {tensor.dtype for tensor in load_file(tmp_path / "x" / "model.safetensors").values()} == {torch.float32}
 

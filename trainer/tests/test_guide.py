@@ -79,9 +79,13 @@ def dated(workspace: Path, trained: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def shell(workspace: Path, launch: Launch) -> Launch:
-    """Starts a command line in the workspace: a script in a shell of its own, the trainer forked."""
+    """Starts a command line in the workspace: a script in a shell of its own, the trainer forked.
 
-    def start(line: str) -> Process:
+    What a script starts the trainer with is taken from it, and the trainer is forked like any other; with ``whole`` the
+    script starts it itself, in an interpreter that imports PyTorch anew.
+    """
+
+    def start(line: str, *, whole: bool = False) -> Process:
         if line.startswith(PYTHON):
             return launch(*shlex.split(line.removeprefix(PYTHON)), cwd=workspace)
 
@@ -90,9 +94,35 @@ def shell(workspace: Path, launch: Launch) -> Launch:
             os.environ["OMP_NUM_THREADS"] = "1"
             os.execvp("bash", ["bash", "-c", f"exec {line}"])
 
-        return launch(cwd=workspace, before=become)
+        def take_words() -> None:
+            import npt.main
+
+            words = words_of(line, workspace)
+            if words is None:
+                os._exit(2)
+            assert Path(words[0]).samefile(TRAINER / "scripts" / "train_multi_layer_npt.py"), words
+            sys.argv = words
+            main = npt.main.main
+            npt.main.main = lambda _: main(words[1:])
+
+        return launch(cwd=workspace, before=become if whole else take_words)
 
     return start
+
+
+def words_of(line: str, workspace: Path) -> list[str] | None:
+    """What a script would start Python with at its end; None where it fails. Its output is this process's."""
+    words, python = workspace / "words", workspace / "python"
+    python.write_text(
+        "#!/bin/sh\n"
+        # Another program of ours, such as the one that reads a step.
+        f'case "$1" in -*) exec {shlex.quote(sys.executable)} "$@" ;; esac\n'
+        f"printf '%s\\0' \"$@\" > {shlex.quote(str(words))}\n"
+    )
+    python.chmod(0o755)
+    words.unlink(missing_ok=True)
+    done = subprocess.run(["bash", "-c", f"exec {line}"], env={**os.environ, "PYTHON": str(python)}, check=False)
+    return words.read_text().split("\0")[:-1] if done.returncode == 0 else None
 
 
 def after_steps(process: Process, step: int) -> None:
@@ -130,7 +160,8 @@ def test_the_resume_script(
     workspace: Path, trained: Path,
 ) -> None:  # fmt: skip
     checkpoint = dated(run, step, planned)
-    process = shell(f"./resume_training.sh {checkpoint.relative_to(workspace)}{additional}")
+    line = f"./resume_training.sh {checkpoint.relative_to(workspace)}{additional}"
+    process = shell(line, whole=run == "npt_run" and additional != "")
     after_steps(process, step + 2)
     assert f"resuming from step {step}, training to step {end}" in process.output
     folder = workspace / "experiments" / run
@@ -287,7 +318,8 @@ def test_the_five_step_workflow(shell: Launch, workspace: Path) -> None:
 
 
 def test_the_demo_script(shell: Launch, workspace: Path) -> None:
-    process = shell(f"./run_demo.sh {' '.join(SMALL[1:])} --max_steps 2 --output_dir experiments/demo")
+    line = f"./run_demo.sh {' '.join(SMALL[1:])} --max_steps 2 --output_dir experiments/demo"
+    process = shell(line, whole=True)
     assert process.wait() == 0, process.output
     assert newest(workspace / "experiments" / "demo") == 2
 
