@@ -6,6 +6,7 @@
     npt_supervise.py stop --run-dir DIR [--now]
     npt_supervise.py stacks --run-dir DIR
     npt_supervise.py status --run-dir DIR
+    npt_supervise.py planned ORDER
 
 ``run`` takes the run's lock, starts a supervisor in a session of its own and then only follows DIR/train.log. The
 supervisor starts the trainer, writes DIR/process.json, waits, and says in DIR/exit.json how it ended where the trainer
@@ -1219,6 +1220,27 @@ def command_run(arguments: argparse.Namespace, argv: List[str]) -> int:
     return 128 - report.code if report.code < 0 else report.code
 
 
+def command_planned(arguments: argparse.Namespace) -> NoReturn:
+    """Becomes the command in ORDER, where a task runner puts what is only known once the task is run: percent-encoded
+    JSON, a list of a program and its words, or a text that says why there is nothing to run."""
+    try:
+        order = json.loads(unescaped(arguments.order))
+    except ValueError:
+        order = None
+    if isinstance(order, str):
+        raise Refusal(order)
+    if (
+        not isinstance(order, list)
+        or not order
+        or not all(isinstance(word, str) and "\0" not in word for word in order)
+    ):
+        raise Refusal("planned needs a command as percent-encoded JSON: a list of a program and its words")
+    try:
+        os.execvp(order[0], order)
+    except OSError as error:
+        raise Refusal(f"{order[0]} cannot be started: {error.strerror}") from None
+
+
 def unescaped(word: str) -> str:
     return unquote(word, errors="surrogateescape")
 
@@ -1381,7 +1403,7 @@ def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
     if "--" in words:
         own, argv = words[: words.index("--")], words[words.index("--") + 1 :]
     parser = OneLineParser(prog="npt_supervise.py", description="Trains in the background and follows it.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="run|follow|stop|stacks|status|exec")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="run|follow|stop|stacks|status|exec|planned")
     for name, text in (
         ("run", "start a trainer, given after --, and follow it"),
         ("follow", "follow the trainer that is running"),
@@ -1409,6 +1431,8 @@ def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
             command.add_argument("--problems", action="store_true", help="end with where the log says what went wrong")
             # VS Code substitutes ${…} in a task's words, and a terminal obeys the control characters it shows.
             command.add_argument("--escaped", action="store_true", help="DIR and the command are percent-encoded")
+    planned = commands.add_parser("planned", help="run a command that is given as one word")
+    planned.add_argument("order", metavar="ORDER", help="the command's words as percent-encoded JSON")
     return parser.parse_args(own), argv
 
 
@@ -1449,6 +1473,7 @@ def main(words: List[str]) -> int:
             "stop": command_stop,
             "stacks": command_stacks,
             "status": command_status,
+            "planned": command_planned,
         }
         return commands[arguments.command](arguments)
     except Refusal as refusal:

@@ -23,18 +23,63 @@ export function escapedWords(words: readonly string[]): { readonly escaped: bool
   const escaped = words.some((word) => holdsVariable(word) || visibleText(word, { longest: Infinity }) !== word);
   if (!escaped) return { escaped, words: [...words] };
   const encode = (word: string): string =>
-    // Half of a surrogate pair has no bytes: no program can be given it.
-    word.replace(/\p{Cs}/gu, '\ufffd').replace(/[%$\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, encodeURIComponent);
+    wellFormed(word).replace(/[%$\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, encodeURIComponent);
   return { escaped, words: words.map(encode) };
+}
+
+/** Half of a surrogate pair has no bytes: no program can be given it. */
+function wellFormed(text: string): string {
+  return text.replace(/\p{Cs}/gu, '\ufffd');
+}
+
+/**
+ * Words that a task only gets when it is run. VS Code asks a command of ours for them, of which alone the task holds the
+ * name: as `npt_supervise.py planned` reads them, with nothing left in them that VS Code would substitute.
+ */
+export class LateWords implements vscode.Disposable {
+  /** Commands by what they are for: a task that was listed before may still be run. */
+  private readonly known = new Map<string, { readonly word: LateWord; readonly command: vscode.Disposable }>();
+
+  /**
+   * @param about the same for the same words
+   * @param words asked at each run: a program and its words, or in one line why there is nothing to run
+   */
+  word(about: string, words: () => Promise<readonly string[] | string>): LateWord {
+    const name = this.known.get(about)?.word.name ?? `npt.taskWords.${this.known.size}`;
+    this.known.get(about)?.command.dispose();
+    const word = new LateWord(name);
+    const command = vscode.commands.registerCommand(name, async () => {
+      const found = await words();
+      const order = typeof found === 'string' ? visibleText(found, { longest: Infinity }) : found;
+      // Letters, digits, % and a few marks: no variable, no quote, nothing that a terminal obeys.
+      return encodeURIComponent(wellFormed(JSON.stringify(order)));
+    });
+    this.known.set(about, { word, command });
+    return word;
+  }
+
+  dispose(): void {
+    for (const { command } of this.known.values()) command.dispose();
+    this.known.clear();
+  }
+}
+
+/** The one word of a task in which VS Code is to substitute something. */
+export class LateWord {
+  constructor(readonly name: string) {}
+
+  get text(): string {
+    return `\${command:${this.name}}`;
+  }
 }
 
 export interface ProgramTask {
   readonly definition: vscode.TaskDefinition;
   readonly scope: vscode.WorkspaceFolder | undefined;
   readonly name: string;
-  readonly detail?: string;
+  readonly detail?: string | undefined;
   readonly program: string;
-  readonly words: readonly string[];
+  readonly words: readonly (string | LateWord)[];
   readonly folder: string;
   /** Names and values of our own; none come from disk. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -47,7 +92,9 @@ export interface ProgramTask {
  * @throws TaskTextError where a word would not reach the program as it is
  */
 export function programTask(task: ProgramTask): vscode.Task {
-  const named = [task.program, task.folder, ...task.words].find(holdsVariable);
+  const given = task.words.filter((word) => typeof word === 'string');
+  const named = [task.program, task.folder, ...given].find(holdsVariable);
+  const words = task.words.map((word) => (typeof word === 'string' ? word : word.text));
   if (named !== undefined) {
     throw new TaskTextError(
       vscode.l10n.t('VS Code replaces "${…}" in tasks, and {0} has one in its path. Rename that folder.', named),
@@ -58,7 +105,7 @@ export function programTask(task: ProgramTask): vscode.Task {
     task.scope ?? vscode.TaskScope.Workspace,
     plainText(task.name, LIMIT),
     'npt',
-    new vscode.ProcessExecution(task.program, [...task.words], { cwd: task.folder, env: { ...task.environment } }),
+    new vscode.ProcessExecution(task.program, words, { cwd: task.folder, env: { ...task.environment } }),
     [...(task.problemMatchers ?? [])],
   );
   if (task.detail !== undefined) made.detail = plainText(task.detail);

@@ -15,6 +15,7 @@ import time
 import tty
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from conftest import LIMIT, PYTHON, SUPERVISE, Bench, alive, parent_of
@@ -78,6 +79,36 @@ def test_escaped_words_reach_the_trainer_as_they_are(bench: Bench, word: str) ->
     done = bench.supervised(encoded, "--escaped")
     assert done.returncode == 0, done.stderr
     assert json.dumps(["--name", word]) in bench.log().splitlines()
+
+
+def planned(order: str) -> "subprocess.CompletedProcess[str]":
+    command = [PYTHON, str(SUPERVISE), "planned", order]
+    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT)
+
+
+def test_becomes_the_command_that_is_given_as_one_word() -> None:
+    words = ["${command:x}", 'it\'s "quoted"', "two\nlines", "--", "-x", "", "%24{x}", "日本 é"]
+    order = [sys.executable, "-c", "import json, os, sys; print(json.dumps([os.getppid(), *sys.argv[1:]]))", *words]
+    done = planned(quote(json.dumps(order)))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [os.getpid(), *words]  # no process is between
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        (quote(json.dumps("NPT weights not found: a does not exist.")), "NPT weights not found: a does not exist."),
+        (quote(json.dumps(["/nowhere/python", "x"])), "/nowhere/python cannot be started: No such file or directory"),
+        ("no%20json", "planned needs a command as percent-encoded JSON: a list of a program and its words"),
+        (quote("[]"), "planned needs a command as percent-encoded JSON: a list of a program and its words"),
+        (quote("[1]"), "planned needs a command as percent-encoded JSON: a list of a program and its words"),
+        (quote('["a\\u0000b"]'), "planned needs a command as percent-encoded JSON: a list of a program and its words"),
+    ],
+)
+def test_says_in_one_line_why_there_is_nothing_to_run(order: str, said: str) -> None:
+    done = planned(order)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {said}\n"
 
 
 def test_ends_with_where_the_log_says_what_went_wrong(bench: Bench) -> None:

@@ -4,18 +4,11 @@
  * `node esbuild.mjs --production` ran) take turns.
  * usage: tsx tools/bench/activation.ts RUNS STARTS [CLONE ...]   RUNS has experiments/ (make_data.py runs, or stopped)
  */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import { ensureVscodeHost } from '../setup/vscode-host.mjs';
-import { startWorkbench } from '../vscode-host/server.mjs';
-import { launchBrowser } from '../../test/vscode/browser';
+import { measureInWindow, median } from './window';
 
-const LIMIT_MS = 180_000;
-
-/** Stands before the extension's own entry, and writes what that took to $NPT_BENCH_RESULT. */
+/** Stands before the extension's own entry. */
 const MEASURED = `
-const { writeFileSync, renameSync } = require('node:fs');
 const vscode = require('vscode');
 const spent = (before) => { const { user, system } = process.cpuUsage(before); return (user + system) / 1000; };
 const before = process.cpuUsage();
@@ -28,14 +21,12 @@ exports.activate = (context) => {
   const activate = spent(before);
   void api.workspaces.ready().then(async () => {
     const model = performance.now() - started;
-    const result = process.env.NPT_BENCH_RESULT;
     const runs = api.workspaces.runs.length;
     const modelCpu = spent(before);
     const asked = [performance.now(), process.cpuUsage()];
     await vscode.tasks.fetchTasks({ type: 'npt' });
     const [tasks, tasksCpu] = [performance.now() - asked[0], spent(asked[1])];
-    writeFileSync(result + '.part', JSON.stringify({ load, activate, model, modelCpu, runs, tasks, tasksCpu }));
-    renameSync(result + '.part', result);
+    report({ load, activate, model, modelCpu, runs, tasks, tasksCpu });
   });
   return api;
 };
@@ -52,57 +43,10 @@ interface Figures {
   readonly runs: number;
 }
 
-/** An extensions folder with the clone's build in it, measured. */
-function install(clone: string, extensions: string): void {
-  const folder = path.join(extensions, 'npt-checkpoints.npt-checkpoints-0.1.0');
-  mkdirSync(folder, { recursive: true });
-  for (const part of ['dist', 'media', 'supervisor', 'package.nls.json'])
-    cpSync(path.join(clone, part), path.join(folder, part), { recursive: true });
-  const manifest = JSON.parse(readFileSync(path.join(clone, 'package.json'), 'utf8')) as { main: string };
-  const entry = manifest.main;
-  writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ ...manifest, main: './measured.js' }));
-  writeFileSync(path.join(folder, 'measured.js'), MEASURED.replace('ENTRY', JSON.stringify(entry)));
-}
-
-/** One window's start. */
-async function start(clone: string, workspace: string): Promise<Figures> {
-  const data = mkdtempSync(path.join(os.tmpdir(), 'npt-activation-'));
-  const result = path.join(data, 'result.json');
-  install(clone, path.join(data, 'extensions'));
-  const workbench = await startWorkbench(await ensureVscodeHost(), data, {
-    env: { NPT_BENCH_RESULT: result },
-    args: ['--disable-workspace-trust'],
-  });
-  const browser = await launchBrowser();
-  const watching = new AbortController();
-  try {
-    const written = new Promise<void>((resolve, reject) => {
-      watch(data, { signal: watching.signal }, (_, name) => {
-        if (name === path.basename(result)) resolve();
-      });
-      setTimeout(() => {
-        reject(new Error(`The extension was not ready within ${LIMIT_MS / 1000} s: ${workbench.log().slice(-2000)}`));
-      }, LIMIT_MS).unref();
-    });
-    await browser.page.goto(workbench.address(workspace));
-    await written;
-    return JSON.parse(readFileSync(result, 'utf8')) as Figures;
-  } finally {
-    watching.abort();
-    await browser.close();
-    await workbench.stop();
-    rmSync(data, { recursive: true, force: true, maxRetries: 5 });
-  }
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-}
-
 async function main(workspace: string, starts: number, clones: readonly string[]): Promise<void> {
   const found = new Map<string, Figures[]>(clones.map((clone) => [clone, []]));
   for (let turn = 0; turn < starts; turn += 1) {
-    for (const [clone, figures] of found) figures.push(await start(clone, workspace));
+    for (const [clone, figures] of found) figures.push(await measureInWindow<Figures>(clone, workspace, MEASURED));
   }
   for (const [clone, figures] of found) {
     const of = (name: keyof Figures): number => median(figures.map((each) => each[name]));

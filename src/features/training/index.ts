@@ -150,7 +150,6 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
     'npt.release': (named) => holding.release(named),
   });
   tellOfInterrupted(context, deps);
-  context.subscriptions.push(
-    vscode.tasks.registerTaskProvider('npt', new TrainingTasks(deps, deps.starter.supervisor)),
-  );
+  const tasks = new TrainingTasks(deps, deps.starter.supervisor);
+  context.subscriptions.push(tasks, vscode.tasks.registerTaskProvider('npt', tasks));
 }

@@ -3,17 +3,26 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { newestComplete } from '../../core/experiment/checkpoints';
 import { programKindOf, programRequestOf } from '../../core/training/checkpointPrograms';
+import type { Run } from '../../core/experiment/model';
+import { exists } from '../../core/files';
+import { formatCount } from '../../core/format';
 import { launcherOf } from '../../core/training/launchers';
 import type { Plan } from '../../core/training/plan/plan';
 import { definitionOf, requestOf, type TrainingRequest } from '../../core/training/plan/taskDefinition';
-import { PythonNotFound } from '../../platform/python';
-import { escapedWords, messageTask, programTask, TaskTextError } from '../../platform/tasks';
+import { inWorkspace } from '../../core/training/plan/trainerScript';
+import { findPython, PythonNotFound } from '../../platform/python';
+import { settings } from '../../platform/settings';
+import {
+  escapedWords,
+  LateWords,
+  messageTask,
+  type ProgramTask,
+  programTask,
+  TaskTextError,
+} from '../../platform/tasks';
 import type { FeatureDeps } from '../deps';
 import { makeProgramTask } from '../programs/programTask';
-import { environmentOf, planIn, type TrainingEnvironment } from './plans';
-
-/** How many runs Run Task offers to resume, the newest first: each costs a plan, and a longer list is the tree's. */
-const MOST_OFFERED = 20;
+import { planFor } from './plans';
 
 /**
  * The task that trains a plan. Its terminal only follows: the supervisor it starts lives on when the terminal or the
@@ -47,23 +56,38 @@ function taskOf(
   definition: vscode.TaskDefinition,
   name: string = path.basename(plan.run),
 ): vscode.Task {
-  const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(plan.cwd));
-  const [program = '', script = '', ...rest] = commandLine;
-  const { escaped, words } = escapedWords(rest);
-  const [command = '', ...asked] = words;
-  const task = programTask({
+  const { program, words } = taskCommand(commandLine);
+  return followingTask({
     definition,
-    scope: folder,
     name: `${plan.kind} ${name}`,
     detail: plan.argv.slice(1).join(' '),
     program,
-    words: [script, command, ...(escaped ? ['--escaped'] : []), '--stopped-ok', '--problems', ...asked],
+    words,
     folder: plan.cwd,
+  });
+}
+
+/** A launcher's command for a task's terminal: what VS Code or a terminal would not leave as it is, is encoded. */
+function taskCommand(commandLine: readonly string[]): { readonly program: string; readonly words: readonly string[] } {
+  const [program = '', script = '', ...rest] = commandLine;
+  const { escaped, words } = escapedWords(rest);
+  const [command = '', ...asked] = words;
+  return {
+    program,
+    words: [script, command, ...(escaped ? ['--escaped'] : []), '--stopped-ok', '--problems', ...asked],
+  };
+}
+
+/** A task whose terminal follows a run. */
+function followingTask(task: Omit<ProgramTask, 'scope' | 'environment' | 'problemMatchers'>): vscode.Task {
+  const made = programTask({
+    ...task,
+    scope: vscode.workspace.getWorkspaceFolder(vscode.Uri.file(task.folder)),
     environment: { PYTHONUNBUFFERED: '1' },
     problemMatchers: ['$npt', '$npt-error'],
   });
-  task.isBackground = true;
-  task.presentationOptions = {
+  made.isBackground = true;
+  made.presentationOptions = {
     reveal: vscode.TaskRevealKind.Always,
     panel: vscode.TaskPanelKind.Dedicated,
     showReuseMessage: false,
@@ -71,35 +95,84 @@ function taskOf(
     // The trainer's lines, not a paragraph of command line: that is in train.log.
     echo: false,
   };
-  return task;
+  return made;
 }
 
-export class TrainingTasks implements vscode.TaskProvider {
+/** Where runs of a workspace folder are trained; null where they cannot be. */
+type Place = { readonly root: string; readonly python: string } | null;
+
+export class TrainingTasks implements vscode.TaskProvider, vscode.Disposable {
+  private readonly late = new LateWords();
+
   constructor(
     private readonly deps: FeatureDeps,
     private readonly supervisor: string,
   ) {}
 
-  /** A resume task for each of the newest runs that have steps to go. */
+  dispose(): void {
+    this.late.dispose();
+  }
+
+  /** A resume task for each run that has steps to go. What it runs is planned when it is run. */
   async provideTasks(): Promise<vscode.Task[]> {
     if (!vscode.workspace.isTrusted) return [];
     const { workspaces } = this.deps;
     await workspaces.ready();
-    const resumable = workspaces.runs.filter(
-      (run) => newestComplete(run) !== undefined && (run.state === 'stopped' || run.state === 'interrupted'),
-    );
     const tasks: vscode.Task[] = [];
-    // A folder's interpreter is looked for once: the Python extension may take its time, and its failure is said each time.
-    const environments = new Map<string, Promise<TrainingEnvironment>>();
-    for (const run of resumable.slice(0, MOST_OFFERED)) {
+    // Asked once a folder: the Python extension may take its time, and its failure is said each time.
+    const places = new Map<string, Promise<Place>>();
+    for (const run of workspaces.runs) {
+      if (newestComplete(run) === undefined || (run.state !== 'stopped' && run.state !== 'interrupted')) continue;
       const root = workspaces.rootOf(run);
-      const environment = environments.get(root) ?? environmentOf(root);
-      environments.set(root, environment);
-      const made = await this.make({ kind: 'resume', checkpoint: run.path }, environment);
-      if (typeof made === 'string') this.deps.log.warn(`task resume ${run.path}: ${made}`);
-      else tasks.push(made);
+      const place = places.get(root) ?? this.placeOf(root);
+      places.set(root, place);
+      const found = await place;
+      const task = found === null ? undefined : this.lateTask(run, found);
+      if (task !== undefined) tasks.push(task);
     }
     return tasks;
+  }
+
+  private async placeOf(root: string): Promise<Place> {
+    try {
+      const script = path.resolve(root, settings.trainScript(vscode.Uri.file(root)));
+      if (await exists(script)) return { root, python: await findPython(root) };
+      this.deps.log.info(`tasks of ${root}: there is no ${script}`);
+    } catch (error) {
+      if (!(error instanceof PythonNotFound)) throw error;
+      this.deps.log.warn(`tasks of ${root}: ${error.message}`);
+    }
+    return null;
+  }
+
+  private lateTask(run: Run, { root, python }: NonNullable<Place>): vscode.Task | undefined {
+    const newest = newestComplete(run);
+    const words = this.late.word(run.path, () => this.commandFor(run, root));
+    try {
+      return followingTask({
+        definition: { type: 'npt', kind: 'resume', checkpoint: inWorkspace(run.path, root) },
+        name: `resume ${run.name}`,
+        detail: newest && vscode.l10n.t('from {0}, step {1}', newest.name, formatCount(newest.step)),
+        program: python,
+        words: [this.supervisor, 'planned', words],
+        folder: root,
+      });
+    } catch (error) {
+      if (!(error instanceof TaskTextError)) throw error;
+      this.deps.log.warn(`task resume ${run.path}: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  /** What a task of the list runs, or in one line why it cannot. */
+  private async commandFor(run: Run, root: string): Promise<readonly string[] | string> {
+    const plan = await this.plan(root, { kind: 'resume', checkpoint: run.path });
+    if (typeof plan !== 'string') {
+      const { program, words } = taskCommand(launcherOf(plan.launch.kind).command(plan, this.supervisor));
+      return [program, ...words];
+    }
+    this.deps.log.warn(`task resume ${run.path}: ${plan}`);
+    return plan;
   }
 
   /** A task of tasks.json. One that cannot train is a task, too: its terminal says why, where VS Code would say nothing. */
@@ -120,7 +193,7 @@ export class TrainingTasks implements vscode.TaskProvider {
     const program = programKindOf(definition);
     if (program === undefined) {
       const request = requestOf(definition, root);
-      return typeof request === 'string' ? request : this.make(request, environmentOf(root), definition);
+      return typeof request === 'string' ? request : this.taskFor(root, request, definition);
     }
     const request = programRequestOf(definition, program, root);
     if (typeof request === 'string') return request;
@@ -134,16 +207,28 @@ export class TrainingTasks implements vscode.TaskProvider {
   }
 
   /** The task for a request, or in one line why there is none. */
-  private async make(
+  private async taskFor(
+    root: string,
     request: TrainingRequest,
-    environment: Promise<TrainingEnvironment>,
-    definition?: vscode.TaskDefinition,
+    definition: vscode.TaskDefinition,
   ): Promise<vscode.Task | string> {
+    const plan = await this.plan(root, request);
+    if (typeof plan === 'string') return plan;
     try {
-      const plan = await planIn(this.deps, await environment, request);
-      return plan.errors[0]?.message ?? trainingTask(plan, this.supervisor, definition);
+      return trainingTask(plan, this.supervisor, definition);
     } catch (error) {
-      if (error instanceof TaskTextError || error instanceof PythonNotFound) return error.message;
+      if (error instanceof TaskTextError) return error.message;
+      throw error;
+    }
+  }
+
+  /** The plan for a request, or in one line why it cannot be started. */
+  private async plan(root: string, request: TrainingRequest): Promise<Plan | string> {
+    try {
+      const plan = await planFor(this.deps, root, request);
+      return plan.errors[0]?.message ?? plan;
+    } catch (error) {
+      if (error instanceof PythonNotFound) return error.message;
       throw error;
     }
   }

@@ -65,7 +65,6 @@ describe('words of a task', function () {
   for (const name of NAMES) {
     it(`reach the trainer as they are in a run named ${JSON.stringify(name)}`, async () => {
       const api = await activated();
-      rmSync(record, { force: true });
       cpSync(mainRun(), runOf(name), { recursive: true });
       try {
         await api.workspaces.rescan();
@@ -73,23 +72,33 @@ describe('words of a task', function () {
         const tasks = await vscode.tasks.fetchTasks({ type: 'npt' });
         for (const task of tasks) {
           assert.ok(task.execution instanceof vscode.ProcessExecution);
-          assert.doesNotMatch([task.name, ...task.execution.args].join(' '), /\$\{/);
+          const own = task.execution.args.filter((word) => !/^\$\{command:npt\.taskWords\.\d+\}$/.test(word));
+          assert.doesNotMatch([task.name, task.detail, ...own].join(' '), /\$\{/);
         }
-        const ended = new Promise<number | undefined>((resolve) => {
-          const listener = vscode.tasks.onDidEndTaskProcess((event) => {
-            if (event.execution.task.definition.type !== 'npt') return;
-            listener.dispose();
-            resolve(event.exitCode);
+        const listed = tasks.find(({ definition }) => definition.checkpoint === path.join('experiments', name));
+        assert.ok(listed);
+        // From Run Task's list, and by right-click.
+        for (const start of [
+          () => vscode.tasks.executeTask(listed),
+          () => vscode.commands.executeCommand('npt.resume', runOf(name)),
+        ]) {
+          rmSync(record, { force: true });
+          const ended = new Promise<number | undefined>((resolve) => {
+            const listener = vscode.tasks.onDidEndTaskProcess((event) => {
+              if (event.execution.task.definition.type !== 'npt') return;
+              listener.dispose();
+              resolve(event.exitCode);
+            });
           });
-        });
-        await vscode.commands.executeCommand('npt.resume', runOf(name));
-        assert.equal(await ended, 0);
-        assert.ok(existsSync(record), 'the trainer was started');
-        const words = JSON.parse(readFileSync(record, 'utf8').trim()) as string[];
-        const checkpoint = words[words.indexOf('--resume_from') + 1] ?? '';
-        assert.equal(path.dirname(path.resolve(workspaceRoot(), checkpoint)), path.join(runOf(name), 'checkpoints'));
-        assert.equal(canaries, 0, 'VS Code ran what a folder is called');
-        assert.ok(!existsSync(path.join(workspaceRoot(), 'canary')));
+          await start();
+          assert.equal(await ended, 0);
+          assert.ok(existsSync(record), 'the trainer was started');
+          const words = JSON.parse(readFileSync(record, 'utf8').trim()) as string[];
+          const checkpoint = words[words.indexOf('--resume_from') + 1] ?? '';
+          assert.equal(path.dirname(path.resolve(workspaceRoot(), checkpoint)), path.join(runOf(name), 'checkpoints'));
+          assert.equal(canaries, 0, 'VS Code ran what a folder is called');
+          assert.ok(!existsSync(path.join(workspaceRoot(), 'canary')));
+        }
       } finally {
         rmSync(runOf(name), { recursive: true, force: true });
         await api.workspaces.rescan();

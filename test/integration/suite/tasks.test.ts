@@ -1,11 +1,31 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { activated, mainRun, modelShows, workspaceRoot } from './extension';
 
 const TRAINS_WITHIN_MS = 300_000;
 const STOPS_WITHIN_MS = 300_000;
+
+/** Runs a task to its end. @returns its exit code */
+async function endOf(task: vscode.Task): Promise<number | undefined> {
+  const ended = new Promise<number | undefined>((resolve) => {
+    const listener = vscode.tasks.onDidEndTaskProcess((event) => {
+      if (event.execution.task.name !== task.name) return;
+      listener.dispose();
+      resolve(event.exitCode);
+    });
+  });
+  await vscode.tasks.executeTask(task);
+  return ended;
+}
+
+/** What the terminal in front shows, its lines joined where they were wrapped. */
+async function terminalText(): Promise<string> {
+  await vscode.commands.executeCommand('workbench.action.terminal.selectAll');
+  await vscode.commands.executeCommand('workbench.action.terminal.copySelection');
+  return (await vscode.env.clipboard.readText()).replace(/\s*\n\s*/g, '');
+}
 
 describe('training as tasks', function () {
   this.timeout(TRAINS_WITHIN_MS + STOPS_WITHIN_MS + 30_000);
@@ -15,9 +35,29 @@ describe('training as tasks', function () {
     const tasks = await vscode.tasks.fetchTasks({ type: 'npt' });
     const task = tasks.find((candidate) => candidate.definition.kind === 'resume');
     assert.ok(task);
-    assert.match(String(task.definition.checkpoint), /^experiments\/main\/checkpoints\/checkpoint-\d+$/);
+    assert.equal(task.definition.checkpoint, 'experiments/main');
     assert.ok(task.execution instanceof vscode.ProcessExecution, 'no shell is between us and the trainer');
-    assert.ok(task.execution.args.includes('--resume_from'));
+    assert.ok(task.isBackground);
+    assert.deepEqual(task.problemMatchers, ['$npt', '$npt-error']);
+  });
+
+  it('plans a task of the list when it is run: one that cannot start by then says why in its terminal', async () => {
+    const api = await activated();
+    const gone = path.join(workspaceRoot(), 'experiments/gone');
+    cpSync(mainRun(), gone, { recursive: true });
+    try {
+      await api.workspaces.rescan();
+      await modelShows(api, 'the copy', 10_000, (runs) => runs.find((run) => run.path === gone));
+      const task = (await vscode.tasks.fetchTasks({ type: 'npt' })).find(({ name }) => name === 'resume gone');
+      assert.ok(task);
+      rmSync(gone, { recursive: true });
+      assert.equal(await endOf(task), 2);
+      assert.match(await terminalText(), /error: NPT weights not found: .*gone does not exist\./);
+      assert.ok(!existsSync(gone), 'nothing was started');
+    } finally {
+      rmSync(gone, { recursive: true, force: true });
+      await api.workspaces.rescan();
+    }
   });
 
   it('a task that is written wrong says in its terminal what is wrong, where, and what to do', async () => {
@@ -29,20 +69,9 @@ describe('training as tasks', function () {
       let task: vscode.Task | undefined;
       // VS Code reads tasks.json some time after it was written.
       while (task === undefined) task = (await vscode.tasks.fetchTasks()).find(({ name }) => name === 'go on');
-      const ended = new Promise<number | undefined>((resolve) => {
-        const listener = vscode.tasks.onDidEndTaskProcess((event) => {
-          if (event.execution.task.name !== 'go on') return;
-          listener.dispose();
-          resolve(event.exitCode);
-        });
-      });
-      await vscode.tasks.executeTask(task);
-      assert.equal(await ended, 1);
-      await vscode.commands.executeCommand('workbench.action.terminal.selectAll');
-      await vscode.commands.executeCommand('workbench.action.terminal.copySelection');
-      const said = (await vscode.env.clipboard.readText()).replace(/\s*\n\s*/g, '');
+      assert.equal(await endOf(task), 1);
       assert.match(
-        said,
+        await terminalText(),
         /The task "go on" of workspace cannot start: NPT weights not found: .*nowhere does not exist\./,
       );
     } finally {
