@@ -1403,7 +1403,8 @@ def parse(words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
     if "--" in words:
         own, argv = words[: words.index("--")], words[words.index("--") + 1 :]
     parser = OneLineParser(prog="npt_supervise.py", description="Trains in the background and follows it.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="run|follow|stop|stacks|status|exec|planned")
+    names = "run|follow|stop|stacks|status|exec|planned"
+    commands = parser.add_subparsers(dest="command", required=True, metavar=names)
     for name, text in (
         ("run", "start a trainer, given after --, and follow it"),
         ("follow", "follow the trainer that is running"),
