@@ -181,6 +181,13 @@ def test_nothing_is_read_or_said_twice(run: Path, monkeypatch: pytest.MonkeyPatc
     assert valid_steps(run) == {45, 50, 55}
 
 
+def test_what_final_is_a_link_to_stays(run: Path) -> None:
+    (run / "checkpoints" / "final").symlink_to("checkpoint-10")
+    lines = save_with_limit(run, 25, 1)
+    assert names(run) == ["checkpoint-10", "checkpoint-25", "final"]
+    assert "kept besides: checkpoint-10 (final is a link to it)" in lines[0]
+
+
 def test_best_pinned_and_branch_origins_stay(run: Path) -> None:
     (run / "pins.json").write_text('{"schema": 1, "checkpoints": ["checkpoint-5"]}')
     branch = run.with_name("b")

@@ -4,7 +4,7 @@
  * somebody else, each counting on what the other takes, puts it back. The last valid checkpoint goes only where that was asked.
  */
 import type { Stats } from 'node:fs';
-import { lstat, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { lstat, readdir, readlink, realpath, rename, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { BEST_COPY, CHECKPOINTS, FINAL } from '../checkpoint/fileNames';
 import { DELETED, stepOfFolder } from '../checkpoint/folderNames';
@@ -15,6 +15,8 @@ import { thisHost } from './runningProcess';
 
 /** `final` and another trainer's `best` are whole checkpoints, too, and what is left of a run may be one of them. */
 const FULL_COPIES = [FINAL, BEST_COPY];
+/** As many links as a system follows before it calls them a circle. */
+const MOST_LINKS = 40;
 
 /** Nothing was deleted; the message is one line for the user. */
 export class DeletionError extends Error {}
@@ -40,6 +42,13 @@ export interface Survivor {
   readonly files: string | null;
 }
 
+/** A checkpoint's name that is a link to one that is to go, such as a `final` that was made with ln -s. */
+export interface Stranded {
+  readonly name: string;
+  /** The name of the one that is to go. */
+  readonly leadsTo: string;
+}
+
 /** What would be deleted, and what stays. */
 export interface DeletionPlan {
   readonly doomed: readonly Doomed[];
@@ -47,6 +56,8 @@ export interface DeletionPlan {
   readonly survivor: Survivor | null;
   /** One of the doomed is valid, and none of those that stay. */
   readonly losesLast: boolean;
+  /** Links that stay and lead to one of the doomed: each would lead to nothing. */
+  readonly strands: readonly Stranded[];
   /** Bytes that this frees: files that other names lead to (`final` shares its files) free nothing. */
   readonly bytes: number;
 }
@@ -79,11 +90,12 @@ export async function planDeletion(checkpoints: readonly string[], isValid: Judg
         errorCode(error) === 'ENOENT' ? `${name} is gone already.` : `${name}: ${readFailure(error)}.`,
       );
     });
-    doomed.push({ name, path: checkpoint, link: found.isSymbolicLink(), identity: `${found.dev}:${found.ino}` });
+    doomed.push({ name, path: checkpoint, link: found.isSymbolicLink(), identity: identityOf(found) });
   }
-  const survivor = await firstValid(await staying(folder, doomed), isValid);
+  const { apart, strands } = await staying(folder, doomed);
+  const survivor = await firstValid(apart, isValid);
   const losesLast = survivor === null && (await firstValid(newestFirst(doomed), isValid)) !== null;
-  return { doomed, survivor, losesLast, bytes: await bytesFreed(doomed) };
+  return { doomed, survivor, losesLast, strands, bytes: await bytesFreed(doomed) };
 }
 
 /**
@@ -96,6 +108,8 @@ export async function deleteCheckpoints(plan: DeletionPlan, isValid: Judge, even
   if (plan.losesLast && !evenLast) {
     throw new DeletionError(`${nameAll(plan.doomed)}: no other valid checkpoint of the run would stay.`);
   }
+  const [stranded] = plan.strands;
+  if (stranded !== undefined) throw new DeletionError(strandedText(stranded));
   if (plan.survivor !== null && !(await stillValid(plan.survivor, isValid))) throw lostSurvivor(plan.survivor);
   const hidden: { readonly one: Doomed; readonly place: string }[] = [];
   const kept: { name: string; reason: string }[] = [];
@@ -103,7 +117,7 @@ export async function deleteCheckpoints(plan: DeletionPlan, isValid: Judge, even
     const place = path.join(path.dirname(one.path), `${DELETED}${one.name}-${hostName()}-${process.pid}`);
     try {
       const now = await lstat(one.path);
-      if (`${now.dev}:${now.ino}` !== one.identity) {
+      if (identityOf(now) !== one.identity) {
         kept.push({ name: one.name, reason: 'is another one now' });
         continue;
       }
@@ -140,6 +154,11 @@ function lostSurvivor({ name }: Survivor): DeletionError {
   return new DeletionError(`${name}, which was to stay, is gone or was damaged. Nothing was deleted.`);
 }
 
+/** Why nothing may go while a link leads to it, and what to do, as one line. */
+export function strandedText({ name, leadsTo }: Stranded): string {
+  return `${leadsTo} stays: ${name} is a link to it and would lead to nothing. Delete ${name} first, or both together.`;
+}
+
 function isWholeCheckpoint(name: string): boolean {
   return stepOfFolder(name) !== null || FULL_COPIES.includes(name);
 }
@@ -153,25 +172,44 @@ function newestFirst<T extends { readonly name: string }>(checkpoints: readonly 
   return [...checkpoints].sort((a, b) => (stepOfFolder(b.name) ?? -1) - (stepOfFolder(a.name) ?? -1));
 }
 
-async function staying(folder: string, doomed: readonly Doomed[]): Promise<{ name: string; path: string }[]> {
+/** The checkpoints that stay, newest first: those that do not lead to what goes, and those that do and lead somewhere now. */
+async function staying(
+  folder: string,
+  doomed: readonly Doomed[],
+): Promise<{ readonly apart: { name: string; path: string }[]; readonly strands: Stranded[] }> {
   const gone = new Set(doomed.map(({ name }) => name));
   const names = (await readdir(folder)).filter((name) => isWholeCheckpoint(name) && !gone.has(name));
-  // A link to what goes is not what stays.
-  const targets = new Set(doomed.filter(({ link }) => !link).map((one) => one.path));
   const others = newestFirst(names.map((name) => ({ name, path: path.join(folder, name) })));
-  const apart = await Promise.all(others.map(async (other) => !(await leadsInto(other.path, targets))));
-  return others.filter((_, i) => apart[i]);
+  const apart: typeof others = [];
+  const strands: Stranded[] = [];
+  for (const other of others) {
+    const way = await wayOf(other.path);
+    const through = doomed.find(({ identity }) => way?.includes(identity) === true);
+    if (way !== null && through === undefined) apart.push(other);
+    if (through !== undefined) strands.push({ name: other.name, leadsTo: through.name });
+  }
+  return { apart, strands };
 }
 
-async function leadsInto(place: string, targets: ReadonlySet<string>): Promise<boolean> {
-  if (!(await lstat(place).catch(() => null))?.isSymbolicLink()) return false;
-  const there = await stat(place).catch(() => null);
-  if (there === null) return true;
-  for (const target of targets) {
-    const found = await stat(target).catch(() => null);
-    if (found?.dev === there.dev && found.ino === there.ino) return true;
+/** The identities of a path and of all that it leads through where it is a link; null where it leads to nothing. */
+async function wayOf(place: string): Promise<readonly string[] | null> {
+  const way: string[] = [];
+  try {
+    for (let at = place; way.length < MOST_LINKS;) {
+      const found = await lstat(at);
+      way.push(identityOf(found));
+      if (!found.isSymbolicLink()) return way;
+      // A relative link starts from the folder that it really lies in.
+      at = path.resolve(await realpath(path.dirname(at)), await readlink(at));
+    }
+  } catch {
+    // What cannot be followed leads nowhere for a resume, too.
   }
-  return false;
+  return null;
+}
+
+function identityOf({ dev, ino }: Stats): string {
+  return `${dev}:${ino}`;
 }
 
 async function firstValid(

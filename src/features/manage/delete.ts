@@ -6,6 +6,7 @@ import {
   deleteCheckpoints,
   DeletionError,
   planDeletion,
+  strandedText,
   type DeletionPlan,
   type Judge,
 } from '../../core/experiment/deleteCheckpoints';
@@ -46,7 +47,15 @@ export async function deleteChosen(deps: FeatureDeps, named: Named): Promise<voi
   const ofRuns = await withCancellableProgress(vscode.l10n.t('Looking at what would stay'), (signal) =>
     planAll(chosen, judgeOf(deps, signal)),
   );
-  if (ofRuns === undefined || !(await confirmed(deps, ofRuns))) return;
+  if (ofRuns === undefined) return;
+  // Said before the question: a question whose answer is refused is none.
+  const refused = ofRuns.find(({ plan }) => plan.strands.length > 0);
+  const [stranded] = refused?.plan.strands ?? [];
+  if (refused !== undefined && stranded !== undefined) {
+    void showError(`${refused.run.name}: ${strandedText(stranded)}`);
+    return;
+  }
+  if (!(await confirmed(deps, ofRuns))) return;
   for (const ofRun of ofRuns) await carryOut(deps, ofRun);
   await deps.workspaces.rescan();
 }

@@ -37,12 +37,15 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def protected(run: Path, best: str | None = None, shown: Path | None = None) -> dict[str, str]:
-    """The checkpoints of a run that always stay, with the reason of each: the best, pinned ones, and branch origins.
+    """The checkpoints of a run that always stay, with the reason of each: the best, pinned ones, branch origins, and
+    what a link beside them leads to.
 
     ``best`` is the best one as the trainer knows it; ``shown`` is the run's path for people, where ``run`` only leads
     to its folder. Raises ``Unknown`` where pins cannot be read: any may be pinned.
     """
     keep: dict[str, str] = {}
+    for name, link in _linked(run / "checkpoints"):
+        keep[name] = f"{link} is a link to it"
     for name in _branch_origins(run, shown or run):
         keep[name] = "a branch began there"
     # Where it cannot be read, the trainer still knows the best one, and writes the file anew.
@@ -54,6 +57,24 @@ def protected(run: Path, best: str | None = None, shown: Path | None = None) -> 
     if not isinstance(pinned, list):
         raise Unknown("pins.json is damaged")
     return keep | {str(name): "pinned" for name in pinned}
+
+
+def _linked(checkpoints: Path) -> list[tuple[str, str]]:
+    """The names in a folder of checkpoints that a link in it leads to, each with the link's (``final`` made by hand).
+
+    A link that is named as another step is no checkpoint of it, and keeps nothing.
+    """
+    found: list[tuple[str, str]] = []
+    with contextlib.suppress(OSError):
+        for name in sorted(os.listdir(checkpoints)):
+            if find.step_of(name) is not None:
+                continue
+            # What is no link raises, too.
+            with contextlib.suppress(OSError):
+                target = checkpoints / os.readlink(checkpoints / name)
+                if os.path.samefile(target.parent, checkpoints):
+                    found.append((target.name, name))
+    return found
 
 
 def _branch_origins(run: Path, shown: Path) -> set[str]:
