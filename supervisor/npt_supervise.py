@@ -72,6 +72,8 @@ TORCHRUN_SIGNALS = dict.fromkeys(
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM)
 #: Without locks, another machine's trainer is taken to be training while its log is as young as this.
 SIGN_OF_LIFE_SECONDS = 120
+#: How long a start waits for what a run's last processes still do once its trainer has ended: exit.json, above all.
+ENDING_SECONDS = 20.0
 #: What fsync(2) answers on a disk that has none: a write there is as durable as it gets.
 NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
@@ -383,7 +385,8 @@ def holder(run: Path) -> str:
     process = read_process(run)
     if process is None:
         return ""
-    return f" (process {process.get('pid')} on {process.get('host')})"
+    gone = ", which has ended" if process.get("host") == socket.gethostname() and not is_going(process) else ""
+    return f" (process {process.get('pid')} on {process.get('host')}{gone})"
 
 
 def signal_name(number: int) -> str:
@@ -540,21 +543,43 @@ def value_of(text: str, more: List[str]) -> Optional[str]:
 
 
 def take_lock(folder: RunFolder) -> int:
-    """Takes DIR/run.lock and returns its descriptor. Raises Refusal where another process holds it."""
+    """Takes DIR/run.lock and returns its descriptor. Raises Refusal where another trainer holds it.
+
+    Right after a trainer was killed its supervisor still has the lock, for as long as it takes to say so in exit.json.
+    """
     run, shown = folder.path, folder.shown
     descriptor = os.open(run / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in NO_LOCKS:
-            if not seems_to_train(run, descriptor):
-                print(f"warning: {shown} is on a disk without file locks: take care not to start two trainers in it")
-                return descriptor
-        elif error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES):
-            raise
-        os.close(descriptor)
-        raise Refusal(f"another trainer is already running in {shown}{holder(run)}; stop it first") from None
-    return descriptor
+    until = time.monotonic() + ENDING_SECONDS
+    waits = False
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except OSError as error:
+            if error.errno in NO_LOCKS:
+                if not seems_to_train(run, descriptor):
+                    print(
+                        f"warning: {shown} is on a disk without file locks: take care not to start two trainers in it"
+                    )
+                    return descriptor
+            elif error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES):
+                os.close(descriptor)
+                raise
+            elif seems_to_end(run) and time.monotonic() < until:
+                if not waits:
+                    print(f"waiting for the last process of {shown} to end", file=sys.stderr, flush=True)
+                waits = True
+                time.sleep(POLL_SECONDS)
+                continue
+            os.close(descriptor)
+            raise Refusal(f"another trainer is already running in {shown}{holder(run)}; stop it first") from None
+
+
+def seems_to_end(run: Path) -> bool:
+    """Whether whoever holds a run's lock is no trainer that goes on: its trainer was killed or has just ended, and a
+    supervisor writes down how; or it is being started, which shows in a moment."""
+    named = read_process(run)
+    return named is None or (named.get("host") == socket.gethostname() and not is_alive(named))
 
 
 def seems_to_train(run: Path, lock: int) -> bool:

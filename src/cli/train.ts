@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { missingModules, NoAnswer } from '../core/askPython';
+import type { RunProcess } from '../core/experiment/model';
 import { processIn } from '../core/experiment/processFolder';
 import { shellCommand } from '../core/training/commandLine';
 import { launcherOf } from '../core/training/launchers';
@@ -68,6 +69,7 @@ async function lacking({ interpreter, cwd }: Plan): Promise<readonly string[]> {
 async function train(plan: Plan, { detach, quiet }: { detach: boolean; quiet: boolean }): Promise<boolean> {
   const [program = '', ...words] = launcherOf(plan.launch.kind).command(plan, SUPERVISOR);
   const output = quiet ? process.stderr : process.stdout;
+  const before = await processIn(plan.run);
   // Ctrl+C is for whoever follows the run, in the same foreground group: it asks the trainer, and is waited for.
   const ignore = (): void => undefined;
   process.on('SIGINT', ignore);
@@ -86,20 +88,34 @@ async function train(plan: Plan, { detach, quiet }: { detach: boolean; quiet: bo
       follower.once('exit', resolve);
     });
     if (!detach) return (await ended) === 0;
-    return await running(plan, ended, () => follower.kill('SIGHUP'));
+    return await running(plan, before, ended, () => follower.kill('SIGHUP'));
   } finally {
     process.off('SIGINT', ignore);
   }
 }
 
-/** Waits until a run's trainer is there, and ends its follower then, as a terminal that closes does. */
-async function running(plan: Plan, ended: Promise<number | null>, leave: () => void): Promise<boolean> {
+/**
+ * Waits until a run's trainer is there, and ends its follower then, as a terminal that closes does.
+ *
+ * @param before what process.json named before the start: one whose trainer was killed stays there, and is no sign of another
+ */
+async function running(
+  plan: Plan,
+  before: RunProcess | null,
+  ended: Promise<number | null>,
+  leave: () => void,
+): Promise<boolean> {
   for (;;) {
     const code = await Promise.race([ended, new Promise<'later'>((resolve) => setTimeout(resolve, LOOK_MS, 'later'))]);
     if (code !== 'later') return code === 0;
-    if ((await processIn(plan.run)) === null) continue;
+    const now = await processIn(plan.run);
+    if (now === null || isSame(now, before)) continue;
     leave();
     await ended;
     return true;
   }
+}
+
+function isSame(one: RunProcess, other: RunProcess | null): boolean {
+  return one.pid === other?.pid && one.startTicks === other.startTicks && one.job === other.job;
 }

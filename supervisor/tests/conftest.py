@@ -107,6 +107,51 @@ def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
+#: In the environment of all that these tests start, and of what that starts in its turn.
+MARK = "NPT_TESTS_OF"
+
+
+def started_here(word: str = "") -> "Dict[int, str]":
+    """The processes that these tests started and that still run, by pid, each with its command line; with `word`, those
+    that have it there or in their environment."""
+    found: Dict[int, str] = {}
+    for name in os.listdir("/proc") if os.path.isdir("/proc") else []:
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        try:
+            environment = Path(f"/proc/{name}/environ").read_bytes()
+            command = Path(f"/proc/{name}/cmdline").read_bytes()
+        except OSError:
+            continue
+        mark = f"{MARK}={os.getpid()}".encode()
+        if mark in environment.split(b"\0") and word.encode() in environment + command and alive(int(name)):
+            found[int(name)] = command.replace(b"\0", b" ").decode("utf-8", "replace")
+    return found
+
+
+def end_all(word: str) -> None:
+    """Ends what a test started, those that its processes started included."""
+    for pid in started_here(word):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """No test leaves a process behind: a stand-in for a trainer would run for ever."""
+    os.environ[MARK] = str(os.getpid())
+    yield
+    until = time.monotonic() + LIMIT / 4
+    while started_here() and time.monotonic() < until:
+        time.sleep(0.05)
+    left = started_here()
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert not left, f"these processes were left behind: {left}"
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path)

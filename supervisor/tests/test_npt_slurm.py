@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
+from conftest import end_all
 
 PROGRAM = Path(__file__).resolve().parents[1] / "npt_slurm.py"
 LIMIT = 120.0
@@ -107,6 +108,8 @@ WAITS = '(run / "ready").touch()\nwhile True:\n    time.sleep(0.02)\n'
 def job(tmp_path: Path) -> Iterator[Job]:
     made = Job(tmp_path)
     yield made
+    # A job whose program is killed leaves its trainer behind, which Slurm would end with it.
+    end_all(str(made.run))
     for process in made.started:
         if process.poll() is None:
             process.kill()

@@ -641,3 +641,36 @@ def test_a_reader_that_goes_away_is_no_stack_trace(bench: Bench) -> None:
     follower.wait(timeout=LIMIT)
     bench.wait(lambda: (bench.json("exit.json") or {}).get("why") == "done" and bench.json("process.json") is None)
     assert bench.log().endswith("the last\n"), "the trainer went on to its end"
+
+
+def test_a_start_right_after_a_kill_waits_for_the_supervisor_to_say_how_it_ended(bench: Bench) -> None:
+    bench.start(bench.trainer("time.sleep(1000)"))
+    named = bench.process()
+    os.kill(named["supervisor"]["pid"], signal.SIGSTOP)
+    os.kill(named["pid"], signal.SIGKILL)
+    bench.wait(lambda: not alive(named["pid"]))
+    again = bench.start(bench.trainer("say('again')"), stderr=subprocess.STDOUT)
+    assert again.stdout is not None
+    first = again.stdout.readline().decode()
+    assert first == f"waiting for the last process of {bench.run} to end\n"
+    os.kill(named["supervisor"]["pid"], signal.SIGCONT)
+    rest, _ = again.communicate(timeout=LIMIT)
+    assert again.returncode == 0 and b"again" in rest
+    # It wrote down how the first one ended before the second one began.
+    assert bench.log().count("── segment") == 2
+
+
+def test_a_trainer_outlives_its_supervisor_and_keeps_the_lock(bench: Bench) -> None:
+    bench.start(bench.trainer("time.sleep(1000)"))
+    named = bench.process()
+    os.kill(named["supervisor"]["pid"], signal.SIGKILL)
+    bench.wait(lambda: not alive(named["supervisor"]["pid"]))
+    refused = bench.supervised(bench.trainer("say('second')"))
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(
+        f"error: another trainer is already running in {bench.run} (process {named['pid']} on"
+    )
+    assert alive(named["pid"]) and "second" not in bench.log()
+    # It is asked itself, then.
+    assert bench.call("stop", "--run-dir", str(bench.run)).returncode == 0
+    bench.wait(lambda: not alive(named["pid"]))

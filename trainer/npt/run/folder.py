@@ -65,6 +65,7 @@ class RunFolder:
         self._lock: RunLock | None = None
         self._ending = threading.Lock()
         self._ended = False
+        self._named = False  # Whether process.json is this process's own.
         self._looked = 0.0
         self._open: OpenFolder | None = None
         # From now on it may be renamed: between here and the first file written, a model is loaded.
@@ -187,8 +188,10 @@ class RunFolder:
         with contextlib.suppress(FileNotFoundError):
             (self.path / "exit.json").unlink()
         # After all that may fail: from here on the segment ends with end_segment, which takes it away again.
-        if not self.supervised:
+        # A supervisor names this process before it does anything else, unless it was killed right after starting it.
+        if not self.supervised or process.is_orphaned(read_json(self.path / "process.json")):
             assert self._open is not None, "lock() comes first"
+            self._named = True
             atomic.replace_json(self.path / "process.json", process.describe(self.segment, self._open.identity()))
         self.metrics.start(resume_step, changed)
         return self.metrics
@@ -217,7 +220,7 @@ class RunFolder:
         if self.metrics is not None:
             with contextlib.suppress(OSError):
                 self.metrics.end(why, step)
-        if not self.supervised:
+        if self._named:
             with contextlib.suppress(OSError):
                 (self.path / "process.json").unlink()
 

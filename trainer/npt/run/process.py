@@ -66,3 +66,8 @@ def is_alive(document: dict[str, Any]) -> bool:
     except PermissionError:
         pass
     return not here or document.get("start_ticks") == start_ticks(pid)
+
+
+def is_orphaned(document: dict[str, Any] | None) -> bool:
+    """Whether what ``process.json`` says names nobody who trains: there is none, or its process of this host has ended."""
+    return document is None or (is_here(document) and not is_alive(document))
