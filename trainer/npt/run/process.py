@@ -69,5 +69,5 @@ def is_alive(document: dict[str, Any]) -> bool:
 
 
 def is_orphaned(document: dict[str, Any] | None) -> bool:
-    """Whether what ``process.json`` says names nobody who trains: there is none, or its process of this host has ended."""
+    """Whether ``process.json`` names nobody who trains: there is none, or its process of this host has ended."""
     return document is None or (is_here(document) and not is_alive(document))
