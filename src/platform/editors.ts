@@ -25,3 +25,9 @@ export async function openAtEnd(file: vscode.Uri, preview: boolean): Promise<voi
   const selection = new vscode.Range(AFTER_THE_END, 0, AFTER_THE_END, 0);
   await vscode.commands.executeCommand('vscode.open', file, { preview, selection });
 }
+
+/** Whether somebody has typed into a file, in this window, what is not on disk. */
+export function isUnsaved(file: string): boolean {
+  const { fsPath } = vscode.Uri.file(file);
+  return vscode.workspace.textDocuments.some(({ isDirty, uri }) => isDirty && uri.fsPath === fsPath);
+}

@@ -1,7 +1,10 @@
 /** A plan's arguments as a preset of the workspace, under a name that is asked for. */
+import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { Plan } from '../../core/training/plan/plan';
-import { ownPresets, presetArguments, PresetError, savePreset as save } from '../../core/training/plan/savePreset';
+import { isBuiltIn, PRESETS_FILE } from '../../core/training/plan/presets';
+import { presetArguments, PresetError, savePreset as save } from '../../core/training/plan/savePreset';
+import { isUnsaved } from '../../platform/editors';
 import { ask, showError, showInformation } from '../../platform/messages';
 import { askText } from '../../platform/picks';
 
@@ -19,16 +22,28 @@ export async function savePreset(plan: Plan): Promise<void> {
         ? undefined
         : vscode.l10n.t('Type a name of {0} characters at most.', LONGEST);
     },
+    note: (text) =>
+      isBuiltIn(text.trim())
+        ? vscode.l10n.t('In this workspace it takes the place of the preset {0} that comes along.', text.trim())
+        : undefined,
   });
   if (name === undefined) return;
   const preset = name.trim();
+  const file = path.join(plan.cwd, PRESETS_FILE);
+  if (isUnsaved(file)) {
+    void showError(vscode.l10n.t('{0} has changes that are not saved: save or undo them first.', file));
+    return;
+  }
   try {
-    if ((await ownPresets(plan.cwd)).includes(preset)) {
+    let replaces: string | null = null;
+    for (;;) {
+      const there = await save(plan.cwd, preset, presetArguments(plan), replaces);
+      if (there === null) break;
       const replace = vscode.l10n.t('Replace');
       const question = vscode.l10n.t('There is a preset {0} already. Replace it?', preset);
       if ((await ask(question, vscode.l10n.t('What it holds now is lost.'), replace)) !== replace) return;
+      replaces = there;
     }
-    await save(plan.cwd, preset, '', presetArguments(plan));
   } catch (error) {
     if (!(error instanceof PresetError)) throw error;
     void showError(error.message);

@@ -2,8 +2,9 @@
  * Presets: arguments under a name, to start runs with. Those of a workspace are in its `.npt/presets.json`; some come along.
  */
 import path from 'node:path';
-import { readJsonObject } from '../../jsonFile';
-import { isObject, stringIn } from '../../jsonText';
+import { isAbsent, isFileError, readFailure } from '../../files';
+import { readDocument } from '../../jsonFile';
+import { FileContentError, isObject, parseDocument, stringIn, type JsonObject } from '../../jsonText';
 
 export interface Preset {
   readonly name: string;
@@ -54,23 +55,60 @@ const BUILT_IN: readonly Preset[] = [
 export interface Presets {
   /** The workspace's own first, each name once. */
   readonly presets: readonly Preset[];
-  /** Why the workspace's own cannot be read, one line; null where they can, or where there are none. */
+  /** What cannot be read of the workspace's own, one line; null where all can, or where there are none. */
   readonly problem: string | null;
 }
+
+/** The workspace's file cannot be used; the message is one line that begins with its path. */
+export class PresetsFileError extends Error {}
 
 /** @param root absolute path of the training workspace */
 export async function readPresets(root: string): Promise<Presets> {
   const file = path.join(root, PRESETS_FILE);
-  const { object, failure } = await readJsonObject(file);
-  const own = object === null || !isObject(object.presets) ? [] : Object.entries(object.presets).flatMap(presetIn);
+  const own: Preset[] = [];
+  let problem: string | null = null;
+  try {
+    const document = await readPresetsFile(file);
+    for (const [name, entry] of Object.entries(document?.presets ?? {})) {
+      if (isObject(entry) && isObject(entry.arguments)) {
+        const description = stringIn(entry, 'description') ?? '';
+        own.push({ name, description, arguments: entry.arguments, builtIn: false });
+      } else problem ??= `${file}: the preset "${name}" has no "arguments" with an object of them.`;
+    }
+  } catch (error) {
+    if (!(error instanceof PresetsFileError)) throw error;
+    problem = `${error.message}.`;
+  }
   const names = new Set(own.map(({ name }) => name));
-  return {
-    presets: [...own, ...BUILT_IN.filter(({ name }) => !names.has(name))],
-    problem: failure === null || failure.kind === 'missing' ? null : `${file} ${failure.clause}.`,
-  };
+  return { presets: [...own, ...BUILT_IN.filter(({ name }) => !names.has(name))], problem };
 }
 
-function presetIn([name, entry]: [string, unknown]): Preset[] {
-  if (!isObject(entry) || !isObject(entry.arguments)) return [];
-  return [{ name, description: stringIn(entry, 'description') ?? '', arguments: entry.arguments, builtIn: false }];
+export interface PresetsDocument {
+  /** The file's; null where its object has none yet. */
+  readonly presets: JsonObject | null;
+  readonly object: JsonObject;
+}
+
+/**
+ * @param file absolute path of a presets.json
+ * @returns null where there is none
+ * @throws PresetsFileError for one that is damaged, or of a newer schema
+ */
+export async function readPresetsFile(file: string): Promise<PresetsDocument | null> {
+  try {
+    const object = parseDocument(await readDocument(file));
+    const { presets = null } = object;
+    if (presets !== null && !isObject(presets)) throw new FileContentError('has a "presets" that is not an object');
+    return { presets, object };
+  } catch (error) {
+    if (error instanceof FileContentError) throw new PresetsFileError(`${file} ${error.message}`);
+    if (!isFileError(error)) throw error;
+    if (isAbsent(error)) return null;
+    throw new PresetsFileError(`${file} ${readFailure(error)}`);
+  }
+}
+
+/** Whether a preset comes along with the trainer. */
+export function isBuiltIn(name: string): boolean {
+  return BUILT_IN.some((each) => each.name === name);
 }

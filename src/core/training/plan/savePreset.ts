@@ -1,15 +1,12 @@
 /** Writing a preset into the workspace's presets.json: whole, by rename, and nothing of what is there is lost. */
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { findArgument } from '../../arguments/arguments';
-import { synced, syncFolder } from '../../durable';
+import { changeFile } from '../../changeFile';
 import { isFileError, writeFailure } from '../../files';
-import { readJsonObject } from '../../jsonFile';
-import { isObject, stringifyJson, type JsonObject } from '../../jsonText';
+import { isObject, SCHEMA, stringifyJson, type JsonObject } from '../../jsonText';
 import type { Plan } from './plan';
-import { PRESETS_FILE } from './presets';
-
-const SCHEMA = 1;
+import { PRESETS_FILE, PresetsFileError, readPresetsFile } from './presets';
 
 /** Nothing was written; the message is one line. */
 export class PresetError extends Error {}
@@ -23,45 +20,42 @@ export function presetArguments(plan: Plan): JsonObject {
   );
 }
 
-/** Names of the presets that the workspace's own file has. */
-export async function ownPresets(root: string): Promise<readonly string[]> {
-  const { object } = await readJsonObject(path.join(root, PRESETS_FILE));
-  return isObject(object?.presets) ? Object.keys(object.presets) : [];
-}
-
 /**
- * Adds a preset, or replaces the one of its name.
+ * Adds a preset, or replaces the one of its name if it is the one that was agreed to. A replaced one keeps its description,
+ * and what else is in it and in the file stays.
  *
  * @param root absolute path of the training workspace
+ * @param replaces an earlier answer of this function; null where none is to be replaced
+ * @returns what has the name already, and nothing was written; null where the preset was
  * @throws PresetError
  */
-export async function savePreset(root: string, name: string, description: string, values: JsonObject): Promise<void> {
+export async function savePreset(
+  root: string,
+  name: string,
+  values: JsonObject,
+  replaces: string | null = null,
+): Promise<string | null> {
   const file = path.join(root, PRESETS_FILE);
-  const { object, failure } = await readJsonObject(file);
-  if (failure !== null && failure.kind !== 'missing') {
-    throw new PresetError(`${file} ${failure.clause}. Mend it first: nothing was changed.`);
-  }
-  const presets = object?.presets ?? {};
-  if (!isObject(presets)) throw new PresetError(`${file}: its "presets" is not an object. Mend it first.`);
-  const document = {
-    ...(object ?? { schema: SCHEMA }),
-    presets: { ...presets, [name]: { description, arguments: values } },
-  };
-  const draft = `${file}.${process.pid}.tmp`;
+  let taken: string | null = null;
   try {
     await mkdir(path.dirname(file), { recursive: true });
-    const handle = await open(draft, 'w');
-    try {
-      await handle.writeFile(`${stringifyJson(document, 2)}\n`);
-      await synced(handle);
-    } finally {
-      await handle.close();
-    }
-    await rename(draft, file);
-    await syncFolder(path.dirname(file));
+    await changeFile(file, async () => {
+      taken = null;
+      const document = await readPresetsFile(file);
+      const presets = document?.presets ?? {};
+      const there = Object.hasOwn(presets, name) ? presets[name] : undefined;
+      if (there !== undefined && stringifyJson(there) !== replaces) {
+        taken = stringifyJson(there);
+        return null;
+      }
+      const preset = { description: '', ...(isObject(there) ? there : {}), arguments: values };
+      const changed = { schema: SCHEMA, ...document?.object, presets: { ...presets, [name]: preset } };
+      return { text: `${stringifyJson(changed, 2)}\n` };
+    });
+    return taken;
   } catch (error) {
+    if (error instanceof PresetsFileError) throw new PresetError(`${error.message}. Nothing was changed.`);
     if (!isFileError(error)) throw error;
-    await rm(draft, { force: true }).catch(() => undefined);
-    throw new PresetError(`${file}: ${writeFailure(error)}.`);
+    throw new PresetError(`${file}: ${writeFailure(error)}. Nothing was changed.`);
   }
 }
