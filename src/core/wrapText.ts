@@ -1,7 +1,7 @@
 /** Lines for places that show one line each and cut what is longer. */
 
 /**
- * Breaks at blanks; a word that is longer than a line is broken where the line ends.
+ * Breaks at blanks; a word that is longer than a line is broken behind its last comma there, or else where the line ends.
  *
  * @param columns the longest line, in UTF-16 units
  */
@@ -17,8 +17,10 @@ export function wrapText(text: string, columns: number): string[] {
     if (line !== '') lines.push(line);
     line = word;
     while (line.length > columns) {
+      const comma = line.lastIndexOf(',', columns - 1);
       // Not within a surrogate pair.
-      const end = /[\ud800-\udbff]/.test(line.charAt(columns - 1)) ? columns - 1 : columns;
+      const whole = /[\ud800-\udbff]/.test(line.charAt(columns - 1)) ? columns - 1 : columns;
+      const end = comma < 0 ? whole : comma + 1;
       lines.push(line.slice(0, end));
       line = line.slice(end);
     }

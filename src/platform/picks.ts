@@ -45,6 +45,29 @@ export function messageRows(icon: string, message: string): PickRow[] {
   return wrapText(message, COLUMNS).map((label, at) => ({ label, icon: at === 0 ? icon : 'blank' }));
 }
 
+/** A row whose every word is to be read, as many rows as it needs: each can be chosen, the icon is before the first. */
+export function longRows<T extends PickRow>(row: T): T[] {
+  return wrapText(row.label, COLUMNS).map((label, at) => ({ ...row, label, ...(at === 0 ? {} : { icon: 'blank' }) }));
+}
+
+/** Whether a text can stand behind a row's, in smaller letters, and be read to its end. */
+function fitsBehind({ label }: PickRow, text: string): boolean {
+  return label.length + text.length < COLUMNS;
+}
+
+/** A row with a text behind it where that fits; else every word of it in rows below. */
+export function factRows(row: PickRow, text: string): PickRow[] {
+  return fitsBehind(row, text) ? [{ ...row, description: text }] : [row, ...messageRows('blank', text)];
+}
+
+/** A row that tells of a change, likewise. */
+export function changeRows(row: PickRow, before: string, after: string): PickRow[] {
+  const text = `${before} → ${after}`;
+  return fitsBehind(row, text)
+    ? [{ ...row, description: text }]
+    : [row, ...messageRows('blank', before), ...messageRows('arrow-right', after)];
+}
+
 /** @returns the row that was chosen; undefined for Escape */
 export async function pick<T extends PickRow>(rows: readonly T[], options: PickOptions): Promise<T | undefined> {
   return pickUntil(rows, options, () => true);

@@ -6,7 +6,7 @@ import { typedText } from '../../core/arguments/separated';
 import { readAlternatives, writeAlternatives } from '../../core/arguments/values';
 import { parseCurriculum } from '../../core/curriculum';
 import { askLive, askText, messageRows, pick, type PickRow } from '../../platform/picks';
-import { stageRows, type CurriculumPlace } from '../review/curriculumRows';
+import { readableStageRows, type CurriculumPlace } from '../review/curriculumRows';
 
 export interface Editing {
   readonly title: string;
@@ -104,7 +104,7 @@ function typeCurriculum(editing: Editing, value: string): Promise<string | undef
         ...(values.length === 1
           ? []
           : [{ label: vscode.l10n.t('Curriculum {0}', at + 1), icon: 'git-branch', description: curriculum }]),
-        ...stageRows(parseCurriculum(curriculum).stages, place),
+        ...readableStageRows(parseCurriculum(curriculum).stages, place),
       ]);
     },
   });

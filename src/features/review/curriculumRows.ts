@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import { type Stage, stageIndexAt } from '../../core/curriculum';
 import { formatCount } from '../../core/format';
-import type { PickRow } from '../../platform/picks';
+import { factRows, type PickRow } from '../../platform/picks';
 
 export interface CurriculumPlace {
   /** The step that training goes on from. */
@@ -29,4 +29,9 @@ export function stageRows(stages: readonly Stage[], { step, maxSteps }: Curricul
     ];
     return { label: stage.name, icon: index === here ? 'arrow-right' : 'blank', description: parts.join(' · ') };
   });
+}
+
+/** The same where rows only tell something: every word of a stage is shown, on more rows where it needs them. */
+export function readableStageRows(stages: readonly Stage[], place: CurriculumPlace): PickRow[] {
+  return stageRows(stages, place).flatMap(({ description = '', ...row }) => factRows(row, description));
 }

@@ -26,13 +26,16 @@ export interface ReviewQuestion {
 /**
  * Shows the plans until they are started or given up. What stands in the way can be settled, new runs can be named.
  *
- * @returns the plans to start; undefined when it was given up
+ * @returns the plans to start; undefined when it was given up; `elsewhere` where something was opened in which the user goes on
  */
-export async function review(deps: FeatureDeps, question: ReviewQuestion): Promise<readonly Plan[] | undefined> {
+export async function review(
+  deps: FeatureDeps,
+  question: ReviewQuestion,
+): Promise<readonly Plan[] | 'elsewhere' | undefined> {
   let { requests } = question;
   for (;;) {
     const plans = await question.make(requests);
-    if (plans === undefined) return undefined;
+    if (plans === undefined) return 'elsewhere';
     const action = await decide(question, plans);
     switch (action?.kind) {
       case undefined:
@@ -41,10 +44,10 @@ export async function review(deps: FeatureDeps, question: ReviewQuestion): Promi
         return plans;
       case 'report':
         await deps.reports.show(question.title, plans.map(({ run }) => run).join('\n'), renderPlans(plans));
-        return undefined;
+        return 'elsewhere';
       case 'task':
         await saveTasks(plans);
-        return undefined;
+        break;
       case 'preset':
         if (plans[0] !== undefined) await savePreset(plans[0]);
         break;
@@ -56,7 +59,7 @@ export async function review(deps: FeatureDeps, question: ReviewQuestion): Promi
         break;
       case 'remedy': {
         const remedied = await remedy(deps, plans, requests, action);
-        if (remedied === undefined) return undefined;
+        if (remedied === undefined) return 'elsewhere';
         requests = remedied;
         break;
       }

@@ -4,8 +4,8 @@ import * as vscode from 'vscode';
 import { typedText } from '../../core/arguments/separated';
 import { launchFacts, shellCommandOf, type LaunchFact } from '../../core/training/launchers/shown';
 import type { Plan, PlanMessage, PlannedArgument, PlanQuestion, PlanRemedy } from '../../core/training/plan/plan';
-import { messageRows, type PickRow } from '../../platform/picks';
-import { stageRows } from './curriculumRows';
+import { changeRows, factRows, longRows, messageRows, type PickRow } from '../../platform/picks';
+import { readableStageRows } from './curriculumRows';
 
 /** What choosing a row does; rows without only say something. */
 export type ReviewAction =
@@ -31,10 +31,6 @@ function typed(value: unknown): string {
   return typedText(value) || '–';
 }
 
-export function changeText({ previous, value }: PlannedArgument): string {
-  return `${typed(previous)} → ${typed(value)}`;
-}
-
 export function changedIn(plan: Plan): PlannedArgument[] {
   return plan.arguments.filter(({ source }) => source === 'changed');
 }
@@ -51,18 +47,16 @@ function messageItems(icon: string, message: PlanMessage, plans: readonly number
   const rows: ReviewRow[] = [
     { label: subjectOf(message), icon },
     ...messageRows('blank', message.message),
-    ...remedies.map((remedy): ReviewRow => ({
-      label: remedy.label,
-      icon: 'lightbulb',
-      action: { kind: 'remedy', remedy, plans },
-    })),
+    ...remedies.flatMap((remedy) =>
+      longRows<ReviewRow>({ label: remedy.label, icon: 'lightbulb', action: { kind: 'remedy', remedy, plans } }),
+    ),
   ];
   if (argument === undefined) return rows;
   const label =
     proposal === undefined
       ? vscode.l10n.t('Change {0}…', argument)
       : vscode.l10n.t('Change {0}, for example to {1}…', argument, proposal);
-  return [...rows, { label, icon: 'lightbulb', action: { kind: 'settle', message, plans } }];
+  return [...rows, ...longRows<ReviewRow>({ label, icon: 'lightbulb', action: { kind: 'settle', message, plans } })];
 }
 
 const sameMessage = (a: PlanMessage, b: PlanMessage): boolean => a.code === b.code && a.message === b.message;
@@ -98,7 +92,7 @@ function questionRows({ questions }: Plan): ReviewRow[] {
   return [
     heading(vscode.l10n.t('questions')),
     ...questions.flatMap((question): ReviewRow[] => [
-      { label: question.argument, icon: 'question', description: question.proposal ?? '' },
+      ...factRows({ label: question.argument, icon: 'question' }, question.proposal ?? ''),
       ...messageRows('blank', question.message),
       {
         label: vscode.l10n.t('Change {0}…', question.argument),
@@ -109,22 +103,20 @@ function questionRows({ questions }: Plan): ReviewRow[] {
   ];
 }
 
-function nameRow(plan: Plan, at: number): ReviewRow {
-  const name = path.basename(plan.run);
-  return {
-    label: vscode.l10n.t('Name: {0}', name),
+function nameRows(plan: Plan, at: number): ReviewRow[] {
+  const rows = longRows<ReviewRow>({
+    label: vscode.l10n.t('Name: {0}', path.basename(plan.run)),
     icon: 'edit',
-    description: vscode.l10n.t('choose another'),
     action: { kind: 'rename', plan: at },
-  };
+  });
+  const [only] = rows;
+  return only === undefined || rows.length > 1 ? rows : [{ ...only, description: vscode.l10n.t('choose another') }];
 }
 
-function changeRows(plan: Plan): ReviewRow[] {
-  return changedIn(plan).map((argument) => ({
-    label: argument.name,
-    icon: 'edit',
-    description: changeText(argument),
-  }));
+function changes(plan: Plan): ReviewRow[] {
+  return changedIn(plan).flatMap(({ name, previous, value }) =>
+    changeRows({ label: name, icon: 'edit' }, typed(previous), typed(value)),
+  );
 }
 
 function launchLabel(about: LaunchFact['about']): string {
@@ -147,11 +139,9 @@ function launchLabel(about: LaunchFact['about']): string {
 function launchRows(plan: Plan): ReviewRow[] {
   return [
     heading(vscode.l10n.t('how it starts')),
-    ...launchFacts(plan.launch).map(({ about, text }) => ({
-      label: launchLabel(about),
-      icon: 'blank',
-      description: text,
-    })),
+    ...launchFacts(plan.launch).flatMap(({ about, text }) =>
+      factRows({ label: launchLabel(about), icon: 'blank' }, text),
+    ),
   ];
 }
 
@@ -160,7 +150,7 @@ function detailRows(plan: Plan): ReviewRow[] {
   const maxSteps = plan.arguments.find(({ name }) => name === 'max_steps')?.value;
   return [
     heading(vscode.l10n.t('curriculum')),
-    ...stageRows(plan.curriculum, {
+    ...readableStageRows(plan.curriculum, {
       step: plan.startStep,
       maxSteps: typeof maxSteps === 'number' ? maxSteps : null,
     }),
@@ -176,9 +166,9 @@ function commandRows(plans: readonly Plan[]): ReviewRow[] {
     {
       label: plans.length === 1 ? vscode.l10n.t('Copy Command') : vscode.l10n.t('Copy Commands'),
       icon: 'copy',
-      detail: shellCommandOf(first.argv, first.launch),
       action: { kind: 'copy' },
     },
+    ...messageRows('blank', shellCommandOf(first.argv, first.launch)),
     {
       label: plans.length === 1 ? vscode.l10n.t('Save as Task') : vscode.l10n.t('Save as Tasks'),
       icon: 'save',
@@ -195,21 +185,27 @@ function commandRows(plans: readonly Plan[]): ReviewRow[] {
 /** @param startLabel of the row that starts them; there is none while something is in the way */
 export function reviewRows(startLabel: string, plans: readonly Plan[]): ReviewRow[] {
   const blocked = plans.some((plan) => plan.errors.length > 0);
-  const rows: ReviewRow[] = blocked ? [] : [{ label: startLabel, icon: 'rocket', action: { kind: 'start' } }];
+  const rows: ReviewRow[] = blocked
+    ? []
+    : longRows<ReviewRow>({ label: startLabel, icon: 'rocket', action: { kind: 'start' } });
   const [only] = plans;
   if (only === undefined) return [];
   const everywhere = { errors: inAll(plans, 'errors'), warnings: inAll(plans, 'warnings') };
   const all = plans.map((_, at) => at);
   if (plans.length === 1) {
-    rows.push(...(only.newRun ? [nameRow(only, 0)] : []), ...messagesOf(plans, (list) => everywhere[list], all));
-    const changes = changeRows(only);
-    if (changes.length > 0) rows.push(heading(vscode.l10n.t('changes')), ...changes);
+    rows.push(...(only.newRun ? nameRows(only, 0) : []), ...messagesOf(plans, (list) => everywhere[list], all));
+    const changed = changes(only);
+    if (changed.length > 0) rows.push(heading(vscode.l10n.t('changes')), ...changed);
   } else {
     rows.push(...messagesOf(plans, (list) => everywhere[list], all));
     for (const [at, plan] of plans.entries()) {
       const own = (list: 'errors' | 'warnings'): PlanMessage[] =>
         plan[list].filter((message) => !everywhere[list].some((each) => sameMessage(each, message)));
-      rows.push(heading(vscode.l10n.t('run {0} of {1}', at + 1, plans.length)), nameRow(plan, at), ...changeRows(plan));
+      rows.push(
+        heading(vscode.l10n.t('run {0} of {1}', at + 1, plans.length)),
+        ...nameRows(plan, at),
+        ...changes(plan),
+      );
       for (const message of own('errors')) rows.push(...messageItems('error', message, [at]));
       for (const message of own('warnings')) rows.push(...messageItems('warning', message, [at]));
     }
@@ -222,11 +218,9 @@ export function reviewRows(startLabel: string, plans: readonly Plan[]): ReviewRo
     heading(vscode.l10n.t('unchanged arguments')),
     ...only.arguments
       .filter(({ name }) => !varied.has(name))
-      .map(({ name, value, source }) => ({
-        label: name,
-        icon: 'blank',
-        description: `${typed(value)} · ${vscode.l10n.t('from {0}', source)}`,
-      })),
+      .flatMap(({ name, value, source }) =>
+        factRows({ label: name, icon: 'blank' }, `${typed(value)} · ${vscode.l10n.t('from {0}', source)}`),
+      ),
   );
   return rows;
 }

@@ -1,15 +1,14 @@
 /** Plans as entries of tasks.json. */
+import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { messageOf } from '../../core/errors';
 import type { Plan } from '../../core/training/plan/plan';
+import { saveTasks as save, TASKS_FILE } from '../../core/training/plan/saveTasks';
 import { taskEntry } from '../../core/training/plan/taskDefinition';
-import { addTasks } from '../../core/training/plan/tasksFile';
+import { TasksFileError } from '../../core/training/plan/tasksFile';
+import { isUnsaved } from '../../platform/editors';
 import { showError, showInformation } from '../../platform/messages';
 
-/**
- * Adds the plans to the workspace folder's tasks.json; whatever is in it stays as it is, comments too. What somebody has
- * typed and not saved is theirs: their document is edited then, and left for them to save.
- */
+/** Adds the plans to the workspace folder's tasks.json, and returns when they are there. */
 export async function saveTasks(plans: readonly Plan[]): Promise<void> {
   const [first] = plans;
   const folder = first && vscode.workspace.getWorkspaceFolder(vscode.Uri.file(first.cwd));
@@ -17,29 +16,31 @@ export async function saveTasks(plans: readonly Plan[]): Promise<void> {
     void showError(vscode.l10n.t('Tasks are saved in a workspace folder: open {0} as one first.', first?.cwd ?? ''));
     return;
   }
-  const file = vscode.Uri.joinPath(folder.uri, '.vscode', 'tasks.json');
-  try {
-    await vscode.workspace.fs.stat(file);
-  } catch {
-    await vscode.workspace.fs.writeFile(file, new Uint8Array());
-  }
-  const document = await vscode.workspace.openTextDocument(file);
-  const unsaved = document.isDirty;
-  let changed: string;
-  try {
-    changed = addTasks(document.getText(), plans.map(taskEntry));
-  } catch (error) {
-    void showError(vscode.l10n.t('{0} cannot be added to: {1}', file.fsPath, messageOf(error)));
+  const file = path.join(folder.uri.fsPath, TASKS_FILE);
+  if (isUnsaved(file)) {
+    const message = vscode.l10n.t('{0} has changes that are not saved: save or undo them first.', file);
+    offerToOpen(file, (open) => showError(message, open));
     return;
   }
-  const edit = new vscode.WorkspaceEdit();
-  edit.replace(file, new vscode.Range(0, 0, document.lineCount, 0), changed);
-  await vscode.workspace.applyEdit(edit);
-  if (!unsaved) await document.save();
-  const open = vscode.l10n.t('Open tasks.json');
+  try {
+    await save(folder.uri.fsPath, plans.map(taskEntry));
+  } catch (error) {
+    if (!(error instanceof TasksFileError)) throw error;
+    const { message } = error;
+    offerToOpen(file, (open) => showError(message, open));
+    return;
+  }
   const message =
     plans.length === 1
       ? vscode.l10n.t('The task is in tasks.json: Run Task starts it.')
       : vscode.l10n.t('{0} tasks are in tasks.json: Run Task starts them.', plans.length);
-  if ((await showInformation(message, open)) === open) await vscode.window.showTextDocument(document);
+  offerToOpen(file, (open) => showInformation(message, open));
+}
+
+/** Nobody waits for a notification to be closed. */
+function offerToOpen(file: string, show: (open: string) => Promise<string | undefined>): void {
+  const open = vscode.l10n.t('Open tasks.json');
+  void show(open).then(async (pressed) => {
+    if (pressed === open) await vscode.window.showTextDocument(vscode.Uri.file(file));
+  });
 }

@@ -46,7 +46,7 @@ export async function reviewAndStart(
     make: (requests) => plansFor(deps, root, requests),
   });
   if (plans === undefined) return false;
-  await deps.starter.startAll(plans);
+  if (plans !== 'elsewhere') await deps.starter.startAll(plans);
   return true;
 }
 

@@ -98,7 +98,7 @@ export class TrainingCommands {
         return plan && [plan];
       },
     });
-    return plans?.[0];
+    return plans === 'elsewhere' ? undefined : plans?.[0];
   }
 
   /** The checkpoint meant: a checkpoint's node, a run's newest that can be used, or a pick. */

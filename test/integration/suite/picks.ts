@@ -11,7 +11,7 @@ const textOf = ({ label }: vscode.QuickPickItem): string => label.replace(/^\$\(
 export type Answer =
   /** Chooses the row whose text fits; `rows` may look at all of them first. */
   | { readonly choose: RegExp; readonly rows?: (rows: readonly string[]) => void }
-  /** Types into an input box, which has to accept it; `refuses` are texts that it must not. */
+  /** Types into an input box, or a pick's own, which has to accept it; `refuses` are texts that an input box must not. */
   | { readonly type: string; readonly refuses?: readonly [string, RegExp][] }
   /** Leaves with Escape. */
   | { readonly escape: true };
@@ -72,7 +72,10 @@ async function pressIn(picker: Picker, next: (what: string) => Answer): Promise<
     picker.hide();
     return;
   }
-  if ('type' in answer) throw new Error(`a pick where text was expected: ${picker.title ?? ''}`);
+  if ('type' in answer) {
+    await typeIntoPick(picker, answer.type);
+    return;
+  }
   answer.rows?.(rows);
   const at = picker.items.findIndex(
     ({ kind }, index) => kind !== vscode.QuickPickItemKind.Separator && answer.choose.test(rows[index] ?? ''),
@@ -99,6 +102,24 @@ async function pressIn(picker: Picker, next: (what: string) => Answer): Promise<
   });
   await vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem');
   await accepted;
+}
+
+async function typeIntoPick(picker: Picker, text: string): Promise<void> {
+  const hidden = new Promise<void>((resolve) => {
+    picker.onDidHide(() => {
+      resolve();
+    });
+  });
+  // What the workbench shows comes back to whoever listens.
+  const shown = new Promise<void>((resolve) => {
+    picker.onDidChangeValue((value) => {
+      if (value === text) resolve();
+    });
+  });
+  picker.value = text;
+  await shown;
+  await vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem');
+  await hidden;
 }
 
 async function typeInto(options: vscode.InputBoxOptions, answer: Answer): Promise<string | undefined> {

@@ -13,3 +13,5 @@ import './programs.test';
 import './otherTrainers.test';
 import './stop.test';
 import './queue.test';
+import './review.test';
+import './start.test';

@@ -6,6 +6,7 @@ describe('wrapText', () => {
   it('breaks at blanks, and long words where the line ends', () => {
     assert.deepEqual(wrapText('one two three', 7), ['one two', 'three']);
     assert.deepEqual(wrapText('see /a/very/long/path now', 8), ['see', '/a/very/', 'long/pat', 'h now']);
+    assert.deepEqual(wrapText('a:1,b:22,c:333,d', 10), ['a:1,b:22,', 'c:333,d']);
     assert.deepEqual(wrapText('  ', 8), []);
   });
 
