@@ -17,6 +17,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<keyof type
   ['compare', async () => (await import('./cli/compare')).compareCommand],
   ['plan', async () => (await import('./cli/plan')).planCommand],
   ['metrics', async () => (await import('./cli/metrics')).metricsCommand],
+  ['presets', async () => (await import('./cli/presets')).presetsCommand],
   ['start', train('start')],
   ['resume', train('resume')],
   ['extend', train('extend')],

@@ -26,6 +26,11 @@ export const SUMMARIES = {
     usage: 'check [workspace] [--python PATH]',
     summary: 'What training needs here and whether it is there: Python, torch, GPUs, Slurm, W&B, disk.',
   },
+  presets: {
+    name: 'presets',
+    usage: 'presets [workspace]',
+    summary: 'Arguments under a name, to start new runs with.',
+  },
   start: {
     name: 'start',
     usage: 'start [run] [--preset NAME] [options]',

@@ -61,6 +61,37 @@ describe('the command line', function () {
     return { code, document };
   }
 
+  it('presets, which start takes by their names', () => {
+    const { code, document } = json('cli-presets.schema.json', 'presets');
+    assert.equal(code, 0);
+    const names = ({ presets }: { presets?: { name: string }[] }): string[] => presets?.map(({ name }) => name) ?? [];
+    assert.deepEqual(names(document), ['demo', 'improved']);
+    const folder = path.join(ws.root, '.npt');
+    fs.mkdirSync(folder);
+    try {
+      const file = path.join(folder, 'presets.json');
+      const values = { demo_mode: true, seed: 7 };
+      fs.writeFileSync(file, JSON.stringify({ schema: 1, presets: { 'my\u001b[2J': { arguments: values } } }));
+      const listed = json('cli-presets.schema.json', 'presets', ws.root).document;
+      assert.deepEqual(names(listed), ['my\u001b[2J', 'demo', 'improved']);
+      assert.match(run('presets').out, /^my\\x1b\[2J +of this workspace +demo_mode=true seed=7$/m);
+      const started = run('start', '--preset', 'my\u001b[2J', '--dry-run', '--name', 'mine');
+      assert.equal(started.code, 0, started.err);
+      assert.match(started.out, /--output_dir experiments\/mine --seed 7 --demo_mode/);
+      fs.writeFileSync(file, '{"schema":2}');
+      const newer = run('presets');
+      assert.equal(newer.code, 1);
+      assert.match(
+        newer.out,
+        /^demo .*\nimproved .*\nerror: .*presets\.json has schema 2; .*update it to read this\.$/m,
+      );
+      const refused = run('start', '--preset', 'mine', '--dry-run');
+      assert.match(refused.out + refused.err, /presets\.json has schema 2/);
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
+  });
+
   it('check', () => {
     const { code, document } = json('cli-check.schema.json', 'check');
     const { canTrain, entries } = document as unknown as {
