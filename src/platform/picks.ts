@@ -21,6 +21,8 @@ export interface PickOptions {
   readonly matchOnDetail?: boolean;
   /** Stays when the window loses the focus. */
   readonly ignoreFocusOut?: boolean;
+  /** The row that Enter chooses at first; the first one unless given. */
+  readonly active?: PickRow | undefined;
 }
 
 interface Item<T> extends vscode.QuickPickItem {
@@ -91,6 +93,8 @@ export async function pickUntil<T extends PickRow>(
   picker.matchOnDescription = options.matchOnDescription ?? false;
   picker.matchOnDetail = options.matchOnDetail ?? false;
   picker.ignoreFocusOut = options.ignoreFocusOut ?? false;
+  const active = picker.items.find(({ row }) => row === options.active);
+  if (active !== undefined) picker.activeItems = [active];
   return new Promise((resolve) => {
     picker.onDidAccept(() => {
       const row = picker.selectedItems[0]?.row;

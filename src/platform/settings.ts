@@ -76,14 +76,14 @@ export const settings = {
     const { conda } = environmentOf(scope);
     return typeof conda === 'string' && conda !== '' ? conda : undefined;
   },
-  /** How training is started. */
-  launch: (scope: vscode.Uri): LaunchRequest => {
-    const named = read<unknown>('launcher', scope, DEFAULT_LAUNCHER);
+  /** How training is started. @param chosen a launcher instead of the one that is set, with values on top of its settings */
+  launch: (scope: vscode.Uri, chosen?: Pick<LaunchRequest, 'kind' | 'options'>): LaunchRequest => {
+    const named = chosen?.kind ?? read<unknown>('launcher', scope, DEFAULT_LAUNCHER);
     const { kind, options } = LAUNCHERS.find((known) => known.kind === named) ?? launcherOf(DEFAULT_LAUNCHER);
     const set = options.map(({ name }) => [name, read<unknown>(`${kind}.${name}`, scope, undefined)]);
     return {
       kind,
-      options: Object.fromEntries(set) as Record<string, unknown>,
+      options: { ...(Object.fromEntries(set) as Record<string, unknown>), ...chosen?.options },
       environment: environmentOf(scope),
       restarts: read<unknown>('restarts', scope, undefined),
     };

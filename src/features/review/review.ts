@@ -9,6 +9,8 @@ import { renderPlans } from '../../core/training/plan/renderPlans';
 import type { TrainingRequest } from '../../core/training/plan/taskDefinition';
 import { askText, pickUntil } from '../../platform/picks';
 import type { FeatureDeps } from '../deps';
+import type { ChosenLaunch } from '../training/plans';
+import { chooseLaunch } from './chooseLaunch';
 import { applyRemedy } from './remedies';
 import { reviewRows, type ReviewAction } from './rows';
 import { savePreset } from './savePreset';
@@ -20,7 +22,10 @@ export interface ReviewQuestion {
   readonly startLabel: (plans: readonly Plan[]) => string;
   readonly requests: readonly TrainingRequest[];
   /** A plan a request; undefined where that was given up. */
-  readonly make: (requests: readonly TrainingRequest[]) => Promise<readonly Plan[] | undefined>;
+  readonly make: (
+    requests: readonly TrainingRequest[],
+    launch: ChosenLaunch | undefined,
+  ) => Promise<readonly Plan[] | undefined>;
 }
 
 /**
@@ -33,10 +38,11 @@ export async function review(
   question: ReviewQuestion,
 ): Promise<readonly Plan[] | 'elsewhere' | undefined> {
   let { requests } = question;
+  let launch: ChosenLaunch | undefined;
   for (;;) {
-    const plans = await question.make(requests);
+    const plans = await question.make(requests, launch);
     if (plans === undefined) return 'elsewhere';
-    const action = await decide(question, plans);
+    const action = await decide(question, plans, launch === undefined);
     switch (action?.kind) {
       case undefined:
         return undefined;
@@ -63,6 +69,14 @@ export async function review(
         requests = remedied;
         break;
       }
+      case 'launch': {
+        const chosen = await chooseLaunch(question.title, plans);
+        if (chosen === undefined) break;
+        ({ launch } = chosen);
+        const { changes } = chosen;
+        requests = requests.map((request) => ({ ...request, changes: { ...request.changes, ...changes } }));
+        break;
+      }
       case 'rename':
         requests = await rename(question.title, requests, plans, action.plan);
         break;
@@ -75,13 +89,14 @@ export async function review(
 async function decide(
   { title, startLabel }: ReviewQuestion,
   plans: readonly Plan[],
+  launchIsSet: boolean,
 ): Promise<ReviewAction | undefined> {
   const blocked = plans.some((plan) => plan.errors.length > 0);
   const placeHolder = blocked
     ? vscode.l10n.t('This cannot start as it is')
     : vscode.l10n.t('Review, then press Enter to start');
   const picked = await pickUntil(
-    reviewRows(startLabel(plans), plans),
+    reviewRows(startLabel(plans), plans, launchIsSet),
     { title, placeHolder, matchOnDescription: true, matchOnDetail: true, ignoreFocusOut: true },
     ({ action }) => {
       if (action?.kind !== 'copy') return action !== undefined;

@@ -9,7 +9,7 @@ import { readableStageRows } from './curriculumRows';
 
 /** What choosing a row does; rows without only say something. */
 export type ReviewAction =
-  | { readonly kind: 'start' | 'copy' | 'report' | 'task' | 'preset' }
+  | { readonly kind: 'start' | 'copy' | 'report' | 'task' | 'preset' | 'launch' }
   /** Another value for a message's argument, in the plans that have the message. */
   | { readonly kind: 'settle'; readonly message: PlanMessage; readonly plans: readonly number[] }
   /** A message's remedy, for the plans that have the message. */
@@ -142,6 +142,7 @@ function launchRows(plan: Plan): ReviewRow[] {
     ...launchFacts(plan.launch).flatMap(({ about, text }) =>
       factRows({ label: launchLabel(about), icon: 'blank' }, text),
     ),
+    { label: vscode.l10n.t('Choose Launcher and Devices…'), icon: 'server-process', action: { kind: 'launch' } },
   ];
 }
 
@@ -158,7 +159,7 @@ function detailRows(plan: Plan): ReviewRow[] {
   ];
 }
 
-function commandRows(plans: readonly Plan[]): ReviewRow[] {
+function commandRows(plans: readonly Plan[], launchIsSet: boolean): ReviewRow[] {
   const [first] = plans;
   if (first === undefined || first.argv.length === 0) return [];
   return [
@@ -172,7 +173,9 @@ function commandRows(plans: readonly Plan[]): ReviewRow[] {
     {
       label: plans.length === 1 ? vscode.l10n.t('Save as Task') : vscode.l10n.t('Save as Tasks'),
       icon: 'save',
-      description: vscode.l10n.t('in .vscode/tasks.json'),
+      description: launchIsSet
+        ? vscode.l10n.t('in .vscode/tasks.json')
+        : vscode.l10n.t('in .vscode/tasks.json, which starts it as the settings say'),
       action: { kind: 'task' },
     },
     ...(plans.length === 1
@@ -182,8 +185,11 @@ function commandRows(plans: readonly Plan[]): ReviewRow[] {
   ];
 }
 
-/** @param startLabel of the row that starts them; there is none while something is in the way */
-export function reviewRows(startLabel: string, plans: readonly Plan[]): ReviewRow[] {
+/**
+ * @param startLabel of the row that starts them; there is none while something is in the way
+ * @param launchIsSet they start as the settings say, and not with what was chosen in the review
+ */
+export function reviewRows(startLabel: string, plans: readonly Plan[], launchIsSet: boolean): ReviewRow[] {
   const blocked = plans.some((plan) => plan.errors.length > 0);
   const rows: ReviewRow[] = blocked
     ? []
@@ -214,7 +220,7 @@ export function reviewRows(startLabel: string, plans: readonly Plan[]): ReviewRo
   const varied = new Set(plans.flatMap((plan) => changedIn(plan).map(({ name }) => name)));
   rows.push(...(varied.has('curriculum_stages') && plans.length > 1 ? launchRows(only) : detailRows(only)));
   rows.push(
-    ...commandRows(plans),
+    ...commandRows(plans, launchIsSet),
     heading(vscode.l10n.t('unchanged arguments')),
     ...only.arguments
       .filter(({ name }) => !varied.has(name))

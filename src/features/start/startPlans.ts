@@ -43,7 +43,7 @@ export async function reviewAndStart(
     title,
     startLabel,
     requests: requestsFor(request, values),
-    make: (requests) => plansFor(deps, root, requests),
+    make: (requests, launch) => plansFor(deps, root, requests, launch),
   });
   if (plans === undefined) return false;
   if (plans !== 'elsewhere') await deps.starter.startAll(plans);

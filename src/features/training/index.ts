@@ -16,7 +16,7 @@ import type { FeatureDeps } from '../deps';
 import { chooseCheckpoint, targetPath, type CheckpointOfRun, type Named } from '../targets';
 import { HoldCommands } from './hold';
 import { tellOfInterrupted } from './interrupted';
-import { planFor } from './plans';
+import { planFor, type ChosenLaunch } from './plans';
 import { askForStacks } from './stacks';
 import { StopCommands } from './stop';
 import { TrainingTasks } from './tasks';
@@ -74,8 +74,12 @@ export class TrainingCommands {
   }
 
   /** The plan; a run whose process on another host cannot be asked is settled first. Undefined when that was given up. */
-  private async plan(request: TrainingRequest, chosen: CheckpointOfRun): Promise<Plan | undefined> {
-    const make = (): Promise<Plan> => planFor(this.deps, this.deps.workspaces.rootOf(chosen.run), request);
+  private async plan(
+    request: TrainingRequest,
+    chosen: CheckpointOfRun,
+    launch?: ChosenLaunch,
+  ): Promise<Plan | undefined> {
+    const make = (): Promise<Plan> => planFor(this.deps, this.deps.workspaces.rootOf(chosen.run), request, launch);
     const plan = await make();
     if (!plan.errors.some((error) => error.code === 'run-is-training')) return plan;
     const process = await processIn(chosen.run.path);
@@ -93,8 +97,8 @@ export class TrainingCommands {
       title: vscode.l10n.t('{0} of {1}: review', chosen.checkpoint.name, chosen.run.name),
       startLabel: ([plan]) => (plan === undefined ? '' : startLabel(plan)),
       requests: [{ ...request, checkpoint: chosen.target }],
-      make: async ([asked]) => {
-        const plan = asked && (await this.plan(asked, chosen));
+      make: async ([asked], launch) => {
+        const plan = asked && (await this.plan(asked, chosen, launch));
         return plan && [plan];
       },
     });

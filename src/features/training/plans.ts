@@ -1,5 +1,6 @@
 /** The one way from a request to a plan: for the tree, the palette, the dashboard and tasks.json alike. */
 import * as vscode from 'vscode';
+import type { LaunchRequest } from '../../core/training/launchers';
 import type { Plan } from '../../core/training/plan/plan';
 import type { PlanRequest } from '../../core/training/plan/request';
 import type { TrainingRequest } from '../../core/training/plan/taskDefinition';
@@ -14,11 +15,14 @@ export interface TrainingEnvironment extends Pick<PlanRequest, 'workspaceRoot' |
   readonly experiments?: string | undefined;
 }
 
+/** A launcher, with values of its options, instead of what the settings say. */
+export type ChosenLaunch = Pick<LaunchRequest, 'kind' | 'options'>;
+
 /**
  * @param root the workspace folder that trains
  * @throws PythonNotFound
  */
-export async function environmentOf(root: string): Promise<TrainingEnvironment> {
+export async function environmentOf(root: string, chosen?: ChosenLaunch): Promise<TrainingEnvironment> {
   const scope = vscode.Uri.file(root);
   const folder = vscode.workspace.getWorkspaceFolder(scope);
   return {
@@ -26,7 +30,7 @@ export async function environmentOf(root: string): Promise<TrainingEnvironment> 
     experiments: folder === undefined ? undefined : experimentsIn(folder),
     interpreter: await findPython(root),
     script: settings.trainScript(scope),
-    launch: settings.launch(scope),
+    launch: settings.launch(scope, chosen),
   };
 }
 
@@ -52,8 +56,13 @@ export async function planIn(
  * @param root the workspace folder that trains
  * @throws PythonNotFound
  */
-export async function planFor(deps: FeatureDeps, root: string, request: TrainingRequest): Promise<Plan> {
-  return planIn(deps, await environmentOf(root), request);
+export async function planFor(
+  deps: FeatureDeps,
+  root: string,
+  request: TrainingRequest,
+  chosen?: ChosenLaunch,
+): Promise<Plan> {
+  return planIn(deps, await environmentOf(root, chosen), request);
 }
 
 /**
@@ -61,8 +70,13 @@ export async function planFor(deps: FeatureDeps, root: string, request: Training
  *
  * @throws PythonNotFound
  */
-export async function plansFor(deps: FeatureDeps, root: string, requests: readonly TrainingRequest[]): Promise<Plan[]> {
-  const environment = await environmentOf(root);
+export async function plansFor(
+  deps: FeatureDeps,
+  root: string,
+  requests: readonly TrainingRequest[],
+  chosen?: ChosenLaunch,
+): Promise<Plan[]> {
+  const environment = await environmentOf(root, chosen);
   const notValid = deps.validations.notValid();
   const { makePlans } = await import('../../onDemand');
   return makePlans(requests.map((request) => ({ ...request, ...environment, notValid, askScript: asking() })));

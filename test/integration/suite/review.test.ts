@@ -120,6 +120,63 @@ describe('what a review keeps', () => {
     assert.ok(!existsSync(`${presetsFile()}.new`));
   });
 
+  it('what it trains on is chosen there: a free GPU first, by its UUID, the CPU always', async () => {
+    const { PATH, NPT_TEST_NVIDIA_SMI } = process.env;
+    const machine = path.join(__dirname, '../../test/fixtures/nvidia-smi');
+    process.env.PATH = `${machine}:${PATH ?? ''}`;
+    process.env.NPT_TEST_NVIDIA_SMI = path.join(machine, 'two-gpus.json');
+    const free = 'GPU-bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb';
+    let offered: readonly string[] = [];
+    let shown: readonly string[] = [];
+    const look = (rows: readonly string[]): void => {
+      shown = rows;
+    };
+    const choose = { choose: /^Choose Launcher and Devices/ } as const;
+    try {
+      await reviewed([
+        choose,
+        {
+          choose: /^GPU 1: .* free · /,
+          rows: (rows) => {
+            offered = rows;
+          },
+        },
+        { ...choose, rows: look },
+        { choose: /^2 GPUs Together/ },
+        {
+          ...choose,
+          rows: (rows) => {
+            assert.ok(shown.includes(`environment CUDA_VISIBLE_DEVICES=${free}`), shown.join('\n'));
+            look(rows);
+          },
+        },
+        { choose: /^CPU/ },
+        {
+          choose: /^Save as Task in .vscode\/tasks.json, which starts it as the settings say$/,
+          rows: (rows) => {
+            assert.ok(
+              shown.some((row) => row.includes('torch.distributed.run --standalone --nproc_per_node=2')),
+              shown.join('\n'),
+            );
+            look(rows);
+          },
+        },
+      ]);
+    } finally {
+      Object.assign(process.env, { PATH });
+      if (NPT_TEST_NVIDIA_SMI === undefined) delete process.env.NPT_TEST_NVIDIA_SMI;
+    }
+    assert.ok(
+      offered.some((row) => /^GPU 0: .*used by \d+/.test(row)),
+      offered.join('\n'),
+    );
+    assert.ok(shown.includes('device auto → cpu'), shown.join('\n'));
+    assert.deepEqual(
+      readTasks().map(({ preset }) => preset),
+      ['demo'],
+    );
+  });
+
   it('every word of a long change is shown, on rows of its own', async () => {
     await activated();
     let shown: readonly string[] = [];

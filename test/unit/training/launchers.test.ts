@@ -19,6 +19,7 @@ import {
   stopCommand,
   type LaunchRequest,
 } from '../../../src/core/training/launchers';
+import type { Gpu } from '../../../src/core/training/gpus/gpu';
 import { launchFacts, shellCommandOf } from '../../../src/core/training/launchers/shown';
 
 const COMMAND = { interpreter: '/env/bin/python', script: 'scripts/t.py', args: ['--resume_from', 'a b'] };
@@ -44,7 +45,33 @@ function processOf(rest: Partial<RunProcess> = {}): RunProcess {
   };
 }
 
+const gpu = (index: string, pid?: number): Gpu => ({
+  ...{ uuid: `GPU-${index.replace(':', '-')}`, index, name: 'H100', memoryBytes: null, usedBytes: null, utilisation: null },
+  processes: pid === undefined ? [] : [{ pid, memoryBytes: null }],
+});
+
 describe('launchers', () => {
+  it('are chosen with what they train on: each GPU, the CPU, several GPUs together, a job', () => {
+    const choices = (gpus: readonly Gpu[]): string[] =>
+      LAUNCHERS.flatMap((launcher) =>
+        launcher.choices(gpus).map((choice) => {
+          const request = { kind: launcher.kind, options: choice.options };
+          const { launch, problems } = readLaunch(request);
+          assert.deepEqual(problems, []);
+          return [launcher.kind, ...Object.values(launcher.variables(launch)), choice.gpus?.length].join(' ');
+        }),
+      );
+    const none = ['local 0', 'slurm '];
+    assert.deepEqual(choices([]), none);
+    assert.deepEqual(choices([gpu('0')]), ['local GPU-0 1', ...none]);
+    assert.deepEqual(choices([gpu('0', 7), gpu('1'), gpu('2')]), [
+      ...['local GPU-0 1', 'local GPU-1 1', 'local GPU-2 1', 'local 0'],
+      ...['torchrun GPU-1,GPU-2 2', 'torchrun GPU-0,GPU-1,GPU-2 3', 'slurm '],
+    ]);
+    assert.deepEqual(choices([gpu('0'), gpu('1')]).slice(3), ['torchrun GPU-0,GPU-1 2', 'slurm '], 'all are free');
+    assert.deepEqual(choices([gpu('0:0'), gpu('0:1')]).slice(3), ['slurm '], 'parts of one do not train together');
+  });
+
   it('local: the command itself', () => {
     assert.deepEqual(argvOf({}), ['/env/bin/python', 'scripts/t.py', '--resume_from', 'a b']);
   });

@@ -1,5 +1,6 @@
 /** Which GPUs of this machine a trainer may use. */
-import type { Launch, LaunchOption } from './launcher';
+import type { Gpu } from '../gpus/gpu';
+import type { Launch, LaunchChoice, LaunchOption } from './launcher';
 
 /** One as CUDA_VISIBLE_DEVICES names it: an index, or the start of a UUID of a GPU or of a part of one (MIG). */
 const DEVICE = /^(?:\d{1,3}|(?:GPU|MIG)-[0-9A-Za-z/-]+)$/;
@@ -26,4 +27,9 @@ export function namedDevices({ options }: Launch): readonly string[] {
 export function deviceVariables(launch: Launch): Readonly<Record<string, string>> {
   const devices = namedDevices(launch);
   return devices.length > 0 ? { CUDA_VISIBLE_DEVICES: devices.join(',') } : {};
+}
+
+/** Training on these GPUs; on none of them, the CPU. */
+export function on(gpus: readonly Gpu[]): LaunchChoice {
+  return { options: { devices: gpus.map(({ uuid }) => uuid) }, gpus };
 }

@@ -11,7 +11,16 @@ const ALL = [local, torchrun, slurm] as const;
 
 export type LauncherKind = (typeof ALL)[number]['kind'];
 export type { EnvironmentRequest } from './environment';
-export type { Launch, LaunchEnvironment, Launcher, LaunchOption, OptionValue, StartedPlan, StopHow } from './launcher';
+export type {
+  Launch,
+  LaunchChoice,
+  LaunchEnvironment,
+  Launcher,
+  LaunchOption,
+  OptionValue,
+  StartedPlan,
+  StopHow,
+} from './launcher';
 export { NO_ENVIRONMENT, shownSecrets } from './environment';
 
 export const LAUNCHERS: readonly Launcher<LauncherKind>[] = ALL;

@@ -1,5 +1,6 @@
 /** What a way of starting the trainer is to everybody outside of its own folder. */
 import type { ProcessState, RunProcess } from '../../experiment/model';
+import type { Gpu } from '../gpus/gpu';
 
 /** The trainer's command in its parts. */
 export interface TrainerCommand {
@@ -81,6 +82,14 @@ export interface DeviceNeed {
   readonly count: number | 'all';
 }
 
+/** One way of starting on what there is, to choose from. */
+export interface LaunchChoice {
+  /** Values of the launcher's options; the others stay as they are set. */
+  readonly options: Readonly<Record<string, OptionValue>>;
+  /** What it trains on: GPUs of this machine, none of them for the CPU; null where somebody else hands them out. */
+  readonly gpus: readonly Gpu[] | null;
+}
+
 /** `save`: finish the step, save, stop. `now`: end without a save. */
 export type StopHow = 'save' | 'now';
 
@@ -98,6 +107,8 @@ export interface Launcher<Kind extends string = string> {
   variables(launch: Launch): Readonly<Record<string, string>>;
   /** What it takes of this machine, for the queue; null where somebody else hands that out. */
   devices(launch: Launch): DeviceNeed | null;
+  /** The ways of starting with it on a machine with these GPUs. */
+  choices(gpus: readonly Gpu[]): readonly LaunchChoice[];
   /**
    * The command that a terminal runs to start a plan and to follow it, program first. From the third word on they are
    * npt_supervise.py's, which `--escaped` reaches.

@@ -1,5 +1,5 @@
 /** The trainer as one process on this machine. */
-import { devicesOption, deviceVariables, namedDevices } from '../devices';
+import { devicesOption, deviceVariables, namedDevices, on } from '../devices';
 import type { Launcher } from '../launcher';
 import { onThisHost, supervised } from '../supervised';
 
@@ -11,5 +11,6 @@ export const local: Launcher<'local'> = {
   obstacle: () => Promise.resolve(null),
   argv: ({ first: { interpreter, script, args } }) => [interpreter, script, ...args],
   variables: deviceVariables,
+  choices: (gpus) => [...gpus.map((gpu) => on([gpu])), on([])],
   devices: (launch) => ({ named: namedDevices(launch), count: Math.max(1, namedDevices(launch).length) }),
 };

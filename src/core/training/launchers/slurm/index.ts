@@ -117,6 +117,7 @@ export const slurm: Launcher<'slurm'> = {
   bringsEnvironment: true,
   // Which GPUs a job may use is Slurm's to say.
   variables: () => ({}),
+  choices: () => [{ options: {}, gpus: null }],
   devices: () => null,
   command: ({ run, interpreter, argv }: StartedPlan, supervisor) => [
     interpreter,

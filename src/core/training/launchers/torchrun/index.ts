@@ -1,5 +1,6 @@
 /** Several processes on this machine that train one run together, under torchrun. */
-import { devicesOption, deviceVariables, namedDevices } from '../devices';
+import { freeGpus } from '../../gpus/gpu';
+import { devicesOption, deviceVariables, namedDevices, on } from '../devices';
 import { exists } from '../../../files';
 import type { Launch, Launcher, LaunchOption } from '../launcher';
 import { onThisHost, supervised } from '../supervised';
@@ -48,6 +49,14 @@ export const torchrun: Launcher<'torchrun'> = {
     ...args,
   ],
   variables: deviceVariables,
+  choices: (gpus) => {
+    // CUDA gives a process one part of a divided GPU at most, and parts cannot train together.
+    const whole = gpus.filter(({ index }) => !index.includes(':'));
+    const free = freeGpus(whole);
+    return [free, whole]
+      .filter((each, at) => each.length > 1 && (at === 0 || each.length > free.length))
+      .map((each) => ({ ...on(each), options: { ...on(each).options, processes: 'gpu' } }));
+  },
   devices: (launch) => {
     const count = countOf(launch.options);
     return { named: namedDevices(launch), count: count === 'gpu' ? 'all' : count };
