@@ -46,7 +46,14 @@ function processOf(rest: Partial<RunProcess> = {}): RunProcess {
 }
 
 const gpu = (index: string, pid?: number): Gpu => ({
-  ...{ uuid: `GPU-${index.replace(':', '-')}`, index, name: 'H100', memoryBytes: null, usedBytes: null, utilisation: null },
+  ...{
+    uuid: `GPU-${index.replace(':', '-')}`,
+    index,
+    name: 'H100',
+    memoryBytes: null,
+    usedBytes: null,
+    utilisation: null,
+  },
   processes: pid === undefined ? [] : [{ pid, memoryBytes: null }],
 });
 
