@@ -41,6 +41,7 @@ class Arguments:
     dataset_preset: str
     max_length: int
     stride: int
+    bos: bool
     batch_size: int
     gradient_accumulation_steps: int
     learning_rate: float

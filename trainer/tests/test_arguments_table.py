@@ -213,8 +213,8 @@ OTHER: dict[str, list[str]] = {
     "save_total_limit": ["1"], "mixed_precision": [], "matmul_precision": ["highest"], "seed": ["43"],
     "deterministic": [], "wandb_name": ["other"], "wandb_tags": ["a"],
 }  # fmt: skip
-#: Those that a run without a GPU, a network and W&B cannot try; the texts say so.
-ELSEWHERE = {"compile", "device", "dataset_preset", "wandb_mode", "wandb_project"}
+#: Those that a run of the demo without a GPU, a network and W&B cannot try; the texts say so, and tests beside this.
+ELSEWHERE = {"bos", "compile", "device", "dataset_preset", "wandb_mode", "wandb_project"}
 
 
 def test_every_argument_is_tried() -> None:

@@ -12,7 +12,9 @@ import torch
 
 from npt.data.byte_tokenizer import ByteTokenizer
 from npt.data.streaming import StreamedText
-from npt.data.text_files import documents, tokens_of
+from npt.data.text_files import documents
+from npt.data.token_cache import read
+from npt.data.tokenizers import load_tokenizer
 from npt.data.windows import WindowedText, held_out_windows
 from npt.errors import UsageError
 from tests.conftest import Process, same, weights
@@ -84,7 +86,7 @@ def test_files(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("héllo")
     (tmp_path / "b.jsonl").write_text('{"text": "one"}\n\n"two"\n{"content": "three"}\n')
     assert list(documents(tmp_path / "b.jsonl")) == ["one", "two", "three"]
-    ids = tokens_of([tmp_path / "a.txt", tmp_path / "b.jsonl"], ByteTokenizer())
+    ids = read([tmp_path / "a.txt", tmp_path / "b.jsonl"], ByteTokenizer()).tokens
     assert bytes(ids.tolist()).decode() == "hélloonetwothree"
     for content, said in ((b"{}\n", "line 1: no text"), (b'"x"\nno\n', "line 2: not JSON"), (b"\xff\n", "not UTF-8")):
         (tmp_path / "bad.jsonl").write_bytes(content)
@@ -140,6 +142,20 @@ def test_a_local_model_and_local_text_and_an_exact_resume(
     first = weights(tmp_path / "experiments" / "whole")
     assert same(first, weights(tmp_path / "experiments" / "part-from-4"))
     assert next(iter(first)) == "layer_2_np.W_down"
+
+
+def test_documents_begin_with_bos_where_asked(local_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"text": "w1 w2"}\n{"text": "w3"}\n')
+    tokenizer = load_tokenizer(str(local_model), 64, bos=True)
+    begin, end = 0, 1
+    expected = [begin, 4, 5, end, begin, 6, end]
+    assert read([tmp_path / "rows.jsonl"], tokenizer).tokens.tolist() == expected
+    rows = ["w1 w2", "w3"]
+    stream = StreamedText([("rows", lambda skip: iter(rows[skip:]))], tokenizer, 7, 7, 0)
+    assert stream.next_batch(1)[0].tolist() == expected
+    assert read([tmp_path / "rows.jsonl"], load_tokenizer(str(local_model), 64)).tokens.tolist() == [4, 5, 1, 6, 1]
+    with pytest.raises(UsageError, match=r"--bos: .* reads bytes"):
+        load_tokenizer("random-llama", 256, bos=True)
 
 
 @pytest.mark.parametrize(

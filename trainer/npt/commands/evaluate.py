@@ -133,15 +133,15 @@ def _text(a: Any, opened: Any, vocabulary: int) -> tuple[list[Any], str]:
 
     import torch
 
-    from npt.data import sources, text_files, tokenizers
+    from npt.data import sources, token_cache, tokenizers
 
     own = opened.arguments
     length = a.max_length or own.max_length
     if a.file is None:
         with closing(sources.load_texts(own, vocabulary)) as texts:
             return list(torch.split(texts.held_out, a.batch_size)), f"held out by {opened.source.name}"
-    tokenizer = tokenizers.load_tokenizer(own.model_name, vocabulary)
-    tokens = text_files.tokens_of([Path(a.file).expanduser()], tokenizer).long()
+    tokenizer = tokenizers.load_tokenizer(own.model_name, vocabulary, own.bos)
+    tokens = token_cache.read([Path(a.file).expanduser()], tokenizer).tokens.long()
     if len(tokens) < 2:
         raise UsageError(f"{a.file} has {len(tokens)} tokens: there is nothing to predict")
     whole = len(tokens) // length * length

@@ -10,11 +10,17 @@ class ByteTokenizer:
 
     name = "bytes"
     vocabulary = 256
-    end: list[int] = []  # noqa: RUF012 - never changed; no byte means an end
+    identity = "bytes"
+    begin: list[int] = []  # noqa: RUF012 - never changed; no byte means a beginning
+    end: list[int] = []  # noqa: RUF012 - nor an end
 
     def encode(self, text: str) -> list[int]:
         """The bytes of the text."""
         return list(text.encode("utf-8"))
+
+    def encode_many(self, texts: Sequence[str]) -> list[list[int]]:
+        """The bytes of each text."""
+        return [self.encode(text) for text in texts]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of the bytes; what is not UTF-8 shows as a replacement character."""

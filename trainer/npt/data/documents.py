@@ -35,6 +35,10 @@ class Encoder(Protocol):
     """What turns a document into tokens."""
 
     @property
+    def begin(self) -> list[int]:
+        """What stands before every document."""
+
+    @property
     def end(self) -> list[int]:
         """What separates two documents."""
 
@@ -52,7 +56,7 @@ class Document(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """The same with the document's token ids, 32-bit, the end token included."""
+    """The same with the document's token ids, 32-bit, those that begin and end it included."""
 
     source: str
     taken: int
@@ -154,6 +158,7 @@ class Reading:
 
 def tokenized(document: Document, tokenizer: Encoder) -> Tokens:
     """A document's tokens."""
-    ids = array("i", tokenizer.encode(document.text))
+    ids = array("i", tokenizer.begin)
+    ids.extend(tokenizer.encode(document.text))
     ids.extend(tokenizer.end)
     return Tokens(document.source, document.taken, document.restarts, ids)

@@ -12,7 +12,7 @@ from torch import Tensor
 from npt.arguments import Arguments
 from npt.data.presets import PRESETS, stream
 from npt.data.streaming import StreamedText
-from npt.data.text_files import tokens_of
+from npt.data.token_cache import read
 from npt.data.tokenizers import Tokenizer, load_tokenizer
 from npt.data.windows import WindowedText, held_out_windows
 from npt.errors import UsageError
@@ -43,13 +43,14 @@ def _held_out(tokens: Tensor, a: Arguments) -> Tensor:
 
 
 def _from_files(a: Arguments, tokenizer: Tokenizer) -> Texts:
-    tokens = tokens_of([Path(name).expanduser() for name in a.train_file], tokenizer)
+    text = read([Path(name).expanduser() for name in a.train_file], tokenizer)
+    tokens = text.tokens
     if a.validation_file:
-        held_out = tokens_of([Path(a.validation_file).expanduser()], tokenizer)
+        held_out = read([Path(a.validation_file).expanduser()], tokenizer).tokens
     else:
         share = max(int(len(tokens) * HELD_OUT_SHARE), a.max_length)
         tokens, held_out = tokens[:-share], tokens[-share:]
-    train = WindowedText(tokens, a.max_length, a.stride, a.seed, "the training text")
+    train = WindowedText(tokens, a.max_length, a.stride, a.seed, "the training text", text.fingerprint(len(tokens)))
     return Texts(train, _held_out(held_out, a), tokenizer)
 
 
@@ -57,7 +58,7 @@ def _from_preset(a: Arguments, tokenizer: Tokenizer) -> Texts:
     sources = [(f"{d.path}/{d.name}", partial(stream, d)) for d in PRESETS[a.dataset_preset]]
     train = StreamedText(list(sources), tokenizer, a.max_length, a.stride, HELD_OUT_DOCUMENTS, a.num_workers)
     if a.validation_file:
-        return Texts(train, _held_out(tokens_of([Path(a.validation_file).expanduser()], tokenizer), a), tokenizer)
+        return Texts(train, _held_out(read([Path(a.validation_file).expanduser()], tokenizer).tokens, a), tokenizer)
     return Texts(train, _held_out(torch.tensor(train.held_out(), dtype=torch.int32), a), tokenizer)
 
 
@@ -66,14 +67,14 @@ def load_texts(a: Arguments, vocabulary: int) -> Texts:
 
     ``vocabulary`` is the model's; every token must have an embedding.
     """
-    tokenizer = load_tokenizer(a.model_name, vocabulary)
+    tokenizer = load_tokenizer(a.model_name, vocabulary, a.bos)
     if a.train_file:
         return _from_files(a, tokenizer)
     if not a.demo_mode:
         return _from_preset(a, tokenizer)
     if vocabulary < 256:
         raise UsageError(f"--demo_mode: its text is bytes, the model has only {vocabulary} tokens")
-    train = tokens_of([DEMO_TEXT / "train.txt"], tokenizer)
-    held_out = tokens_of([DEMO_TEXT / "heldout.txt"], tokenizer)
+    train = read([DEMO_TEXT / "train.txt"], tokenizer).tokens
+    held_out = read([DEMO_TEXT / "heldout.txt"], tokenizer).tokens
     windows = WindowedText(train, a.max_length, a.stride, a.seed, "the demo's text")
     return Texts(windows, _held_out(held_out, a), tokenizer)

@@ -51,7 +51,7 @@ class StreamedText:
                     print(text.line, flush=True)
                 else:
                     taken += 1
-                    ids += self.tokenizer.encode(text) + self.tokenizer.end
+                    ids += self.tokenizer.begin + self.tokenizer.encode(text) + self.tokenizer.end
         return ids
 
     def _from_here(self) -> Iterator[Tokens]:

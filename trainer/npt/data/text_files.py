@@ -1,36 +1,47 @@
-"""Local text and JSONL files as one sequence of tokens."""
+"""The documents of local text and JSONL files."""
 
 from __future__ import annotations
 
 import json
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-import torch
-from torch import Tensor
-
-from npt.data.tokenizers import Tokenizer
 from npt.errors import UsageError
 from npt.storage import reading
 
 FIELDS = ("text", "content")
 RECORDS = (".jsonl", ".json", ".ndjson")
+#: Characters of a text that are read at once.
+_PART = 1 << 22
+
+
+def holds_records(path: Path) -> bool:
+    """Whether a file holds documents as records (``.jsonl``, ``.json``, ``.ndjson``); any other is one document."""
+    return path.suffix.lower() in RECORDS
 
 
 def documents(path: Path) -> Iterator[str]:
-    """The documents of a file: one that is named ``.jsonl``, ``.json`` or ``.ndjson`` holds records, any other is one.
+    """The documents of a file.
 
     Records are one a line, or JSON over several lines: a list of them, or one after the other. Raises ``UsageError``
     naming file and line for a file that cannot be read, bytes that are no text and a record without a text.
     """
+    if holds_records(path):
+        yield from _read(path, _records)
+    else:
+        yield "".join(parts(path))
+
+
+def parts(path: Path) -> Iterator[str]:
+    """The text of a file that is one document, a few million characters at a time. Raises as ``documents`` does."""
+    yield from _read(path, _parts)
+
+
+def _read(path: Path, texts: Callable[[Path, TextIO], Iterator[str]]) -> Iterator[str]:
     try:
         with reading.open_text(path) as file:
-            if path.suffix.lower() in RECORDS:
-                yield from _records(path, file)
-            else:
-                yield _whole(path, file.read())
+            yield from texts(path, file)
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist") from None
     except UnicodeDecodeError:
@@ -41,12 +52,15 @@ def documents(path: Path) -> Iterator[str]:
         raise UsageError(f"{path} {reading.failure(error)}") from None
 
 
-def _whole(path: Path, text: str) -> str:
-    at = text.find("\0")
-    if at >= 0:
-        line = text.count("\n", 0, at) + 1
-        raise UsageError(f"{path}, line {line}: a zero byte; expected text")
-    return text
+def _parts(path: Path, file: TextIO) -> Iterator[str]:
+    line = 1
+    while text := file.read(_PART):
+        at = text.find("\0")
+        if at >= 0:
+            line += text.count("\n", 0, at)
+            raise UsageError(f"{path}, line {line}: a zero byte; expected text")
+        line += text.count("\n")
+        yield text
 
 
 def _records(path: Path, file: TextIO) -> Iterator[str]:
@@ -95,13 +109,3 @@ def _text_of(path: Path, place: str, record: object) -> str:
             if isinstance(record.get(name), str):
                 return str(record[name])
     raise UsageError(f"{path}, {place}: no text; expected a string or an object with 'text' or 'content'")
-
-
-def tokens_of(paths: Sequence[Path], tokenizer: Tokenizer) -> Tensor:
-    """The tokens of all files in order, int32 (tokens,), with the tokenizer's end token between documents."""
-    ids = array("i")
-    for path in paths:
-        for document in documents(path):
-            ids.extend(tokenizer.encode(document))
-            ids.extend(tokenizer.end)
-    return torch.frombuffer(ids, dtype=torch.int32) if ids else torch.empty(0, dtype=torch.int32)

@@ -10,20 +10,34 @@ from torch import Tensor
 
 from npt.errors import UsageError
 
+#: Tokens that are looked at together: a text may be larger than memory.
+_TOGETHER = 1 << 22
+
+
+def digest(tokens: Tensor) -> str:
+    """Tells token ids (tokens,) from others."""
+    hashed = hashlib.sha256()
+    for start in range(0, len(tokens), _TOGETHER):
+        hashed.update(tokens[start : start + _TOGETHER].contiguous().numpy().tobytes())
+    return hashed.hexdigest()[:16]
+
 
 class WindowedText:
     """Windows of ``max_length`` tokens whose starts are ``stride`` apart, shuffled anew in every epoch.
 
     Sample number i is window ``permutation(seed, i // windows)[i % windows]``: the whole position is one number, the
-    samples consumed, whatever the batch size.
+    samples consumed, whatever the batch size. ``fingerprint`` tells the text from others; where it is not given, it is
+    computed.
     """
 
-    def __init__(self, tokens: Tensor, max_length: int, stride: int, seed: int, name: str) -> None:
+    def __init__(
+        self, tokens: Tensor, max_length: int, stride: int, seed: int, name: str, fingerprint: str | None = None
+    ) -> None:
         if len(tokens) < max_length:
             raise UsageError(f"{name} has {len(tokens)} tokens, a sample needs --max_length {max_length}")
         self.tokens, self.max_length, self.stride, self.seed, self.name = tokens, max_length, stride, seed, name
         self.windows = (len(tokens) - max_length) // stride + 1
-        self.fingerprint = hashlib.sha256(tokens.contiguous().numpy().tobytes()).hexdigest()[:16]
+        self.fingerprint = digest(tokens) if fingerprint is None else fingerprint
         self.position = 0
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.long)
