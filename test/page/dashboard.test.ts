@@ -1,45 +1,24 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import type { Run } from '../../src/core/experiment/model';
-import { PageHarness, type OpenOptions, type OpenPage, type ThemeName } from './harness';
+import { DashboardSuite, until } from './dashboardSuite';
+import type { OpenOptions, ThemeName } from './harness';
 import { appendSteps, makeRun, makeWorkspace, type RunPlan } from './syntheticRun';
 
 const LIVE: RunPlan = { name: 'live', state: 'training', until: 25000, every: 50, checkpointsEvery: 6000, best: 24000 };
 
 describe('the dashboard’s page', function () {
-  let experiments: string;
-  let harness: PageHarness;
   let runs: Run[];
-  let opened: OpenPage;
-
-  before(async () => {
-    experiments = mkdtempSync(path.join(tmpdir(), 'npt-page-'));
+  const suite = new DashboardSuite((experiments) => {
     runs = makeWorkspace(experiments, 40);
-    harness = await PageHarness.start();
-  });
-
-  after(async () => {
-    await harness.stop();
-    rmSync(experiments, { recursive: true, force: true });
-  });
-
-  afterEach(async function () {
-    const problems = opened.heard.problems;
-    await opened.close();
-    // Every test is also a test that nothing was reported: no CSP violation, no error, no refused message.
-    if (this.currentTest?.state === 'passed') assert.deepEqual(problems, []);
   });
 
   const run = (index: number): Run => runs[index] as Run;
 
-  async function open(about: Run, options: OpenOptions = {}, known: readonly Run[] = runs): Promise<Page> {
-    opened = await harness.open(known, about.path, options);
-    await opened.page.locator('.main-chart canvas').waitFor();
-    return opened.page;
-  }
+  const open = (about: Run, options: OpenOptions = {}, known: readonly Run[] = runs): Promise<Page> =>
+    suite.open(known, about, options);
 
   /** The charts' window in steps, as its handles say it. */
   async function shown(page: Page): Promise<[number, number]> {
@@ -47,14 +26,6 @@ describe('the dashboard’s page', function () {
       .locator('.handle')
       .evaluateAll((all) => all.map((handle) => Number(handle.getAttribute('aria-valuenow'))));
     return [values[0] as number, values[1] as number];
-  }
-
-  async function until(check: () => boolean | Promise<boolean>, what: string): Promise<void> {
-    const deadline = Date.now() + 120_000;
-    while (!(await check())) {
-      if (Date.now() > deadline) assert.fail(`Waited in vain: ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, 30));
-    }
   }
 
   /** Pixels of the focused run's colour on the large chart: something was drawn. */
@@ -128,19 +99,19 @@ describe('the dashboard’s page', function () {
   });
 
   it('moves while the run trains, and changes stage and state by itself', async () => {
-    const live = makeRun(experiments, LIVE);
+    const live = makeRun(suite.experiments, LIVE);
     const page = await open(live, {}, [live]);
     const step = page.locator('.kpi').first().locator('b span');
     assert.equal(await step.textContent(), '25,000');
-    const asked = opened.heard.posted.filter((message) => message.type === 'curves').length;
+    const asked = suite.opened.heard.posted.filter((message) => message.type === 'curves').length;
     appendSteps(live, LIVE, 25000, 8);
     await until(async () => (await step.textContent()) === '25,400', 'the step moved');
     assert.ok(
-      opened.heard.posted.some((message) => message.type === 'points'),
+      suite.opened.heard.posted.some((message) => message.type === 'points'),
       'only the new points were sent',
     );
-    assert.equal(opened.heard.posted.filter((message) => message.type === 'curves').length, asked);
-    opened.setRuns([{ ...live, state: 'finished', step: 25400 }]);
+    assert.equal(suite.opened.heard.posted.filter((message) => message.type === 'curves').length, asked);
+    suite.opened.setRuns([{ ...live, state: 'finished', step: 25400 }]);
     await until(async () => (await page.locator('.pill').textContent()) === 'Finished', 'the state changed');
     await until(
       async () => (await page.locator('.kpi').last().locator('b span').textContent()) === 'done',
@@ -152,7 +123,7 @@ describe('the dashboard’s page', function () {
 
   it('shows a run before its first line, then its first line', async () => {
     const plan: RunPlan = { name: 'newborn', state: 'training', until: 0, every: 10, maxSteps: 500 };
-    const newborn = makeRun(experiments, plan);
+    const newborn = makeRun(suite.experiments, plan);
     const page = await open(newborn, {}, [newborn]);
     assert.equal(await page.locator('.empty').textContent(), 'Waiting for the first logged step…');
     appendSteps(newborn, plan, 0, 3);
@@ -259,7 +230,7 @@ describe('the dashboard’s page', function () {
       await marker.click();
       await popover.locator('vscode-button', { hasText: label }).click();
     }
-    assert.deepEqual(opened.heard.acts, [
+    assert.deepEqual(suite.opened.heard.acts, [
       { command: 'resume', path: checkpoint },
       { command: 'branch', path: checkpoint },
       { command: 'validate', path: checkpoint },
@@ -269,8 +240,8 @@ describe('the dashboard’s page', function () {
   it('stops a training run, and starts nothing in an untrusted workspace', async () => {
     let page = await open(run(0));
     await page.locator('vscode-button', { hasText: 'Stop' }).click();
-    assert.deepEqual(opened.heard.acts, [{ command: 'stop', path: run(0).path }]);
-    await opened.close();
+    assert.deepEqual(suite.opened.heard.acts, [{ command: 'stop', path: run(0).path }]);
+    await suite.close();
     page = await open(run(0), { canTrain: false });
     for (const label of ['Stop', 'Branch…'])
       assert.equal(await page.locator('header vscode-button', { hasText: label }).getAttribute('disabled'), '');
@@ -298,7 +269,7 @@ describe('the dashboard’s page', function () {
     await until(async () => (await page.locator('h1').textContent()) === 'curr-v3-lr-half', 'the other run is shown');
     await until(
       () =>
-        opened.heard.posted.some(
+        suite.opened.heard.posted.some(
           (message) =>
             message.type === 'curves' &&
             message.curves.some((curve) => curve.run === run(1).path && new Float64Array(curve.x)[0] === 40),
@@ -337,8 +308,8 @@ describe('the dashboard’s page', function () {
   });
 
   it('says so when the run is not there', async () => {
-    opened = await harness.open([], run(0).path);
-    assert.match((await opened.page.locator('.notice').textContent()) ?? '', /no longer in the workspace.*curr-v3/);
+    const { page } = await suite.openWithoutChart([], run(0));
+    assert.match((await page.locator('.notice').textContent()) ?? '', /no longer in the workspace.*curr-v3/);
   });
 
   it('saves every point as CSV, and the chart as a picture', async () => {
@@ -347,8 +318,8 @@ describe('the dashboard’s page', function () {
       await page.locator('vscode-button[aria-label="Export the chart"]').click();
       await page.locator('.menu button', { hasText: label }).click();
     }
-    await until(() => opened.heard.saves.length === 3, 'three files were asked for');
-    const [png, svg, csv] = await Promise.all(opened.heard.saves.map((save) => save.content));
+    await until(() => suite.opened.heard.saves.length === 3, 'three files were asked for');
+    const [png, svg, csv] = await Promise.all(suite.opened.heard.saves.map((save) => save.content));
     assert.deepEqual([...(png as Uint8Array).subarray(1, 4)], [...Buffer.from('PNG')]);
     assert.match(String(svg), /^<svg .*xmlns="http:\/\/www.w3.org\/2000\/svg".*curr-v3-no-mix · loss\/total/s);
     const lines = String(csv).trimEnd().split('\n');
@@ -360,7 +331,7 @@ describe('the dashboard’s page', function () {
 
   it('takes a torn line and a NaN in its stride', async () => {
     const plan: RunPlan = { ...LIVE, name: 'torn' };
-    const torn = makeRun(experiments, plan);
+    const torn = makeRun(suite.experiments, plan);
     const page = await open(torn, {}, [torn]);
     appendFileSync(path.join(torn.path, 'metrics.jsonl'), '{"event":"metrics","segment":1,"step":25050,"time":1,"metr');
     appendFileSync(

@@ -1,21 +1,15 @@
-/** Issue 12, parts 3 and 6: a run that ended badly says why, loudest of all; what is seen at which size. */
+/** A run that ended badly says why, loudest of all; what of the dashboard is seen at which size. */
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import type { Page } from 'playwright-core';
 import type { Run, RunExit } from '../../src/core/experiment/model';
-import { PageHarness, type OpenOptions, type OpenPage, type ThemeName } from './harness';
+import { DashboardSuite, until } from './dashboardSuite';
+import type { ThemeName } from './harness';
 import { makeRun } from './syntheticRun';
 
 describe('the dashboard’s layout', function () {
-  let experiments: string;
-  let harness: PageHarness;
-  let opened: OpenPage;
   let run: Run;
-
-  before(async () => {
-    experiments = mkdtempSync(path.join(tmpdir(), 'npt-layout-'));
+  const suite = new DashboardSuite((experiments) => {
     run = makeRun(experiments, {
       name: 'run-a',
       state: 'stopped',
@@ -25,33 +19,7 @@ describe('the dashboard’s layout', function () {
       best: 32000,
       gpu: true,
     });
-    harness = await PageHarness.start();
   });
-
-  after(async () => {
-    await harness.stop();
-    rmSync(experiments, { recursive: true, force: true });
-  });
-
-  afterEach(async function () {
-    const problems = opened.heard.problems;
-    await opened.close();
-    if (this.currentTest?.state === 'passed') assert.deepEqual(problems, []);
-  });
-
-  async function open(known: readonly Run[], about: Run, options: OpenOptions = {}): Promise<Page> {
-    opened = await harness.open(known, about.path, options);
-    await opened.page.locator('.main-chart canvas').waitFor();
-    return opened.page;
-  }
-
-  async function until(check: () => boolean | Promise<boolean>, what: string): Promise<void> {
-    const deadline = Date.now() + 120_000;
-    while (!(await check())) {
-      if (Date.now() > deadline) assert.fail(`Waited in vain: ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, 30));
-    }
-  }
 
   function ended(why: RunExit['why'], signal: string | null, error: string | null): Run {
     const state = why === 'failed' ? ('failed' as const) : ('interrupted' as const);
@@ -65,7 +33,7 @@ describe('the dashboard’s layout', function () {
       appendFileSync(log, `── segment 1\nstep 40000\nerror: ${error}\n`);
       try {
         const failed = ended('failed', null, error);
-        const page = await open([failed], failed, { theme, width: 1000, height: 700 });
+        const page = await suite.open([failed], failed, { theme, width: 1000, height: 700 });
         const box = page.locator('.failure');
         await until(async () => /train\.log:3/.test((await box.textContent()) ?? ''), 'the log line came');
         const text = (await box.textContent()) ?? '';
@@ -92,7 +60,7 @@ describe('the dashboard’s layout', function () {
         assert.deepEqual([looks.wide, looks.role, looks.isRed], [true, 'alert', true]);
         assert.ok(looks.bottom <= looks.band && looks.bottom < 400, 'above everything but the headline');
         await box.locator('vscode-button', { hasText: 'Open Log' }).click();
-        assert.deepEqual(opened.heard.acts, [{ command: 'log', path: run.path }]);
+        assert.deepEqual(suite.opened.heard.acts, [{ command: 'log', path: run.path }]);
       } finally {
         rmSync(log);
       }
@@ -101,15 +69,15 @@ describe('the dashboard’s layout', function () {
 
   it('says by whom a run was killed, and nothing where nobody ended it', async () => {
     const killed = ended('killed', 'SIGKILL', null);
-    const page = await open([killed], killed);
+    const page = await suite.open([killed], killed);
     const box = page.locator('.failure');
     assert.match(
       (await box.textContent()) ?? '',
       /Killed by SIGKILL at step 40,000.*kernel where memory ran out.*kill -9/,
     );
-    opened.setRuns([{ ...run, state: 'training' }]);
+    suite.opened.setRuns([{ ...run, state: 'training' }]);
     await until(() => box.isHidden(), 'it trains again');
-    opened.setRuns([ended('failed', null, 'ValueError: <b>$(x) [y](command:z)</b>')]);
+    suite.opened.setRuns([ended('failed', null, 'ValueError: <b>$(x) [y](command:z)</b>')]);
     await until(() => box.isVisible(), 'it failed');
     assert.match((await box.textContent()) ?? '', /ValueError: <b>\$\(x\) \[y\]\(command:z\)<\/b>/);
   });
@@ -120,7 +88,7 @@ describe('the dashboard’s layout', function () {
       [1000, 1],
       [320, 2],
     ] as const) {
-      const page = await open([run], run, { width, height: 900 });
+      const page = await suite.open([run], run, { width, height: 900 });
       await until(async () => (await page.locator('.smooth-value').textContent()) !== '', 'the slider has its value');
       const boxes = await page.locator('.toolbar > *:visible').evaluateAll((all) =>
         all.map((each) => {
@@ -143,13 +111,13 @@ describe('the dashboard’s layout', function () {
         8,
       );
       assert.match((await page.locator('.smooth').textContent()) ?? '', /Smooth\s*\d+/);
-      if (width !== 320) await opened.close();
+      if (width !== 320) await suite.close();
     }
   });
 
   it('cuts no figure of the header, at any width', async () => {
     for (const width of [320, 645, 1000, 1400]) {
-      const page = await open([run], run, { width, height: 900 });
+      const page = await suite.open([run], run, { width, height: 900 });
       await until(async () => (await page.locator('.smooth-value').textContent()) !== '', 'figures came');
       const cut = await page
         .locator('.kpi b, .kpi .sub')
@@ -157,12 +125,12 @@ describe('the dashboard’s layout', function () {
           all.filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent),
         );
       assert.deepEqual(cut, [], `at ${width}`);
-      if (width !== 1400) await opened.close();
+      if (width !== 1400) await suite.close();
     }
   });
 
   it('has the slider stand still where nothing is averaged, and say so', async () => {
-    const page = await open([run], run, { state: { run: run.path, metric: 'eval_loss/total' } });
+    const page = await suite.open([run], run, { state: { run: run.path, metric: 'eval_loss/total' } });
     await until(async () => (await page.locator('.smooth-value').textContent()) === 'raw', 'it is drawn as logged');
     assert.equal(await page.locator('input.slider').isDisabled(), true);
   });
@@ -172,11 +140,11 @@ describe('the dashboard’s layout', function () {
       [1000, 700],
       [645, 630],
     ] as const) {
-      const page = await open([run], run, { width, height });
+      const page = await suite.open([run], run, { width, height });
       const box = await page.locator('.main-chart .u-wrap').boundingBox();
       assert.ok(box);
       assert.ok(box.height >= 190 && box.y + box.height <= height, `at ${width}: ${JSON.stringify(box)}`);
-      if (width === 1000) await opened.close();
+      if (width === 1000) await suite.close();
     }
   });
 });

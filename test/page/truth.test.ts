@@ -1,13 +1,13 @@
-/** Issue 12, "Truth": what the page says and draws, read from the page itself, against brute force on the files. */
+/** What the dashboard says and draws, read from the page itself, against brute force on the files. */
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import type { Curriculum } from '../../src/core/curriculum/curriculum';
 import type { Run } from '../../src/core/experiment/model';
 import { airy } from '../../webview/charts/axes';
-import { PageHarness, type OpenOptions, type OpenPage } from './harness';
+import { DashboardSuite, until } from './dashboardSuite';
+import type { OpenOptions } from './harness';
 import { makeRun, seeded } from './syntheticRun';
 
 type Points = readonly (readonly [step: number, value: number])[];
@@ -44,14 +44,9 @@ function near(actual: number, expected: number, what: string): void {
 const number = (text: string): number => Number(text.replaceAll(',', ''));
 
 describe('the dashboard tells the truth', function () {
-  let experiments: string;
-  let harness: PageHarness;
-  let opened: OpenPage;
   let parent: Run;
   let branch: Run;
-
-  before(async () => {
-    experiments = mkdtempSync(path.join(tmpdir(), 'npt-truth-'));
+  const suite = new DashboardSuite((experiments) => {
     parent = makeRun(experiments, {
       name: 'parent',
       state: 'finished',
@@ -72,33 +67,10 @@ describe('the dashboard tells the truth', function () {
       best: 24000,
       config: { learning_rate: 3e-3 },
     });
-    harness = await PageHarness.start();
   });
 
-  after(async () => {
-    await harness.stop();
-    rmSync(experiments, { recursive: true, force: true });
-  });
-
-  afterEach(async function () {
-    const problems = opened.heard.problems;
-    await opened.close();
-    if (this.currentTest?.state === 'passed') assert.deepEqual(problems, []);
-  });
-
-  async function open(runs: readonly Run[], about: Run, look: object = {}, options: OpenOptions = {}): Promise<Page> {
-    opened = await harness.open(runs, about.path, { ...options, state: { run: about.path, overlay: [], ...look } });
-    await opened.page.locator('.main-chart canvas').waitFor();
-    return opened.page;
-  }
-
-  async function until(check: () => Promise<boolean>, what: () => string | Promise<string>): Promise<void> {
-    const deadline = Date.now() + 120_000;
-    while (!(await check())) {
-      if (Date.now() > deadline) assert.fail(`Waited in vain: ${await what()}`);
-      await new Promise((resolve) => setTimeout(resolve, 30));
-    }
-  }
+  const open = (runs: readonly Run[], about: Run, look: object = {}, options: OpenOptions = {}): Promise<Page> =>
+    suite.open(runs, about, { ...options, state: { run: about.path, overlay: [], ...look } });
 
   /** The plot's box on the page. */
   async function plotBox(page: Page): Promise<{ x: number; y: number; width: number; height: number }> {
@@ -285,7 +257,7 @@ describe('the dashboard tells the truth', function () {
         Math.abs(expected - (own[0]?.[1] as number)) > 0.1,
         'an average that began afresh would be the first point',
       );
-      if (about === parent) await opened.close();
+      if (about === parent) await suite.close();
     }
   });
 
@@ -327,7 +299,7 @@ describe('the dashboard tells the truth', function () {
 
   it('lists equal runs with equal figures, drawn or not, and says that they are the last logged', async () => {
     const twins = ['one', 'two', 'three'].map((name) => {
-      const folder = path.join(experiments, name);
+      const folder = path.join(suite.experiments, name);
       mkdirSync(folder);
       cpSync(path.join(parent.path, 'metrics.jsonl'), path.join(folder, 'metrics.jsonl'));
       return { ...parent, name, id: name, path: folder, checkpoints: [] };
@@ -380,11 +352,11 @@ describe('the dashboard tells the truth', function () {
       writeFileSync(path.join(run.path, 'metrics.jsonl'), text);
     };
     const base = { until: 0, maxSteps: 600, curriculum, checkpointsEvery: 0 } as const;
-    const calm = { ...makeRun(experiments, { ...base, name: 'calm', state: 'finished' }), step: 600 };
+    const calm = { ...makeRun(suite.experiments, { ...base, name: 'calm', state: 'finished' }), step: 600 };
     mkdirSync(calm.path, { recursive: true });
     write(calm, 5, 600, (step) => 44 + 40 * Math.exp(-step / 40) + random());
     const wild = {
-      ...makeRun(experiments, { ...base, name: 'wild', state: 'training', parent: { name: 'calm', step: 100 } }),
+      ...makeRun(suite.experiments, { ...base, name: 'wild', state: 'training', parent: { name: 'calm', step: 100 } }),
       step: 475,
     };
     write(
@@ -413,7 +385,7 @@ describe('the dashboard tells the truth', function () {
   });
 
   it('counts what a log axis cannot show, where it is missing, and shows it on a linear one', async () => {
-    const odd = makeRun(experiments, { name: 'odd', state: 'stopped', until: 8000, every: 40, maxSteps: 8000 });
+    const odd = makeRun(suite.experiments, { name: 'odd', state: 'stopped', until: 8000, every: 40, maxSteps: 8000 });
     const file = path.join(odd.path, 'metrics.jsonl');
     const values = new Map<number, number>();
     writeFileSync(
@@ -458,7 +430,7 @@ describe('the dashboard tells the truth', function () {
         const reading = await pointAt(page, (lowest[0] - range[0]) / (range[1] - range[0]));
         assert.equal(reading.step, lowest[0]);
         near(raw(reading.lines[0]), lowest[1], 'the lowest');
-      } else await opened.close();
+      } else await suite.close();
     }
   });
 
@@ -495,12 +467,12 @@ describe('the dashboard tells the truth', function () {
         `the axis says ${unit}: ${texts.map(({ text }) => text).join()}`,
       );
       assert.ok(box.x - canvas.x >= 40);
-      if (unit !== 'loss/total, log scale') await opened.close();
+      if (unit !== 'loss/total, log scale') await suite.close();
     }
   });
 
   it('has the cross-hair stand at logged steps alone, and say what was logged and averaged just there', async () => {
-    const dense = makeRun(experiments, {
+    const dense = makeRun(suite.experiments, {
       name: 'dense',
       state: 'stopped',
       until: 60000,
@@ -540,7 +512,7 @@ describe('the dashboard tells the truth', function () {
           assert.ok(Math.abs(reading.left - at) <= 1, `the cross-hair is at ${reading.left}, the step at ${at}`);
         }
       }
-      if (run === parent) await opened.close();
+      if (run === parent) await suite.close();
     }
   });
 
@@ -558,7 +530,7 @@ describe('the dashboard tells the truth', function () {
         '3e-4',
         '0.003',
       ]);
-      if (about === branch) await opened.close();
+      if (about === branch) await suite.close();
     }
   });
 
@@ -570,7 +542,7 @@ describe('the dashboard tells the truth', function () {
       () => 'it is said',
     );
     assert.equal(await section.locator('.key').count(), 0);
-    opened.setRuns([branch, parent]);
+    suite.opened.setRuns([branch, parent]);
     await until(
       async () => (await section.locator('.key').allTextContents()).join() === 'learning_rate',
       () => 'it came',

@@ -1,0 +1,77 @@
+/** What tests of the dashboard's page have in common: a folder for runs, one browser, a page a test that had no trouble. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Page } from 'playwright-core';
+import type { Run } from '../../src/core/experiment/model';
+import { PageHarness, type OpenOptions, type OpenPage } from './harness';
+
+/** Waits for as long as a busy machine may need. @param what is waited for, said where it never comes */
+export async function until(
+  check: () => boolean | Promise<boolean>,
+  what: string | (() => string | Promise<string>),
+): Promise<void> {
+  const deadline = Date.now() + 120_000;
+  while (!(await check())) {
+    if (Date.now() > deadline) assert.fail(`Waited in vain: ${typeof what === 'string' ? what : await what()}`);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+}
+
+export class DashboardSuite {
+  /** Where runs may be made. */
+  experiments = '';
+  private harness: PageHarness | undefined;
+  private shown: OpenPage | undefined;
+
+  /**
+   * Registers itself with the suite that is being described.
+   *
+   * @param make makes the runs in a folder, before the first test
+   */
+  constructor(make: (experiments: string) => void) {
+    before(async () => {
+      this.experiments = mkdtempSync(path.join(tmpdir(), 'npt-page-'));
+      make(this.experiments);
+      this.harness = await PageHarness.start();
+    });
+    after(async () => {
+      await this.harness?.stop();
+      rmSync(this.experiments, { recursive: true, force: true });
+    });
+    const finish = async (passed: boolean): Promise<void> => {
+      const { heard } = this.opened;
+      await this.close();
+      // Every test is also a test that nothing was reported: no CSP violation, no error, no refused message.
+      if (passed) assert.deepEqual(heard.problems, []);
+    };
+    afterEach(async function () {
+      await finish(this.currentTest?.state === 'passed');
+    });
+  }
+
+  /** The page that the test opened last. */
+  get opened(): OpenPage {
+    assert.ok(this.shown, 'the test has opened no page');
+    return this.shown;
+  }
+
+  /** Opens the dashboard of a run and waits for its large chart. */
+  async open(runs: readonly Run[], about: Run, options: OpenOptions = {}): Promise<Page> {
+    const { page } = await this.openWithoutChart(runs, about, options);
+    await page.locator('.main-chart canvas').waitFor();
+    return page;
+  }
+
+  /** Opens the dashboard of a run that has nothing to draw. */
+  async openWithoutChart(runs: readonly Run[], about: Run, options: OpenOptions = {}): Promise<OpenPage> {
+    assert.ok(this.harness);
+    this.shown = await this.harness.open(runs, about.path, options);
+    return this.shown;
+  }
+
+  async close(): Promise<void> {
+    await this.opened.close();
+  }
+}
