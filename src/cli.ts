@@ -26,6 +26,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<keyof type
   ['branch', train('branch')],
   ['re-run', train('re-run')],
   ['check', async () => (await import('./cli/check')).checkCommand],
+  ['queue', async () => (await import('./cli/queue')).queueCommand],
   ['stop', async () => (await import('./cli/stop')).stopRunCommand],
 ]);
 const PROGRAM = 'npt-checkpoints';

@@ -62,6 +62,11 @@ export const SUMMARIES = {
     usage: 're-run <run> [--set NAME=VALUE]…',
     summary: "Runs a run's original command again, into a new run.",
   },
+  queue: {
+    name: 'queue',
+    usage: 'queue [action] [run or id]… [--workspace FOLDER]',
+    summary: 'The runs that wait for a device: lists them, changes their order, has them started.',
+  },
   stop: {
     name: 'stop',
     usage: 'stop <run> [--now]',

@@ -5,13 +5,8 @@ import * as vscode from 'vscode';
 import { LEVELS, type Level } from '../core/checkpoint/report/report';
 import { EXPERIMENTS } from '../core/experiment/runLayout';
 import { expandPath } from '../core/variables';
-import {
-  DEFAULT_LAUNCHER,
-  LAUNCHERS,
-  type EnvironmentRequest,
-  type LaunchRequest,
-  launcherOf,
-} from '../core/training/launchers';
+import type { LaunchRequest } from '../core/training/launchers';
+import { launchFrom } from '../core/training/launchSettings';
 
 const SECTION = 'npt';
 
@@ -40,20 +35,16 @@ function expanded(text: unknown, folder: vscode.Uri, fallback: string): string {
   });
 }
 
-/** The environment that training starts in; paths are absolute. */
-function environmentOf(scope: vscode.Uri): EnvironmentRequest {
+/** As `readPathAt`, absolute; empty, or what is no text, as it is. */
+function readFile(name: string, scope: vscode.Uri): unknown {
+  const given = read<unknown>(name, scope, '');
   const folder = (vscode.workspace.getWorkspaceFolder(scope)?.uri ?? scope).fsPath;
-  const file = (name: string): unknown => {
-    const given = read<unknown>(name, scope, '');
-    return given === '' || typeof given !== 'string' ? given : path.resolve(folder, readPathAt(name, scope, ''));
-  };
-  return {
-    // What it holds is taken as it is; VS Code hands out read-only objects.
-    variables: JSON.parse(JSON.stringify(read<unknown>('environment.variables', scope, {}))) as unknown,
-    envFile: file('environment.envFile'),
-    modules: read<unknown>('environment.modules', scope, []),
-    conda: file('environment.conda'),
-  };
+  return given === '' || typeof given !== 'string' ? given : path.resolve(folder, readPathAt(name, scope, ''));
+}
+
+/** What a setting holds is taken as it is; VS Code hands out read-only objects. */
+function plain(value: unknown): unknown {
+  return typeof value === 'object' ? (JSON.parse(JSON.stringify(value)) as unknown) : value;
 }
 
 export const settings = {
@@ -73,21 +64,16 @@ export const settings = {
   trainScript: (scope: vscode.Uri): string => readPathAt('trainScript', scope, 'scripts/train_multi_layer_npt.py'),
   /** A conda environment, absolute; undefined where none is set. */
   condaEnvironment: (scope: vscode.Uri): string | undefined => {
-    const { conda } = environmentOf(scope);
+    const conda = readFile('environment.conda', scope);
     return typeof conda === 'string' && conda !== '' ? conda : undefined;
   },
   /** How training is started. @param chosen a launcher instead of the one that is set, with values on top of its settings */
-  launch: (scope: vscode.Uri, chosen?: Pick<LaunchRequest, 'kind' | 'options'>): LaunchRequest => {
-    const named = chosen?.kind ?? read<unknown>('launcher', scope, DEFAULT_LAUNCHER);
-    const { kind, options } = LAUNCHERS.find((known) => known.kind === named) ?? launcherOf(DEFAULT_LAUNCHER);
-    const set = options.map(({ name }) => [name, read<unknown>(`${kind}.${name}`, scope, undefined)]);
-    return {
-      kind,
-      options: { ...(Object.fromEntries(set) as Record<string, unknown>), ...chosen?.options },
-      environment: environmentOf(scope),
-      restarts: read<unknown>('restarts', scope, undefined),
-    };
-  },
+  launch: (scope: vscode.Uri, chosen?: Pick<LaunchRequest, 'kind' | 'options'>): LaunchRequest =>
+    launchFrom(
+      (name) => plain(read<unknown>(name, scope, undefined)),
+      (name) => readFile(name, scope),
+      chosen,
+    ),
   /** Steps that Extend and the resume script add unless told otherwise. */
   additionalSteps: (scope?: vscode.ConfigurationScope): number => read('additionalSteps', scope, 15000),
   openDashboardOnResume: (): boolean => read('openDashboardOnResume', undefined, true),

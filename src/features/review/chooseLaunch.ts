@@ -4,6 +4,7 @@ import { formatBytes } from '../../core/format';
 import { isFree, type Gpu } from '../../core/training/gpus/gpu';
 import { readGpusHere } from '../../core/training/gpus/nvidiaSmi';
 import { LAUNCHERS, readLaunch, type LaunchChoice, type LauncherKind } from '../../core/training/launchers';
+import { deviceChange } from '../../core/training/plan/deviceChange';
 import type { Plan } from '../../core/training/plan/plan';
 import { pick, type PickRow } from '../../platform/picks';
 import type { ChosenLaunch } from '../training/plans';
@@ -43,7 +44,7 @@ export async function chooseLaunch(title: string, plans: readonly Plan[]): Promi
   });
   if (picked?.kind === undefined || picked.choice === undefined) return undefined;
   const { kind, choice } = picked;
-  return { launch: { kind, options: choice.options }, changes: deviceChange(plans, choice, gpus) };
+  return { launch: { kind, options: choice.options }, changes: deviceChange(plans, choice.gpus, gpus) };
 }
 
 function described(obstacle: string | null): Pick<PickRow, 'description'> {
@@ -76,11 +77,4 @@ function useOf(gpu: Gpu): string {
       ? []
       : [vscode.l10n.t('{0} of {1} used', formatBytes(usedBytes), formatBytes(memoryBytes))];
   return [who, ...memory, uuid].join(' · ');
-}
-
-/** The trainer takes a GPU where it sees one, unless its argument says otherwise. */
-function deviceChange(plans: readonly Plan[], { gpus }: LaunchChoice, here: readonly Gpu[]): Record<string, string> {
-  const devices = plans.flatMap((plan) => plan.arguments.filter(({ name }) => name === 'device'));
-  if (gpus?.length === 0) return here.length === 0 || devices.length === 0 ? {} : { device: 'cpu' };
-  return devices.every(({ value }) => value === 'auto' || value === 'cuda') ? {} : { device: 'auto' };
 }

@@ -20,6 +20,7 @@ export async function bundledCli(): Promise<{ readonly ws: FixtureWorkspace; rea
     platform: 'node',
     target: 'node20',
     format: 'cjs',
+    alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
     external: ['onnxruntime-node'],
     logLevel: 'silent',
   });

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import Ajv2020 from 'ajv/dist/2020';
 import { processIn } from '../../../src/core/experiment/processFolder';
+import { readQueue } from '../../../src/core/experiment/queueFiles';
 import type { FixtureWorkspace } from '../experiment/fixtureWorkspace';
 import { bundledCli, ROOT } from './bundledCli';
 
@@ -129,6 +131,55 @@ describe('starting training from the command line', function () {
     fs.renameSync(path.join(ws.root, 'modules/torch_'), path.join(ws.root, 'modules/torch'));
     assert.equal(refused.status, 1, refused.stderr);
     assert.match(refused.stdout, /error: .*bare does not have torch, which training needs\./);
+  });
+
+  it('runs wait in the queue, are moved and cancelled there, and train one after the other while nobody looks', async () => {
+    type Entries = readonly { id: string; run: string; state: string; position: number | null; changed: object }[];
+    const queue = (...more: string[]): { status: number | null; stderr: string; entries: Entries; paused: boolean } => {
+      const all = [cli, 'queue', ...more, '--workspace', ws.root, '--python', python, '--json'];
+      const { status, stdout, stderr } = spawnSync(process.execPath, all, { encoding: 'utf8' });
+      if (stdout === '') return { status, stderr, entries: [], paused: false };
+      const document = JSON.parse(stdout) as { entries: Entries; paused: boolean; cpuSlots: number };
+      const schema = fs.readFileSync(path.join(ROOT, 'schemas/cli-queue.schema.json'), 'utf8');
+      const validate = new Ajv2020({ strict: true, strictTypes: false }).compile(JSON.parse(schema) as object);
+      assert.ok(validate(document), JSON.stringify(validate.errors));
+      return { status, stderr, ...document };
+    };
+    const names = ({ entries }: { entries: Entries }): string[] => entries.map(({ run }) => path.basename(run));
+    assert.deepEqual(queue('pause').entries, []);
+    const several = spawnSync(process.execPath, words('--set', 'seed=7,8,9'), { cwd: ws.root, encoding: 'utf8' });
+    assert.equal(several.status, 0, several.stdout + several.stderr);
+    assert.equal(several.stdout.match(/^queued as [0-9a-z]+: /gm)?.length, 3);
+    const one = spawnSync(process.execPath, words('--name', 'last', '--set', 'seed=7', '--queue'), {
+      encoding: 'utf8',
+    });
+    assert.equal(one.status, 0, one.stdout + one.stderr);
+    const before = queue();
+    assert.equal(before.paused, true);
+    assert.deepEqual(
+      before.entries.map(({ state, position }) => [state, position]),
+      [1, 2, 3, 4].map((position) => ['waiting', position]),
+    );
+    const [a = '', b = '', c = '', last = ''] = names(before);
+    assert.equal(last, 'last');
+    assert.deepEqual(names(queue('first', 'last')), [last, a, b, c]);
+    assert.deepEqual(names(queue('up', before.entries[2]?.id ?? '')), [last, a, c, b]);
+    assert.deepEqual(names(queue('cancel', path.join(ws.experiments, a), '--cpu-slots', '2')), [last, c, b]);
+    const nobody = queue('cancel', 'nothing');
+    assert.equal(nobody.status, 2);
+    assert.match(nobody.stderr, /^error: nothing is not in the queue of /);
+    const done = queue('resume');
+    assert.equal(done.status, 0);
+    const { status, entries } = queue('run', '--wait');
+    assert.deepEqual([status, entries], [0, []]);
+    for (const name of [last, c, b]) {
+      assert.match(fs.readFileSync(path.join(ws.experiments, name, 'train.log'), 'utf8'), /words/, name);
+    }
+    assert.ok(!fs.existsSync(path.join(ws.experiments, a)));
+    const { cpuSlots } = await readQueue(ws.root);
+    assert.equal(cpuSlots, 2);
+    const text = spawnSync(process.execPath, [cli, 'queue', '--workspace', ws.root], { encoding: 'utf8' }).stdout;
+    assert.equal(text, 'Nothing waits.\n');
   });
 
   it("--dry-run with another trainer's script says what nothing on disk tells, and takes the answer", () => {

@@ -1,8 +1,9 @@
 /** Every way of starting the trainer; the first is what is used unless something else is asked for. */
 import type { ProcessState, RunProcess } from '../../experiment/model';
 import { StopError } from '../../experiment/runningProcess';
+import type { Gpu } from '../gpus/gpu';
 import { type EnvironmentRequest, missingOf, readEnvironment } from './environment';
-import type { Launch, Launcher, OptionValue, StopHow } from './launcher';
+import type { Launch, LaunchChoice, Launcher, OptionValue, StopHow } from './launcher';
 import { local } from './local';
 import { slurm } from './slurm';
 import { torchrun } from './torchrun';
@@ -37,6 +38,17 @@ export function launcherOf(kind: LauncherKind): Launcher<LauncherKind> {
 /** Who knows about a run's process. What a person started by hand is a process like a local one. */
 function launcherOfProcess(process: RunProcess): Launcher<LauncherKind> {
   return LAUNCHERS.find((launcher) => launcher.kind === process.launcher) ?? local;
+}
+
+/** The launcher that trains on just these GPUs together, on none of them: the CPU; undefined where none does. */
+export function launchOn(
+  gpus: readonly Gpu[],
+): { readonly kind: LauncherKind; readonly options: LaunchChoice['options'] } | undefined {
+  for (const launcher of LAUNCHERS) {
+    const choice = launcher.choices(gpus).find((each) => each.gpus?.length === gpus.length);
+    if (choice !== undefined) return { kind: launcher.kind, options: choice.options };
+  }
+  return undefined;
 }
 
 /** Whether a run's process still runs, by whoever started it. */
