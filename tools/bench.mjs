@@ -95,6 +95,7 @@ await runCommand(async () => {
   if (parts.includes('trainer')) {
     runTrainerBench(python, 'steps.py', asked ?? 10);
     runTrainerBench(python, 'saving.py');
+    runTrainerBench(python, 'tokens.py');
   }
   if (!parts.includes('extension')) return;
   const runs = asked ?? 5;
