@@ -267,6 +267,18 @@ def test_what_is_no_checkpoint(checkpoint: Path, tmp_path: Path) -> None:
     assert list(errors(written)) == ["being-written"]
 
 
+def test_a_checkpoint_that_is_deleted_while_it_is_read(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = validate._look_into
+
+    def interrupted(report: validate.Report, obstacles: dict[str, Any]) -> None:
+        checkpoint.rename(checkpoint.with_name(f".del-{checkpoint.name}"))
+        look(report, obstacles)
+
+    monkeypatch.setattr(validate, "_look_into", interrupted)
+    with pytest.raises(UsageError, match="was deleted or moved while it was read"):
+        validate.examine(checkpoint)
+
+
 def test_the_validation_command(checkpoint: Path, tmp_path: Path) -> None:
     good = script("validate_checkpoint.py", checkpoint)
     assert (good.returncode, good.stderr) == (0, "")

@@ -16,11 +16,26 @@ import { isFileError, kindOf, readFailure } from '../files';
 import type { FolderEntry } from './disk';
 import type { ScanContext } from './scanContext';
 
-/** Reads a checkpoint's folder; null when it is gone. */
+/** Reads a checkpoint's folder; null when it is gone, or went while it was read. */
 export async function readCheckpointContent(
   place: CheckpointPlace,
   context: ScanContext,
 ): Promise<CheckpointContent | null> {
+  const content = await look(place, context);
+  if (content?.state !== 'broken') return content;
+  // One that is deleted at this moment loses its name, and may get it back: files seemed to be missing.
+  let now: Awaited<ReturnType<typeof context.disk.list>>;
+  try {
+    now = await context.disk.list(place.folder);
+  } catch {
+    return content; // what keeps it from being listed is what was found
+  }
+  if (now === null) return null;
+  const known = new Set(content.files.map(({ name }) => name));
+  return now.some((entry) => entry.isFile() && !known.has(entry.name)) ? look(place, context) : content;
+}
+
+async function look(place: CheckpointPlace, context: ScanContext): Promise<CheckpointContent | null> {
   let entries: FolderEntry[] | null;
   try {
     entries = await context.disk.listWithStats(place.folder);

@@ -1,7 +1,7 @@
 /** What validation says of good checkpoints of every layout, and of each way they can be damaged. */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { canonicalJson, manifestHash } from '../../../src/core/checkpoint/layouts/manifest';
 import type { Level, ValidationReport } from '../../../src/core/checkpoint/report/report';
 import { CheckpointPathError } from '../../../src/core/checkpoint/pathErrors';
@@ -485,6 +485,41 @@ describe('validateCheckpoint', () => {
         },
       });
       assert.equal(report.verdict, 'incomplete');
+      assert.ok(codes(report).includes('being-written'));
+    });
+
+    for (const [how, blocking] of [
+      ['where the thread may wait', true],
+      ['where it may not', false],
+    ] as const) {
+      it(`says of a checkpoint that is deleted while it is read that it is gone, and nothing else of it (${how})`, async () => {
+        const folder = bench.copy(CHECKPOINTS.oursDual);
+        let read = 0;
+        const validating = validateCheckpoint(folder, {
+          blocking,
+          onTorchFile: () => {
+            read += 1;
+            if (read === 1) renameSync(folder, join(dirname(folder), `.del-${basename(folder)}`));
+          },
+        });
+        await assert.rejects(validating, (error: unknown) => {
+          assert.ok(error instanceof CheckpointPathError, String(error));
+          assert.equal(error.message, `${folder} was deleted or moved while it was read.`);
+          return true;
+        });
+      });
+    }
+
+    it('finds nothing missing in a checkpoint that came back while it was read', async () => {
+      const folder = bench.copy(CHECKPOINTS.oursDual);
+      // A deletion that took only a name, and gave it back: what was away at the first look is there at the last.
+      renameSync(join(folder, MULTI), join(folder, 'away'));
+      const report = await validateCheckpoint(folder, {
+        onTorchFile: (name) => {
+          if (name === STATE) renameSync(join(folder, 'away'), join(folder, MULTI));
+        },
+      });
+      assert.ok(!codes(report).includes('missing-file'), JSON.stringify(report.findings));
       assert.ok(codes(report).includes('being-written'));
     });
   });

@@ -47,6 +47,62 @@ describe('scanning a workspace', () => {
     assert.equal(experiments, ws.experiments);
   });
 
+  describe('a checkpoint that is deleted while it is looked at', () => {
+    /** Does something the first time that a file of a checkpoint is read, or its folder was listed. */
+    class Interrupted extends PacedDisk {
+      private done = false;
+
+      constructor(
+        private readonly when: 'listed' | 'read',
+        private readonly interrupt: (folder: string) => void,
+      ) {
+        super();
+      }
+
+      private once(folder: string): void {
+        if (this.done || path.basename(path.dirname(folder)) !== 'checkpoints') return;
+        this.done = true;
+        this.interrupt(folder);
+      }
+
+      override async listWithStats(folder: string): ReturnType<PacedDisk['listWithStats']> {
+        const entries = await super.listWithStats(folder);
+        if (this.when === 'read' || this.done) return entries;
+        this.once(folder);
+        // What stat still found of it before the folder lost its name.
+        return entries?.slice(0, 2) ?? null;
+      }
+
+      override async readBytes(file: string, found: fs.Stats): ReturnType<PacedDisk['readBytes']> {
+        if (this.when === 'read') this.once(path.dirname(file));
+        return super.readBytes(file, found);
+      }
+    }
+    const take = (folder: string): void => {
+      fs.renameSync(folder, path.join(path.dirname(folder), `.del-${path.basename(folder)}`));
+    };
+    const statesAfter = async (disk: PacedDisk): Promise<(readonly [string, string])[]> => {
+      const { runs, problems } = await scanWorkspace(ws.root, { context: new ScanContext({ disk }) });
+      assert.deepEqual(problems, []);
+      return (runs[0]?.checkpoints ?? []).map((each) => [each.name, each.state]);
+    };
+
+    for (const when of ['listed', 'read'] as const) {
+      it(`is gone, and not broken: ${when}`, async () => {
+        ws.run('a');
+        ws.checkpoint('a', 100);
+        ws.checkpoint('a', 200);
+        assert.deepEqual(await statesAfter(new Interrupted(when, take)), [['checkpoint-200', 'complete']]);
+      });
+    }
+
+    it('is what it was where its deletion was undone', async () => {
+      ws.run('a');
+      ws.checkpoint('a', 100);
+      assert.deepEqual(await statesAfter(new Interrupted('listed', () => undefined)), [['checkpoint-100', 'complete']]);
+    });
+  });
+
   it('takes another experiments folder, and leaves folders alone that are no runs', async () => {
     fs.mkdirSync(path.join(ws.root, 'out', 'empty'), { recursive: true });
     fs.mkdirSync(path.join(ws.root, 'out', 'r', 'checkpoints', 'checkpoint-1'), { recursive: true });

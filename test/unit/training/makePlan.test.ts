@@ -71,6 +71,33 @@ describe('plans', () => {
     assert.equal(made.startStep, 150);
   });
 
+  describe('a checkpoint that is deleted while the plan is made', () => {
+    /** Asked about a checkpoint, which the plan does before it reads it. */
+    class Deleting extends Map<string, string> {
+      override has(folder: string): boolean {
+        return this.get(folder) !== undefined;
+      }
+      override get(folder: string): string | undefined {
+        if (folder === newest && fs.existsSync(folder)) fs.renameSync(folder, path.join(ws.root, 'deleted'));
+        return undefined;
+      }
+    }
+
+    it('is not gone on from where its run is meant: the newest one that is left is', async () => {
+      const made = await plan({ checkpoint: path.join(ws.experiments, 'demo'), notValid: new Deleting() });
+      assert.deepEqual(made.errors, []);
+      assert.equal(made.startStep, 50);
+    });
+
+    it('is told of as deleted, with another to use, where it itself is meant', async () => {
+      const { errors } = await plan({ notValid: new Deleting() });
+      assert.deepEqual(
+        errors.map(({ code, message, remedies }) => [code, message, remedies?.map(({ label }) => label)]),
+        [['not-found', `NPT weights not found: ${newest} does not exist.`, ['Use checkpoint-50']]],
+      );
+    });
+  });
+
   describe('a verdict that is known', () => {
     const known = (...names: string[]): ReadonlyMap<string, string> =>
       new Map(names.map((name) => [path.join(ws.experiments, 'demo/checkpoints', name), 'npt_weights.pt holds NaN']));

@@ -69,7 +69,10 @@ class Report:
 
 
 def examine(checkpoint: str | PathLike[str]) -> Report:
-    """Everything that is wrong with a checkpoint folder. Raises ``UsageError`` where the path is no checkpoint's."""
+    """Everything that is wrong with a checkpoint folder.
+
+    Raises ``UsageError`` where the path is no checkpoint's, or leads nowhere any more once it was read.
+    """
     # Not where a link leads to: the name says the step, and the folder above is the run's.
     path = paths.absolute(checkpoint)
     report = Report(path)
@@ -109,6 +112,9 @@ def examine(checkpoint: str | PathLike[str]) -> Report:
         return report
     _look_into(report, obstacles)
     _notice_changes(report, before)
+    # Another process' limit, or a person, may have deleted it meanwhile: its files went one by one.
+    if not os.path.lexists(path):
+        raise UsageError(f"{path} was deleted or moved while it was read")
     return report
 
 

@@ -11,7 +11,8 @@ import { Validation, type Onlooker } from './validation';
 
 /**
  * Validates a checkpoint folder, or any single torch or pickle file. Throws CheckpointPathError when the path leads
- * nowhere, and the signal's reason when cancelled; whatever is wrong with the content is in the report.
+ * nowhere, before or once it was read, and the signal's reason when cancelled; whatever is wrong with the content is in the
+ * report.
  */
 export async function validateCheckpoint(
   path: string,
@@ -38,4 +39,20 @@ async function check(validation: Validation): Promise<void> {
   if (found.isDirectory()) await checkFolder(validation);
   else if (found.isFile()) await checkSingleFile(validation);
   else throw new CheckpointPathError(`${path} is ${kindOf(found)}, neither a folder nor a file.`);
+  await requireStillThere(validation);
+}
+
+/**
+ * A limit of the trainer, or a person, may delete what is being read. What was found then is of files that went one by one:
+ * it would pass for an interrupted save, or for damage.
+ *
+ * @throws CheckpointPathError
+ */
+async function requireStillThere({ path, options }: Validation): Promise<void> {
+  try {
+    await statsOf(path, options.blocking);
+  } catch (error) {
+    if (isAbsent(error)) throw new CheckpointPathError(`${path} was deleted or moved while it was read.`);
+    // It was there, and may be still: what was found is all that is known.
+  }
 }

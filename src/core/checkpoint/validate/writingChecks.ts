@@ -40,6 +40,12 @@ function isRecent(state: FileIdentity): boolean {
 export async function noticeChanges(validation: Validation, states: ReadonlyMap<string, FileIdentity>): Promise<void> {
   const { findings } = validation;
   const growing = new Set<string>();
+  // A deletion takes only the folder's name at first, and may give it back.
+  for (const { code, file } of findings) {
+    if (code !== 'missing-file' || file === null || states.has(file)) continue;
+    const now = await fileStateIfReadable(join(validation.path, file), validation.options.blocking);
+    if (now !== null) growing.add(file);
+  }
   for (const [name, before] of states) {
     const after = await fileStateIfReadable(join(validation.path, name), validation.options.blocking);
     const changed = after === null || !sameFile(after, before);

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { type CheckpointFacts, readCheckpointFacts } from '../../checkpoint/facts';
 import { CHECKPOINTS, CONFIG, WEIGHTS } from '../../checkpoint/fileNames';
 import { layoutOf } from '../../checkpoint/layouts';
+import { CheckpointPathError } from '../../checkpoint/pathErrors';
 import { type Finding } from '../../checkpoint/report/report';
 import { verdictOf } from '../../checkpoint/validate/findings';
 import { validateCheckpoint } from '../../checkpoint/validate/validate';
@@ -75,7 +76,7 @@ export async function readPlanSource(target: string, notValid: NotValid = new Ma
   const hasWeights = await isReadable(path.join(checkpointPath, WEIGHTS));
   if (!hasWeights) await refuseOtherLayout(checkpointPath);
   const asRun = hasWeights || inRun ? null : await scanRun(checkpointPath, context);
-  if (asRun !== null) return fromRun(asRun, notValid);
+  if (asRun !== null) return fromRun(asRun, notValid, context);
 
   const run = inRun ? await scanRun(path.dirname(path.dirname(checkpointPath)), context) : null;
   const known = run === null ? undefined : allCheckpoints(run).find((checkpoint) => checkpoint.path === checkpointPath);
@@ -86,7 +87,15 @@ export async function readPlanSource(target: string, notValid: NotValid = new Ma
   if (known?.state === 'broken') throw unusable(known, run);
   const wrong = notValid.get(checkpointPath);
   if (wrong !== undefined) throw refused(path.basename(checkpointPath), wrong, run, notValid);
-  return fromCheckpoint(checkpointPath, run, known, notValid);
+  try {
+    return await fromCheckpoint(checkpointPath, run, known, notValid);
+  } catch (error) {
+    if (!(error instanceof CheckpointPathError)) throw error;
+    // Deleted since it was looked at: by the trainer's limit, or by a person.
+    const left = run === null ? null : await scanRun(run.path, context);
+    const remedies = useInstead(left && newestUsable(left, notValid));
+    throw new PlanSourceError('not-found', `NPT weights not found: ${error.message}`, remedies);
+  }
 }
 
 /** @throws PlanSourceError where a path leads nowhere, or may not be looked at */
@@ -139,11 +148,19 @@ async function refuseOtherLayout(folder: string): Promise<void> {
   if (refusal !== null) throw new PlanSourceError('other-layout', refusal);
 }
 
-async function fromRun(run: Run, notValid: NotValid): Promise<PlanSource> {
+async function fromRun(run: Run, notValid: NotValid, context: ScanContext): Promise<PlanSource> {
   const newest = newestUsable(run, notValid);
   if (newest !== undefined) {
     await refuseOtherLayout(newest.path);
-    return fromCheckpoint(newest.path, run, newest, notValid);
+    try {
+      return await fromCheckpoint(newest.path, run, newest, notValid);
+    } catch (error) {
+      if (!(error instanceof CheckpointPathError)) throw error;
+      // Deleted since it was looked at: whatever is the newest now is what is meant.
+      const now = await scanRun(run.path, context);
+      if (now === null) throw new PlanSourceError('not-found', `NPT weights not found: ${error.message}`);
+      return fromRun(now, notValid, context);
+    }
   }
   const known = newestComplete(run);
   if (known !== undefined) throw refused(known.name, notValid.get(known.path) ?? '', run, notValid);
@@ -168,6 +185,7 @@ function unusable(checkpoint: Checkpoint, run: Run | null): PlanSourceError {
   );
 }
 
+/** @throws CheckpointPathError where it is deleted meanwhile */
 async function fromCheckpoint(
   folder: string,
   run: Run | null,
