@@ -58,6 +58,21 @@ def _start(typed: dict[str, Any], script: dict[str, Any]) -> int:
         group.leave()
 
 
+def _lacks_final(checkpoint: Path, step: int, max_steps: int) -> bool:
+    """Whether a run whose last step is trained was ended before its ``final/``; an earlier end's may be there."""
+    from npt.checkpoint import manifest
+    from npt.storage import reading
+
+    final = checkpoint.with_name("final")
+    if not final.exists():
+        return True
+    try:
+        before = reading.read_object(final / manifest.NAME).get("step")
+    except (OSError, reading.ContentError):
+        return False  # Whatever it is, it is not ours to replace.
+    return step == max_steps and isinstance(before, int) and before < step
+
+
 def _already_complete(start: Any) -> int:
     from npt.checkpoint import save
 
@@ -70,7 +85,7 @@ def _already_complete(start: Any) -> int:
         launched.launch().first
         and source.run is not None
         and not start.branches
-        and not (source.checkpoint.parent / "final").exists()
+        and _lacks_final(source.checkpoint, start.step, start.arguments.max_steps)
     ):
         start.run.lock()
         save.write_final(source.checkpoint)

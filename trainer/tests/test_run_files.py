@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -157,6 +158,17 @@ def test_training_already_complete_changes_nothing(copy: Path, train: Train) -> 
     assert "Training already complete" in done.output and "--max_steps" in done.output
     assert sorted((p, p.stat().st_mtime_ns) for p in copy.rglob("*")) == before
     subprocess.run(["rm", "-r", str(copy / "checkpoints" / "final")], check=True)
+    assert train("--resume_from", str(copy)).code == 0
+    assert same(weights(copy), weights(copy, "checkpoint-20"))
+
+
+def test_a_final_of_an_earlier_end_is_not_the_run_s(copy: Path, train: Train) -> None:
+    """As a kill leaves it between the last save of an extension and its final/."""
+    checkpoints = copy / "checkpoints"
+    shutil.rmtree(checkpoints / "final")
+    shutil.copytree(checkpoints / "checkpoint-15", checkpoints / "final")
+    assert train("--resume_from", str(checkpoints / "checkpoint-20"), "--max_steps", "18").code == 0
+    assert same(weights(copy), weights(copy, "checkpoint-15")), "nobody asked for the end of 20 steps"
     assert train("--resume_from", str(copy)).code == 0
     assert same(weights(copy), weights(copy, "checkpoint-20"))
 

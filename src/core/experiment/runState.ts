@@ -50,9 +50,9 @@ function endedState(why: string | null, evidence: RunEvidence): RunState {
       return 'stopped';
     case 'failed':
       return 'failed';
+    // A kill that came after the last save left nothing to do.
     case 'preempted':
     case 'killed':
-      return 'interrupted';
     case null:
     default:
       return reachedEnd(evidence) ? 'finished' : 'interrupted';

@@ -328,6 +328,15 @@ describe('scanning a workspace', () => {
       assert.equal((await only()).state, 'interrupted');
     });
 
+    it('finished: killed once final/ was there, with nothing left to do; interrupted before', async () => {
+      ws.run('demo');
+      ws.checkpoint('demo', 300);
+      ws.write('demo/exit.json', end('killed', 300));
+      assert.equal((await only()).state, 'interrupted');
+      ws.checkpoint('demo', 300, { name: 'final' });
+      assert.equal((await only()).state, 'finished');
+    });
+
     it('what the metrics say, where exit.json was lost', async () => {
       ws.run('demo');
       ws.metrics('demo', [metricsLine(10, 1), { event: 'end', why: 'stopped', step: 10 }]);

@@ -370,7 +370,21 @@ describe('plans', () => {
     assert.equal(made.parent?.run, 'merged-7');
   });
 
+  it('a run that was killed between its last save and final/ is resumed like any other: its trainer writes final/', async () => {
+    const last = ws.checkpoint('demo', 300);
+    for (const checkpoint of [last, path.join(ws.experiments, 'demo')]) {
+      assert.deepEqual((await plan({ checkpoint })).errors, []);
+    }
+    // As after an extension: final/ is what the run came to before.
+    fs.cpSync(older, path.join(ws.experiments, 'demo/checkpoints/final'), { recursive: true });
+    assert.deepEqual((await plan({ checkpoint: last })).errors, []);
+    for (const request of [{ kind: 'branch' }, { changes: { max_steps: '200' } }] as const) {
+      assert.deepEqual(codes((await plan({ checkpoint: last, ...request })).errors), ['training-complete']);
+    }
+  });
+
   it('training already complete', async () => {
+    ws.checkpoint('demo', 300, { name: 'final' });
     const made = await plan({ checkpoint: ws.checkpoint('demo', 300) });
     assert.deepEqual(codes(made.errors), ['training-complete']);
     assert.match(

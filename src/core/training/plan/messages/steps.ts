@@ -1,12 +1,14 @@
 /** How far training goes, beside where it stands and where its learning-rate schedule ends. */
 import { formatCount } from '../../../format';
 import { DEFAULT_ADDITIONAL_STEPS } from '../planChanges';
+import type { PlanDraft } from '../planDraft';
 import { type Judge, another, change, numeric } from './say';
 
 export const judgeSteps: Judge = (draft, { warn, refuse }) => {
   const { source, request } = draft;
   const maxSteps = numeric(draft, 'max_steps');
   if (maxSteps === null) return;
+  if (lacksFinal(draft, maxSteps)) return;
   if (maxSteps <= source.step) {
     const extended = {
       kind: request.kind === 'resume' ? 'extend' : request.kind,
@@ -35,3 +37,10 @@ export const judgeSteps: Judge = (draft, { warn, refuse }) => {
     );
   }
 };
+
+/** Every step was trained, and the run ended before it had written final/: that is what a resume of it does. */
+function lacksFinal({ source, request, newRun, ourTrainer }: PlanDraft, maxSteps: number): boolean {
+  const { run, step } = source;
+  if (request.kind !== 'resume' || newRun || !ourTrainer || run === null || maxSteps !== step) return false;
+  return run.final === null || (run.final.state === 'complete' && run.final.step < step);
+}
