@@ -13,6 +13,7 @@ import { processIn } from '../../src/core/experiment/processFolder';
 import { lockState } from '../../src/core/experiment/runLock';
 import { scanWorkspace } from '../../src/core/experiment/scan';
 import { SHARED_CPU } from '../../tools/demo/training.mjs';
+import { randomNumbers } from '../random';
 import { python } from './python';
 import type { StopOrder } from './stoppingWindow';
 
@@ -123,7 +124,7 @@ describe('a run that trains', function () {
 
     for (let attempt = 0; attempt < TRIES; attempt += 1) {
       it(`and what was trained is saved (${attempt + 1} of ${TRIES})`, async () => {
-        const random = mulberry(attempt);
+        const random = randomNumbers(attempt);
         const upTo = (most: number): number => Math.floor(random() * most);
         const pauses = (): number[] => Array.from({ length: 1 + upTo(4) }, () => upTo(150));
         const { path: folder, follower, output } = train('run');
@@ -194,14 +195,3 @@ describe('a run that trains', function () {
     assert.equal(await lockState(renamed, python(), SUPERVISOR), 'free');
   });
 });
-
-/** Numbers in [0, 1) that are the same in each campaign. */
-function mulberry(seed: number): () => number {
-  let state = seed + 0x6d2b79f5;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}

@@ -15,6 +15,7 @@ import { createInterface } from 'node:readline';
 import { validateCheckpoint } from '../../src/core/checkpoint/validate/validate';
 import { MemorySource } from '../../src/core/torchfile/container/source';
 import { readTorchFile } from '../../src/core/torchfile/torchFile';
+import { randomNumbers } from '../../test/random';
 import { recordsOf } from '../../test/unit/checkpoint/fixtures';
 
 const FIXTURES = path.join(__dirname, '../../test/fixtures/checkpoints');
@@ -47,17 +48,6 @@ for line in sys.stdin:
     except Exception:
         print("refuses", flush=True)
 `;
-
-/** Small, seeded, good enough to pick places: mulberry32. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** Where a byte of a file lies, and the tensors that use it. */
 interface Place {
@@ -177,7 +167,7 @@ async function flipLayout(
 async function main(python: string, count: number, seed: number): Promise<void> {
   const root = mkdtempSync(path.join(tmpdir(), 'npt-flips-'));
   const torch = new Torch(python);
-  const next = random(seed);
+  const next = randomNumbers(seed);
   const wrong: string[] = [];
   try {
     for (const layout of LAYOUTS) wrong.push(...(await flipLayout(layout, torch, root, count, next)));
