@@ -13,7 +13,7 @@ import { readMetrics } from '../../../src/core/metrics/read';
 import { askProcess, launcherOf } from '../../../src/core/training/launchers';
 import { makePlan } from '../../../src/core/training/plan/makePlan';
 import type { Plan } from '../../../src/core/training/plan/plan';
-import { lastAnnounced, lastStep, points, segments } from './history';
+import { lastAnnounced, lastStep, points, segments } from '../../runHistory';
 import { locksOn, processesOf, type RunProcesses } from './processes';
 
 /** What the runs of a campaign have in common. */

@@ -4,14 +4,14 @@ import os from 'node:os';
 import path from 'node:path';
 import { DEMO_SETTINGS, interpreterSettings } from '../../../tools/demo/settings.mjs';
 import { SHARED_CPU, stopTraining } from '../../../tools/demo/training.mjs';
-import { endWithProcess } from '../../../tools/setup/ending.mjs';
+import { endWithProcess, signalGroup } from '../../../tools/setup/ending.mjs';
 import { ensureVscodeHost } from '../../../tools/setup/vscode-host.mjs';
-import { installExtension, startWorkbench } from '../../../tools/vscode-host/server.mjs';
+import { installExtension, startWorkbench, type Workbench } from '../../../tools/vscode-host/server.mjs';
 import { launchBrowser } from '../../vscode/browser';
 import { switchTheme, THEME_SETTINGS, type ThemeName } from '../../vscode/theme';
 import { TreePage } from '../../vscode/tree';
 import { WorkbenchPage } from '../../vscode/workbench';
-import { waitingRun } from './disk';
+import { eventually, waitingRun } from './disk';
 
 /** What a journey starts from. */
 export interface JourneyInput {
@@ -41,6 +41,10 @@ export interface JourneySession {
   setSetting(name: string, value: unknown): Promise<void>;
   /** Reloads the window; the tree is shown again when it resolves. */
   reload(): Promise<void>;
+  /** Kills the process that runs the extension (SIGKILL); resolves when VS Code has started another. */
+  killExtensionHost(): Promise<void>;
+  /** Kills VS Code's server with all that belongs to it (SIGKILL), starts it anew, and opens the workspace in the window. */
+  killServer(): Promise<void>;
   /** Leaves one picture of the window as it is, for a failure. */
   failureShot(): Promise<void>;
   close(): Promise<void>;
@@ -49,6 +53,25 @@ export interface JourneySession {
 const SHOT_THEMES: readonly ThemeName[] = ['light', 'dark'];
 /** Colours fade for this long after a theme change. */
 const FADE_MS = 400;
+
+const RESTARTS_WITHIN_MS = 120_000;
+
+/** The extension hosts of a server, which is the leader of their process group (Linux). */
+function extensionHosts(server: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => {
+      try {
+        const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
+        const [state = '', , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+        const words = readFileSync(`/proc/${name}/cmdline`, 'utf8');
+        return !'ZX'.includes(state) && Number(group) === server && words.includes('--type=extensionHost');
+      } catch {
+        return false; // it has just ended
+      }
+    })
+    .map(Number);
+}
 
 /** Installs the extension in a VS Code of its own and opens the workspace in it. */
 export async function openSession(input: JourneyInput): Promise<JourneySession> {
@@ -86,16 +109,18 @@ async function openWindow(
 ): Promise<JourneySession> {
   const host = await ensureVscodeHost();
   installExtension(host, data, input.vsix);
-  const workbench = await startWorkbench(host, data, {
-    settings: {
-      ...DEMO_SETTINGS,
-      ...THEME_SETTINGS,
-      'workbench.reduceMotion': 'on',
-    },
-    machineSettings: interpreterSettings(input.python),
-    env: SHARED_CPU,
-    args: ['--disable-workspace-trust'],
-  });
+  const serve = (): Promise<Workbench> =>
+    startWorkbench(host, data, {
+      settings: {
+        ...DEMO_SETTINGS,
+        ...THEME_SETTINGS,
+        'workbench.reduceMotion': 'on',
+      },
+      machineSettings: interpreterSettings(input.python),
+      env: SHARED_CPU,
+      args: ['--disable-workspace-trust'],
+    });
+  let workbench = await serve();
   const browser = await launchBrowser();
   const { page } = browser;
   page.setDefaultTimeout(180_000);
@@ -104,11 +129,14 @@ async function openWindow(
   const window = new WorkbenchPage(page);
   await window.waitReady();
   const tree = new TreePage(page, 'Experiments');
-  const reload = async (): Promise<void> => {
-    await Promise.all([page.waitForEvent('load'), window.runCommand('Developer: Reload Window')]);
+  const ready = async (): Promise<void> => {
     await window.waitReady();
     await window.showContainer('NPT');
     await tree.row(path.basename(run)).waitFor({ timeout: 180_000 });
+  };
+  const reload = async (): Promise<void> => {
+    await Promise.all([page.waitForEvent('load'), window.runCommand('Developer: Reload Window')]);
+    await ready();
   };
   let number = 0;
   return {
@@ -125,6 +153,22 @@ async function openWindow(
       await reload();
     },
     reload,
+    async killExtensionHost() {
+      const before = extensionHosts(workbench.pid);
+      if (before.length === 0) throw new Error('No extension host runs.');
+      for (const pid of before) process.kill(pid, 'SIGKILL');
+      await eventually('another extension host', RESTARTS_WITHIN_MS, () =>
+        extensionHosts(workbench.pid).find((pid) => !before.includes(pid)),
+      );
+    },
+    async killServer() {
+      signalGroup(workbench.pid, 'SIGKILL');
+      await workbench.exited;
+      await workbench.stop();
+      workbench = await serve();
+      await page.goto(workbench.address(input.workspace));
+      await ready();
+    },
     async shot(name, themes = SHOT_THEMES) {
       number += 1;
       for (const theme of themes) {

@@ -1,0 +1,118 @@
+/**
+ * A run outlives what showed it, in the real workbench: after the window was reloaded, after the extension host and after the whole
+ * server were killed with SIGKILL, it is adopted, Stop works, and its log has every step once.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { makeWorkspace } from '../integration/workspace';
+import { lastStep, points, segments } from '../runHistory';
+import { eventually, newestCheckpoint, readJson } from './journey/disk';
+import { openSession, type JourneySession } from './journey/session';
+
+const ROOT = path.resolve(__dirname, '../..');
+const NAME = 'npt_demo';
+/** What the trainer of the workspace logs. */
+const LOGGED_EVERY = 2;
+/** However fast the machine is, the training does not come to its end. */
+const LONG = [
+  ...['--max_steps', '100000', '--curriculum_stages', 'teacher:4,mixed:4:0.5,student:100000'],
+  ...['--save_total_limit', '3'],
+];
+const LIMIT_MS = 300_000;
+
+function required(name: string): string {
+  const value = process.env[name];
+  if (value === undefined || value === '')
+    throw new Error(`${name} is not set: start this suite with \`npm test -- --only ui\`.`);
+  return value;
+}
+
+describe('a run that outlives what showed it', function () {
+  this.timeout(4 * LIMIT_MS);
+  // Each goes on where the one before it ended.
+  this.bail(true);
+  let folder: string;
+  let session: JourneySession | undefined;
+  let starts = 0;
+
+  before(async function () {
+    // Processes are found by what Linux says of them.
+    if (process.platform !== 'linux') this.skip();
+    folder = mkdtempSync(path.join(os.tmpdir(), 'npt-ui-'));
+    const workspace = path.join(folder, 'workspace');
+    const python = required('NPT_TEST_PYTHON');
+    await makeWorkspace(ROOT, workspace, python, NAME, LONG);
+    starts = segments(path.join(workspace, 'experiments', NAME)).length;
+    const screenshots = path.join(ROOT, 'test-results/ui-adopted');
+    session = await openSession({ vsix: required('NPT_TEST_VSIX'), workspace, python, screenshots });
+    await session.window.showContainer('NPT');
+    // Until the tree is whole its rows move under the mouse.
+    await session.tree.expand(NAME);
+    await session.tree.row('checkpoint-8').waitFor();
+  });
+  after(async () => {
+    await session?.close();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  });
+  afterEach(async function () {
+    if (this.currentTest?.state === 'failed') await session?.failureShot();
+  });
+
+  const trainerOf = (run: string): number => readJson(path.join(run, 'process.json')).pid as number;
+
+  /** The row says that it trains, and its step goes on: from here on somebody looks who was not there before. */
+  async function movesOn({ tree, run }: JourneySession): Promise<void> {
+    const from = lastStep(run);
+    await eventually('a step that came since', LIMIT_MS, async () => {
+      const row = (await tree.rows()).find(({ label }) => label === NAME);
+      const step = /training\D*([\d,]+)/.exec(row?.description ?? '')?.[1]?.replaceAll(',', '');
+      return step !== undefined && Number(step) > from ? true : undefined;
+    });
+  }
+
+  async function resume(now: JourneySession): Promise<number> {
+    const { window, tree, run } = now;
+    const from = newestCheckpoint(run);
+    await window.chooseInMenu(await window.openContextMenu(tree.row(NAME)), 'Resume');
+    await eventually('a save after the resume', LIMIT_MS, () => (newestCheckpoint(run) > from ? true : undefined));
+    await movesOn(now);
+    starts += 1;
+    return trainerOf(run);
+  }
+
+  /** Stop, from the window: what was trained is saved, and the log has each step once. */
+  async function stop({ window, tree, run }: JourneySession): Promise<void> {
+    await window.chooseInMenu(await window.openContextMenu(tree.row(NAME)), 'Stop Training');
+    await tree
+      .row(NAME)
+      .getByText(/stopped/)
+      .waitFor({ timeout: LIMIT_MS });
+    const { why, step } = readJson(path.join(run, 'exit.json'));
+    assert.equal(why, 'stopped');
+    assert.equal(newestCheckpoint(run), step);
+    const logged = [...points(run).keys()].filter((key) => key.startsWith('loss/total '));
+    const wanted = Array.from({ length: Math.floor(Number(step) / LOGGED_EVERY) }, (_, at) => (at + 1) * LOGGED_EVERY);
+    assert.deepEqual(
+      logged.map((key) => Number(key.split(' ')[1])),
+      wanted,
+    );
+    assert.equal(segments(run).length, starts, 'no other trainer came in between');
+  }
+
+  for (const [what, happens] of [
+    ['the window is reloaded', (now) => now.reload()],
+    ['the extension host is killed', (now) => now.killExtensionHost()],
+    ['the server is killed and started again', (now) => now.killServer()],
+  ] as readonly (readonly [string, (now: JourneySession) => Promise<void>])[]) {
+    it(`goes on and is adopted after ${what}; Stop works`, async () => {
+      assert.ok(session !== undefined);
+      const trainer = await resume(session);
+      await happens(session);
+      await movesOn(session);
+      assert.equal(trainerOf(session.run), trainer, 'it is the same process');
+      await stop(session);
+    });
+  }
+});
