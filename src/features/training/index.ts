@@ -3,11 +3,12 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { formatCount } from '../../core/format';
 import { newestComplete, newestUsable } from '../../core/experiment/checkpoints';
+import type { Run } from '../../core/experiment/model';
 import { processIn } from '../../core/experiment/processFolder';
 import { askProcess } from '../../core/training/launchers';
 import type { Plan } from '../../core/training/plan/plan';
 import type { TrainingRequest } from '../../core/training/plan/taskDefinition';
-import { showInformation } from '../../platform/messages';
+import { showInformation, showWarning } from '../../platform/messages';
 import { askText } from '../../platform/picks';
 import { needingPython } from '../../platform/python';
 import { settings } from '../../platform/settings';
@@ -70,7 +71,20 @@ export class TrainingCommands {
 
   /** Saves and stops runs, and resumes them from what they saved: with the settings, the script and the packages of now. */
   async restart(named: Named): Promise<void> {
-    for (const run of await this.stopping.stopped(named)) await this.resume({ argument: run.path });
+    for (const run of await this.stopping.stopped(named)) {
+      if (run.state === 'finished') {
+        void showInformation(
+          vscode.l10n.t('{0} came to its end instead of being restarted: it has no steps to go.', run.name),
+        );
+      } else if (run.state !== 'failed' || (await this.resumesFailed(run))) await this.resume({ argument: run.path });
+    }
+  }
+
+  /** Whether a run that failed while it was to be restarted is resumed all the same. */
+  private async resumesFailed({ name, exit }: Run): Promise<boolean> {
+    const resume = vscode.l10n.t('Resume');
+    const message = vscode.l10n.t('{0} failed before it could be restarted: {1}', name, exit?.error ?? '');
+    return (await showWarning(message.trimEnd(), resume)) === resume;
   }
 
   /** The plan; a run whose process on another host cannot be asked is settled first. Undefined when that was given up. */

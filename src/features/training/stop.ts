@@ -10,10 +10,14 @@ import { treatAsEnded } from '../../core/experiment/treatAsEnded';
 import { formatCount } from '../../core/format';
 import { askProcess, stopCommand, stopRun, type StopHow } from '../../core/training/launchers';
 import { ask, showError, showInformation, showWarning } from '../../platform/messages';
+import { withCancellableProgress } from '../../platform/progress';
 import { findPython, PythonNotFound } from '../../platform/python';
 import { showStatus } from '../../platform/statusBar';
 import type { FeatureDeps } from '../deps';
 import { chooseRuns, type Named } from '../targets';
+
+/** How long a restart waits for a run that was asked to stop: a step and a save on a slow disk may take minutes. */
+const RESTART_WAITS_MS = 15 * 60_000;
 
 export class StopCommands {
   /** Processes that this window has asked already. */
@@ -34,13 +38,37 @@ export class StopCommands {
     for (const run of await this.chosen(named, vscode.l10n.t('Stop Now'))) await this.stopNowOne(run);
   }
 
-  /** Stops runs as `stop` does, and resolves with those that have ended with a save, however long that takes. */
+  /**
+   * Asks runs to save and stop, as `stop` does, and waits for those that could be asked; whoever waits sees it and can cancel.
+   *
+   * @returns the runs that have ended, as they are now; of the others the user was told
+   */
   async stopped(named: Named): Promise<readonly Run[]> {
     const chosen = await this.chosen(named, vscode.l10n.t('Restart'));
-    await Promise.all(chosen.map((run) => this.stopOne(run)));
-    await Promise.all(chosen.map((run) => this.ended(run.path)));
+    const answers = await Promise.all(chosen.map((run) => this.stopOne(run)));
+    const asked = chosen.filter((_, index) => answers[index]);
+    if (asked.length === 0) return [];
+    const names = asked.map(({ name }) => name).join(', ');
+    const ended = await withCancellableProgress(
+      vscode.l10n.t('{0} saves and stops, and is resumed then. Cancel leaves it stopped.', names),
+      (signal) =>
+        new Promise<readonly Run[]>((resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            reject(new Error('cancelled'));
+          });
+          void Promise.all(asked.map((run) => this.ended(run.path, RESTART_WAITS_MS))).then((all) => {
+            resolve(asked.filter((_, index) => all[index]));
+          }, reject);
+        }),
+    );
+    if (ended === undefined) return [];
+    for (const { name } of asked.filter((run) => !ended.includes(run))) {
+      void showWarning(
+        vscode.l10n.t('{0} has not stopped for {1} minutes and was not restarted.', name, RESTART_WAITS_MS / 60_000),
+      );
+    }
     await this.deps.workspaces.rescan();
-    return chosen.filter((run) => this.deps.workspaces.runAt(run.path)?.exit?.why === 'stopped');
+    return ended.flatMap(({ path }) => this.deps.workspaces.runAt(path) ?? []);
   }
 
   /** For a process that cannot be asked whether it still runs. */
@@ -109,32 +137,31 @@ export class StopCommands {
     return true;
   }
 
-  private async stopOne(run: Run): Promise<void> {
+  /** @returns whether it has ended, or will: it was asked to */
+  private async stopOne(run: Run): Promise<boolean> {
     const process = await this.processOf(run);
-    if (process === undefined) return;
+    if (process === undefined) return false;
     const { liveness } = await askProcess(process);
-    if (liveness === 'elsewhere') {
-      await this.settle(run, process);
-      return;
-    }
+    if (liveness === 'elsewhere') return this.settle(run, process);
     if (liveness === 'waiting') {
       await this.takeFromQueue(run, process);
-      return;
+      return false;
     }
     const key = `${process.pid}:${process.startTicks}:${process.job ?? ''}`;
     const again = this.asked.has(key);
     this.asked.add(key);
     // A trainer without a supervisor gets one request from here: there are some that a second one ends unsaved.
     if (!again || process.supervisor !== undefined) {
-      if (!(await this.end(run, process, 'save'))) return;
+      if (!(await this.end(run, process, 'save'))) return false;
       this.deps.log.info(`stop ${run.path}: asked pid ${process.pid}`);
     }
     if (again) {
       void this.tellAgain(run);
-      return;
+      return true;
     }
     const message = vscode.l10n.t('{0}: finishing the step, saving and stopping…', run.name);
     showStatus('debug-stop', message, this.ended(run.path));
+    return true;
   }
 
   private async tellAgain(run: Run): Promise<void> {
@@ -226,13 +253,18 @@ export class StopCommands {
     await this.deps.workspaces.rescan();
   }
 
-  /** Resolves when a run's process has ended, however long its last step and its save take. */
-  private async ended(runPath: string): Promise<void> {
+  /**
+   * Resolves when a run's process has ended: its last step and its save may take long.
+   *
+   * @returns whether it has, where it was waited for only so long
+   */
+  private async ended(runPath: string, withinMs?: number): Promise<boolean> {
     const { workspaces } = this.deps;
-    await workspaces.until(() => {
+    const found = await workspaces.until(() => {
       const run = workspaces.runs.find((each) => each.path === runPath);
       return run === undefined || run.process === null || run.processState?.liveness === 'dead' ? true : undefined;
-    });
+    }, withinMs);
+    return found === true;
   }
 }
 

@@ -12,6 +12,7 @@ import './tasks.test';
 import './programs.test';
 import './otherTrainers.test';
 import './stop.test';
+import './restart.test';
 import './queue.test';
 import './review.test';
 import './start.test';

@@ -5,6 +5,7 @@ import path from 'node:path';
 import Ajv2020 from 'ajv/dist/2020';
 import { processIn } from '../../../src/core/experiment/processFolder';
 import { readQueue } from '../../../src/core/experiment/queueFiles';
+import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
 import type { FixtureWorkspace } from '../experiment/fixtureWorkspace';
 import { bundledCli, ROOT } from './bundledCli';
 
@@ -14,7 +15,10 @@ from npt import nothing
 import json, os, signal, sys, time
 asked = []
 signal.signal(signal.SIGINT, lambda *_: asked.append(1))
-run = sys.argv[sys.argv.index('--output_dir') + 1]
+if '--output_dir' in sys.argv:
+    run = sys.argv[sys.argv.index('--output_dir') + 1]
+else:
+    run = os.path.dirname(os.path.dirname(sys.argv[sys.argv.index('--resume_from') + 1]))
 os.makedirs(run, exist_ok=True)
 print('words', json.dumps(sys.argv[1:]), flush=True)
 if '--seed' not in sys.argv:
@@ -25,6 +29,26 @@ json.dump({'schema': 1, 'why': 'stopped' if asked else 'done', 'step': 1, 'segme
            'error': None, 'time': 0}, open(os.path.join(run, 'exit.json'), 'w'))
 sys.exit(130 if asked else 0)
 `;
+
+/** A trainer whose supervisor is killed before it has named it, and that names itself. */
+const NAMES_ITSELF = `
+from npt import nothing
+import json, os, signal, socket, sys, time
+run = os.path.abspath(os.path.dirname(os.path.dirname(sys.argv[sys.argv.index('--resume_from') + 1])))
+os.kill(os.getppid(), signal.SIGKILL)
+found = os.stat(run)
+stat = open('/proc/self/stat').read().rpartition(')')[2].split() if os.path.exists('/proc/self/stat') else []
+boot = open('/proc/sys/kernel/random/boot_id').read().strip() if stat else ''
+named = {'schema': 1, 'host': socket.gethostname(), 'boot_id': boot, 'pid': os.getpid(), 'started': time.time(),
+         'start_ticks': int(stat[19]) if stat else 0, 'launcher': 'local', 'job': None, 'segment': 1,
+         'folder': {'device': found.st_dev, 'inode': found.st_ino, 'path': run}}
+json.dump(named, open(run + '/process.json.new', 'w'))
+os.rename(run + '/process.json.new', run + '/process.json')
+while True:
+    time.sleep(0.02)
+`;
+
+const supervise = path.join(ROOT, 'supervisor/npt_supervise.py');
 
 describe('starting training from the command line', function () {
   let ws: FixtureWorkspace;
@@ -102,7 +126,6 @@ describe('starting training from the command line', function () {
     const trainer = await processIn(run);
     assert.ok(trainer !== null);
     process.kill(trainer.pid, 0);
-    const supervise = path.join(ROOT, 'supervisor/npt_supervise.py');
     const stop = (): { status: number | null; stdout: string } =>
       spawnSync(process.execPath, [cli, 'stop', run], { encoding: 'utf8' });
     const asked = stop();
@@ -113,6 +136,87 @@ describe('starting training from the command line', function () {
     const again = stop();
     assert.equal(again.status, 1);
     assert.equal(again.stdout, `Nothing is training in ${run}.\n`);
+  });
+
+  it('stop --now ends it without a save', async () => {
+    const done = spawnSync(process.execPath, words('--name', 'now', '--detach'), { cwd: ws.root, encoding: 'utf8' });
+    assert.equal(done.status, 0, done.stdout + done.stderr);
+    const run = path.join(ws.experiments, 'now');
+    const trainer = await processIn(run);
+    const asked = spawnSync(process.execPath, [cli, 'stop', run, '--now', '--json'], { encoding: 'utf8' });
+    assert.equal(asked.status, 0, asked.stderr);
+    assert.deepEqual(JSON.parse(asked.stdout), { run, asked: 'now', process: trainer?.pid, job: null, reason: null });
+    const limit = Date.now() + 30_000;
+    while ((await processIn(run)) !== null) {
+      assert.ok(Date.now() < limit, 'its supervisor did not write down how it ended');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const { why, signal } = JSON.parse(fs.readFileSync(path.join(run, 'exit.json'), 'utf8')) as Record<string, unknown>;
+    assert.deepEqual([why, signal], ['killed', 'SIGQUIT']);
+    assert.doesNotMatch(fs.readFileSync(path.join(run, 'train.log'), 'utf8'), /saved/);
+  });
+
+  describe('--detach beside a process.json that is there already', () => {
+    const resume = (run: string): { status: number | null; stdout: string; stderr: string } =>
+      spawnSync(process.execPath, [cli, 'resume', run, '--python', python, '--workspace', ws.root, '--detach'], {
+        cwd: ws.root,
+        encoding: 'utf8',
+      });
+    const stop = (run: string): void => {
+      spawnSync(process.execPath, [cli, 'stop', run]);
+      spawnSync(python, [supervise, 'follow', '--run-dir', run]);
+    };
+    /** As a trainer writes it that nobody supervises. */
+    const byTheTrainer = (run: string, pid: number): void => {
+      const { dev, ino } = fs.statSync(run);
+      ws.write(`${path.basename(run)}/process.json`, {
+        ...{ schema: 1, host: thisHost().name, boot_id: thisHost().bootId, pid, started: Date.now() / 1000 },
+        ...{ start_ticks: procStat(pid)?.startTicks ?? 0, launcher: 'shell', job: null, segment: 1 },
+        folder: { device: dev, inode: ino, path: run },
+      });
+    };
+
+    it('a stale one is no sign of the new trainer', async () => {
+      const run = ws.run('stale');
+      ws.checkpoint('stale', 50);
+      const dead = spawnSync('true').pid;
+      byTheTrainer(run, dead);
+      const done = resume(run);
+      assert.equal(done.status, 0, done.stdout + done.stderr);
+      const trainer = await processIn(run);
+      assert.ok(trainer !== null && trainer.pid !== dead);
+      process.kill(trainer.pid, 0);
+      stop(run);
+    });
+
+    it('one of a trainer that was started by hand is not trained beside, and stays', async () => {
+      const run = ws.run('by-hand');
+      ws.checkpoint('by-hand', 50);
+      const trainer = spawn('sleep', ['infinity']);
+      children.push(trainer);
+      byTheTrainer(run, trainer.pid ?? 0);
+      const done = resume(run);
+      assert.equal(done.status, 1, done.stderr);
+      assert.match(done.stdout, /error: by-hand is being trained right now \(.*\): stop it first/);
+      assert.equal((await processIn(run))?.pid, trainer.pid);
+      assert.ok(!fs.existsSync(path.join(run, 'train.log')));
+    });
+
+    it('one that the trainer itself writes, as where its supervisor is gone, is a sign of it', async () => {
+      const run = ws.run('itself');
+      ws.checkpoint('itself', 50);
+      fs.writeFileSync(path.join(ws.root, 'scripts/train_multi_layer_npt.py'), NAMES_ITSELF);
+      try {
+        const done = resume(run);
+        assert.equal(done.status, 0, done.stdout + done.stderr);
+        const trainer = await processIn(run);
+        assert.ok(trainer !== null);
+        process.kill(trainer.pid, 0);
+        process.kill(trainer.pid, 'SIGKILL');
+      } finally {
+        fs.writeFileSync(path.join(ws.root, 'scripts/train_multi_layer_npt.py'), TRAINER);
+      }
+    });
   });
 
   it('--dry-run starts nothing; an interpreter without what training needs is refused', () => {

@@ -3,7 +3,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import type { RunProcess } from '../../../src/core/experiment/model';
 import {
   StopError,
+  askForStacks,
   askThisHost,
+  endedWithMachine,
   liveness,
   procStat,
   stopProcess,
@@ -109,6 +111,53 @@ describe('the process that trains a run', () => {
     await assert.rejects(stopProcess({ ...named, startTicks: 1 }), StopError);
     assert.equal(child.signalCode, null);
     assert.equal(liveness(named), 'alive');
+  });
+
+  it('is asked for its stacks through its supervisor, where that passes it on, and never where the signal would end it', async function () {
+    if (process.platform !== 'linux') this.skip(); // nobody else tells which signals a process answers
+    const answers = async (): Promise<{ named: RunProcess; answered: Promise<unknown> }> => {
+      const script =
+        "process.on('SIGUSR2', () => console.log('stacks')); setInterval(() => {}, 1000); console.log('ready')";
+      const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+      started.push(child);
+      const line = (): Promise<string> =>
+        new Promise((resolve) =>
+          child.stdout.once('data', (data: Buffer) => {
+            resolve(data.toString().trim());
+          }),
+        );
+      assert.equal(await line(), 'ready');
+      const pid = child.pid ?? 0;
+      const named = { ...sleeper().named, pid, startTicks: procStat(pid)?.startTicks ?? 0 };
+      return { named, answered: line() };
+    };
+    const trainer = await answers();
+    const supervisor = await answers();
+    const by = ({ pid, startTicks }: RunProcess): Pick<RunProcess, 'supervisor'> => ({
+      supervisor: { pid, startTicks },
+    });
+    await askForStacks({ ...trainer.named, ...by(supervisor.named) });
+    assert.equal(await supervisor.answered, 'stacks');
+    await askForStacks({ ...trainer.named, ...by({ ...supervisor.named, startTicks: 1 }) });
+    assert.equal(await trainer.answered, 'stacks');
+
+    const { child, named } = sleeper();
+    const refused = (wanted: RegExp) => (error: unknown) => error instanceof StopError && wanted.test(error.message);
+    await assert.rejects(askForStacks(named), refused(/does not answer SIGUSR2, which would end it/));
+    assert.equal(child.exitCode ?? child.signalCode, null);
+    await assert.rejects(
+      askForStacks({ ...named, host: 'another' }),
+      refused(/trains on another, not on this machine/),
+    );
+    await assert.rejects(askForStacks({ ...named, startTicks: 1 }), refused(/has ended already/));
+  });
+
+  it('ended with its machine only where it was one of an earlier start of this machine', () => {
+    const { named } = sleeper();
+    const here = { name: 'here', bootId: 'this start' };
+    const of = (host: string, bootId: string): boolean => endedWithMachine({ ...named, host, bootId }, here);
+    assert.deepEqual([of('here', 'this start'), of('here', 'an earlier start')], [false, true]);
+    assert.deepEqual([of('elsewhere', 'an earlier start'), of('here', '')], [false, false]);
   });
 
   it("another machine's process is not signalled", async () => {
