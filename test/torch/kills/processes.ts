@@ -68,11 +68,11 @@ function isIn(pid: number, workspace: string): boolean {
   }
 }
 
-/** How many locks the system knows on a file. */
-export function locksOn(file: string): number {
+/** Who holds locks on a file, by the system's list; a list that changes while it is read may name one of them twice. */
+export function lockersOf(file: string): ReadonlySet<string> {
   const { ino } = fs.statSync(file);
-  return fs
+  const found = fs
     .readFileSync('/proc/locks', 'utf8')
-    .split('\n')
-    .filter((line) => new RegExp(`FLOCK .*WRITE .*:${ino} `).test(line)).length;
+    .matchAll(/^\d+: FLOCK +ADVISORY +WRITE +(\d+) +[0-9a-f]+:[0-9a-f]+:(\d+) /gm);
+  return new Set([...found].filter(([, , inode]) => Number(inode) === ino).map(([, pid = '']) => pid));
 }

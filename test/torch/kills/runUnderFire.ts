@@ -14,7 +14,7 @@ import { askProcess, launcherOf } from '../../../src/core/training/launchers';
 import { makePlan } from '../../../src/core/training/plan/makePlan';
 import type { Plan } from '../../../src/core/training/plan/plan';
 import { lastAnnounced, lastStep, points, segments } from '../../runHistory';
-import { locksOn, processesOf, type RunProcesses } from './processes';
+import { lockersOf, processesOf, type RunProcesses } from './processes';
 
 /** What the runs of a campaign have in common. */
 export interface Range {
@@ -166,7 +166,9 @@ export class RunUnderFire {
     const { trainer } = this.processes();
     assert.ok(trainer.length <= 1, `${this.name} has the trainers ${trainer.join(', ')}`);
     const lock = path.join(this.path, 'run.lock');
-    if (fs.existsSync(lock)) assert.ok(locksOn(lock) <= 1, `${this.name} has more than one lock`);
+    if (!fs.existsSync(lock)) return;
+    const lockers = [...lockersOf(lock)];
+    assert.ok(lockers.length <= 1, `${this.name} is locked by ${lockers.join(' and ')}`);
   }
 
   /**
