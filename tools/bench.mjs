@@ -96,6 +96,7 @@ await runCommand(async () => {
     runTrainerBench(python, 'steps.py', asked ?? 10);
     runTrainerBench(python, 'saving.py');
     runTrainerBench(python, 'tokens.py');
+    runTrainerBench(python, 'streaming.py');
   }
   if (!parts.includes('extension')) return;
   const runs = asked ?? 5;

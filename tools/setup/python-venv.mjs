@@ -30,7 +30,7 @@ export function findPython(names = CANDIDATES) {
 const pythonIn = (folder) => path.join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
 
 /**
- * The interpreter of the environment with trainer/requirements.lock, made first where it is missing.
+ * The interpreter of the environment with trainer/requirements.lock and datasets, made first where it is missing.
  * @param {string} root the clone
  * @returns {Promise<string>} the environment's python
  * @throws {SetupError}
@@ -41,7 +41,9 @@ export async function ensurePythonVenv(root) {
     throw new SetupError(
       'Python 3.10 to 3.14 with the venv module is missing: install it (Debian: python3 python3-venv), then run this again.',
     );
-  return environment(base, path.join(root, 'trainer/requirements.lock'), 'one to three minutes');
+  // Of what only some runs need, datasets alone is tried as it is: W&B's place is taken by a module that writes calls down.
+  const extras = { versions: path.join(root, 'trainer/requirements-full.lock'), names: ['datasets'] };
+  return environment(base, path.join(root, 'trainer/requirements.lock'), 'one to three minutes', extras);
 }
 
 /**
@@ -63,10 +65,20 @@ export async function ensureOldestPythonVenv(root) {
  * @param {{ version: string, executable: string }} base
  * @param {string} lock the requirements, each with its exact version
  * @param {string} takes for a person who waits
+ * @param {{ versions: string, names: readonly string[] }} [extras] packages besides, and the file that pins them
  */
-async function environment(base, lock, takes) {
-  if (!existsSync(lock)) throw new SetupError(`${lock} is missing: the clone is incomplete, restore it with git.`);
-  const key = contentKey(base.version, base.executable, readFileSync(lock));
+async function environment(base, lock, takes, extras) {
+  const files = extras === undefined ? [lock] : [lock, extras.versions];
+  const missing = files.find((file) => !existsSync(file));
+  if (missing !== undefined)
+    throw new SetupError(`${missing} is missing: the clone is incomplete, restore it with git.`);
+  const more = extras === undefined ? [] : ['-c', extras.versions, ...extras.names];
+  const key = contentKey(
+    base.version,
+    base.executable,
+    ...files.map((file) => readFileSync(file)),
+    more.slice(2).join(),
+  );
   const ready = installed('python', key);
   if (ready !== undefined) return pythonIn(ready);
   return step(
@@ -76,10 +88,14 @@ async function environment(base, lock, takes) {
       const folder = await install('python', key, report, async (venv) => {
         report('making the environment');
         await runLogged('python -m venv', [base.executable, '-m', 'venv', venv], { report });
-        await runLogged('pip install', [pythonIn(venv), '-m', 'pip', 'install', '--progress-bar', 'off', '-r', lock], {
-          env: { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_NO_INPUT: '1', PIP_REQUIRE_VIRTUALENV: '0' },
-          report,
-        });
+        await runLogged(
+          'pip install',
+          [pythonIn(venv), '-m', 'pip', 'install', '--progress-bar', 'off', '-r', lock, ...more],
+          {
+            env: { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_NO_INPUT: '1', PIP_REQUIRE_VIRTUALENV: '0' },
+            report,
+          },
+        );
         report('trying PyTorch');
         await runLogged('import torch', [pythonIn(venv), '-c', 'import torch, transformers'], { report });
       });

@@ -29,7 +29,7 @@ from npt.run.folder import RunFolder
 from npt.run.metrics_log import MetricsLog
 from npt.signals import Stopped, StopRequest
 from npt.storage import atomic
-from npt.trainer import MultiLayerNPTTrainer
+from npt.trainer import MultiLayerNPTTrainer, Part
 
 BEST_METRIC = "eval_loss/total"
 GENERATED_TOKENS = 80
@@ -126,9 +126,9 @@ class Segment:
         if step >= a.max_steps and not trainer.evaluation_due:
             save.write_final(self.run.checkpoints / f"checkpoint-{step}")
             return "done"
-        states = trainer.group.gather(rng.capture()) if step < a.max_steps else []
+        parts = trainer.group.gather(trainer.part()) if step < a.max_steps else [trainer.part()]
         if step > 0 and not self._saved(step):
-            self._save(states)
+            self._save(parts)
         self._saver.join()
         return self.stop.why
 
@@ -139,16 +139,17 @@ class Segment:
         with contextlib.suppress(Exception):
             self._saver.join()
         try:
-            # Of processes that are gone nothing can be asked; training draws no random numbers.
+            trainer.put_back()
+            # Of processes that are gone nothing can be asked: training draws no random numbers, and what they have read
+            # of the data is found again from where they last told.
             agreed = isinstance(error, GroupFailure) and step > 0
-            states = trainer.group.gather(rng.capture()) if agreed else [rng.capture()]
+            parts = trainer.group.gather(trainer.part()) if agreed else [trainer.part()]
             if step == 0 or not trainer.intact or self.run.gone:
                 return ""
             trainer.check_finite()
-            trainer.put_back()
             self.stop.doing = f"the save of checkpoint-{step}"
             if not self._saved(step):
-                self._save(states)
+                self._save(parts)
                 self._saver.join()
         except Exception:
             # Whatever ended the run may keep it from being saved, too: the first failure is the one to tell.
@@ -190,7 +191,7 @@ class Segment:
         if a.generation_steps and step % a.generation_steps == 0:
             self._generate(step)
         if last or (a.save_steps and step % a.save_steps == 0):
-            self._save(trainer.group.gather(rng.capture()))
+            self._save(trainer.group.gather(trainer.part()))
 
     def _saved(self, step: int) -> bool:
         return save.is_kept(self.run.checkpoints / f"checkpoint-{step}", self._verified)
@@ -272,7 +273,7 @@ class Segment:
             with rng.left_alone():
                 self.on_sample(step, before, text)
 
-    def _save(self, rng_states: list[Any]) -> None:
+    def _save(self, parts: list[Part]) -> None:
         """Copies the present state and has it written; the logs hear of it when it is on disk."""
         trainer = self.trainer
         started = time.perf_counter()
@@ -285,7 +286,7 @@ class Segment:
             self.last_metrics.update(probed)
         best = dict(trainer.best or {}) if self._note_best(step) else None
         known_best = (trainer.best or {}).get("checkpoint")
-        content = trainer.content(self.run.segment, self.config, dict(self.last_metrics), rng_states)
+        content = trainer.content(self.run.segment, self.config, dict(self.last_metrics), parts)
         stall = time.perf_counter() - started
 
         def write() -> None:
@@ -356,7 +357,7 @@ def agreed_to_stop(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> bool:
 
 
 def follow(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> None:
-    """What a process other than rank 0 does: the same steps, and its part of every checkpoint's random states."""
+    """What a process other than rank 0 does: the same steps, and its part of every checkpoint."""
     a = trainer.arguments
     try:
         while trainer.global_step < a.max_steps and not agreed_to_stop(trainer, stop):
@@ -365,15 +366,15 @@ def follow(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> None:
             trainer.train_step(measure=measured(a, step))
             stop.keep()
             if last or (a.save_steps and step % a.save_steps == 0):
-                trainer.group.gather(rng.capture())
+                trainer.group.gather(trainer.part())
     except GroupFailure:
         # Rank 0 saves before it says so.
         if trainer.global_step > 0:
-            trainer.group.gather(rng.capture())
+            trainer.group.gather(trainer.part())
         stop.kept()
         return
     if trainer.global_step < a.max_steps:
-        trainer.group.gather(rng.capture())
+        trainer.group.gather(trainer.part())
     stop.kept()
 
 

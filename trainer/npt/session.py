@@ -53,7 +53,7 @@ def build(start: Start, device: torch.device, group: Group) -> Built:
     base: Any = model.config
     layers = layer_selection.parse_layers(a.train_layers, base.num_hidden_layers)
     weights = layer_selection.parse_weights(a.layer_weights, layers)
-    texts = load_texts(a, base.vocab_size)
+    texts = load_texts(a, base.vocab_size, group.rank, group.world_size)
     model.to(device)
     stored = environment.stored_in(start.stored.config if start.stored else {})
     precision = environment.choose_precision(a, device, group, stored)

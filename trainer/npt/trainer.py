@@ -8,7 +8,7 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +44,21 @@ class SampleSource(Protocol):
 
     def load_state_dict(self, state: dict[str, Any]) -> list[str]:
         """Goes to a stored position; returns what the reader should be told."""
+
+
+@runtime_checkable
+class JoinedSource(Protocol):
+    """A source of which every process has a position of its own."""
+
+    def joined(self, states: list[dict[str, Any]]) -> dict[str, Any]:
+        """The positions of the processes as one; those of some that are gone may be missing."""
+
+
+class Part(NamedTuple):
+    """What each process of a run adds to a checkpoint: its random numbers' state and its position in the data."""
+
+    rng: Any
+    data: dict[str, Any]
 
 
 def as_arguments(config: Arguments | Mapping[str, Any] | Any) -> Arguments:
@@ -270,14 +285,19 @@ class MultiLayerNPTTrainer:
                 "--learning_rate, or a lower --gradient_scale_factor"
             )
 
+    def part(self) -> Part:
+        """What only this process knows of a checkpoint."""
+        return Part(rng.capture(), self.train_loader.state_dict() if self.train_loader is not None else {})
+
     def content(
-        self, segment: int, config: dict[str, Any], metrics: dict[str, float], rng_states: list[Any]
+        self, segment: int, config: dict[str, Any], metrics: dict[str, float], parts: Sequence[Part]
     ) -> Content:
         """Everything that a checkpoint holds; its large tensors are there once ``snapshot.copy`` has run.
 
-        ``rng_states`` are those of every process, by rank. Training may go on: ``train_step`` waits for the copy before
-        it changes anything.
+        ``parts`` are those of the processes, by rank, this one's first. Training may go on: ``train_step`` waits for
+        the copy before it changes anything.
         """
+        data = [part.data for part in parts]
         self.snapshot.begin()
         return Content(
             step=self.global_step,
@@ -291,8 +311,10 @@ class MultiLayerNPTTrainer:
                 "scheduler_state_dict": self.schedule.state_dict(),
                 "scaler_state_dict": None if self.scaler is None else self.scaler.state_dict(),
                 "schema": SCHEMA,
-                "rng_state": rng_states,
-                "data_state": self.train_loader.state_dict() if self.train_loader is not None else {},
+                "rng_state": [part.rng for part in parts],
+                "data_state": self.train_loader.joined(data)
+                if isinstance(self.train_loader, JoinedSource)
+                else data[0],
                 "best": self.best,
                 **({"evaluation_due": True} if self.evaluation_due else {}),
             },

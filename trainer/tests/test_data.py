@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,19 @@ from npt.data.tokenizers import load_tokenizer
 from npt.data.windows import WindowedText, held_out_windows
 from npt.errors import UsageError
 from tests.conftest import Process, same, weights
+from tests.streamed_documents import Shards
+
+
+class Rows(Shards):
+    """A source of one shard with these documents."""
+
+    name = "rows"
+
+    def __init__(self, rows: list[str]) -> None:
+        self.rows, self.length = rows, len(rows)
+
+    def text(self, shard: int, number: int) -> str:
+        return self.rows[number]
 
 
 def windows(seed: int = 1) -> WindowedText:
@@ -57,29 +71,6 @@ def test_held_out_windows_do_not_overlap() -> None:
     assert chosen[:, 0].tolist() == [0, 20, 50, 70]
     with pytest.raises(UsageError, match="held-out"):
         held_out_windows(torch.arange(5), 10, 4)
-
-
-def fake(count: int, letter: str) -> Callable[[int], Iterator[str]]:
-    return lambda skip: (f"{letter}{i}" * (i % 5 + 1) for i in range(skip, count))
-
-
-def streamed() -> StreamedText:
-    return StreamedText([("a", fake(11, "a")), ("b", fake(7, "b"))], ByteTokenizer(), 12, 8, 2)
-
-
-def test_a_stream_goes_on_where_it_was_and_never_trains_on_held_out_documents() -> None:
-    source = streamed()
-    assert bytes(source.held_out()).decode() == "a0a1a1b0b1b1"
-    everything = source.next_batch(60)
-    assert not {"a0", "b0"} & {bytes(row.tolist()).decode()[:2] for row in everything}
-    for cut in (1, 7, 40):
-        first, second = streamed(), streamed()
-        head = first.next_batch(cut)
-        assert second.load_state_dict(first.state_dict()) == []
-        assert torch.equal(torch.cat([head, second.next_batch(60 - cut)]), everything)
-    empty = StreamedText([("a", fake(2, "a"))], ByteTokenizer(), 12, 8, 2)
-    with pytest.raises(UsageError, match="no document"):
-        empty.next_batch(1)
 
 
 def test_files(tmp_path: Path) -> None:
@@ -150,8 +141,7 @@ def test_documents_begin_with_bos_where_asked(local_model: Path, tmp_path: Path)
     begin, end = 0, 1
     expected = [begin, 4, 5, end, begin, 6, end]
     assert read([tmp_path / "rows.jsonl"], tokenizer).tokens.tolist() == expected
-    rows = ["w1 w2", "w3"]
-    stream = StreamedText([("rows", lambda skip: iter(rows[skip:]))], tokenizer, 7, 7, 0)
+    stream = StreamedText([Rows(["w1 w2", "w3"])], tokenizer, 7, 7, 0)
     assert stream.next_batch(1)[0].tolist() == expected
     assert read([tmp_path / "rows.jsonl"], load_tokenizer(str(local_model), 64)).tokens.tolist() == [4, 5, 1, 6, 1]
     with pytest.raises(UsageError, match=r"--bos: .* reads bytes"):
@@ -163,10 +153,13 @@ def test_documents_begin_with_bos_where_asked(local_model: Path, tmp_path: Path)
     [
         (["--model_name", "no/such-model", "--train_layers", "1"], "no/such-model"),
         (["--demo_mode", "--train_file", "none.txt"], "none.txt does not exist"),
-        (["--model_size", "demo", "--train_layers", "3"], "datasets"),
+        (["--model_size", "demo", "--train_layers", "3"], "needs the datasets library (pip install 'datasets"),
     ],
 )
 def test_what_cannot_be_had_is_one_line(arguments: list[str], said: str, train: Callable[..., Process]) -> None:
-    done = train(*arguments)
+    def without_datasets() -> None:
+        sys.modules["datasets"] = None  # type: ignore[assignment]
+
+    done = train(*arguments, before=without_datasets)
     assert done.code == 2, done.output
     assert said in done.output and done.output.count("error:") == 1 and "Traceback" not in done.output

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from npt.data.streaming import StreamedText
 from npt.errors import SourceError, UsageError
 from tests import streamed_documents
 from tests.conftest import SMALL, Process, events, same, series, weights
+from tests.streamed_documents import Counted, Flaky, Shards
 from tests.test_prefetch import LONG_STEPS, stream_here
 from tests.test_resume_exact import assert_equal
 from tests.test_torchrun import rank
@@ -29,56 +29,65 @@ from tests.test_torchrun import rank
 Launch = Callable[..., Process]
 
 
-class Unreliable:
+class Unreliable(Shards):
     """A source that fails at given places, a given number of times each."""
 
-    def __init__(self, count: int, failures: dict[int, int]) -> None:
-        self.count, self.failures = count, dict(failures)
+    name = "x"
 
-    def __call__(self, skip: int) -> Iterator[str]:
-        for number in range(skip, self.count):
-            if self.failures.get(number, 0) > 0:
-                self.failures[number] -= 1
-                raise OSError(f"at {number}")
-            yield str(number)
+    def __init__(self, length: int, failures: dict[int, int]) -> None:
+        self.length, self.failures = length, dict(failures)
+
+    def text(self, shard: int, number: int) -> str:
+        if self.failures.get(number, 0) > 0:
+            self.failures[number] -= 1
+            raise OSError(f"at {number}")
+        return str(number)
+
+
+class Raising(Shards):
+    """A source that fails after its first documents."""
+
+    name = "x"
+
+    def __init__(self, error: Exception, length: int) -> None:
+        self.error, self.length = error, length
+        self.opened: list[int] = []
+
+    def text(self, shard: int, number: int) -> str:
+        return str(number)
+
+    def open(self, shard: int, taken: int, state: str | None) -> Iterator[tuple[str, str | None]]:
+        self.opened.append(taken)
+        yield from super().open(shard, taken, state)
+        raise self.error
 
 
 @given(st.integers(0, 30), st.dictionaries(st.integers(0, 30), st.integers(0, 3)), st.integers(0, 5))
 def test_every_document_comes_once_and_in_order(count: int, failures: dict[int, int], start: int) -> None:
-    found = list(patiently(("x", Unreliable(count, failures)), start, known=True, delays=(0.0, 0.0, 0.0)))
-    assert [text for text in found if not isinstance(text, Pause)] == [str(n) for n in range(start, count)]
-    assert len([text for text in found if isinstance(text, Pause)]) == sum(
+    found = list(patiently(Unreliable(count, failures), 0, start, known=True, delays=(0.0, 0.0, 0.0)))
+    assert [item[0] for item in found if not isinstance(item, Pause)] == [str(n) for n in range(start, count)]
+    assert len([item for item in found if isinstance(item, Pause)]) == sum(
         times for number, times in failures.items() if start <= number < count
     )
 
 
 @pytest.mark.parametrize("error", [KeyError("text"), TypeError("no"), UsageError("nothing there"), MemoryError()])
 def test_what_another_attempt_would_not_change_is_not_tried_again(error: Exception) -> None:
-    opened = []
-
-    def source(skip: int) -> Iterator[str]:
-        opened.append(skip)
-        yield "one"
-        raise error
-
+    source = Raising(error, 1)
     with pytest.raises(type(error)):
-        list(patiently(("x", source), 0, delays=(0.0,)))
-    assert opened == [0]
+        list(patiently(source, 0, 0, delays=(0.0,)))
+    assert source.opened == [0]
 
 
 def test_a_source_that_never_gave_anything_is_said_at_once() -> None:
+    error = SourceError("--dataset_preset: x is not there; use --train_file", "not there")
     with pytest.raises(SourceError, match="not there"):
-        next(patiently(("x", unreachable_from_the_start), 0, delays=(60.0,)))
-
-
-def unreachable_from_the_start(skip: int) -> Iterator[str]:
-    raise SourceError("--dataset_preset: x is not there; use --train_file", "not there")
-    yield ""
+        next(patiently(Raising(error, 0), 0, 0, delays=(60.0,)))
 
 
 def test_a_source_that_stays_broken_is_one_line_with_what_was_tried() -> None:
     with pytest.raises(UsageError, match=r"^x cannot be read, after 3 attempts in 0 s \(OSError: at 2\)$"):
-        list(patiently(("x", Unreliable(5, {2: 9})), 0, delays=(0.0, 0.0)))
+        list(patiently(Unreliable(5, {2: 9}), 0, 0, delays=(0.0, 0.0)))
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
@@ -88,13 +97,14 @@ def test_a_source_that_fails_now_and_then_gives_the_same_samples(
     monkeypatch.setattr(npt.data.documents, "RETRY_SECONDS", (0.0,))
     streamed_documents._failed.clear()
 
-    def text(documents: Callable[..., Iterator[str]], count: int) -> StreamedText:
-        return StreamedText([("a", partial(documents, "a", 60))], ByteTokenizer(), 12, 8, 2, count)
+    def text(source: Shards, count: int) -> StreamedText:
+        return StreamedText([source], ByteTokenizer(), 12, 8, 2, count)
 
-    reliable, flaky = text(streamed_documents.counted, 0), text(streamed_documents.flaky, workers)
+    reliable, flaky = text(Counted("a", 60), 0), text(Flaky("a", 60), workers)
     for _ in range(40):
         assert torch.equal(flaky.next_batch(3), reliable.next_batch(3))
-    assert flaky.state_dict() == reliable.state_dict() and flaky.restarts["a"] > 0
+    assert same(flaky.state_dict(), reliable.state_dict())
+    assert flaky.state_dict()["ranks"][0]["sources"]["a"]["epoch"] > 0
     flaky.close()
     said = [line for line in capfd.readouterr().out.splitlines() if line.startswith("warning: a cannot be read (")]
     # Each of the documents 5, 12, …, 54 failed once.
@@ -106,7 +116,8 @@ def breaks(only: bool = True) -> None:
     import npt.data.sources
 
     npt.data.documents.RETRY_SECONDS = (0.01, 0.01)
-    npt.data.sources.stream = streamed_documents.breaking if only else streamed_documents.stream
+    found = streamed_documents.Breaking if only else streamed_documents.Stream
+    npt.data.sources.HubSource = found  # type: ignore[assignment,misc]
 
 
 @pytest.mark.parametrize("workers", [0, 2])

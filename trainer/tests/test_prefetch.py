@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import signal
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,38 +14,37 @@ import torch
 
 from npt import rng
 from npt.data.byte_tokenizer import ByteTokenizer
+from npt.data.documents import Source
 from npt.data.streaming import StreamedText
 from npt.errors import TrainingError, UsageError
 from tests import streamed_documents
 from tests.conftest import LIMIT, SMALL, Process, events, same, series, weights
+from tests.streamed_documents import Counted
 
-Sources = list[tuple[str, Callable[[int], Iterator[str]]]]
-COUNTED: Sources = [
-    ("a", partial(streamed_documents.counted, "a", 911)),
-    ("b", partial(streamed_documents.counted, "b", 77)),
-]
+COUNTED: list[Source] = [Counted("a", 311, 3), Counted("b", 77)]
 
 
-def streamed(workers: int, sources: Sources = COUNTED) -> StreamedText:
-    return StreamedText(sources, ByteTokenizer(), 12, 8, 2, workers)
+def streamed(workers: int, sources: Sequence[Source] = COUNTED, rank: int = 0, world_size: int = 1) -> StreamedText:
+    return StreamedText(sources, ByteTokenizer(), 12, 8, 2, workers, 5, rank, world_size)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
 @pytest.mark.parametrize("world_size", [1, 3])
 def test_batches_and_positions_are_the_same_as_without_workers(workers: int, world_size: int) -> None:
     for rank in {0, world_size - 1}:
-        alone, ahead = streamed(0), streamed(workers)
+        alone, ahead = streamed(0, COUNTED, rank, world_size), streamed(workers, COUNTED, rank, world_size)
         for batch in range(120):
             assert torch.equal(ahead.next_batch(5, rank, world_size), alone.next_batch(5, rank, world_size))
             if batch % 10 == 0:
-                assert pickle.dumps(ahead.state_dict()) == pickle.dumps(alone.state_dict())
+                assert same(ahead.state_dict(), alone.state_dict())
             if batch == 60:
                 # A resume in the middle, with another number of workers.
                 position = ahead.state_dict()
                 ahead.close()
-                ahead = streamed(5 - workers)
+                ahead = streamed(5 - workers, COUNTED, rank, world_size)
                 assert ahead.load_state_dict(position) == []
-        assert alone.restarts["b"] > 0, "the shorter source has begun again"
+        epoch = alone.state_dict()["ranks"][0]["sources"]["b"]["epoch"]
+        assert epoch > 0, "the shorter source has begun again"
         ahead.close()
 
 
@@ -93,18 +90,20 @@ def all_gone(pids: list[int]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("documents", "error", "said"),
+    ("broken", "error", "said"),
     [
-        (streamed_documents.unreachable, UsageError, "hub cannot be read"),
-        (streamed_documents.broken, UsageError, "LookupError: no such column$"),
-        (streamed_documents.killed, TrainingError, "data worker . of . .* was killed.*resume from the last checkpoint"),
+        (streamed_documents.Unreachable("x", 20), UsageError, "hub cannot be read"),
+        (streamed_documents.Broken("x", 20), UsageError, "LookupError: no such column$"),
+        (
+            streamed_documents.Killed("x", 20),
+            TrainingError,
+            "data worker . of . .* was killed.*resume from the last checkpoint",
+        ),
     ],
 )
 @pytest.mark.parametrize("workers", [1, 3])
-def test_what_fails_in_a_worker_is_one_line(
-    workers: int, documents: Callable[[int], Iterator[str]], error: type[Exception], said: str
-) -> None:
-    source = streamed(workers, [("x", documents)])
+def test_what_fails_in_a_worker_is_one_line(workers: int, broken: Source, error: type[Exception], said: str) -> None:
+    source = streamed(workers, [broken])
     with pytest.raises(error, match=said):
         source.next_batch(500)
     pids = workers_of(os.getpid())
@@ -122,7 +121,7 @@ def stream_here() -> None:
     """In a trainer: the dataset is the tests' own."""
     import npt.data.sources
 
-    npt.data.sources.stream = streamed_documents.stream
+    npt.data.sources.HubSource = streamed_documents.Stream  # type: ignore[assignment,misc]
 
 
 #: Steps so long that a stream ends or stalls in the middle of one.

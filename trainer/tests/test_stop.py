@@ -294,7 +294,7 @@ def test_asked_while_waiting_for_data(
         import npt.data.sources
 
         os.environ[streamed_documents.STALLED] = str(gate)
-        npt.data.sources.stream = streamed_documents.stalling
+        npt.data.sources.HubSource = streamed_documents.Stalling  # type: ignore[assignment,misc]
 
     process = launch(*arguments, "--output_dir", str(run), before=stalling)
     process.wait_for(gate.exists)

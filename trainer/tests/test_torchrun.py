@@ -21,6 +21,7 @@ from torch.distributed.elastic.multiprocessing import api
 
 from npt.checkpoint import manifest
 from tests.conftest import LIMIT, SMALL, TRAINER, Process, events, same, series, weights
+from tests.test_prefetch import ARGUMENTS, stream_here
 
 PASSES_USR1_ON = "TORCHELASTIC_SIGNALS_TO_HANDLE" in inspect.getsource(api)
 
@@ -134,6 +135,41 @@ def test_a_process_that_dies_is_one_line(tmp_path: Path, launch: Callable[..., P
     # Of what the others did between two checkpoints nothing is lost, either.
     ended = json.loads((run / "exit.json").read_bytes())
     assert ended["step"] >= 6 and manifest.problems(run / "checkpoints" / f"checkpoint-{ended['step']}") == []
+
+
+def test_streamed_data_goes_on_exactly_after_a_process_died(tmp_path: Path, launch: Callable[..., Process]) -> None:
+    """The one that saves knows of the other only what it told at the last checkpoint."""
+    whole, part = tmp_path / "whole", tmp_path / "part"
+
+    def both(*arguments: str) -> list[Process]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+
+        def of(number: int) -> Callable[[], None]:
+            return lambda: (rank(number, port)(), stream_here())[0]
+
+        return [launch(*arguments, "--num_workers", "0", before=of(number)) for number in range(2)]
+
+    for process in both(*ARGUMENTS, "--output_dir", str(whole)):
+        assert process.wait() == 0, process.output
+    first = both(*ARGUMENTS, "--output_dir", str(part))
+    first[0].wait_for(lambda: "step 8/" in first[0].output)
+    first[1].send(signal.SIGKILL)
+    assert first[0].wait() == 1, first[0].output
+    step = json.loads((part / "exit.json").read_bytes())["step"]
+    saved = torch.load(part / "checkpoints" / f"checkpoint-{step}" / "training_state.pt", weights_only=True)
+    drawn = [each["drawn"] for each in saved["data_state"]["ranks"]]
+    assert drawn[0] == saved["data_state"]["drawn"] == step * 2 * 3
+    assert drawn[1] == step // 5 * 5 * 2 * 3, "what was known at the last checkpoint"
+    for process in both("--resume_from", str(part)):
+        assert process.wait() == 0, process.output
+    assert same(weights(part), weights(whole)) and series(part) == series(whole)
+    ours, theirs = (
+        torch.load(run / "checkpoints" / "final" / "training_state.pt", weights_only=True)["data_state"]
+        for run in (part, whole)
+    )
+    assert same(ours, theirs)
 
 
 @pytest.mark.parametrize("to", ["supervisor", "agent"])

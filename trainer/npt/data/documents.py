@@ -1,4 +1,4 @@
-"""Documents of several sources in one fixed order, from any position.
+"""Documents of a source, read on from where it failed, and what is known of each.
 
 Imports nothing heavy: data workers read with it, and they start in the time that Python takes.
 """
@@ -7,14 +7,10 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from npt.errors import SourceError, UsageError
-
-# A source: its name, and its documents from a given number on.
-Source = tuple[str, Callable[[int], Iterator[str]]]
 
 #: Seconds before each further attempt to read on from a source that fails; about a minute, then it is given up.
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
@@ -46,12 +42,40 @@ class Encoder(Protocol):
         """The token ids of a text."""
 
 
+class Source(Protocol):
+    """A dataset in shards, each a sequence of documents. Data workers get a copy of it: it must be picklable."""
+
+    @property
+    def name(self) -> str:
+        """Tells it from the others of a run."""
+
+    def shards(self) -> int:
+        """How many shards there are."""
+
+    def open(self, shard: int, taken: int, state: str | None) -> Iterator[tuple[str, str | None]]:
+        """The documents of a shard after its first ``taken``, each with the state that the source is in behind it.
+
+        ``state`` is what came with the last document taken; None where none is known, then only ``taken`` counts.
+        """
+
+
+class Place(NamedTuple):
+    """How far a source has been read: ``taken`` documents of unit number ``unit`` of an epoch (``npt.data.shards``).
+
+    ``taken`` counts from the shard's first document on; -1: the unit has not been begun. ``state`` is the source's own.
+    """
+
+    epoch: int
+    unit: int
+    taken: int
+    state: str | None
+
+
 class Document(NamedTuple):
     """A document, and where its source is once it has been taken."""
 
     source: str
-    taken: int
-    restarts: int
+    place: Place
     text: str
 
 
@@ -59,8 +83,7 @@ class Tokens(NamedTuple):
     """The same with the document's token ids, 32-bit, those that begin and end it included."""
 
     source: str
-    taken: int
-    restarts: int
+    place: Place
     ids: array[int]
 
 
@@ -79,23 +102,28 @@ def reason(error: Exception) -> str:
 
 
 def patiently(
-    source: Source, start: int, *, known: bool = False, delays: tuple[float, ...] | None = None
-) -> Iterator[str | Pause]:
-    """The documents of a source from number ``start`` on, read on from the same document where reading fails.
+    source: Source,
+    shard: int,
+    taken: int,
+    state: str | None = None,
+    *,
+    known: bool = False,
+    delays: tuple[float, ...] | None = None,
+) -> Iterator[tuple[str, str | None] | Pause]:
+    """What ``source.open`` gives, read on from the same document where reading fails.
 
     Before each wait a ``Pause`` comes. A source that never gave a document (unless it is ``known`` to) is not tried
     again: then something is wrong that a person should hear of at once. Raises ``UsageError`` in one line where every
     attempt failed, and what a further one would not change as it is.
     """
-    name, open_at = source
     delays = RETRY_SECONDS if delays is None else delays
-    position, attempts = start, 0
+    attempts = 0
     while True:
         try:
-            for text in open_at(position):
-                position += 1
+            for text, reached in source.open(shard, taken, state):
+                taken, state = taken + 1, reached
                 known, attempts = True, 0
-                yield text
+                yield text, state
             return
         except Exception as error:
             lasting = isinstance(error, LASTING) or (isinstance(error, UsageError) and type(error) is not SourceError)
@@ -103,57 +131,13 @@ def patiently(
                 raise
             if attempts == len(delays):
                 raise UsageError(
-                    f"{name} cannot be read, after {attempts + 1} attempts in {sum(delays):.0f} s ({reason(error)})"
+                    f"{source.name} cannot be read, after {attempts + 1} attempts in {sum(delays):.0f} s "
+                    f"({reason(error)})"
                 ) from error
             wait = delays[attempts]
             attempts += 1
-            yield Pause(f"warning: {name} cannot be read ({reason(error)}); trying again in {wait:g} s")
+            yield Pause(f"warning: {source.name} cannot be read ({reason(error)}); trying again in {wait:g} s")
             time.sleep(wait)
-
-
-@dataclass
-class Reading:
-    """Documents taken from the sources in turn, so that the order depends on nothing but the sources.
-
-    ``taken`` documents of each source come before; the first ``skip`` of each are never taken. A source that ends
-    starts again, and ``restarts`` counts that. One that fails is tried again after each of ``delays``.
-    """
-
-    sources: list[Source]
-    skip: int
-    taken: dict[str, int]
-    restarts: dict[str, int]
-    turn: int
-    delays: tuple[float, ...] = field(default_factory=lambda: RETRY_SECONDS)
-
-    def documents(self) -> Iterator[Document | Pause]:
-        """The documents, without end, and a ``Pause`` before each wait for a source that fails.
-
-        Raises ``UsageError`` for a source that has none, and what ``patiently`` raises.
-        """
-        taken, restarts = dict(self.taken), dict(self.restarts)
-        opened: dict[str, Iterator[str | Pause]] = {}
-        known: set[str] = set()
-        turn = self.turn
-        while True:
-            source = self.sources[turn % len(self.sources)]
-            name = source[0]
-            for _ in range(2):
-                if name not in opened:
-                    opened[name] = patiently(source, self.skip + taken[name], known=name in known, delays=self.delays)
-                while isinstance(text := next(opened[name], None), Pause):
-                    yield text
-                if text is not None:
-                    known.add(name)
-                    break
-                del opened[name]
-                taken[name] = 0
-                restarts[name] += 1
-            else:
-                raise UsageError(f"the data source {name} has no document to train on")
-            taken[name] += 1
-            turn += 1
-            yield Document(name, taken[name], restarts[name], text)
 
 
 def tokenized(document: Document, tokenizer: Encoder) -> Tokens:
@@ -161,4 +145,4 @@ def tokenized(document: Document, tokenizer: Encoder) -> Tokens:
     ids = array("i", tokenizer.begin)
     ids.extend(tokenizer.encode(document.text))
     ids.extend(tokenizer.end)
-    return Tokens(document.source, document.taken, document.restarts, ids)
+    return Tokens(document.source, document.place, ids)

@@ -20,7 +20,8 @@ import weakref
 
 from npt import signals
 from npt.data import frames
-from npt.data.documents import Encoder, Pause, Reading, Tokens
+from npt.data.documents import Encoder, Pause, Tokens
+from npt.data.reading import Reading
 from npt.data.worker import PIPE_CLOSED, Task
 from npt.errors import TrainingError, UsageError
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from npt.arguments import Arguments
-from npt.data.presets import PRESETS, stream
+from npt.data.presets import PRESETS, HubSource
 from npt.data.streaming import StreamedText
 from npt.data.token_cache import read
 from npt.data.tokenizers import Tokenizer, load_tokenizer
@@ -54,24 +53,27 @@ def _from_files(a: Arguments, tokenizer: Tokenizer) -> Texts:
     return Texts(train, _held_out(held_out, a), tokenizer)
 
 
-def _from_preset(a: Arguments, tokenizer: Tokenizer) -> Texts:
-    sources = [(f"{d.path}/{d.name}", partial(stream, d)) for d in PRESETS[a.dataset_preset]]
-    train = StreamedText(list(sources), tokenizer, a.max_length, a.stride, HELD_OUT_DOCUMENTS, a.num_workers)
+def _from_preset(a: Arguments, tokenizer: Tokenizer, rank: int, world_size: int) -> Texts:
+    sources = [HubSource(dataset) for dataset in PRESETS[a.dataset_preset]]
+    train = StreamedText(
+        sources, tokenizer, a.max_length, a.stride, HELD_OUT_DOCUMENTS, a.num_workers, a.seed, rank, world_size
+    )
     if a.validation_file:
         return Texts(train, _held_out(read([Path(a.validation_file).expanduser()], tokenizer).tokens, a), tokenizer)
     return Texts(train, _held_out(torch.tensor(train.held_out(), dtype=torch.int32), a), tokenizer)
 
 
-def load_texts(a: Arguments, vocabulary: int) -> Texts:
+def load_texts(a: Arguments, vocabulary: int, rank: int = 0, world_size: int = 1) -> Texts:
     """The texts that the arguments name. Raises ``UsageError`` in one line where they cannot be had.
 
-    ``vocabulary`` is the model's; every token must have an embedding.
+    ``vocabulary`` is the model's; every token must have an embedding. Of a streamed dataset each of the ``world_size``
+    processes of a run reads a part of its own.
     """
     tokenizer = load_tokenizer(a.model_name, vocabulary, a.bos)
     if a.train_file:
         return _from_files(a, tokenizer)
     if not a.demo_mode:
-        return _from_preset(a, tokenizer)
+        return _from_preset(a, tokenizer, rank, world_size)
     if vocabulary < 256:
         raise UsageError(f"--demo_mode: its text is bytes, the model has only {vocabulary} tokens")
     train = read([DEMO_TEXT / "train.txt"], tokenizer).tokens

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from npt.data import frames
-from npt.data.documents import Document, Encoder, Pause, Reading, Tokens, reason, tokenized
+from npt.data.documents import Document, Encoder, Pause, Tokens, reason, tokenized
+from npt.data.reading import Reading
 from npt.errors import UsageError
 
 #: Exit code of a worker that found the other end of a pipe gone: another process is to blame.
