@@ -273,6 +273,7 @@ describe('the command line', function () {
     it(`exit codes are the answer's, also with "${way}"`, function () {
       if (way.includes('/dev/full') && !fs.existsSync('/dev/full')) this.skip();
       const broken = path.join(ws.experiments, 'demo/checkpoints/checkpoint-50');
+      fs.writeFileSync(path.join(broken, 'npt_weights.pt'), 'no torch file');
       for (const [words, code] of [
         [['list', '.'], 0],
         [['validate', broken], 1],

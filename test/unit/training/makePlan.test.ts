@@ -36,6 +36,27 @@ describe('plans', () => {
       made.arguments.filter((a) => a.source === 'changed').map((a) => [a.name, [a.previous, a.value]]),
     );
 
+  it('refuses a checkpoint that is not valid, and offers the newest that is; a run means that one', async () => {
+    const weights = path.join(newest, 'npt_weights.pt');
+    fs.writeFileSync(weights, Buffer.alloc(fs.statSync(weights).size));
+    const refused = await plan();
+    assert.deepEqual(codes(refused.errors), ['checkpoint-invalid']);
+    assert.match(refused.errors[0]?.message ?? '', /^checkpoint-150 cannot be used: npt_weights\.pt: .* are zeros/);
+    const [remedy] = refused.errors[0]?.remedies ?? [];
+    assert.deepEqual(remedy, { kind: 'plan', label: 'Use checkpoint-50', request: { checkpoint: older } });
+    const ofRun = await plan({ checkpoint: path.join(ws.experiments, 'demo') });
+    assert.deepEqual(ofRun.errors, []);
+    assert.equal(ofRun.checkpoint, older);
+    assert.equal(ofRun.newRun, false, 'nothing valid came later');
+    assert.match(
+      ofRun.warnings.find(({ code }) => code === 'passed-over')?.message ?? '',
+      /^checkpoint-150 is not valid, and passed over: npt_weights\.pt: .* are zeros.*[^.]\.$/,
+    );
+    fs.writeFileSync(path.join(older, 'npt_weights.pt'), 'no torch file');
+    const none = await plan({ checkpoint: path.join(ws.experiments, 'demo') });
+    assert.match(none.errors[0]?.message ?? '', /^checkpoint-150 cannot be used/);
+  });
+
   it('resume from the newest checkpoint: the same run, a minimal command, nothing to warn of', async () => {
     const made = await plan();
     assert.deepEqual(made.errors, []);

@@ -152,8 +152,9 @@ async function fromRun(run: Run, notValid: NotValid, context: ScanContext): Prom
   const newest = newestUsable(run, notValid);
   if (newest !== undefined) {
     await refuseOtherLayout(newest.path);
+    let source: PlanSource;
     try {
-      return await fromCheckpoint(newest.path, run, newest, notValid);
+      source = await fromCheckpoint(newest.path, run, newest, notValid);
     } catch (error) {
       if (!(error instanceof CheckpointPathError)) throw error;
       // Deleted since it was looked at: whatever is the newest now is what is meant.
@@ -161,6 +162,12 @@ async function fromRun(run: Run, notValid: NotValid, context: ScanContext): Prom
       if (now === null) throw new PlanSourceError('not-found', `NPT weights not found: ${error.message}`);
       return fromRun(now, notValid, context);
     }
+    const wrong = source.errors.find(({ code }) => code === NOT_VALID);
+    if (wrong === undefined) return source;
+    // A run means its newest valid checkpoint. Where there is none, the newest one says what is wrong with it.
+    const why = wrong.message.slice(cannotBeUsed(newest.path).length).replace(/\.$/, '');
+    const known = new Map([...notValid, [newest.path, why]]);
+    return newestUsable(run, known) === undefined ? source : fromRun(run, known, context);
   }
   const known = newestComplete(run);
   if (known !== undefined) throw refused(known.name, notValid.get(known.path) ?? '', run, notValid);
@@ -241,31 +248,21 @@ function passedOver(run: Run, step: number, notValid: NotValid): string[] {
   });
 }
 
-/** What keeps a resume from reading the files at all; damage that only a look at every byte shows, the trainer refuses. */
+/** Why nothing goes on from a checkpoint that is not valid; damage that only a look at every byte shows, the trainer refuses. */
 function refusals(folder: string, findings: readonly Finding[], run: Run | null, notValid: NotValid): PlanMessage[] {
-  const [first] = findings.filter(
-    (item) => item.severity === 'error' && (UNREADABLE.has(item.code) || verdictOf([item]) === 'dangerous'),
-  );
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  const first = errors.find((item) => verdictOf([item]) === 'dangerous') ?? errors[0];
   if (first === undefined) return [];
-  const message = `${path.basename(folder)} cannot be used: ${first.message}`;
+  const message = `${cannotBeUsed(folder)}${first.message}`;
   const remedies = useInstead(run && newestUsable(run, new Map([...notValid, [folder, first.message]])));
-  return [{ code: 'checkpoint-invalid', message, ...(remedies.length === 0 ? {} : { remedies }) }];
+  return [{ code: NOT_VALID, message, ...(remedies.length === 0 ? {} : { remedies }) }];
 }
 
-const UNREADABLE: ReadonlySet<string> = new Set([
-  'unknown-call',
-  'unknown-global',
-  'unsupported-tensor',
-  'ambiguous-names',
-  'no-weights',
-  'optimizer-mismatch',
-  'pickle-malformed',
-  'pickle-truncated',
-  'pickle-limit',
-  'truncated',
-  'other-archive',
-  'encrypted',
-]);
+const NOT_VALID = 'checkpoint-invalid';
+
+function cannotBeUsed(folder: string): string {
+  return `${path.basename(folder)} cannot be used: `;
+}
 
 /** Findings that leave a checkpoint valid, of which a resume says the same. */
 const TOLD: ReadonlySet<string> = new Set([
