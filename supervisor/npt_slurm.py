@@ -263,7 +263,7 @@ class JobFollower(base.Follower):
         while self.wanted:
             now = self.wanted.pop(0) == signal.SIGQUIT
             if self.asked and not now:
-                self.say("already saving and stopping: waiting for the job to end (Ctrl+\\ cancels it)")
+                self.say("already saving and stopping: waiting for the job to end (Ctrl+\\ ends it without a save)")
                 continue
             self.asked = True
             try:
@@ -275,10 +275,12 @@ class JobFollower(base.Follower):
 
 
 def stop(job: str, now: bool) -> str:
-    """Asks a job to save and stop, or cancels it; what was done, in one line. Raises NoAnswer."""
-    if not now and status_of(job).state in RUNNING:
-        ask_slurm(["scancel", "--batch", "--signal=INT", job])
-        return f"job {job} was asked to save and stop (Ctrl+\\ cancels it)"
+    """Asks a job to save and stop, or to end; cancels one that waits. What was done, in one line. Raises NoAnswer."""
+    if status_of(job).state in RUNNING:
+        # To the batch script, which is the supervisor: scancel by itself would let the trainer save within KillWait.
+        ask_slurm(["scancel", "--batch", f"--signal={'QUIT' if now else 'INT'}", job])
+        how = "end without a save" if now else "save and stop (Ctrl+\\ ends it without a save)"
+        return f"job {job} was asked to {how}"
     ask_slurm(["scancel", job])
     return f"job {job} was cancelled"
 

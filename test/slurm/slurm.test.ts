@@ -24,6 +24,7 @@ import {
 } from '../../src/core/training/launchers';
 import { SHARED_CPU } from '../../tools/demo/training.mjs';
 import { python } from '../torch/python';
+import { bundleCli } from '../unit/cli/bundledCli';
 import { Cluster, until } from './cluster';
 
 const REPOSITORY = path.join(import.meta.dirname, '../..');
@@ -286,6 +287,62 @@ describe('slurm', function () {
     assert.equal((await runAt(trains.run)).state, 'finished');
   });
 
+  it('the command line starts a job, ends it without a save, and resumes it by the plan of a resume', async () => {
+    const home = path.join(cluster.folder, 'home');
+    fs.mkdirSync(home);
+    // What a cluster's administrator puts into login shells.
+    fs.writeFileSync(
+      path.join(home, '.bash_profile'),
+      'module() { shift; export FROM_MODULE="$1" LOADEDMODULES="$LOADEDMODULES:$1/1"; echo "loading $1"; }\n',
+    );
+    const conda = path.join(cluster.folder, 'my env');
+    fs.mkdirSync(path.join(conda, 'etc/conda/activate.d'), { recursive: true });
+    fs.writeFileSync(path.join(conda, 'etc/conda/activate.d/own.sh'), 'export FROM_CONDA="$CONDA_PREFIX"\n');
+    const cli = await bundleCli(cluster.folder);
+    const run = path.join(workspace, 'experiments/told');
+    const command = (...words: string[]): string[] => [process.execPath, cli, ...words];
+    const job = ['--launcher', 'slurm', '--partition', 'main', '--extra=--nodelist=n2', '--python', python()];
+    const settings = {
+      ...{ wandb_mode: 'disabled', max_steps: STEPS, save_steps: SAVED_EVERY, eval_steps: 0, warmup_steps: 4 },
+      ...{ generation_steps: 0, logging_steps: 1, num_workers: 0, train_layers: '1,2' },
+      curriculum_stages: `teacher:8,student:${STEPS}`,
+    };
+    const set = Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
+    const environment = ['--module', 'cuda', '--conda', conda, '--env', 'TOLD=x y'];
+    const surrounding = process.env.HOME;
+    process.env.HOME = home;
+    const started = terminal(
+      command('start', '--preset', 'demo', '--workspace', workspace, '--name', 'told', ...job, ...environment, ...set),
+    );
+    if (surrounding === undefined) delete process.env.HOME;
+    else process.env.HOME = surrounding;
+    await started.untilKnown(run);
+    const { pid } = await frozen(run);
+    const found = fs.readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+    for (const variable of ['FROM_MODULE=cuda', `FROM_CONDA=${conda}`, 'TOLD=x y']) {
+      assert.ok(found.includes(variable), variable);
+    }
+    const listed = await answered(command('list', workspace, '--json'));
+    const { runs } = JSON.parse(listed.output) as { readonly runs: readonly { name: string; state: string }[] };
+    assert.equal(runs.find(({ name }) => name === 'told')?.state, 'training');
+
+    const stopped = await answered(command('stop', run, '--now'));
+    assert.equal(stopped.code, 0, stopped.output);
+    assert.match(stopped.output, /^job \d+ was asked to end without a save: /);
+    await until('request to end', () => !fs.existsSync(`/proc/${pid}`) || isPending(pid, os.constants.signals.SIGQUIT));
+    if (fs.existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGCONT');
+    assert.notEqual(await started.ended, 0, started.output);
+    assert.equal(await processIn(run), null);
+    const saved = fs.readdirSync(path.join(run, 'checkpoints')).filter((name) => /^checkpoint-\d+$/.test(name));
+    assert.deepEqual(saved, [`checkpoint-${SAVED_EVERY}`]);
+
+    const resumed = terminal(command('resume', run, ...job));
+    assert.equal(await resumed.ended, 0, resumed.output);
+    assert.match(resumed.output, /job \d+ was submitted/);
+    assert.equal((await runAt(run)).state, 'finished');
+    assert.equal(segments(run), 2);
+  });
+
   it('trains on two nodes, each with a torchrun that srun starts', async () => {
     const wide = plan('wide', { nodes: 2 }, ['--max_steps', '8']);
     const { terminal: made } = await submit(wide);
@@ -297,6 +354,19 @@ describe('slurm', function () {
     assert.equal(fs.readFileSync(path.join(wide.run, 'train.log'), 'utf8').split('step 8/8').length - 1, 1);
   });
 });
+
+/** A command's answer, once it has ended. */
+async function answered([program = '', ...words]: readonly string[]): Promise<{ code: number | null; output: string }> {
+  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const take = (data: Buffer): void => {
+    output += data.toString();
+  };
+  child.stdout.on('data', take);
+  child.stderr.on('data', take);
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, output };
+}
 
 /** A command and what it prints, as a terminal shows it. */
 class Terminal {

@@ -94,7 +94,9 @@ async function stop(process: RunProcess, how: StopHow): Promise<void> {
   const job = requiredJob(process);
   // What waits has nothing to save.
   const running = (await ask(process)).liveness === 'alive';
-  await command('scancel', how === 'save' && running ? ['--batch', '--signal=INT', job] : [job]);
+  // To the batch script, which is the supervisor; scancel by itself would let the trainer save within KillWait.
+  const signal = how === 'save' ? 'INT' : 'QUIT';
+  await command('scancel', running ? ['--batch', `--signal=${signal}`, job] : [job]);
 }
 
 function requiredJob(process: RunProcess): string {
