@@ -7,10 +7,12 @@ import { processIn } from '../core/experiment/processFolder';
 import { shellCommand } from '../core/training/commandLine';
 import { readGpusHere } from '../core/training/gpus/nvidiaSmi';
 import { launcherOf } from '../core/training/launchers';
+import { workspaceSettings } from '../core/training/launchSettings';
 import { makePlans } from '../core/training/plan/makePlan';
 import type { Plan } from '../core/training/plan/plan';
 import type { PlanKind } from '../core/training/plan/request';
 import { enqueuePlans } from '../core/training/queue/enqueuePlans';
+import { readCpuSlots } from '../core/training/queue/queue';
 import { type Command, type Result, UsageError } from './options';
 import { PLAN_OPTIONS, requestsOf, shownPlans } from './plan';
 import { SUMMARIES } from './summaries';
@@ -77,9 +79,13 @@ function refuseTwins(plans: readonly Plan[]): void {
 
 /** Puts plans into the queue, which starts each when a device is free, whether anybody looks or not. */
 async function enqueued(plans: readonly Plan[]): Promise<Pick<Result, 'text' | 'yes'>> {
+  const [first] = plans;
+  // Plans of one command are of one workspace.
+  const settings = first && (await workspaceSettings(first.cwd));
   const { ids, problems } = await enqueuePlans(plans, {
     supervisor: SUPERVISOR,
     gpusHere: (await readGpusHere()).gpus.length,
+    cpuSlots: () => readCpuSlots(settings?.read('queue.cpuSlots')),
   });
   const lines = ids.map((id, at) => `queued as ${id}: ${plans[at]?.run ?? ''}`);
   return {

@@ -7,6 +7,7 @@ import { EXPERIMENTS } from '../core/experiment/runLayout';
 import { expandPath } from '../core/variables';
 import type { LaunchRequest } from '../core/training/launchers';
 import { launchFrom } from '../core/training/launchSettings';
+import { readCpuSlots } from '../core/training/queue/queue';
 
 const SECTION = 'npt';
 
@@ -74,6 +75,11 @@ export const settings = {
       (name) => readFile(name, scope),
       chosen,
     ),
+  /** How many runs of a workspace's queue train on the CPU at once; undefined where nobody set it. @param root absolute */
+  cpuSlots: (root: string): number | undefined => {
+    const set = vscode.workspace.getConfiguration(SECTION, vscode.Uri.file(root)).inspect<unknown>('queue.cpuSlots');
+    return readCpuSlots(set?.workspaceFolderValue ?? set?.workspaceValue ?? set?.globalValue);
+  },
   /** Steps that Extend and the resume script add unless told otherwise. */
   additionalSteps: (scope?: vscode.ConfigurationScope): number => read('additionalSteps', scope, 15000),
   openDashboardOnResume: (): boolean => read('openDashboardOnResume', undefined, true),

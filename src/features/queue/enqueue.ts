@@ -4,6 +4,7 @@ import { readGpusHere } from '../../core/training/gpus/nvidiaSmi';
 import type { Plan } from '../../core/training/plan/plan';
 import { enqueuePlans as enqueue } from '../../core/training/queue/enqueuePlans';
 import { showError } from '../../platform/messages';
+import { settings } from '../../platform/settings';
 import { showStatus } from '../../platform/statusBar';
 import type { FeatureDeps } from '../deps';
 
@@ -18,7 +19,7 @@ export async function enqueuePlans(
 ): Promise<boolean> {
   const { gpus, problem } = await readGpusHere();
   if (problem !== null) log.warn(`queue: ${problem}`);
-  const { ids, problems } = await enqueue(plans, { supervisor, gpusHere: gpus.length });
+  const { ids, problems } = await enqueue(plans, { supervisor, gpusHere: gpus.length, cpuSlots: settings.cpuSlots });
   for (const each of problems) void showError(each);
   await workspaces.rescan();
   if (ids.length < plans.length) return false;

@@ -1,10 +1,15 @@
-/** Sees to it that what waits in a workspace's queue has somebody to start it: after a reboot, or a dispatcher that was killed. */
+/**
+ * Sees to it that what waits in a workspace's queue has somebody to start it, after a reboot or a dispatcher that was killed, and
+ * that the queue follows the settings.
+ */
 import * as vscode from 'vscode';
 import { readQueue } from '../../core/experiment/queueFiles';
 import { Disposable } from '../../core/disposable';
 import { messageOf } from '../../core/errors';
 import { dispatch, hasWork, isDispatched } from '../../core/training/queue/dispatcher';
+import { DEFAULT_CPU_SLOTS, setQueue } from '../../core/training/queue/queue';
 import { findPython } from '../../platform/python';
+import { settings } from '../../platform/settings';
 import type { FeatureDeps } from '../deps';
 
 /** A dispatcher that ends at once again, on a full disk for instance, is not started all the time. */
@@ -21,6 +26,11 @@ export class QueueKeeper extends Disposable {
     };
     this._register(deps.workspaces.onDidChange(look));
     this._register(vscode.workspace.onDidGrantWorkspaceTrust(look));
+    this._register(
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (settings.affects(event, 'queue.cpuSlots')) void this.takeSlots();
+      }),
+    );
   }
 
   private rootsWithQueue(): Set<string> {
@@ -28,6 +38,16 @@ export class QueueKeeper extends Disposable {
     const { workspaces } = this.deps;
     const waiting = workspaces.runs.filter(({ queue }) => queue !== undefined && queue.failure === null);
     return new Set(waiting.map((run) => workspaces.rootOf(run)));
+  }
+
+  private async takeSlots(): Promise<void> {
+    for (const root of this.rootsWithQueue()) {
+      try {
+        await setQueue(root, { cpuSlots: settings.cpuSlots(root) ?? DEFAULT_CPU_SLOTS });
+      } catch (error) {
+        this.deps.log.warn(`queue of ${root}: ${messageOf(error)}`);
+      }
+    }
   }
 
   private async look(root: string): Promise<void> {

@@ -9,7 +9,17 @@ import { queueFolder, readQueue, type QueueEntry } from '../../../src/core/exper
 import { scanWorkspace } from '../../../src/core/experiment/scan';
 import { WorkspaceWatcher } from '../../../src/core/experiment/watch';
 import { dispatch, hasWork, isDispatched, startNow } from '../../../src/core/training/queue/dispatcher';
-import { cancel, enqueue, move, MOVES, queueAgain, QueueError, setQueue } from '../../../src/core/training/queue/queue';
+import { enqueuePlans } from '../../../src/core/training/queue/enqueuePlans';
+import {
+  cancel,
+  enqueue,
+  move,
+  MOVES,
+  queueAgain,
+  QueueError,
+  readCpuSlots,
+  setQueue,
+} from '../../../src/core/training/queue/queue';
 import { makePlan } from '../../../src/core/training/plan/makePlan';
 import type { Plan } from '../../../src/core/training/plan/plan';
 import { FixtureWorkspace } from '../experiment/fixtureWorkspace';
@@ -298,6 +308,21 @@ describe("a workspace's queue", () => {
     } finally {
       watcher.dispose();
     }
+  });
+
+  it('plans are queued with the CPU slots of the settings; one that cannot be queued stops what is behind it', async () => {
+    await setQueue(ws.root, { paused: true, cpuSlots: 3 });
+    const [a, b] = await Promise.all(['a', 'b'].map((name) => plan(name)));
+    const wrong = { ...b!, errors: [{ code: 'x', message: 'No such model.' }] };
+    const { ids, problems } = await enqueuePlans([a!, wrong, b!], { ...HERE, cpuSlots: () => undefined });
+    assert.deepEqual([ids.length, problems], [1, ['No such model.']]);
+    assert.deepEqual(await waiting(), ['a']);
+    assert.equal((await readQueue(ws.root)).cpuSlots, 3);
+    const more = await enqueuePlans([b!], { ...HERE, cpuSlots: () => 2 });
+    assert.deepEqual(more.problems, []);
+    const { paused, cpuSlots } = await readQueue(ws.root);
+    assert.deepEqual([paused, cpuSlots], [true, 2]);
+    assert.deepEqual([1, 9999, 0, 2.5, '2', null].map(readCpuSlots), [1, 9999, ...Array<undefined>(4)]);
   });
 
   it('an interpreter that cannot be started is said in one line', async () => {

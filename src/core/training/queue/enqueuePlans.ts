@@ -2,7 +2,7 @@
 import { queueFolder } from '../../experiment/queueFiles';
 import type { Plan } from '../plan/plan';
 import { dispatch } from './dispatcher';
-import { enqueue, type EnqueueOptions, QueueError } from './queue';
+import { enqueue, type EnqueueOptions, QueueError, setQueue } from './queue';
 
 export interface Enqueued {
   /** The new entries, in the order of their plans. */
@@ -11,8 +11,13 @@ export interface Enqueued {
   readonly problems: readonly string[];
 }
 
+export interface EnqueueAllOptions extends EnqueueOptions {
+  /** How many runs train on the CPU at once from now on, for each workspace; undefined where nobody says it. */
+  readonly cpuSlots: (root: string) => number | undefined;
+}
+
 /** Puts plans at the end of their queues. What comes before one that cannot be queued has its turn all the same. */
-export async function enqueuePlans(plans: readonly Plan[], options: EnqueueOptions): Promise<Enqueued> {
+export async function enqueuePlans(plans: readonly Plan[], options: EnqueueAllOptions): Promise<Enqueued> {
   const ids: string[] = [];
   const problems: string[] = [];
   const saying = async (change: () => Promise<void>): Promise<boolean> => {
@@ -28,6 +33,8 @@ export async function enqueuePlans(plans: readonly Plan[], options: EnqueueOptio
   const folders = new Map<string, string>();
   for (const plan of plans) {
     const queued = await saying(async () => {
+      const cpuSlots = options.cpuSlots(plan.cwd);
+      if (cpuSlots !== undefined) await setQueue(plan.cwd, { cpuSlots });
       ids.push(...(await enqueue(plan.cwd, [plan], options)));
     });
     if (!queued) break;

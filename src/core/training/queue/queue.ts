@@ -178,6 +178,14 @@ export interface QueueSettings {
   readonly cpuSlots?: number;
 }
 
+/** How many runs train on the CPU at once where nobody says otherwise. */
+export const DEFAULT_CPU_SLOTS = 1;
+
+/** A number of CPU slots as a setting gives it; undefined where it is none. */
+export function readCpuSlots(given: unknown): number | undefined {
+  return Number.isSafeInteger(given) && Number(given) >= 1 && Number(given) <= 9999 ? Number(given) : undefined;
+}
+
 /** Pauses the queue or lets it go on, and says how many runs train at once. What is not given stays. @throws QueueError */
 export function setQueue(root: string, settings: QueueSettings): Promise<void> {
   return changing(root, async () => {
