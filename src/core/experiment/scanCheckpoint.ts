@@ -1,6 +1,7 @@
 /** One checkpoint folder: complete, being written or broken, told from names, sizes and small files alone, by its layout. */
 import type { Stats } from 'node:fs';
 import { FileContentError, type JsonObject, parseDocument } from '../jsonText';
+import { isTemporaryFolder } from '../checkpoint/folderNames';
 import { layoutOf } from '../checkpoint/layouts';
 import {
   broken,
@@ -8,6 +9,7 @@ import {
   type ListedCheckpoint,
   type ListedFolder,
   UNKNOWN,
+  WRITING,
 } from '../checkpoint/layouts/layout';
 import type { CheckpointContent, CheckpointPlace } from './checkpointContent';
 import type { Checkpoint, CheckpointFile } from './model';
@@ -70,14 +72,16 @@ async function look(place: CheckpointPlace, context: ScanContext): Promise<Check
   // Where nothing in it may be looked at, the folder itself still tells how old it is.
   if (changed === 0) changed = await timeOf(place.folder, context);
   const layout = layoutOf({ names: new Set(entries.map(({ name }) => name)) });
-  const listed = await list(layout, {
-    sizes,
-    obstacles,
-    growing: changedMomentsAgo(context.lastChange(place.folder, signature, changed), context.now()),
-    temporary: place.folder !== place.path,
-    step: place.step,
-    read: async (name) => readDocumentOf(place, name, stats.get(name), obstacles.get(name), context),
-  });
+  // Under the name that our trainer writes under, it is what it will be only once it is renamed.
+  const listed = isTemporaryFolder(place.folder)
+    ? { ...UNKNOWN, ...WRITING }
+    : await list(layout, {
+        sizes,
+        obstacles,
+        growing: changedMomentsAgo(context.lastChange(place.folder, signature, changed), context.now()),
+        step: place.step,
+        read: async (name) => readDocumentOf(place, name, stats.get(name), obstacles.get(name), context),
+      });
   return {
     state: listed.state,
     stateReason: listed.stateReason,

@@ -245,6 +245,18 @@ describe('scanning a workspace', () => {
     const [saving] = (await only()).checkpoints;
     assert.equal(saving?.state, 'writing');
     assert.equal(saving.path, path.join(ws.experiments, 'demo/checkpoints/checkpoint-50'));
+    // Until it has its name it is neither broken nor complete, whatever is written of it.
+    const last = fs.readFileSync(path.join(ws.checkpoint('demo', 60), 'manifest.json'), 'utf8');
+    for (const manifest of ['', '{"schema":1,"st', last]) {
+      ws.write('demo/checkpoints/.tmp-checkpoint-50-host-7/manifest.json', manifest);
+      assert.deepEqual(
+        (await only()).checkpoints.map(({ name, state, stateReason }) => [name, state, stateReason]),
+        [
+          ['checkpoint-50', 'writing', 'being written'],
+          ['checkpoint-60', 'complete', null],
+        ],
+      );
+    }
   });
 
   describe('state of a run', () => {

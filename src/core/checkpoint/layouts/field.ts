@@ -53,14 +53,8 @@ export const fieldOld: CheckpointLayout = {
  * They write in place, in the order weights, training state, multi-layer state, config.json: config.json there means finished.
  * Older ones stop after the training state, and until they have been left alone for a while they may still be growing.
  */
-function judge({
-  sizes,
-  obstacles,
-  growing,
-  temporary,
-}: ListedFolder): Pick<ListedCheckpoint, 'state' | 'stateReason'> {
+function judge({ sizes, obstacles, growing }: ListedFolder): Pick<ListedCheckpoint, 'state' | 'stateReason'> {
   const has = (name: string): boolean => (sizes.get(name) ?? 0) > 0;
-  if (temporary) return WRITING;
   const required = [WEIGHTS, TRAINING_STATE];
   const missing = required.filter((name) => !has(name));
   const withConfig = has(CONFIG);

@@ -14,7 +14,7 @@ export interface LayoutEvidence {
   readonly savedArguments?: unknown;
 }
 
-/** A checkpoint's folder as a scan of it finds it, without opening a file. */
+/** A checkpoint's folder, which has its name, as a scan of it finds it without opening a file. */
 export interface ListedFolder {
   /** Bytes of each file. */
   readonly sizes: ReadonlyMap<string, number>;
@@ -22,8 +22,6 @@ export interface ListedFolder {
   readonly obstacles: ReadonlyMap<string, string>;
   /** It changed moments ago. */
   readonly growing: boolean;
-  /** It still has the name under which our trainer writes. */
-  readonly temporary: boolean;
   /** The step in the folder's name. */
   readonly step: number | null;
   /** A small JSON file of the folder, null where it is not there. What it rejects with makes the checkpoint a broken one. */
