@@ -62,7 +62,7 @@ export async function planFor(
   request: TrainingRequest,
   chosen?: ChosenLaunch,
 ): Promise<Plan> {
-  return planIn(deps, await environmentOf(root, chosen), request);
+  return planIn(deps, await environmentOf(root, chosen ?? request.launch), request);
 }
 
 /**
@@ -76,7 +76,7 @@ export async function plansFor(
   requests: readonly TrainingRequest[],
   chosen?: ChosenLaunch,
 ): Promise<Plan[]> {
-  const environment = await environmentOf(root, chosen);
+  const environment = await environmentOf(root, chosen ?? requests[0]?.launch);
   const notValid = deps.validations.notValid();
   const { makePlans } = await import('../../onDemand');
   return makePlans(requests.map((request) => ({ ...request, ...environment, notValid, askScript: asking() })));

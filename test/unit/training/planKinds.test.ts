@@ -7,7 +7,7 @@ import { makePlan } from '../../../src/core/training/plan/makePlan';
 import type { Plan } from '../../../src/core/training/plan/plan';
 import { type PlanRequest, withRemedy } from '../../../src/core/training/plan/request';
 import { readPresets } from '../../../src/core/training/plan/presets';
-import { definitionOf, requestOf } from '../../../src/core/training/plan/taskDefinition';
+import { definitionOf, requestOf, taskEntry } from '../../../src/core/training/plan/taskDefinition';
 import { FixtureWorkspace } from '../experiment/fixtureWorkspace';
 
 const SCRIPT = 'scripts/train_multi_layer_npt.py';
@@ -315,6 +315,19 @@ describe('the kinds of plans', () => {
       assert.ok(typeof again !== 'string', JSON.stringify(again));
       assert.deepEqual((await plan(again)).argv, made.argv);
     }
+  });
+
+  it('an entry of tasks.json starts as its plan would, whatever is set by then', async () => {
+    const launch = { kind: 'torchrun', options: { processes: 2, devices: ['GPU-1', 'GPU-2'] } } as const;
+    const made = await plan({ kind: 'branch', checkpoint: newest, changes: { batch_size: '2' }, launch });
+    const entry = JSON.parse(JSON.stringify(taskEntry(made))) as Record<string, unknown>;
+    assert.deepEqual([entry['launcher'], entry['launcherOptions']], [launch.kind, launch.options]);
+    const again = requestOf(entry, ws.root);
+    assert.ok(typeof again !== 'string', JSON.stringify(again));
+    assert.deepEqual((await plan(again)).launch, made.launch);
+    const wrong = requestOf({ ...entry, launcherOptions: { processes: 'many' } }, ws.root);
+    assert.ok(typeof wrong !== 'string');
+    assert.match((await plan(wrong)).errors[0]?.message ?? '', /npt\.torchrun\.processes is "many"/);
   });
 
   /** Asserts that the trainer resolves what the plan shows. */

@@ -53,6 +53,9 @@ describe('an npt task of tasks.json', () => {
     [{ kind: 'start', from: 5 }, /^"from" is 5: write the path of a run/],
     [{ kind: 'start', preset: true }, /^"preset" is true: write/],
     [{ kind: 'debug', checkpoint: 'x', stage: ['student'] }, /^"stage" is \["student"\]: write/],
+    [{ kind: 'start', launcher: 'kubernetes' }, /^"launcher" is "kubernetes": write local, torchrun, slurm\.$/],
+    [{ kind: 'start', launcherOptions: {} }, /^"launcher" is missing: write/],
+    [{ kind: 'start', launcher: 'slurm', launcherOptions: [1] }, /^"launcherOptions" is \[1\]: write/],
   ];
   for (const [definition, message] of wrong) {
     it(`says what is wrong with ${JSON.stringify(definition)}`, () => {

@@ -34,6 +34,8 @@ export interface TrainingRequest {
   readonly additionalSteps?: number | undefined;
   /** Folder name of the new run; a resume with a name becomes a branch. */
   readonly name?: string | undefined;
+  /** A launcher, with values of its options, instead of what the settings say. */
+  readonly launch?: Pick<LaunchRequest, 'kind' | 'options'> | undefined;
 }
 
 export interface PlanRequest extends TrainingRequest {

@@ -1,7 +1,9 @@
 /** An `npt` task as tasks.json writes it (package.json, `taskDefinitions`): read into a request, and made from a plan. */
 import path from 'node:path';
 import { typedText } from '../../arguments/separated';
+import { isObject } from '../../jsonText';
 import { PROGRAM_KINDS } from '../checkpointPrograms';
+import { type Launch, LAUNCHER_KINDS } from '../launchers';
 import type { Plan } from './plan';
 import { PLAN_KINDS, type PlanKind, type TrainingRequest } from './request';
 import { inWorkspace } from './trainerScript';
@@ -23,6 +25,10 @@ export interface TaskDefinition {
   readonly additionalSteps?: number;
   /** Folder name of a new run. */
   readonly name?: string;
+  /** What starts the trainer, instead of what the settings say. */
+  readonly launcher?: string;
+  /** Values of its options (`options` is VS Code's own word in tasks.json); those that are left out are as they are set. */
+  readonly launcherOptions?: Launch['options'];
 }
 
 /** What a kind of plan starts from: it has to be given, but for a start. */
@@ -72,6 +78,8 @@ export function requestOf(definition: Readonly<Record<string, unknown>>, root: s
     if (!isText(text)) return `"${key}" is ${shown(text)}: write ${what}.`;
     texts.set(key, text);
   }
+  const launch = launchOf(definition);
+  if (typeof launch === 'string') return launch;
   return {
     kind: known,
     ...(isText(named) ? { [place]: path.resolve(root, named) } : {}),
@@ -79,7 +87,21 @@ export function requestOf(definition: Readonly<Record<string, unknown>>, root: s
     ...Object.fromEntries(texts),
     changes: Object.fromEntries(typed),
     additionalSteps: additionalSteps === undefined ? undefined : Number(additionalSteps),
+    ...(launch === undefined ? {} : { launch }),
   };
+}
+
+/** What a definition says of how to start; the values of options are judged with the plan. @returns what is wrong with it */
+function launchOf({
+  launcher,
+  launcherOptions: options,
+}: Readonly<Record<string, unknown>>): TrainingRequest['launch'] | string {
+  if (launcher === undefined && options === undefined) return undefined;
+  const kind = LAUNCHER_KINDS.find((known) => known === launcher);
+  if (kind === undefined) return `"launcher" is ${shown(launcher)}: write ${LAUNCHER_KINDS.join(', ')}.`;
+  if (options === undefined) return { kind };
+  if (!isObject(options)) return `"launcherOptions" is ${shown(options)}: write an object of the launcher's options.`;
+  return { kind, options };
 }
 
 const TEXTS = {
@@ -113,7 +135,8 @@ export function definitionOf(plan: Plan): TaskDefinition {
   };
 }
 
-/** A plan as an entry of tasks.json, which says what it does. */
+/** A plan as an entry of tasks.json, which says what it does, and starts it as the plan would, whatever is set by then. */
 export function taskEntry(plan: Plan): TaskDefinition & { readonly label: string } {
-  return { label: `${plan.kind} ${path.basename(plan.run)}`, ...definitionOf(plan) };
+  const { kind: launcher, options: launcherOptions } = plan.launch;
+  return { label: `${plan.kind} ${path.basename(plan.run)}`, ...definitionOf(plan), launcher, launcherOptions };
 }
