@@ -217,9 +217,18 @@ export function withQueue(runs: readonly Run[], { entries }: QueueState, experim
     else byRun.set(entry.run, { ...notBegun(entry, experiments), queue });
   }
   const known = new Set(runs.map((run) => run.path));
-  // What was asked for last is looked for first.
-  const added = [...byRun.values()].filter((run) => !known.has(run.path)).sort((a, b) => b.created - a.created);
-  return [...added, ...runs.map((run) => byRun.get(run.path) ?? run)];
+  const added = [...byRun.values()].filter((run) => !known.has(run.path)).sort(inTurn);
+  const there = runs.map((run) => byRun.get(run.path) ?? run);
+  // What trains is looked at before what waits for it to end.
+  const training = there.findIndex(({ state }) => state !== 'training');
+  const at = training === -1 ? there.length : training;
+  return [...there.slice(0, at), ...added, ...there.slice(at)];
+}
+
+/** The order in which they will start; those that could not be started after them, the last of them first. */
+function inTurn(a: Run, b: Run): number {
+  const [one, other] = [a.queue?.position ?? Infinity, b.queue?.position ?? Infinity];
+  return one === other ? b.created - a.created : one - other;
 }
 
 function stateWith(run: Run, entry: QueueEntry): Run['state'] {

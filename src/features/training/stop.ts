@@ -152,7 +152,11 @@ export class StopCommands {
     this.asked.add(key);
     // A trainer without a supervisor gets one request from here: there are some that a second one ends unsaved.
     if (!again || process.supervisor !== undefined) {
-      if (!(await this.end(run, process, 'save'))) return false;
+      if (!(await this.end(run, process, 'save'))) {
+        // It has heard of nothing: the next request is the first.
+        if (!again) this.asked.delete(key);
+        return false;
+      }
       this.deps.log.info(`stop ${run.path}: asked pid ${process.pid}`);
     }
     if (again) {
@@ -227,10 +231,18 @@ export class StopCommands {
     });
   }
 
-  /** Who trains the run at this moment, which the model may not know yet; the user is told where nobody does. */
+  /**
+   * Who trains the run at this moment, which the model may not know yet. Where nobody does, it is taken out of our queue, if it
+   * waits there, and the user is told.
+   */
   private async processOf(run: Run): Promise<RunProcess | undefined> {
     const process = await processIn(run.path);
     if (process !== null) return process;
+    if (run.state === 'queued' && run.queue !== undefined) {
+      await vscode.commands.executeCommand('npt.queue.cancel', run.path);
+      void showInformation(vscode.l10n.t('{0} was taken out of the queue.', run.name));
+      return undefined;
+    }
     void showInformation(vscode.l10n.t('{0} is not training.', run.name));
     return undefined;
   }

@@ -24,9 +24,9 @@ describe('the queue', function () {
         { choose: /^max_steps/ },
         { type: String(checkpoint.step + 2) },
         { choose: /^learning_rate/ },
-        { type: '1e-4, 2e-4, 3e-4' },
+        { type: '1e-4, 2e-4, 3e-4, 4e-4' },
         { choose: /^Review and start/ },
-        { choose: /^Start 3 runs/ },
+        { choose: /^Start 4 runs/ },
       ],
       () => vscode.commands.executeCommand('npt.branch', checkpoint.path),
     );
@@ -34,9 +34,15 @@ describe('the queue', function () {
       runs
         .filter((run) => (run.queue?.position ?? null) !== null)
         .sort((a, b) => (a.queue?.position ?? 0) - (b.queue?.position ?? 0));
+    const all = await modelShows(api, 'four runs in the queue', WITHIN_MS, (runs) =>
+      inLine(runs).length === 4 ? inLine(runs) : undefined,
+    );
+    // Stop, as the dashboard offers it, takes out what only waits.
+    await vscode.commands.executeCommand('npt.stop', all[3]?.path);
     const queued = await modelShows(api, 'three runs in the queue', WITHIN_MS, (runs) =>
       inLine(runs).length === 3 ? inLine(runs) : undefined,
     );
+    assert.ok(!queued.some(({ path: run }) => run === all[3]?.path));
     assert.ok(queued.every(({ state }) => state === 'queued'));
     const [first, second, third] = queued.map((run) => run.path);
     await vscode.commands.executeCommand('npt.queue.moveUp', third);

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import Ajv from 'ajv/dist/2020';
 import fc from 'fast-check';
-import { queueFolder, readQueue, type QueueEntry } from '../../../src/core/experiment/queueFiles';
+import { queueFolder, readQueue, withQueue, type QueueEntry } from '../../../src/core/experiment/queueFiles';
 import { scanWorkspace } from '../../../src/core/experiment/scan';
 import { WorkspaceWatcher } from '../../../src/core/experiment/watch';
 import { dispatch, hasWork, isDispatched, startNow } from '../../../src/core/training/queue/dispatcher';
@@ -268,6 +268,22 @@ describe("a workspace's queue", () => {
         },
         { name: 'new', state: 'queued', position: 1, parent: 'demo', ...rest, maxSteps: 300 },
       ],
+    );
+  });
+
+  it('shows runs that have not begun in the order in which they start, below what trains', async () => {
+    await queued('a', 'b', 'c');
+    const shown = async (): Promise<string[]> => (await scanWorkspace(ws.root)).runs.map(({ name }) => name);
+    assert.deepEqual(await shown(), ['a', 'b', 'c', 'demo']);
+    await move(ws.root, (await entries())[2]!.id, 'up');
+    assert.deepEqual(await shown(), ['a', 'c', 'b', 'demo']);
+    const { runs } = await scanWorkspace(ws.root);
+    const [demo] = runs.filter(({ name }) => name === 'demo');
+    assert.ok(demo);
+    const withTraining = withQueue([{ ...demo, state: 'training' }, demo], await readQueue(ws.root), ws.experiments);
+    assert.deepEqual(
+      withTraining.map(({ name }) => name),
+      ['demo', 'a', 'c', 'b', 'demo'],
     );
   });
 
