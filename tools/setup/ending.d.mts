@@ -4,4 +4,4 @@
 export declare function endWithProcess(end: () => void | Promise<void>): () => void;
 
 /** Sends a signal to a whole process group that was started detached; false when it is gone already. */
-export declare function signalGroup(pid: number, signal: NodeJS.Signals): boolean;
+export declare function signalGroup(pid: number, signal: 'SIGTERM' | 'SIGKILL'): boolean;
