@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import torch
 
-from tests import streamed_documents
 from tests.conftest import SMALL, Process, events, same
 from tests.phases import NAMES, Phases, interrupt
+from tests.test_prefetch import stream_here
 
 Train = Callable[..., Process]
 RUNS = int(os.environ.get("NPT_STRESS", "6"))
@@ -72,9 +72,7 @@ def test_random_interruptions(
 
     def start(phases: Phases, *arguments: str) -> Process:
         def before() -> None:
-            import npt.data.sources
-
-            npt.data.sources.stream = streamed_documents.stream
+            stream_here()
             phases.report()
 
         return launch(*arguments, before=before)

@@ -224,21 +224,23 @@ def test_asked_while_generating(launch: Launch, train: Launch, tmp_path: Path) -
     assert_equal(run, expected)
 
 
-def test_asked_while_tokenising(launch: Launch, tmp_path: Path) -> None:
+def test_asked_while_tokenising(launch: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a library's own code, which looks for no signal until it is done with a long text."""
     from transformers import PreTrainedTokenizerFast
 
-    model, run, text = tmp_path / "model", tmp_path / "run", tmp_path / "text.txt"
+    model, run, text = tmp_path / "model", tmp_path / "run", tmp_path / "text.jsonl"
     shutil.copytree(DEMO_TEACHER, model)
     PreTrainedTokenizerFast(tokenizer_object=small_tokenizer(), eos_token="<end>").save_pretrained(model)
-    text.write_text(f"{'the cat sat ' * 100}\n" * 20_000)
+    # One document, which the library is given as a whole.
+    text.write_text(json.dumps("the cat sat " * 2_000_000))
+    monkeypatch.setenv("NPT_CACHE_DIR", str(tmp_path / "cache"))
 
     def saying() -> None:
         from npt.data.tokenizers import PretrainedTokenizer
 
-        encode = PretrainedTokenizer.encode
-        PretrainedTokenizer.encode = lambda self, text: (  # type: ignore[method-assign]
-            print("held in encode", flush=True), encode(self, text), print("encoded", flush=True)
+        encode = PretrainedTokenizer.encode_many
+        PretrainedTokenizer.encode_many = lambda self, texts: (  # type: ignore[method-assign]
+            print("held in encode", flush=True), encode(self, texts), print("encoded", flush=True)
         )[1]  # fmt: skip
 
     process = launch(
