@@ -105,10 +105,10 @@ export async function scanFolder(folder: string, context: ScanContext): Promise<
     const runPath = path.join(folder, each);
     add(runPath, await scanRunAt(runPath, `${name}/${each}`, context));
   }
-  if (found.size === 0 && nested.length === 0 && !inside.includes(CHECKPOINTS)) {
-    const config = await context.disk.stat(path.join(folder, CONFIG)).catch(() => null);
-    if (config === null) await context.notePlain(folder);
-  }
+  const marked = found.size > 0 || nested.length > 0 || inside.includes(CHECKPOINTS);
+  if (marked || (await context.disk.stat(path.join(folder, CONFIG)).catch(() => null)) !== null) {
+    context.forgetPlain(folder);
+  } else await context.notePlain(folder);
   return { runs: found, folders: [folder, ...nested.map((each) => path.join(folder, each))] };
 }
 

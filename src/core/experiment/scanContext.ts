@@ -294,6 +294,11 @@ export class ScanContext {
     if (stats !== null) this.plain.set(folder, { ino: stats.ino, scan: this.scan });
   }
 
+  /** It has now: a scan that trusts what is known must not pass over it. */
+  forgetPlain(folder: string): void {
+    this.plain.delete(folder);
+  }
+
   /**
    * Call before and after a scan of everything: what it did not meet is forgotten.
    *

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Run } from '../../../src/core/experiment/model';
-import { ScanContext, scanRun, scanWorkspace } from '../../../src/core/experiment/scan';
+import { ScanContext, scanFolder, scanRun, scanRuns, scanWorkspace } from '../../../src/core/experiment/scan';
 import { PacedDisk } from '../../../src/core/experiment/disk';
 import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
 import { FixtureWorkspace, metricsLine } from './fixtureWorkspace';
@@ -544,5 +544,16 @@ describe('scanning a workspace', () => {
     );
     assert.ok(second.runs.every((run, i) => run.checkpoints.every((c, j) => c === first.runs[i]?.checkpoints[j])));
     assert.ok(warm < 1000, `${warm} ms`);
+  });
+
+  it('a folder that became a run is not passed over by a scan that trusts what it knew of the folder', async () => {
+    const folder = path.join(ws.experiments, 'newborn');
+    fs.mkdirSync(folder, { recursive: true });
+    const context = new ScanContext();
+    assert.equal((await scanRuns(ws.experiments, context)).runs.has(folder), false);
+    ws.run('newborn');
+    // As after an event.
+    assert.equal((await scanFolder(folder, context)).runs.has(folder), true);
+    assert.equal((await scanRuns(ws.experiments, context, () => true)).runs.has(folder), true);
   });
 });
