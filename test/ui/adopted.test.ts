@@ -75,7 +75,7 @@ describe('a run that outlives what showed it', function () {
   async function resume(now: JourneySession): Promise<number> {
     const { window, tree, run } = now;
     const from = newestCheckpoint(run);
-    await window.chooseInMenu(await window.openContextMenu(tree.row(NAME)), 'Resume');
+    await window.chooseInContextMenu(tree.row(NAME), 'Resume');
     await eventually('a save after the resume', LIMIT_MS, () => (newestCheckpoint(run) > from ? true : undefined));
     await movesOn(now);
     starts += 1;
@@ -84,7 +84,7 @@ describe('a run that outlives what showed it', function () {
 
   /** Stop, from the window: what was trained is saved, and the log has each step once. */
   async function stop({ window, tree, run }: JourneySession): Promise<void> {
-    await window.chooseInMenu(await window.openContextMenu(tree.row(NAME)), 'Stop Training');
+    await window.chooseInContextMenu(tree.row(NAME), 'Stop Training');
     await tree
       .row(NAME)
       .getByText(/stopped/)

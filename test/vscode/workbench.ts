@@ -2,6 +2,9 @@
 import type { Locator, Page } from 'playwright-core';
 
 const MENU_SETTLES_MS = 350;
+/** After which a menu that does not offer what is wanted is opened again, and how often. */
+const MENU_OFFERS_MS = 10_000;
+const MOST_MENUS = 18;
 /** After which a pick that is not there is asked for again, and how often. */
 const ASKED_AGAIN_MS = 60_000;
 const MOST_ATTEMPTS = 4;
@@ -92,22 +95,44 @@ export class WorkbenchPage {
     await input.press('Enter');
   }
 
-  /** Opens a row's context menu and leaves it open. */
-  async openContextMenu(row: Locator): Promise<Locator> {
-    await row.click({ button: 'right' });
-    const menu = this.page.locator('.monaco-menu').last();
-    await menu.waitFor();
-    // A menu ignores clicks of its first 300 ms, so that the press that opened it does not choose.
-    await this.page.waitForTimeout(MENU_SETTLES_MS);
-    return menu;
+  /**
+   * Opens a row's context menu and leaves it open, once it offers this entry. A window that has just opened greys entries out
+   * until it knows whether it is trusted, rows move while their tree fills, and what takes the focus closes a menu: a person
+   * would open it again.
+   */
+  async openContextMenu(row: Locator, title: string): Promise<Locator> {
+    const entry = this.page
+      .locator('.monaco-menu .action-item:not(.disabled) > .action-menu-item:not(.disabled)')
+      .filter({ has: this.page.locator('.action-label').getByText(title, { exact: true }) })
+      .first();
+    for (let attempt = 1; ; attempt += 1) {
+      await row.click({ button: 'right' });
+      try {
+        await entry.waitFor({ timeout: MENU_OFFERS_MS });
+        return entry;
+      } catch (error) {
+        if (attempt === MOST_MENUS) throw error;
+      }
+      await this.page.keyboard.press('Escape');
+      await this.page.locator('.monaco-menu').first().waitFor({ state: 'detached' });
+    }
   }
 
-  /** Chooses an entry of an open context menu by its exact title. */
-  async chooseInMenu(menu: Locator, title: string): Promise<void> {
-    const entry = menu.locator('.action-label').getByText(title, { exact: true }).first();
-    await entry.hover();
-    await entry.click();
-    await entry.waitFor({ state: 'detached' });
+  /** Chooses an entry of a row's context menu by its exact title. */
+  async chooseInContextMenu(row: Locator, title: string): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const entry = await this.openContextMenu(row, title);
+      try {
+        // A menu ignores clicks of its first 300 ms, so that the press that opened it does not choose.
+        await this.page.waitForTimeout(MENU_SETTLES_MS);
+        await entry.click({ timeout: MENU_OFFERS_MS });
+        break;
+      } catch (error) {
+        // It closed under the pointer: nothing was chosen.
+        if (attempt === MOST_MENUS || (await entry.isVisible())) throw error;
+      }
+    }
+    await this.page.locator('.monaco-menu').first().waitFor({ state: 'detached' });
     await this.rest();
   }
 

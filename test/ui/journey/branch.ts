@@ -13,8 +13,7 @@ export async function branchWithLearningRate(session: JourneySession): Promise<v
   const { window, tree, shot, run } = session;
   const early = checkpointSteps(run)[0]!;
   await tree.expand(path.basename(run));
-  const menu = await window.openContextMenu(tree.row(`checkpoint-${early}`));
-  await window.chooseInMenu(menu, 'Branch with New Hyperparameters…');
+  await window.chooseInContextMenu(tree.row(`checkpoint-${early}`), 'Branch with New Hyperparameters…');
   await window.page.getByText(/^Branch from checkpoint-/).waitFor();
   await window.quickInput().fill('learning_rate');
   await shot('branch-arguments');
@@ -63,7 +62,7 @@ export async function branchWithLearningRate(session: JourneySession): Promise<v
 export async function stopAndValidate({ window, tree, shot, branch }: JourneySession): Promise<void> {
   assert.ok(branch !== undefined, 'there is a branch to stop');
   const name = path.basename(branch);
-  await window.chooseInMenu(await window.openContextMenu(tree.row(name)), 'Stop Training');
+  await window.chooseInContextMenu(tree.row(name), 'Stop Training');
   await eventually('exit.json of the stopped run', STOPS_WITHIN_MS, () =>
     existsSync(path.join(branch, 'exit.json')) ? true : undefined,
   );
@@ -74,7 +73,7 @@ export async function stopAndValidate({ window, tree, shot, branch }: JourneySes
     .waitFor();
   await tree.expand(name);
   const saved = `checkpoint-${newestCheckpoint(branch)}`;
-  await window.chooseInMenu(await window.openContextMenu(tree.row(saved)), 'Validate Checkpoint');
+  await window.chooseInContextMenu(tree.row(saved), 'Validate Checkpoint');
   await window.notification(/is valid/).waitFor({ timeout: STOPS_WITHIN_MS });
   await shot('stopped');
   await window.clearNotifications();

@@ -13,9 +13,11 @@ const MOVES_WITHIN_MS = 300_000;
 export async function resumeToTheEnd({ window, tree, shot, run }: JourneySession): Promise<void> {
   const name = path.basename(run);
   const before = newestCheckpoint(run);
-  const menu = await window.openContextMenu(tree.row(`checkpoint-${before}`));
+  const row = tree.row(`checkpoint-${before}`);
+  await window.openContextMenu(row, 'Resume');
   await shot('context-menu');
-  await window.chooseInMenu(menu, 'Resume');
+  await window.page.keyboard.press('Escape');
+  await window.chooseInContextMenu(row, 'Resume');
 
   // A terminal task trains on …
   await window
