@@ -46,14 +46,14 @@ export const SUITES = [
     // The longest, so first: the others run beside it.
     name: 'trainer',
     needs: ['python'],
-    run: (context) => runPytest('trainer', 'trainer', context, 40),
+    run: (context) => runPytest('trainer', 'trainer', context, 60),
   },
   {
     // With the oldest Python, torch and transformers that are promised: gigabytes to install, so only when asked for.
     name: 'trainer-oldest',
     needs: ['pythonOldest'],
     onDemand: true,
-    run: (context) => runPytest('trainer-oldest', 'trainer', { ...context, python: context.pythonOldest }, 40),
+    run: (context) => runPytest('trainer-oldest', 'trainer', { ...context, python: context.pythonOldest }, 60),
   },
   {
     name: 'types',
