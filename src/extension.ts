@@ -2,6 +2,7 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { messageOf } from './core/errors';
+import { GpuMonitor } from './core/training/gpus/gpuMonitor';
 import { CheckpointWorker } from './core/checkpoint/worker/workerClient';
 import * as branch from './features/branch';
 import * as compare from './features/compare';
@@ -75,8 +76,9 @@ function compose(context: vscode.ExtensionContext, log: Log): FeatureDeps {
   const checkpoints = new CheckpointWorker(path.join(context.extensionPath, 'dist', 'checkpoint-worker.js'));
   const validations = new ValidationResults();
   const reports = new ReportDocuments();
-  context.subscriptions.push(workspaces, checkpoints, validations, reports);
+  const gpus = new GpuMonitor(async () => (await import('./onDemand')).readGpusHere());
+  context.subscriptions.push(workspaces, checkpoints, validations, reports, gpus);
   const supervisor = path.join(context.extensionPath, 'supervisor', 'npt_supervise.py');
   const starter = new TrainingStarter({ workspaces, log }, supervisor);
-  return { workspaces, log, checkpoints, validations, reports, starter };
+  return { workspaces, log, checkpoints, validations, reports, starter, gpus };
 }

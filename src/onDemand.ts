@@ -7,6 +7,7 @@ export { renderComparison, summarizeComparison } from './core/checkpoint/report/
 export { renderEvaluation } from './core/checkpoint/report/renderEvaluation';
 export { renderReport } from './core/checkpoint/report/renderReport';
 export { renderReports } from './core/checkpoint/report/renderReports';
+export { readGpusHere } from './core/training/gpus/nvidiaSmi';
 export { askScript } from './core/training/field/askScript';
 export { makePlan, makePlans } from './core/training/plan/makePlan';
 export { branch } from './features/branch/branch';
@@ -19,3 +20,6 @@ export { enqueuePlans } from './features/queue/enqueue';
 export { review } from './features/review/review';
 export { debugStage, fineTune, reRun } from './features/start/fromCheckpoint';
 export { startRun } from './features/start/startRun';
+export { holdJobs } from './features/training/hold';
+export { askForStacks } from './features/training/stacks';
+export { showTerminal } from './features/training/terminal';

@@ -1,6 +1,7 @@
 /** What every feature is given. */
 import type * as vscode from 'vscode';
 import type { Plan } from '../core/training/plan/plan';
+import type { GpuMonitor } from '../core/training/gpus/gpuMonitor';
 import type { CheckpointWorker } from '../core/checkpoint/worker/workerClient';
 import type { Log } from '../platform/log';
 import type { ReportDocuments } from '../platform/reportDocuments';
@@ -41,4 +42,6 @@ export interface FeatureDeps {
   /** Markdown reports in the preview. */
   readonly reports: ReportDocuments;
   readonly starter: PlanStarter;
+  /** This machine's GPUs, for all who show their figures. */
+  readonly gpus: GpuMonitor;
 }

@@ -11,7 +11,7 @@ const LIMIT = { longest: 120 };
 /** What would be substituted is not run; the message is one line for the user. */
 export class TaskTextError extends Error {}
 
-function holdsVariable(text: string): boolean {
+export function holdsVariable(text: string): boolean {
   return text.includes('${');
 }
 

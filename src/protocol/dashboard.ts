@@ -6,6 +6,7 @@
 import type { Stage } from '../core/curriculum/curriculum';
 import { CHECKPOINT_STATES, RUN_STATES, type CheckpointState, type RunState } from '../core/experiment/model';
 import { ALERT_KINDS, type AlertKind } from '../core/metrics/alerts/alert';
+import type { GpuUse } from '../core/training/gpus/gpuUse';
 import { X_AXES, type PointCounts, type XAxis } from '../core/metrics/trace';
 import { readyMessage, reportMessage, type ReadyMessage, type ReportMessage } from './requests';
 import { stage } from './curriculum';
@@ -186,6 +187,12 @@ export interface FiguresMessage {
   readonly alerts?: readonly AlertFacts[];
 }
 
+/** What the run uses of this machine's GPUs at this moment; null where that cannot be told, or no longer. */
+export interface GpusMessage {
+  readonly type: 'gpus';
+  readonly use: GpuUse | null;
+}
+
 /** The answer to `watch`: the curves asked for, whole. Comes again for those of them whose past changed. */
 export interface CurvesMessage {
   readonly type: 'curves';
@@ -222,7 +229,14 @@ export interface MissingMessage {
 }
 
 export type HostMessage =
-  SnapshotMessage | ModelMessage | FiguresMessage | CurvesMessage | PointsMessage | DifferenceMessage | MissingMessage;
+  | SnapshotMessage
+  | ModelMessage
+  | FiguresMessage
+  | GpusMessage
+  | CurvesMessage
+  | PointsMessage
+  | DifferenceMessage
+  | MissingMessage;
 
 /** A curve that the page shows. */
 export interface WatchedCurve {
@@ -246,7 +260,7 @@ export interface WatchMessage {
   readonly curves: readonly WatchedCurve[];
 }
 
-export const RUN_COMMANDS = ['stop', 'resume', 'extend', 'validate', 'branch', 'log'] as const;
+export const RUN_COMMANDS = ['stop', 'resume', 'extend', 'validate', 'branch', 'log', 'terminal'] as const;
 export type RunCommand = (typeof RUN_COMMANDS)[number];
 
 /** A button: act on the run or checkpoint at `path`. */
@@ -407,6 +421,17 @@ const hostMessage = message<HostMessage>({
     hasTimes: flag,
     metrics: optional(list(name)),
     alerts: optional(list(alertFacts)),
+  }),
+  gpus: object<GpusMessage>({
+    type: type('gpus'),
+    use: nullable(
+      object<GpuUse>({
+        names: list(text()),
+        usedBytes: nullable(number(0)),
+        memoryBytes: nullable(number(0)),
+        utilisation: nullable(number(0, 1)),
+      }),
+    ),
   }),
   curves: object({ type: type('curves'), request: count, curves: list(curve, MOST_CURVES) }),
   points: object({ type: type('points'), request: count, curves: list(curve, MOST_CURVES) }),

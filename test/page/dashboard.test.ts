@@ -240,9 +240,14 @@ describe('the dashboard’s page', function () {
   it('stops a training run, and starts nothing in an untrusted workspace', async () => {
     let page = await open(run(0));
     await page.locator('vscode-button', { hasText: 'Stop' }).click();
-    assert.deepEqual(suite.opened.heard.acts, [{ command: 'stop', path: run(0).path }]);
+    await page.locator('vscode-button[aria-label="Show Terminal"]').click();
+    assert.deepEqual(
+      suite.opened.heard.acts,
+      ['stop', 'terminal'].map((command) => ({ command, path: run(0).path })),
+    );
     await suite.close();
     page = await open(run(0), { canTrain: false });
+    assert.equal(await page.locator('vscode-button[aria-label="Show Terminal"]').isVisible(), false);
     for (const label of ['Stop', 'Branch…'])
       assert.equal(await page.locator('header vscode-button', { hasText: label }).getAttribute('disabled'), '');
     assert.equal(await page.locator('header vscode-button', { hasText: 'Validate' }).getAttribute('disabled'), null);

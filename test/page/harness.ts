@@ -10,6 +10,8 @@ import path from 'node:path';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { Lineage } from '../../src/core/experiment/lineage';
 import type { Run } from '../../src/core/experiment/model';
+import { GpuMonitor } from '../../src/core/training/gpus/gpuMonitor';
+import type { GpuReading } from '../../src/core/training/gpus/nvidiaSmi';
 import { DashboardSession } from '../../src/features/dashboard/session';
 import { pageHtml } from '../../src/platform/pageHtml';
 import type { HostMessage, RunCommand, SaveMessage } from '../../src/protocol/dashboard';
@@ -17,6 +19,8 @@ import type { Addressed } from '../../src/protocol/requests';
 
 export type ThemeName = 'dark' | 'light' | 'high-contrast';
 
+/** So that a test need not wait for the next figures. */
+const GPUS_EVERY_MS = 100;
 const DIST = path.resolve(__dirname, '../../dist/webview');
 const TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript',
@@ -68,6 +72,8 @@ export interface OpenOptions {
   readonly height?: number;
   readonly canTrain?: boolean;
   readonly scanning?: boolean;
+  /** What nvidia-smi says at this moment; without it the machine has none. */
+  readonly gpus?: () => GpuReading;
   /** What getState gives. */
   readonly state?: unknown;
 }
@@ -133,6 +139,10 @@ export class PageHarness {
     const { context, page, post } = await this.prepare(options, heard.problems, (message) => {
       session.receive(message);
     });
+    const gpus = new GpuMonitor(
+      () => Promise.resolve(options.gpus?.() ?? { gpus: [], available: false, problem: null }),
+      GPUS_EVERY_MS,
+    );
     const session = new DashboardSession(runPath, {
       post: (message) => {
         heard.posted.push(message);
@@ -142,6 +152,7 @@ export class PageHarness {
       lineage: () => new Lineage([{ runs: known }]),
       scanning: () => options.scanning ?? false,
       canTrain: () => options.canTrain ?? true,
+      gpus,
       act: (command, target) => {
         heard.acts.push({ command, path: target });
       },
@@ -164,6 +175,7 @@ export class PageHarness {
       },
       close: async () => {
         session.dispose();
+        gpus.dispose();
         await context.close();
       },
     };

@@ -3,9 +3,25 @@ import assert from 'node:assert/strict';
 import { appendFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Run, RunExit } from '../../src/core/experiment/model';
+import { thisHost } from '../../src/core/experiment/runningProcess';
+import type { Gpu } from '../../src/core/training/gpus/gpu';
+import type { GpuReading } from '../../src/core/training/gpus/nvidiaSmi';
 import { DashboardSuite, until } from './dashboardSuite';
 import type { ThemeName } from './harness';
 import { makeRun } from './syntheticRun';
+
+/** A GPU that this process computes on. */
+function busyGpu(usedBytes: number): Gpu {
+  return {
+    ...{ uuid: 'GPU-1', index: '0', name: 'NVIDIA H100 80GB HBM3', memoryBytes: 80e9, usedBytes, utilisation: 0.87 },
+    processes: [{ pid: process.pid, memoryBytes: usedBytes }],
+  };
+}
+
+function processHere(): NonNullable<Run['process']> {
+  const { name: host, bootId } = thisHost();
+  return { host, bootId, pid: process.pid, started: 0, startTicks: 1, launcher: 'local', job: null, segment: 1 };
+}
 
 describe('the dashboard’s layout', function () {
   let run: Run;
@@ -115,9 +131,33 @@ describe('the dashboard’s layout', function () {
     }
   });
 
+  for (const theme of ['dark', 'light', 'high-contrast'] as ThemeName[]) {
+    it(`has the memory of the run’s GPUs in the header while it trains here, in ${theme}`, async () => {
+      const trains: Run = { ...run, state: 'training', process: processHere() };
+      let usedBytes = 61.2e9;
+      const gpus = (): GpuReading => ({ gpus: [busyGpu(usedBytes)], available: true, problem: null });
+      const page = await suite.open([trains], trains, { theme, width: 1400, height: 900, gpus });
+      const memory = page.locator('.kpi', { hasText: 'GPU memory' });
+      await memory.getByText('61.2 / 80.0 GB').waitFor();
+      await memory.getByText('87% busy').waitFor();
+      assert.equal(await memory.getByRole('progressbar').getAttribute('aria-valuenow'), '76.5');
+      const [track, fill] = await memory
+        .getByRole('progressbar')
+        .evaluate((bar) => [bar, bar.firstElementChild!].map((each) => getComputedStyle(each).backgroundColor));
+      assert.notEqual(track, fill);
+      usedBytes = 40e9;
+      await memory.getByText('40.0 / 80.0 GB').waitFor();
+      suite.opened.setRuns([{ ...trains, state: 'stopped' }]);
+      await memory.getByText('40.0').waitFor({ state: 'detached' });
+    });
+  }
+
   it('cuts no figure of the header, at any width', async () => {
     for (const width of [320, 645, 1000, 1400]) {
-      const page = await suite.open([run], run, { width, height: 900 });
+      const gpus = (): GpuReading => ({ gpus: [busyGpu(61.2e9)], available: true, problem: null });
+      const trains: Run = { ...run, state: 'training', process: processHere() };
+      const page = await suite.open([trains], trains, { width, height: 900, gpus });
+      await page.getByText('61.2 / 80.0 GB').waitFor();
       await until(async () => (await page.locator('.smooth-value').textContent()) !== '', 'figures came');
       const cut = await page
         .locator('.kpi b, .kpi .sub')

@@ -15,6 +15,7 @@ export const DOORS = [
   'runPanels',
   'statusBar',
   'tasks',
+  'terminals',
   'treeText',
   'webviewPage',
 ].map((name) => `src/platform/${name}.ts`);

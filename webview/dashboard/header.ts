@@ -1,12 +1,13 @@
 /** The header: which run, how it does, and what can be done with it. */
 import { FINAL } from '../../src/core/checkpoint/fileNames';
-import { formatBytes, formatCount, formatValue } from '../../src/core/format';
+import { formatCount, formatValue } from '../../src/core/format';
 import type { RunState } from '../../src/core/experiment/model';
+import { memoryWords, type GpuUse } from '../../src/core/training/gpus/gpuUse';
 import type { Figures } from '../../src/protocol/dashboard';
 import type { App, Part } from './app';
 import { averageShort, averageWords } from './figureWords';
 import { compact, figureText, numberOf, percent, roughDuration, shortStep } from '../ui/figures';
-import { button, progressBar } from '../ui/controls';
+import { button, iconButton, progressBar } from '../ui/controls';
 import { h, setText, setTitle } from '../ui/dom';
 
 const STATE_WORDS: Readonly<Record<RunState, string>> = {
@@ -26,9 +27,11 @@ class Kpi {
   private readonly unit = h('small');
   private readonly below = h('span', { class: 'sub' });
 
-  constructor(label: string, extra?: HTMLElement) {
+  constructor(label: string, bar?: { readonly element: HTMLElement; readonly place: 'figure' | 'foot' }) {
     setText(this.label, label);
-    this.element = h('div', { class: 'kpi' }, this.label, h('b', {}, this.main, this.unit), extra ?? null, this.below);
+    const [atFigure, atFoot] = bar?.place === 'foot' ? [null, bar.element] : [bar?.element ?? null, null];
+    const figure = h('b', {}, this.main, this.unit);
+    this.element = h('div', { class: 'kpi' }, this.label, figure, atFigure, this.below, atFoot);
   }
 
   /** What the figure is; `title`: the same at length. */
@@ -50,15 +53,19 @@ export class Header implements Part {
   private app: App | undefined;
   private readonly name = h('h1');
   private readonly state = h('span', { class: 'pill', role: 'status' });
+  private readonly terminal = iconButton('terminal', 'Show Terminal', () => {
+    this.act('terminal');
+  });
   private readonly stage = h('span', { class: 'stage-tag' });
   private readonly about = h('span', { class: 'dim about' });
   private readonly stepBar = progressBar('Training progress');
-  private readonly step = new Kpi('Step', this.stepBar.element);
+  private readonly step = new Kpi('Step', { element: this.stepBar.element, place: 'figure' });
   private readonly loss = new Kpi('Train loss');
   private readonly evaluation = new Kpi('Eval loss · best');
   private readonly rate = new Kpi('Learning rate');
   private readonly throughput = new Kpi('Throughput');
-  private readonly memory = new Kpi('GPU memory');
+  private readonly memoryBar = progressBar('GPU memory in use');
+  private readonly memory = new Kpi('GPU memory', { element: this.memoryBar.element, place: 'foot' });
   private readonly eta = new Kpi('ETA');
   private readonly stop = button(
     'Stop',
@@ -105,6 +112,7 @@ export class Header implements Part {
         { class: 'headline' },
         this.name,
         this.state,
+        this.terminal,
         this.stage,
         this.about,
         h(
@@ -162,7 +170,8 @@ export class Header implements Part {
     setTitle(this.about, this.about.textContent);
   }
 
-  private figures({ known: { run, figures } }: App): void {
+  private figures({ known }: App): void {
+    const { run, figures } = known;
     const step = figures.step ?? run.step;
     const of =
       run.maxSteps === null ? '' : `/ ${formatCount(run.maxSteps)} · ${percent(Math.min(1, step / run.maxSteps))}`;
@@ -210,13 +219,7 @@ export class Header implements Part {
         steps === null ? '' : `${compact(steps)} steps/s`,
       );
 
-    const memory = numberOf(figures.gpuMemoryBytes);
-    this.memory.element.hidden = memory === null;
-    if (memory !== null) {
-      const [amount = '', unit = ''] = formatBytes(memory).split(' ');
-      this.memory.set(amount, unit);
-    }
-    this.element.querySelector('.kpis')?.classList.toggle('no-memory', memory === null);
+    this.gpus(known.gpus, numberOf(figures.gpuMemoryBytes));
 
     const next = figures.nextStage;
     const nextText =
@@ -231,10 +234,31 @@ export class Header implements Part {
     else this.eta.set('–', '', run.state === 'training' ? nextText : left);
   }
 
+  /** @param logged bytes that the trainer last logged: its own, at most, which stay when it has ended */
+  private gpus(use: GpuUse | null, logged: number | null): void {
+    const memory = use?.usedBytes ?? logged;
+    const of = use?.usedBytes === null ? null : (use?.memoryBytes ?? null);
+    this.memory.element.hidden = memory === null;
+    this.element.querySelector('.kpis')?.classList.toggle('no-memory', memory === null);
+    if (memory === null) return;
+    const many = use !== null && use.names.length > 1 ? [`${use.names.length} GPUs`] : [];
+    const busy = use === null || use.utilisation === null ? [] : [`${percent(use.utilisation)} busy`];
+    this.memory.set(...memoryWords(memory, of), [...many, ...busy].join(' · '));
+    this.memory.name(
+      'GPU memory',
+      use === null
+        ? 'system/gpu_memory_bytes, as it was last logged: the trainer’s own'
+        : `In use now, by all programs, as nvidia-smi says. ${use.names.join(', ')}`,
+    );
+    this.memoryBar.element.hidden = of === null;
+    this.memoryBar.set(of === null ? 0 : memory / of);
+  }
+
   private actions({ known: { run, canTrain } }: App): void {
     const usable = run.checkpoints.some((checkpoint) => checkpoint.state === 'complete');
     const training = run.state === 'training' || run.state === 'queued';
     const resumable = run.state === 'stopped' || run.state === 'interrupted' || run.state === 'failed';
+    this.terminal.hidden = run.state !== 'training' || !canTrain;
     this.stop.set({ shown: training, enabled: canTrain });
     this.resume.set({ shown: resumable, enabled: canTrain && usable, primary: true });
     this.extend.set({ shown: run.state === 'finished', enabled: canTrain && usable });
@@ -242,7 +266,7 @@ export class Header implements Part {
     this.branch.set({ enabled: canTrain && usable, primary: !resumable });
   }
 
-  private act(command: 'stop' | 'resume' | 'extend' | 'validate' | 'branch'): void {
+  private act(command: 'stop' | 'terminal' | 'resume' | 'extend' | 'validate' | 'branch'): void {
     const app = this.app;
     if (app === undefined) return;
     const { checkpoints, path } = app.known.run;

@@ -1,6 +1,7 @@
 /** What the page knows (from the host) and how the user looks at it (kept over a reload). */
 import { LOSS } from '../../src/core/metrics/catalogue';
 import type { XAxis } from '../../src/core/metrics/trace';
+import type { GpuUse } from '../../src/core/training/gpus/gpuUse';
 import type {
   AlertFacts,
   DifferenceMessage,
@@ -35,6 +36,8 @@ export interface Known {
   runs: readonly RunSummary[];
   metrics: readonly string[];
   figures: Figures;
+  /** Null where that cannot be told. */
+  gpus: GpuUse | null;
   alerts: readonly AlertFacts[];
   hasTimes: boolean;
   canTrain: boolean;
@@ -95,7 +98,7 @@ export function learn(known: Known | undefined, message: HostMessage): Known | u
     case 'snapshot': {
       const { run, runs, metrics, figures, alerts, hasTimes, canTrain } = message;
       const difference = known?.run.path === run.path ? known.difference : null;
-      return { run, runs, metrics, figures, alerts, hasTimes, canTrain, difference };
+      return { run, runs, metrics, figures, gpus: null, alerts, hasTimes, canTrain, difference };
     }
     case 'model':
       return known && { ...known, run: message.run, runs: message.runs, canTrain: message.canTrain };
@@ -109,6 +112,8 @@ export function learn(known: Known | undefined, message: HostMessage): Known | u
           alerts: message.alerts ?? known.alerts,
         }
       );
+    case 'gpus':
+      return known && { ...known, gpus: message.use };
     case 'difference':
       return known && { ...known, difference: message };
     case 'missing':

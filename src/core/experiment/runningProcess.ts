@@ -61,8 +61,18 @@ export function endedWithMachine(named: RunProcess, here: Host = thisHost()): bo
   return named.host === here.name && named.bootId !== '' && here.bootId !== '' && named.bootId !== here.bootId;
 }
 
-/** State letter and start time (clock ticks since boot) from /proc/<pid>/stat, proc(5); null where there is no such process. */
-export function procStat(pid: number): { readonly state: string; readonly startTicks: number } | null {
+/** What /proc/<pid>/stat says of a process, proc(5). */
+export interface ProcStat {
+  /** A letter. */
+  readonly state: string;
+  /** Its pid. */
+  readonly parent: number;
+  /** Clock ticks since boot. */
+  readonly startTicks: number;
+}
+
+/** Null where there is no such process. */
+export function procStat(pid: number): ProcStat | null {
   let text: string;
   try {
     text = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -71,7 +81,7 @@ export function procStat(pid: number): { readonly state: string; readonly startT
   }
   // The second field is the command in parentheses and may itself hold spaces and parentheses.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { state: fields[0] ?? '', startTicks: Number(fields[19]) };
+  return { state: fields[0] ?? '', parent: Number(fields[1]), startTicks: Number(fields[19]) };
 }
 
 function answersSignals(pid: number): boolean {

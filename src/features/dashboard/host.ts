@@ -1,6 +1,7 @@
 /** What a dashboard needs from around it, without VS Code: panel.ts gives it, and the tests give their own. */
 import type { Lineage } from '../../core/experiment/lineage';
 import type { Run } from '../../core/experiment/model';
+import type { GpuMonitor } from '../../core/training/gpus/gpuMonitor';
 import type { HostMessage, RunCommand, SaveMessage } from '../../protocol/dashboard';
 import type { Addressed } from '../../protocol/requests';
 
@@ -13,6 +14,8 @@ export interface SessionHost {
   /** The first scan is not over. */
   scanning(): boolean;
   canTrain(): boolean;
+  /** This machine's GPUs. */
+  readonly gpus: GpuMonitor;
   act(command: RunCommand, path: string): void;
   /** `content` is the file's; it asks the user where to. */
   save(request: SaveMessage, content: () => Promise<string | Uint8Array>): void;

@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<RunCommand, string>> = {
   validate: 'npt.validate',
   branch: 'npt.branch',
   log: 'npt.openTrainLog',
+  terminal: 'npt.showTerminal',
 };
 
 /** What makes dashboards: one reading of a run's metrics, however many of them show it. */
@@ -56,6 +57,7 @@ export class DashboardPanel extends Disposable {
           lineage: () => deps.workspaces.lineage,
           scanning: () => scanning,
           canTrain: () => vscode.workspace.isTrusted,
+          gpus: deps.gpus,
           act: (command, path) => void vscode.commands.executeCommand(COMMANDS[command], path),
           save: (request, content) => void this.save(request, content),
           focused: (run) => {

@@ -7,6 +7,7 @@ import { SharedMetrics } from '../../core/metrics/runMetrics';
 import { Disposable } from '../../core/disposable';
 import { parsePageMessage, type HostMessage, type WatchMessage } from '../../protocol/dashboard';
 import { Conversation, pageOf } from '../../protocol/requests';
+import { GpuWatch } from '../gpuWatch';
 import { WatchedCurves } from './curves';
 import { Follower } from './follower';
 import { runAt, type SessionHost } from './host';
@@ -28,6 +29,7 @@ export class DashboardSession extends Disposable {
   private readonly messages: RunMessages;
   private readonly actions: PageActions;
   private readonly follower: Follower;
+  private readonly gpus: GpuWatch;
   private readonly conversation = new Conversation();
   private visible = true;
   private ticks = 0;
@@ -54,6 +56,11 @@ export class DashboardSession extends Disposable {
     this.messages = new RunMessages(host, this.metrics, this.curves);
     this.actions = new PageActions(host, this.metrics);
     this.follower = this._register(new Follower(() => void this.tick()));
+    this.gpus = this._register(
+      new GpuWatch(host.gpus, (use) => {
+        if (this.visible) this.post({ type: 'gpus', use: use ?? null });
+      }),
+    );
   }
 
   get runPath(): string {
@@ -88,6 +95,7 @@ export class DashboardSession extends Disposable {
       return;
     }
     this.post(this.messages.model(run));
+    this.gpus.follow(run);
     // A run that stopped has no time left to count, whether or not it logged anything more.
     this.post(this.messages.figures(run, true));
     void this.readLog(run);
@@ -177,13 +185,16 @@ export class DashboardSession extends Disposable {
     if (run === undefined) return;
     this.look(run);
     this.metrics.takeChanges();
+    this.gpus.follow(undefined);
     this.post(this.messages.snapshot(run));
+    this.gpus.follow(run);
     this.follower.follow(run.path);
     void this.readLog(run);
   }
 
   private stopFollowing(): void {
     this.follower.stop();
+    this.gpus.follow(undefined);
     this.metrics.keep(new Set());
   }
 

@@ -7,46 +7,34 @@ import { showError, showInformation } from '../../platform/messages';
 import type { FeatureDeps } from '../deps';
 import { chooseRuns, type Named } from '../targets';
 
-export class HoldCommands {
-  constructor(private readonly deps: FeatureDeps) {}
-
-  hold(named: Named): Promise<void> {
-    return this.each(named, 'hold', vscode.l10n.t('Hold Job'));
+export async function holdJobs(deps: FeatureDeps, named: Named, how: 'hold' | 'release'): Promise<void> {
+  if (!vscode.workspace.isTrusted) {
+    void showError(vscode.l10n.t('A job is held and released by a program: trust this workspace first.'));
+    return;
   }
-
-  release(named: Named): Promise<void> {
-    return this.each(named, 'release', vscode.l10n.t('Release Job'));
-  }
-
-  private async each(named: Named, how: 'hold' | 'release', title: string): Promise<void> {
-    if (!vscode.workspace.isTrusted) {
-      void showError(vscode.l10n.t('A job is held and released by a program: trust this workspace first.'));
-      return;
+  const runs = await chooseRuns(deps, named, {
+    title: how === 'hold' ? vscode.l10n.t('Hold Job') : vscode.l10n.t('Release Job'),
+    none: vscode.l10n.t('No run of this workspace waits as a job.'),
+    accepts: (run) =>
+      run.processState?.liveness === 'waiting' && (run.processState.held === true) === (how === 'release'),
+  });
+  for (const run of runs) {
+    const process = await processIn(run.path);
+    if (process === null) {
+      void showInformation(vscode.l10n.t('{0} is not waiting any more.', run.name));
+      continue;
     }
-    const runs = await chooseRuns(this.deps, named, {
-      title,
-      none: vscode.l10n.t('No run of this workspace waits as a job.'),
-      accepts: (run) =>
-        run.processState?.liveness === 'waiting' && (run.processState.held === true) === (how === 'release'),
-    });
-    for (const run of runs) {
-      const process = await processIn(run.path);
-      if (process === null) {
-        void showInformation(vscode.l10n.t('{0} is not waiting any more.', run.name));
-        continue;
-      }
-      try {
-        await holdRun(process, how);
-        this.deps.log.info(`${how} ${run.path}: job ${process.job ?? ''}`);
-      } catch (error) {
-        if (!(error instanceof StopError)) throw error;
-        const message =
-          how === 'hold'
-            ? vscode.l10n.t('{0} could not be held. {1}', run.name, error.message)
-            : vscode.l10n.t('{0} could not be released. {1}', run.name, error.message);
-        void showError(message);
-      }
+    try {
+      await holdRun(process, how);
+      deps.log.info(`${how} ${run.path}: job ${process.job ?? ''}`);
+    } catch (error) {
+      if (!(error instanceof StopError)) throw error;
+      const message =
+        how === 'hold'
+          ? vscode.l10n.t('{0} could not be held. {1}', run.name, error.message)
+          : vscode.l10n.t('{0} could not be released. {1}', run.name, error.message);
+      void showError(message);
     }
-    if (runs.length > 0) await this.deps.workspaces.rescan();
   }
+  if (runs.length > 0) await deps.workspaces.rescan();
 }

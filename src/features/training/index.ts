@@ -15,10 +15,8 @@ import { settings } from '../../platform/settings';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoint, targetPath, type CheckpointOfRun, type Named } from '../targets';
-import { HoldCommands } from './hold';
 import { tellOfInterrupted } from './interrupted';
 import { planFor, type ChosenLaunch } from './plans';
-import { askForStacks } from './stacks';
 import { StopCommands } from './stop';
 import { TrainingTasks } from './tasks';
 
@@ -153,19 +151,19 @@ interface Chosen extends CheckpointOfRun {
 }
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
-  const holding = new HoldCommands(deps);
   const stopping = new StopCommands(deps, deps.starter.supervisor);
   const commands = new TrainingCommands(deps, stopping);
   registerCommands(context, deps, {
     'npt.resume': (named) => commands.resume(named),
     'npt.extend': (named) => commands.extend(named),
     'npt.restart': (named) => commands.restart(named),
-    'npt.showStacks': (named) => askForStacks(deps, named),
+    'npt.showStacks': async (named) => (await import('../../onDemand')).askForStacks(deps, named),
+    'npt.showTerminal': async (named) => (await import('../../onDemand')).showTerminal(deps, named),
     'npt.stop': (named) => stopping.stop(named),
     'npt.stopNow': (named) => stopping.stopNow(named),
     'npt.treatAsEnded': (named) => stopping.treatAsEnded(named),
-    'npt.hold': (named) => holding.hold(named),
-    'npt.release': (named) => holding.release(named),
+    'npt.hold': async (named) => (await import('../../onDemand')).holdJobs(deps, named, 'hold'),
+    'npt.release': async (named) => (await import('../../onDemand')).holdJobs(deps, named, 'release'),
   });
   tellOfInterrupted(context, deps);
   const tasks = new TrainingTasks(deps, deps.starter.supervisor);

@@ -88,7 +88,8 @@ function followingTask(task: Omit<ProgramTask, 'scope' | 'environment' | 'proble
   });
   made.isBackground = true;
   made.presentationOptions = {
-    reveal: vscode.TaskRevealKind.Always,
+    // Show Terminal is beside the state. One that fails is shown, all the same.
+    reveal: vscode.TaskRevealKind.Silent,
     panel: vscode.TaskPanelKind.Dedicated,
     showReuseMessage: false,
     clear: false,

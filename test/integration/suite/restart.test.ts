@@ -6,6 +6,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { processIn } from '../../../src/core/experiment/processFolder';
 import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
+import { isAboutRun } from '../../../src/core/training/launchers/supervised';
 import type { Run, RunState } from '../../../src/core/experiment/model';
 import { activated, mainRun, modelShows, workspaceRoot } from './extension';
 
@@ -101,6 +102,19 @@ describe('restarting, and what happened to a run', function () {
     return folder;
   }
 
+  /** Shows the terminal of a run; the words that the one in front was started with. */
+  async function terminalShownOf(folder: string): Promise<readonly string[]> {
+    await vscode.commands.executeCommand('npt.showTerminal', folder);
+    const until = Date.now() + MODEL_MS;
+    for (;;) {
+      const options = vscode.window.activeTerminal?.creationOptions;
+      const words = options !== undefined && 'shellArgs' in options ? options.shellArgs : undefined;
+      if (Array.isArray(words) && isAboutRun(words, folder)) return words;
+      assert.ok(Date.now() < until, `no terminal of ${folder} is in front`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
   it('Restart saves and stops what trains, and goes on in the same run; its stacks are in train.log when asked for', async () => {
     const before = (await runAt(mainRun()))?.checkpoints.at(-1)?.step ?? 0;
     await vscode.commands.executeCommand('npt.resume', mainRun());
@@ -120,6 +134,10 @@ describe('restarting, and what happened to a run', function () {
       const run = runs.find((each) => each.path === mainRun());
       return (run?.step ?? 0) > (run?.checkpoints.at(-1)?.step ?? 0) ? true : undefined;
     });
+    const terminals = vscode.window.terminals.length;
+    assert.ok((await terminalShownOf(mainRun())).includes('run'), 'the one that started it');
+    assert.equal(vscode.window.terminals.length, terminals);
+
     const length = readFileSync(log).length;
     await vscode.commands.executeCommand('npt.showStacks', mainRun());
     assert.ok(
@@ -140,6 +158,16 @@ describe('restarting, and what happened to a run', function () {
     await vscode.commands.executeCommand('npt.showStacks', folder);
     assert.match(said.join('\n'), /^no-handler cannot be asked for its stacks\. .*does not answer SIGUSR2/);
     assert.ok((await trainingPid(folder)) === children[0]?.pid && children[0]?.exitCode === null);
+  });
+
+  it('Show Terminal opens a terminal that follows what was started elsewhere, and only one', async () => {
+    const folder = await answering('elsewhere started', 'never');
+    const before = vscode.window.terminals.length;
+    assert.ok((await terminalShownOf(folder)).includes('follow'));
+    assert.equal(vscode.window.terminals.length, before + 1);
+    await terminalShownOf(folder);
+    assert.equal(vscode.window.terminals.length, before + 1);
+    vscode.window.activeTerminal?.dispose();
   });
 
   it('Restart says so of a run that came to its end instead, and starts nothing', async () => {

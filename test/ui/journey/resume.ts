@@ -19,20 +19,24 @@ export async function resumeToTheEnd({ window, tree, shot, run }: JourneySession
   await window.page.keyboard.press('Escape');
   await window.chooseInContextMenu(row, 'Resume');
 
-  // A terminal task trains on …
+  // The dashboard opens by itself, the launch's terminal does not take half of it …
+  await window.tab(name).waitFor({ timeout: TRAINS_WITHIN_MS });
+  const dashboard = await webviewFrame(window.page, 'canvas');
+  assert.equal(await window.terminal().isVisible(), false);
+  // Its pixels, and not a screenshot of it: that would scroll the page.
+  const drawn = (): Promise<string> => dashboard.evaluate<string>("document.querySelector('canvas').toDataURL()");
+  // Its curve moves.
+  const first = await drawn();
+  await eventually('a moving loss curve', MOVES_WITHIN_MS, async () => ((await drawn()) === first ? undefined : true));
+  await shot('training-on');
+  // … but is beside the state, and trains on.
+  await dashboard.locator('vscode-button[aria-label="Show Terminal"]').click();
   await window
     .terminal()
     .getByText(/step \d+\/\d+/)
     .first()
     .waitFor({ timeout: TRAINS_WITHIN_MS });
-  // … the dashboard opens by itself, and its curve moves.
-  await window.tab(name).waitFor();
-  const dashboard = await webviewFrame(window.page, 'canvas');
-  // Its pixels, and not a screenshot of it: that would scroll the page.
-  const drawn = (): Promise<string> => dashboard.evaluate<string>("document.querySelector('canvas').toDataURL()");
-  const first = await drawn();
-  await eventually('a moving loss curve', MOVES_WITHIN_MS, async () => ((await drawn()) === first ? undefined : true));
-  await shot('training-on');
+  await shot('terminal');
 
   // New checkpoints appear in the tree without anybody asking.
   const grown = await eventually('a new checkpoint on disk', TRAINS_WITHIN_MS, () =>

@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Lineage } from '../../../src/core/experiment/lineage';
 import type { Run } from '../../../src/core/experiment/model';
+import { thisHost } from '../../../src/core/experiment/runningProcess';
+import { GpuMonitor } from '../../../src/core/training/gpus/gpuMonitor';
+import type { Gpu } from '../../../src/core/training/gpus/gpu';
 import { DashboardSession } from '../../../src/features/dashboard/session';
 import { parseHostMessage, type Curve, type HostMessage, type RunCommand } from '../../../src/protocol/dashboard';
 import type { Addressed } from '../../../src/protocol/requests';
@@ -26,6 +29,9 @@ describe('a dashboard’s session', () => {
   let logged: string[];
   let saved: (() => Promise<string | Uint8Array>)[];
   let session: DashboardSession;
+  /** What nvidia-smi says at this moment. */
+  let gpus: Gpu[];
+  let monitor: GpuMonitor;
 
   function addRun(name: string, lines: string, parent: Run['parent'] = null): Run {
     const folder = path.join(experiments, name);
@@ -65,6 +71,7 @@ describe('a dashboard’s session', () => {
       lineage: () => new Lineage([{ runs }]),
       scanning: () => false,
       canTrain: () => true,
+      gpus: monitor,
       act: (command, target) => acts.push([command, target]),
       save: (_message, content) => saved.push(content),
       focused: () => undefined,
@@ -107,10 +114,13 @@ describe('a dashboard’s session', () => {
     acts = [];
     logged = [];
     saved = [];
+    gpus = [];
+    monitor = new GpuMonitor(() => Promise.resolve({ gpus, available: true, problem: null }), 20);
   });
 
   afterEach(() => {
     session.dispose();
+    monitor.dispose();
     rmSync(experiments, { recursive: true, force: true });
   });
 
@@ -211,6 +221,38 @@ describe('a dashboard’s session', () => {
     assert.deepEqual(posted, []);
     session.setVisible(true);
     assert.equal((await message('snapshot')).figures.step, 20);
+  });
+
+  it('tells what the run uses of its GPUs while it trains here and is seen, and that there is no more of it', async () => {
+    const run = addRun('a', line(10, 5));
+    const gpu: Gpu = {
+      ...{ uuid: 'GPU-1', index: '0', name: 'NVIDIA H100', memoryBytes: 80e9, usedBytes: 61.2e9, utilisation: 0.5 },
+      processes: [{ pid: process.pid, memoryBytes: 61e9 }],
+    };
+    gpus = [gpu, { ...gpu, uuid: 'GPU-2', index: '1', processes: [{ pid: 1, memoryBytes: null }] }];
+    const trains: Run = {
+      ...run,
+      process: {
+        ...{ host: thisHost().name, bootId: thisHost().bootId, started: 0, startTicks: 1, launcher: 'local' },
+        // The process on the GPU is one below the run's, as torchrun's are.
+        ...{ pid: process.ppid, job: null, segment: 1 },
+      },
+    };
+    runs = [trains];
+    open(trains);
+    await message('snapshot');
+    const use = { names: ['GPU 0: NVIDIA H100'], usedBytes: 61.2e9, memoryBytes: 80e9, utilisation: 0.5 };
+    assert.deepEqual((await message('gpus')).use, use);
+    session.setVisible(false);
+    posted.length = 0;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.deepEqual(posted, []);
+    session.setVisible(true);
+    await message('snapshot');
+    assert.deepEqual((await message('gpus')).use, use);
+    runs = [{ ...trains, state: 'stopped' }];
+    session.modelChanged();
+    await message('gpus', (each) => each.use === null);
   });
 
   it('answers a page that was made anew, though it counts from the beginning', async () => {

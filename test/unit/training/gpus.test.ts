@@ -5,6 +5,8 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { freeGpus, isFree, visibleDevices, visibleGpus, type Gpu } from '../../../src/core/training/gpus/gpu';
 import { GpuMonitor } from '../../../src/core/training/gpus/gpuMonitor';
+import { gpuUseText, useOfGpus } from '../../../src/core/training/gpus/gpuUse';
+import { gpusOf } from '../../../src/core/training/gpus/runGpus';
 import { readGpusHere, type GpuReading } from '../../../src/core/training/gpus/nvidiaSmi';
 import { readGpus, readInstances, readInstanceUse, readProcesses } from '../../../src/core/training/gpus/nvidiaSmiText';
 
@@ -13,6 +15,13 @@ const RECORDED = path.join(__dirname, '../../fixtures/nvidia-smi');
 interface Recorded extends GpuReading {
   readonly about: string;
   readonly free: readonly string[];
+}
+
+function gpu(change: Partial<Gpu> = {}): Gpu {
+  return {
+    ...{ uuid: 'GPU-1', index: '0', name: 'A', memoryBytes: 100, usedBytes: 0, utilisation: 0, processes: [] },
+    ...change,
+  };
 }
 
 /** The stand-in comes first on the PATH, and answers as the case says. */
@@ -77,11 +86,6 @@ describe('GPUs, as nvidia-smi tells of them', () => {
 });
 
 describe('which GPUs are free', () => {
-  const gpu = (change: Partial<Gpu> = {}): Gpu => ({
-    ...{ uuid: 'GPU-1', index: '0', name: 'A', memoryBytes: 100, usedBytes: 0, utilisation: 0, processes: [] },
-    ...change,
-  });
-
   it('not one that computes for somebody, nor one that is about to', () => {
     assert.equal(isFree(gpu()), true);
     assert.equal(isFree(gpu({ processes: [{ pid: 1, memoryBytes: null }] })), false);
@@ -107,6 +111,44 @@ describe('which GPUs are free', () => {
     assert.deepEqual(seen('GPU-aa'), ['0']);
     assert.deepEqual(seen('0,-1,1'), ['0']);
     assert.deepEqual(seen('7'), []);
+  });
+});
+
+describe('what a run uses of the GPUs', () => {
+  const run = {
+    ...{ host: 'here', bootId: '', pid: 20, started: 0, startTicks: 1, launcher: 'torchrun', job: null, segment: 1 },
+    supervisor: { pid: 10, startTicks: 1 },
+  };
+  // 10 supervises 20, which has 30; 31 is the supervisor's own; 40 is somebody else's, 50 its own parent.
+  const parents = new Map([
+    [20, 10],
+    [30, 20],
+    [31, 10],
+    [40, 1],
+    [50, 50],
+  ]);
+  const on = (...pids: number[]): Gpu =>
+    gpu({ uuid: pids.join(), processes: pids.map((pid) => ({ pid, memoryBytes: null })) });
+
+  it('those that its processes compute on, and those below them', () => {
+    const gpus = [on(20), on(30), on(40, 31), on(40), on(50), on(7), on()];
+    assert.deepEqual(
+      gpusOf(gpus, run, (pid) => parents.get(pid)).map(({ uuid }) => uuid),
+      ['20', '30', '40,31'],
+    );
+  });
+
+  it('their figures together, and none that one of them does not tell', () => {
+    const both = useOfGpus([
+      gpu({ usedBytes: 61e9, memoryBytes: 80e9, utilisation: 0.9 }),
+      gpu({ usedBytes: 1e9, memoryBytes: 80e9, utilisation: 0.1 }),
+    ])!;
+    assert.equal(gpuUseText(both), '62.0 / 160 GB · 50 %');
+    assert.equal(gpuUseText({ ...both, memoryBytes: null, utilisation: null }), '62.0 GB');
+    assert.equal(gpuUseText({ ...both, usedBytes: 62e6 }), '62.0 MB / 160 GB · 50 %');
+    const half = useOfGpus([gpu({ usedBytes: null, utilisation: null }), gpu({ usedBytes: 1 })])!;
+    assert.equal(gpuUseText(half), '');
+    assert.equal(useOfGpus([]), undefined);
   });
 });
 
@@ -142,6 +184,28 @@ describe('looking at the GPUs', () => {
     assert.ok(asked <= told[0]! + 2, `${asked} questions for ${told.join(' and ')} answers`);
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(asked, before);
+    monitor.dispose();
+  });
+
+  it('as often as the most eager one wants, and at once for one that comes', async () => {
+    let asked = 0;
+    const monitor = new GpuMonitor(() => {
+      asked += 1;
+      return Promise.resolve(reading);
+    }, 5);
+    // For this one, days would be soon enough.
+    const seldom = monitor.look(() => undefined, 1e8);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    assert.equal(asked, 1);
+    await new Promise<void>((resolve) => {
+      let told = 0;
+      monitor.look(() => {
+        told += 1;
+        if (told === 4) resolve();
+      });
+    });
+    assert.equal(asked, 5);
+    seldom.dispose();
     monitor.dispose();
   });
 

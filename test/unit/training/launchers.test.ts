@@ -7,6 +7,7 @@ import { procStat, thisHost } from '../../../src/core/experiment/runningProcess'
 import type { RunProcess } from '../../../src/core/experiment/model';
 import {
   askProcess,
+  followWords,
   launchFailures,
   NO_ENVIRONMENT,
   shownSecrets,
@@ -20,6 +21,7 @@ import {
   type LaunchRequest,
 } from '../../../src/core/training/launchers';
 import type { Gpu } from '../../../src/core/training/gpus/gpu';
+import { isAboutRun } from '../../../src/core/training/launchers/supervised';
 import { launchFacts, shellCommandOf } from '../../../src/core/training/launchers/shown';
 
 const COMMAND = { interpreter: '/env/bin/python', script: 'scripts/t.py', args: ['--resume_from', 'a b'] };
@@ -77,6 +79,29 @@ describe('launchers', () => {
     ]);
     assert.deepEqual(choices([gpu('0'), gpu('1')]).slice(3), ['torchrun GPU-0,GPU-1 2', 'slurm '], 'all are free');
     assert.deepEqual(choices([gpu('0:0'), gpu('0:1')]).slice(3), ['slurm '], 'parts of one do not train together');
+  });
+
+  it('follow what they started, in a command that is known by the run again, however it was written', () => {
+    assert.deepEqual(followWords(processOf({ launcher: 'slurm' }), '/w/a run', '/x/npt_supervise.py'), [
+      ...['/x/npt_slurm.py', 'follow', '--run-dir', '/w/a run'],
+    ]);
+    const words = followWords(processOf({ launcher: 'shell' }), '/w/a run', '/x/npt_supervise.py');
+    assert.deepEqual(words, ['/x/npt_supervise.py', 'follow', '--run-dir', '/w/a run']);
+    const commands = [
+      words,
+      ['/x/npt_supervise.py', 'run', '--escaped', '--run-dir', '/w/a%20run', '--', 'python'],
+      ['/x/npt_supervise.py', 'planned', encodeURIComponent(JSON.stringify(['python', ...words]))],
+      ['/x/npt_slurm.py', 'submit', '--run-dir', '/w/b', '--run-dir', '/w/a run', '--', 'sbatch'],
+    ];
+    for (const command of commands) assert.ok(isAboutRun(command, '/w/a run'), command.join(' '));
+    const others = [
+      ['/x/npt_supervise.py', 'run', '--run-dir', '/w/b', '--', 'python', 't.py', '--resume_from', '/w/a run'],
+      ['/x/npt_supervise.py', 'planned', '%E0%A4%A'],
+      ['/x/npt_supervise.py', 'planned', encodeURIComponent('"/w/a run"')],
+      ['/w/a run'],
+      [],
+    ];
+    for (const command of others) assert.ok(!isAboutRun(command, '/w/a run'), command.join(' '));
   });
 
   it('local: the command itself', () => {

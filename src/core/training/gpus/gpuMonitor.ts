@@ -7,11 +7,13 @@ const EVERY_MS = 3000;
 const SELDOM_MS = 5 * 60_000;
 
 export class GpuMonitor extends Disposable {
-  private readonly listeners = new Set<(reading: GpuReading) => void>();
+  /** With how often each wants to be told. */
+  private readonly listeners = new Map<(reading: GpuReading) => void, number>();
   private last: GpuReading | undefined;
   private timer: NodeJS.Timeout | undefined;
   private asking = false;
-  private wait: number;
+  /** Questions in a row that had no answer. */
+  private failures = 0;
 
   /** @param read asks once; must not reject */
   constructor(
@@ -19,7 +21,6 @@ export class GpuMonitor extends Disposable {
     private readonly everyMs = EVERY_MS,
   ) {
     super();
-    this.wait = everyMs;
     this._register({
       dispose: () => {
         this.listeners.clear();
@@ -33,14 +34,20 @@ export class GpuMonitor extends Disposable {
     return this.last;
   }
 
-  /** Calls back with each reading until what it returns is disposed of. */
-  look(listener: (reading: GpuReading) => void): Ends {
+  /**
+   * Calls back with each reading until what it returns is disposed of.
+   *
+   * @param times how many times as seldom as usual is enough for this listener; it is told more often where others want more
+   */
+  look(listener: (reading: GpuReading) => void, times = 1): Ends {
     // A listener of its own, so that one that looks twice is told twice and ends once.
     const own = (reading: GpuReading): void => {
       listener(reading);
     };
-    if (!this.isDisposed) this.listeners.add(own);
-    if (this.timer === undefined) void this.ask();
+    if (this.isDisposed) return { dispose: () => undefined };
+    const sooner = times < Math.min(...this.listeners.values());
+    this.listeners.set(own, times);
+    if (this.timer === undefined || sooner) void this.ask();
     return {
       dispose: () => {
         this.listeners.delete(own);
@@ -59,13 +66,18 @@ export class GpuMonitor extends Disposable {
     this.asking = false;
     this.last = reading;
     const failed = !reading.available || reading.problem !== null;
-    this.wait = failed ? Math.min(SELDOM_MS, this.wait * 4) : this.everyMs;
-    for (const listener of [...this.listeners]) listener(reading);
+    this.failures = failed ? this.failures + 1 : 0;
+    for (const listener of [...this.listeners.keys()]) listener(reading);
     if (this.listeners.size === 0) return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       this.timer = undefined;
       void this.ask();
-    }, this.wait);
+    }, this.wait());
+  }
+
+  private wait(): number {
+    const wanted = this.everyMs * Math.min(...this.listeners.values());
+    return this.failures === 0 ? wanted : Math.min(SELDOM_MS, wanted * 4 ** this.failures);
   }
 }

@@ -76,6 +76,11 @@ export async function showStacks(process: RunProcess): Promise<void> {
   await launcher.stacks(process);
 }
 
+/** What follows a run, behind an interpreter. @param supervisor path of npt_supervise.py */
+export function followWords(process: RunProcess, run: string, supervisor: string): string[] {
+  return launcherOfProcess(process).follow(run, supervisor);
+}
+
 /** A command that ends a run's process from anywhere; null where there is none. */
 export function stopCommand(process: RunProcess): string | null {
   return launcherOfProcess(process).stopCommand(process);

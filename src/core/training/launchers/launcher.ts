@@ -116,6 +116,12 @@ export interface Launcher<Kind extends string = string> {
    * @param supervisor path of npt_supervise.py
    */
   command(plan: StartedPlan, supervisor: string): string[];
+  /**
+   * What follows a run that this launcher started, behind an interpreter: the lines of its log as they come, from now on.
+   *
+   * @param supervisor path of npt_supervise.py
+   */
+  follow(run: string, supervisor: string): string[];
   /** Whether a run's process, which this launcher started, still runs, as far as can be told from here. */
   ask(process: RunProcess): Promise<ProcessState>;
   /** @throws StopError when it could not be asked to */

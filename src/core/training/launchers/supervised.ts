@@ -26,8 +26,39 @@ export function supervised(
 
 /** How processes of this machine are asked and stopped. */
 export const onThisHost = {
+  follow: (run: string, supervisor: string) => [supervisor, 'follow', '--run-dir', run],
   ask: askThisHost,
   stop: (process: RunProcess, how: StopHow) => stopProcess(process, how === 'save' ? 'SIGINT' : 'SIGQUIT'),
   stacks: askForStacks,
   stopCommand: () => null,
 } satisfies Partial<Launcher>;
+
+/**
+ * Whether a supervisor's command starts or follows a run.
+ *
+ * @param words as they are, percent-encoded (`--escaped`), or all of them as JSON in one percent-encoded word (`planned`)
+ */
+export function isAboutRun(words: readonly string[], run: string): boolean {
+  return words.some((word, at) => {
+    if (words[at - 1] === '--run-dir') return word === run || decoded(word) === run;
+    if (words[at - 1] !== 'planned') return false;
+    const planned = parsedJson(decoded(word) ?? '');
+    return Array.isArray(planned) && isAboutRun(planned.map(String), run);
+  });
+}
+
+function decoded(word: string): string | undefined {
+  try {
+    return decodeURIComponent(word);
+  } catch {
+    return undefined; // it has a % of its own
+  }
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

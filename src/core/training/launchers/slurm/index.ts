@@ -132,6 +132,7 @@ export const slurm: Launcher<'slurm'> = {
     const job = jobOf(process);
     return job === null ? null : `scancel ${job}`;
   },
+  follow: (run, supervisor) => [program(supervisor), 'follow', '--run-dir', run],
   hold: (process) => command('scontrol', ['hold', requiredJob(process)]),
   release: (process) => command('scontrol', ['release', requiredJob(process)]),
   together: ([first, ...others], name, supervisor) => [

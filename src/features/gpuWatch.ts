@@ -1,0 +1,53 @@
+/** Tells what the run that somebody looks at uses of this machine's GPUs, for as long as it trains here. */
+import { Disposable, type Ends } from '../core/disposable';
+import type { Run, RunProcess } from '../core/experiment/model';
+import type { GpuMonitor } from '../core/training/gpus/gpuMonitor';
+import { useOfGpus, type GpuUse } from '../core/training/gpus/gpuUse';
+import { gpusOf, trainsHere } from '../core/training/gpus/runGpus';
+
+export class GpuWatch extends Disposable {
+  private looking: { readonly process: string; readonly look: Ends } | undefined;
+  private use: GpuUse | undefined;
+
+  /**
+   * @param tell called with each reading, and with undefined when there is nothing to tell any more
+   * @param times how many times as seldom as usual is enough (GpuMonitor)
+   */
+  constructor(
+    private readonly monitor: GpuMonitor,
+    private readonly tell: (use: GpuUse | undefined) => void,
+    private readonly times = 1,
+  ) {
+    super();
+    this._register({ dispose: () => this.looking?.look.dispose() });
+  }
+
+  /** What was told last. */
+  get current(): GpuUse | undefined {
+    return this.use;
+  }
+
+  /** It is about this run from now on, as it is now; undefined: about none. */
+  follow(run: Run | undefined): void {
+    if (this.isDisposed) return;
+    const process = run !== undefined && trainsHere(run) ? run.process : undefined;
+    const key = process === undefined ? '' : `${process.pid} ${process.startTicks} ${process.supervisor?.pid ?? ''}`;
+    if (key === (this.looking?.process ?? '')) return;
+    this.looking?.look.dispose();
+    this.looking = undefined;
+    if (this.use !== undefined) this.set(undefined);
+    if (process !== undefined) this.looking = { process: key, look: this.lookAt(process) };
+  }
+
+  private lookAt(process: RunProcess): Ends {
+    return this.monitor.look(({ gpus }) => {
+      const use = useOfGpus(gpusOf(gpus, process));
+      if (use !== undefined || this.use !== undefined) this.set(use);
+    }, this.times);
+  }
+
+  private set(use: GpuUse | undefined): void {
+    this.use = use;
+    this.tell(use);
+  }
+}
