@@ -3,12 +3,13 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { allCheckpoints } from '../core/experiment/checkpoints';
 import { scanWorkspace } from '../core/experiment/scan';
-import { danglingLink, isAbsent, isExecutable, isFileError, readFailure, requireFolder } from '../core/files';
+import { danglingLink, isAbsent, isFileError, readFailure, requireFolder } from '../core/files';
 import { canTrain, checkEnvironment } from '../core/training/environment/checkEnvironment';
 import type { Standing } from '../core/training/environment/entry';
-import { environmentPython } from '../core/training/environment/environmentPlace';
 import { readLaunch } from '../core/training/launchers';
+import { launchFrom, workspaceSettings } from '../core/training/launchSettings';
 import { DEFAULT_SCRIPT } from '../core/training/plan/makePlan';
+import { pythonOf } from './launch';
 import { type Command, UsageError } from './options';
 import { SUMMARIES } from './summaries';
 import { table } from './table';
@@ -23,16 +24,21 @@ export const checkCommand: Command = {
     python: {
       type: 'string',
       value: 'PATH',
-      description: 'Interpreter that trains [.venv of the workspace, python3].',
+      description: 'Interpreter that trains [npt.pythonPath of the settings, .venv of the workspace, python3].',
     },
-    script: { type: 'string', value: 'FILE', description: `Training script, in the workspace [${DEFAULT_SCRIPT}].` },
+    script: {
+      type: 'string',
+      value: 'FILE',
+      description: `Training script, in the workspace [npt.trainScript of its settings, ${DEFAULT_SCRIPT}].`,
+    },
     experiments: {
       type: 'string',
       value: 'FOLDER',
-      description: 'Folder of the runs, in the workspace [experiments].',
+      description: 'Folder of the runs, in the workspace [npt.experimentsFolder of its settings, experiments].',
     },
   },
-  async run({ positionals, option }) {
+  async run(invocation) {
+    const { positionals, option } = invocation;
     const root = path.resolve(positionals[0] ?? '.');
     try {
       requireFolder(root, await stat(root));
@@ -40,15 +46,16 @@ export const checkCommand: Command = {
       if (!isFileError(error)) throw error;
       throw new UsageError(`${root} ${readFailure((isAbsent(error) ? danglingLink(root) : null) ?? error)}.`);
     }
-    const { experiments, runs } = await scanWorkspace(root, { experimentsFolder: option('experiments') });
+    const settings = await workspaceSettings(root);
+    const experimentsFolder = option('experiments') ?? settings.text('experimentsFolder');
+    const { experiments, runs } = await scanWorkspace(root, { experimentsFolder });
     const newest = runs.flatMap(allCheckpoints).sort((a, b) => b.time - a.time)[0];
-    const venv = environmentPython(root);
     const entries = await checkEnvironment({
       root,
-      script: option('script') ?? DEFAULT_SCRIPT,
+      script: option('script') ?? settings.text('trainScript') ?? DEFAULT_SCRIPT,
       experiments,
-      python: { path: option('python') ?? ((await isExecutable(venv)) ? venv : 'python3') },
-      launch: readLaunch().launch,
+      python: { path: await pythonOf(root, invocation) },
+      launch: readLaunch(launchFrom(settings.read, settings.file)).launch,
       // Beside dist/, in the package as in the clone.
       asks: path.join(__dirname, '..', 'supervisor', 'npt_environment.py'),
       checkpointBytes: newest?.bytes ?? null,

@@ -5,6 +5,7 @@ import { allCheckpoints } from '../core/experiment/checkpoints';
 import type { Run } from '../core/experiment/model';
 import { scanWorkspace } from '../core/experiment/scan';
 import { askProcess } from '../core/training/launchers';
+import { workspaceSettings } from '../core/training/launchSettings';
 import { danglingLink, isAbsent, isFileError, readFailure, requireFolder } from '../core/files';
 import { formatAge, formatBytes, formatCount } from '../core/format';
 import { type Command, UsageError } from './options';
@@ -19,7 +20,7 @@ export const listCommand: Command = {
     experiments: {
       type: 'string',
       value: 'FOLDER',
-      description: 'Folder of the runs, in the workspace [experiments].',
+      description: 'Folder of the runs, in the workspace [npt.experimentsFolder of its settings, experiments].',
     },
   },
   async run({ positionals, option }) {
@@ -30,7 +31,8 @@ export const listCommand: Command = {
       if (!isFileError(error)) throw error;
       throw new UsageError(`${root} ${readFailure((isAbsent(error) ? danglingLink(root) : null) ?? error)}.`);
     }
-    const workspace = await scanWorkspace(root, { experimentsFolder: option('experiments'), ask: askProcess });
+    const experimentsFolder = option('experiments') ?? (await workspaceSettings(root)).text('experimentsFolder');
+    const workspace = await scanWorkspace(root, { experimentsFolder, ask: askProcess });
     const document = { runs: workspace.runs.map(runDocument), problems: workspace.problems };
     const text = [
       ...(workspace.runs.length === 0 ? [`No runs in ${workspace.experiments}.`] : workspace.runs.map(runText)),

@@ -29,11 +29,16 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.run = folder / "experiments" / "run"
+        self.trainers = 0
         self.started: "List[subprocess.Popen[bytes]]" = []
 
     def trainer(self, body: str) -> List[str]:
-        """A trainer whose code is `body`; `run`, `say`, `os`, `sys`, `time`, `signal` and `json` are there for it."""
-        script = self.folder / "trainer.py"
+        """A trainer whose code is `body`; `run`, `say`, `os`, `sys`, `time`, `signal` and `json` are there for it.
+
+        Each has a file of its own: on a busy machine one that was started may not have read its file yet.
+        """
+        self.trainers += 1
+        script = self.folder / f"trainer{self.trainers}.py"
         head = f"""
             import fcntl, json, os, pathlib, signal, sys, time
             run = pathlib.Path({str(self.run)!r})

@@ -20,7 +20,7 @@ def test_reach_the_log_of_a_trainer_that_knows_them(bench: Bench) -> None:
     bench.wait(lambda: "ready" in bench.log())
     answer = bench.call("stacks", "--run-dir", str(bench.run))
     assert answer.returncode == 0 and "train.log" in answer.stdout
-    bench.wait(lambda: "most recent call first" in bench.log() and "trainer.py" in bench.log())
+    bench.wait(lambda: "most recent call first" in bench.log() and "trainer1.py" in bench.log())
     assert alive(bench.process()["pid"])
 
 

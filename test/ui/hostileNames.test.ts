@@ -31,10 +31,21 @@ async function assertInert(where: Locator, what: string, alive = ALIVE): Promise
   return shown;
 }
 
+/** A row of the tables that are scrolled, and their heading. */
+const ROW_PIXELS = 24;
+
 /** Scrolls a virtual list from its top to its end and gives every row's text, as read by `text`. */
 async function everyRow(page: Page | Frame, list: string, text: string): Promise<Set<string>> {
   const found = new Set<string>();
   const at = `document.querySelector(${JSON.stringify(list)})`;
+  // The rows of where it was scrolled to are made some time later: none is missing at its top, below a heading, or its end.
+  const filled = `(() => {
+    const box = ${at}.getBoundingClientRect();
+    const rows = Array.from(${at}.querySelectorAll(${JSON.stringify(text)})).map((row) => row.getBoundingClientRect());
+    const top = Math.min(...rows.map((row) => row.top));
+    const bottom = Math.max(...rows.map((row) => row.bottom));
+    return top <= box.top + 2 * ${ROW_PIXELS} && bottom >= box.bottom - ${ROW_PIXELS};
+  })()`;
   await page.evaluate(`${at}.scrollTop = 0`);
   for (;;) {
     for (const row of await page.locator(text).allInnerTexts()) found.add(read(row));
@@ -42,7 +53,7 @@ async function everyRow(page: Page | Frame, list: string, text: string): Promise
       `(() => { const list = ${at}; const before = list.scrollTop; list.scrollTop += list.clientHeight / 2; return list.scrollTop !== before; })()`,
     );
     if (!moved) return found;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    while (!(await page.evaluate<boolean>(filled))) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 

@@ -30,7 +30,7 @@ export async function savePreset(plan: Plan): Promise<void> {
   if (name === undefined) return;
   const preset = name.trim();
   const file = path.join(plan.cwd, PRESETS_FILE);
-  if (isUnsaved(file)) {
+  if (await isUnsaved(file)) {
     void showError(vscode.l10n.t('{0} has changes that are not saved: save or undo them first.', file));
     return;
   }

@@ -17,7 +17,7 @@ export async function saveTasks(plans: readonly Plan[]): Promise<void> {
     return;
   }
   const file = path.join(folder.uri.fsPath, TASKS_FILE);
-  if (isUnsaved(file)) {
+  if (await isUnsaved(file)) {
     const message = vscode.l10n.t('{0} has changes that are not saved: save or undo them first.', file);
     offerToOpen(file, (open) => showError(message, open));
     return;

@@ -117,6 +117,19 @@ describe('how training starts, from the command line', () => {
     assert.match(wrong.out, /error: npt\.slurm\.time is "soon": write a time such as 90/);
   });
 
+  it('list and check take them from there, too', () => {
+    fs.mkdirSync(path.join(ws.root, '.vscode'), { recursive: true });
+    const other = path.join(ws.root, 'runs of mine/other');
+    fs.cpSync(path.join(ws.root, 'experiments/demo'), other, { recursive: true });
+    const settings = { 'npt.experimentsFolder': 'runs of mine', 'npt.pythonPath': '/nowhere', 'npt.launcher': 'slurm' };
+    fs.writeFileSync(path.join(ws.root, '.vscode/settings.json'), JSON.stringify(settings));
+    assert.match(run('list').out, /^other: /m);
+    assert.match(run('list', '--experiments', 'experiments').out, /^demo: /m);
+    const { out } = run('check');
+    assert.match(out, /^missing +Python +\/nowhere cannot be used/m);
+    assert.match(out, /Slurm/);
+  });
+
   it('--devices: the CPU, a GPU by number or UUID, several together', () => {
     fs.writeFileSync(path.join(programs, 'nvidia-smi'), NVIDIA_SMI, { mode: 0o755 });
     const device = (plan: Plan): unknown => plan.arguments.find(({ name }) => name === 'device')?.value;
