@@ -63,8 +63,8 @@ export interface RunSummary {
   readonly parentName: string | null;
   /** Step that its own training started from: the branch point, or 0. */
   readonly origin: number;
-  /** Its config.json is there. */
-  readonly configured: boolean;
+  /** Another number for each content of its config.json; null while there is none. */
+  readonly configuration: number | null;
 }
 
 /** The run that the dashboard is about. */
@@ -316,7 +316,7 @@ const summaryFields = {
   parentPath: nullable(name),
   parentName: nullable(text()),
   origin: number(),
-  configured: flag,
+  configuration: nullable(count),
 };
 
 const runSummary = object<RunSummary>(summaryFields);

@@ -557,6 +557,15 @@ describe('the dashboard tells the truth', function () {
     );
   });
 
+  it('follows a configuration that a resume changed', async () => {
+    const page = await open([branch, parent], branch);
+    const section = page.locator('section[aria-label="Configuration difference"]');
+    await section.locator('.after').first().waitFor();
+    const changed = { ...branch, config: { ...branch.config, learning_rate: 0.00077 } };
+    suite.opened.setRuns([changed, parent]);
+    await section.locator('.after', { hasText: '7.7e-4' }).waitFor();
+  });
+
   it('says by what a checkpoint is the best: not by the training loss beside it', async () => {
     const page = await open([branch], branch);
     const marker = page.locator('.marker.best');

@@ -116,7 +116,8 @@ export class CurriculumBand implements Part {
           fill: 'url(#future)',
         }),
       );
-    const nowText = present === undefined ? 'now' : `now · teacher ${percent(1 - present.mixingRatio)}`;
+    // Where no stage is known, that stands there instead.
+    const nowText = present === undefined ? '' : `now · teacher ${percent(1 - present.mixingRatio)}`;
     const nowSpan = this.drawNow(svg, x(now), nowText, width);
     for (const stage of stages) this.drawLabel(svg, stage, x, nowSpan);
     this.drawTicks(svg, stages, total, x);
@@ -198,7 +199,7 @@ export class CurriculumBand implements Part {
 
   private drawNow(svg: SVGElement, at: number, text: string, width: number): [number, number] {
     const narrow = width < 480;
-    const shown = narrow ? 'now' : text;
+    const shown = narrow && text !== '' ? 'now' : text;
     const half = this.widthOf(shown, true) / 2 + 1;
     const centre = Math.max(half, Math.min(width - half, at));
     svg.append(

@@ -164,6 +164,7 @@ class Dashboard {
         break;
       case 'model':
       case 'figures':
+      case 'gpus':
       case 'difference':
         break;
     }

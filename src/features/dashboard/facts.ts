@@ -23,6 +23,16 @@ export function figure(value: number | null | undefined): Figure {
   return value > 0 ? 'Infinity' : '-Infinity';
 }
 
+/** Of each configuration that was told of. One that was read again and is the same is the same object (core/experiment/reuse.ts). */
+const numbers = new WeakMap<object, number>();
+let newest = 0;
+
+function numberOf(config: object): number {
+  const known = numbers.get(config) ?? (newest += 1);
+  numbers.set(config, known);
+  return known;
+}
+
 export function summaryOf(run: Run, lineage: Lineage): RunSummary {
   return {
     path: run.path,
@@ -35,7 +45,7 @@ export function summaryOf(run: Run, lineage: Lineage): RunSummary {
     parentPath: lineage.parentOf(run)?.path ?? null,
     parentName: run.parent?.run ?? null,
     origin: run.parent?.step ?? 0,
-    configured: run.config !== null,
+    configuration: run.config === null ? null : numberOf(run.config),
   };
 }
 

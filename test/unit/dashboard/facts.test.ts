@@ -29,6 +29,15 @@ function run(name: string, more: Partial<Run> = {}): Run {
 const NO_LINEAGE = new Lineage([]);
 
 describe('what the page is told of a run', () => {
+  it('has another number for each configuration, and none where there is none', () => {
+    const numberOf = (config: Run['config']): number | null =>
+      factsOf(run('x', { config }), NO_LINEAGE, undefined).configuration;
+    const one = { seed: 1 };
+    assert.equal(numberOf(one), numberOf(one));
+    assert.notEqual(numberOf(one), numberOf({ seed: 2 }));
+    assert.equal(numberOf(null), null);
+  });
+
   it('says in a few words what was trained', () => {
     const config = { model_name: 'meta-llama/Llama-3.2-1B', train_layers: '3,7', np_rank: 64 };
     assert.equal(factsOf(run('x', { config }), NO_LINEAGE, undefined).subtitle, 'Llama-3.2-1B · layers 3, 7 · rank 64');

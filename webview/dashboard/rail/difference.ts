@@ -42,8 +42,8 @@ export class Difference implements Part {
       chosen,
     );
     const other = others.find((each) => each.path === chosen) ?? first;
-    // A configuration that comes later is asked for anew.
-    const wanted = `${run.path}\n${chosen}\n${run.configured}\n${other.configured}`;
+    // A configuration that comes later, or that a resume changed, is asked for anew.
+    const wanted = `${run.path}\n${chosen}\n${run.configuration}\n${other.configuration}`;
     if (this.asked !== wanted) {
       this.asked = wanted;
       this.ask(chosen);
