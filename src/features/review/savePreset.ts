@@ -4,9 +4,9 @@ import * as vscode from 'vscode';
 import type { Plan } from '../../core/training/plan/plan';
 import { isBuiltIn, PRESETS_FILE } from '../../core/training/plan/presets';
 import { presetArguments, PresetError, savePreset as save } from '../../core/training/plan/savePreset';
-import { isUnsaved } from '../../platform/editors';
 import { ask, showError, showInformation } from '../../platform/messages';
 import { askText } from '../../platform/picks';
+import { isUnsaved } from '../../platform/unsaved';
 
 const LONGEST = 60;
 

@@ -5,8 +5,8 @@ import type { Plan } from '../../core/training/plan/plan';
 import { saveTasks as save, TASKS_FILE } from '../../core/training/plan/saveTasks';
 import { taskEntry } from '../../core/training/plan/taskDefinition';
 import { TasksFileError } from '../../core/training/plan/tasksFile';
-import { isUnsaved } from '../../platform/editors';
 import { showError, showInformation } from '../../platform/messages';
+import { isUnsaved } from '../../platform/unsaved';
 
 /** Adds the plans to the workspace folder's tasks.json, and returns when they are there. */
 export async function saveTasks(plans: readonly Plan[]): Promise<void> {
