@@ -38,6 +38,8 @@ export interface CheckpointQuestion extends Question {
 }
 
 export interface RunQuestion extends Question {
+  /** Said instead, where the workspace is not trusted: process.json comes with the folder, and so does whom it names. */
+  readonly untrusted?: string;
   readonly accepts: (run: Run) => boolean;
 }
 
@@ -105,6 +107,10 @@ function tellGone(deps: FeatureDeps, target: string, { none }: Question): void {
 
 /** The runs meant: those named, or whose checkpoints are named; none when the user gave up or was told that there are none. */
 export async function chooseRuns(deps: FeatureDeps, named: Named, question: RunQuestion): Promise<readonly Run[]> {
+  if (question.untrusted !== undefined && !vscode.workspace.isTrusted) {
+    void showError(question.untrusted);
+    return [];
+  }
   const { workspaces } = deps;
   await workspaces.ready();
   const paths = targetPaths(named);

@@ -1,29 +1,23 @@
 /** Hold and Release: a run that waits may be kept from starting. */
 import * as vscode from 'vscode';
-import { processIn } from '../../core/experiment/processFolder';
 import { StopError } from '../../core/experiment/runningProcess';
 import { holdRun } from '../../core/training/launchers';
-import { showError, showInformation } from '../../platform/messages';
+import { showError } from '../../platform/messages';
 import type { FeatureDeps } from '../deps';
 import { chooseRuns, type Named } from '../targets';
+import { processOf } from './processOf';
 
 export async function holdJobs(deps: FeatureDeps, named: Named, how: 'hold' | 'release'): Promise<void> {
-  if (!vscode.workspace.isTrusted) {
-    void showError(vscode.l10n.t('A job is held and released by a program: trust this workspace first.'));
-    return;
-  }
   const runs = await chooseRuns(deps, named, {
     title: how === 'hold' ? vscode.l10n.t('Hold Job') : vscode.l10n.t('Release Job'),
+    untrusted: vscode.l10n.t('A job is held and released by a program: trust this workspace first.'),
     none: vscode.l10n.t('No run of this workspace waits as a job.'),
     accepts: (run) =>
       run.processState?.liveness === 'waiting' && (run.processState.held === true) === (how === 'release'),
   });
   for (const run of runs) {
-    const process = await processIn(run.path);
-    if (process === null) {
-      void showInformation(vscode.l10n.t('{0} is not waiting any more.', run.name));
-      continue;
-    }
+    const process = await processOf(run, vscode.l10n.t('{0} is not waiting any more.', run.name));
+    if (process === undefined) continue;
     try {
       await holdRun(process, how);
       deps.log.info(`${how} ${run.path}: job ${process.job ?? ''}`);

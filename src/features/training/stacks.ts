@@ -1,31 +1,25 @@
 /** Show Python Stacks: where a run that hangs is, from its own mouth. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { processIn } from '../../core/experiment/processFolder';
 import { StopError } from '../../core/experiment/runningProcess';
 import { TRAIN_LOG } from '../../core/experiment/runLayout';
 import { showStacks } from '../../core/training/launchers';
 import { showError, showInformation } from '../../platform/messages';
 import type { FeatureDeps } from '../deps';
 import { chooseRuns, type Named } from '../targets';
+import { processOf } from './processOf';
 
 /** Asks runs for the stacks of all their threads, which they write into train.log. */
 export async function askForStacks(deps: FeatureDeps, named: Named): Promise<void> {
-  if (!vscode.workspace.isTrusted) {
-    void showError(vscode.l10n.t('Asking for stacks signals a process: trust this workspace first.'));
-    return;
-  }
   const runs = await chooseRuns(deps, named, {
     title: vscode.l10n.t('Show Python Stacks'),
+    untrusted: vscode.l10n.t('Asking for stacks signals a process: trust this workspace first.'),
     none: vscode.l10n.t('Nothing is training in this workspace.'),
     accepts: (run) => run.processState?.liveness === 'alive',
   });
   for (const run of runs) {
-    const process = await processIn(run.path);
-    if (process === null) {
-      void showInformation(vscode.l10n.t('{0} is not training.', run.name));
-      continue;
-    }
+    const process = await processOf(run, vscode.l10n.t('{0} is not training.', run.name));
+    if (process === undefined) continue;
     try {
       await showStacks(process);
     } catch (error) {

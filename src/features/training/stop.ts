@@ -218,14 +218,11 @@ export class StopCommands {
     }
   }
 
-  /** The runs that are meant; process.json comes with the folder, so whom it names is signalled only in a trusted one. */
-  private async chosen(named: Named, title: string): Promise<readonly Run[]> {
-    if (!vscode.workspace.isTrusted) {
-      void showError(vscode.l10n.t('Stopping signals a process: trust this workspace first.'));
-      return [];
-    }
+  /** The runs that are meant. */
+  private chosen(named: Named, title: string): Promise<readonly Run[]> {
     return chooseRuns(this.deps, named, {
       title,
+      untrusted: vscode.l10n.t('Stopping signals a process: trust this workspace first.'),
       none: vscode.l10n.t('Nothing is training in this workspace.'),
       accepts: (candidate) => candidate.process !== null,
     });
