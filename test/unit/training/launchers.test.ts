@@ -8,6 +8,7 @@ import type { RunProcess } from '../../../src/core/experiment/model';
 import {
   askProcess,
   followWords,
+  isAboutRun,
   launchFailures,
   NO_ENVIRONMENT,
   shownSecrets,
@@ -21,7 +22,6 @@ import {
   type LaunchRequest,
 } from '../../../src/core/training/launchers';
 import type { Gpu } from '../../../src/core/training/gpus/gpu';
-import { isAboutRun } from '../../../src/core/training/launchers/supervised';
 import { launchFacts, shellCommandOf } from '../../../src/core/training/launchers/shown';
 
 const COMMAND = { interpreter: '/env/bin/python', script: 'scripts/t.py', args: ['--resume_from', 'a b'] };

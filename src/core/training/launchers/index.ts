@@ -23,6 +23,7 @@ export type {
   StopHow,
 } from './launcher';
 export { NO_ENVIRONMENT, shownSecrets } from './environment';
+export { isAboutRun } from './supervised';
 
 export const LAUNCHERS: readonly Launcher<LauncherKind>[] = ALL;
 export const LAUNCHER_KINDS: readonly LauncherKind[] = ALL.map(({ kind }) => kind);

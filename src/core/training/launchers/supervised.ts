@@ -41,9 +41,7 @@ export const onThisHost = {
 export function isAboutRun(words: readonly string[], run: string): boolean {
   return words.some((word, at) => {
     if (words[at - 1] === '--run-dir') return word === run || decoded(word) === run;
-    if (words[at - 1] !== 'planned') return false;
-    const planned = parsedJson(decoded(word) ?? '');
-    return Array.isArray(planned) && isAboutRun(planned.map(String), run);
+    return words[at - 1] === 'planned' && isAboutRun(plannedWords(word), run);
   });
 }
 
@@ -55,10 +53,11 @@ function decoded(word: string): string | undefined {
   }
 }
 
-function parsedJson(text: string): unknown {
+function plannedWords(word: string): readonly string[] {
   try {
-    return JSON.parse(text);
+    const planned: unknown = JSON.parse(decoded(word) ?? '');
+    return Array.isArray(planned) ? planned.map(String) : [];
   } catch {
-    return undefined;
+    return []; // why nothing can be run
   }
 }
