@@ -1,18 +1,17 @@
 /** `check`: what training needs here, and whether it is there. Changes nothing. */
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { allCheckpoints } from '../core/experiment/checkpoints';
 import { scanWorkspace } from '../core/experiment/scan';
-import { danglingLink, isAbsent, isFileError, readFailure, requireFolder } from '../core/files';
 import { canTrain, checkEnvironment } from '../core/training/environment/checkEnvironment';
 import type { Standing } from '../core/training/environment/entry';
 import { readLaunch } from '../core/training/launchers';
-import { launchFrom, workspaceSettings } from '../core/training/launchSettings';
+import { launchFrom } from '../core/training/launchSettings';
 import { DEFAULT_SCRIPT } from '../core/training/plan/makePlan';
 import { pythonOf } from './launch';
-import { type Command, UsageError } from './options';
+import type { Command } from './options';
 import { SUMMARIES } from './summaries';
 import { table } from './table';
+import { EXPERIMENTS_OPTION, namedWorkspace } from './workspace';
 
 const WORDS: Readonly<Record<Standing, string>> = { good: 'ok', note: 'note', bad: 'missing' };
 
@@ -31,30 +30,17 @@ export const checkCommand: Command = {
       value: 'FILE',
       description: `Training script, in the workspace [npt.trainScript of its settings, ${DEFAULT_SCRIPT}].`,
     },
-    experiments: {
-      type: 'string',
-      value: 'FOLDER',
-      description: 'Folder of the runs, in the workspace [npt.experimentsFolder of its settings, experiments].',
-    },
+    experiments: EXPERIMENTS_OPTION,
   },
   async run(invocation) {
-    const { positionals, option } = invocation;
-    const root = path.resolve(positionals[0] ?? '.');
-    try {
-      requireFolder(root, await stat(root));
-    } catch (error) {
-      if (!isFileError(error)) throw error;
-      throw new UsageError(`${root} ${readFailure((isAbsent(error) ? danglingLink(root) : null) ?? error)}.`);
-    }
-    const settings = await workspaceSettings(root);
-    const experimentsFolder = option('experiments') ?? settings.text('experimentsFolder');
+    const { root, settings, experimentsFolder } = await namedWorkspace(invocation);
     const { experiments, runs } = await scanWorkspace(root, { experimentsFolder });
     const newest = runs.flatMap(allCheckpoints).sort((a, b) => b.time - a.time)[0];
     const entries = await checkEnvironment({
       root,
-      script: option('script') ?? settings.text('trainScript') ?? DEFAULT_SCRIPT,
+      script: invocation.option('script') ?? settings.text('trainScript') ?? DEFAULT_SCRIPT,
       experiments,
-      python: { path: await pythonOf(root, invocation) },
+      python: { path: await pythonOf(root, invocation, settings) },
       launch: readLaunch(launchFrom(settings.read, settings.file)).launch,
       // Beside dist/, in the package as in the clone.
       asks: path.join(__dirname, '..', 'supervisor', 'npt_environment.py'),

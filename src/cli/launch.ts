@@ -85,9 +85,13 @@ export async function chosenLaunch(root: string, invocation: Invocation): Promis
   };
 }
 
-/** The interpreter that trains: as for the window, but for what the Python extension knows. */
-export async function pythonOf(root: string, invocation: Invocation): Promise<string> {
-  return (await pythonIn(root, invocation, await workspaceSettings(root))) ?? 'python3';
+/**
+ * The interpreter that trains: as for the window, but for what the Python extension knows.
+ *
+ * @param settings the workspace's, where they were read already
+ */
+export async function pythonOf(root: string, invocation: Invocation, settings?: WorkspaceSettings): Promise<string> {
+  return (await pythonIn(root, invocation, settings ?? (await workspaceSettings(root)))) ?? 'python3';
 }
 
 async function pythonIn(

@@ -1,37 +1,21 @@
 /** `list`: the runs of a workspace and their checkpoints. */
-import { stat } from 'node:fs/promises';
-import path from 'node:path';
 import { allCheckpoints } from '../core/experiment/checkpoints';
 import type { Run } from '../core/experiment/model';
 import { scanWorkspace } from '../core/experiment/scan';
 import { askProcess } from '../core/training/launchers';
-import { workspaceSettings } from '../core/training/launchSettings';
-import { danglingLink, isAbsent, isFileError, readFailure, requireFolder } from '../core/files';
 import { formatAge, formatBytes, formatCount } from '../core/format';
-import { type Command, UsageError } from './options';
+import type { Command } from './options';
 import { SUMMARIES } from './summaries';
 import { printable, table } from './table';
+import { EXPERIMENTS_OPTION, namedWorkspace } from './workspace';
 
 export const listCommand: Command = {
   ...SUMMARIES.list,
   details: ['The workspace is the folder that holds experiments/; the current folder unless given.'],
   positionals: { least: 0, most: 1 },
-  options: {
-    experiments: {
-      type: 'string',
-      value: 'FOLDER',
-      description: 'Folder of the runs, in the workspace [npt.experimentsFolder of its settings, experiments].',
-    },
-  },
-  async run({ positionals, option }) {
-    const root = path.resolve(positionals[0] ?? '.');
-    try {
-      requireFolder(root, await stat(root));
-    } catch (error) {
-      if (!isFileError(error)) throw error;
-      throw new UsageError(`${root} ${readFailure((isAbsent(error) ? danglingLink(root) : null) ?? error)}.`);
-    }
-    const experimentsFolder = option('experiments') ?? (await workspaceSettings(root)).text('experimentsFolder');
+  options: { experiments: EXPERIMENTS_OPTION },
+  async run(invocation) {
+    const { root, experimentsFolder } = await namedWorkspace(invocation);
     const workspace = await scanWorkspace(root, { experimentsFolder, ask: askProcess });
     const document = { runs: workspace.runs.map(runDocument), problems: workspace.problems };
     const text = [

@@ -1,0 +1,34 @@
+/** The training workspace that a command is about, and where its runs are. */
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { danglingLink, isAbsent, isFileError, readFailure, requireFolder } from '../core/files';
+import { type WorkspaceSettings, workspaceSettings } from '../core/training/launchSettings';
+import { type Invocation, type OptionSpec, UsageError } from './options';
+
+/** The option `experiments` of commands that look at a workspace's runs. */
+export const EXPERIMENTS_OPTION: OptionSpec = {
+  type: 'string',
+  value: 'FOLDER',
+  description: 'Folder of the runs, in the workspace [npt.experimentsFolder of its settings, experiments].',
+};
+
+export interface NamedWorkspace {
+  /** Absolute. */
+  readonly root: string;
+  readonly settings: WorkspaceSettings;
+  /** As the option or else the settings say it; undefined where neither does. */
+  readonly experimentsFolder: string | undefined;
+}
+
+/** The workspace that the first argument names, or the current folder. @throws UsageError where it is no folder */
+export async function namedWorkspace({ positionals, option }: Invocation): Promise<NamedWorkspace> {
+  const root = path.resolve(positionals[0] ?? '.');
+  try {
+    requireFolder(root, await stat(root));
+  } catch (error) {
+    if (!isFileError(error)) throw error;
+    throw new UsageError(`${root} ${readFailure((isAbsent(error) ? danglingLink(root) : null) ?? error)}.`);
+  }
+  const settings = await workspaceSettings(root);
+  return { root, settings, experimentsFolder: option('experiments') ?? settings.text('experimentsFolder') };
+}
