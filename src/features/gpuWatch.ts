@@ -7,15 +7,15 @@ import { gpusOf, trainsHere } from '../core/training/gpus/runGpus';
 
 export class GpuWatch extends Disposable {
   private looking: { readonly process: string; readonly look: Ends } | undefined;
-  private use: GpuUse | undefined;
+  private use: GpuUse | null = null;
 
   /**
-   * @param tell called with each reading, and with undefined when there is nothing to tell any more
+   * @param tell called with each reading, and with null when there is nothing to tell any more
    * @param times how many times as seldom as usual is enough (GpuMonitor)
    */
   constructor(
     private readonly monitor: GpuMonitor,
-    private readonly tell: (use: GpuUse | undefined) => void,
+    private readonly tell: (use: GpuUse | null) => void,
     private readonly times = 1,
   ) {
     super();
@@ -23,7 +23,7 @@ export class GpuWatch extends Disposable {
   }
 
   /** What was told last. */
-  get current(): GpuUse | undefined {
+  get current(): GpuUse | null {
     return this.use;
   }
 
@@ -35,18 +35,18 @@ export class GpuWatch extends Disposable {
     if (key === (this.looking?.process ?? '')) return;
     this.looking?.look.dispose();
     this.looking = undefined;
-    if (this.use !== undefined) this.set(undefined);
+    if (this.use !== null) this.set(null);
     if (process !== undefined) this.looking = { process: key, look: this.lookAt(process) };
   }
 
   private lookAt(process: RunProcess): Ends {
     return this.monitor.look(({ gpus }) => {
       const use = useOfGpus(gpusOf(gpus, process));
-      if (use !== undefined || this.use !== undefined) this.set(use);
+      if (use !== null || this.use !== null) this.set(use);
     }, this.times);
   }
 
-  private set(use: GpuUse | undefined): void {
+  private set(use: GpuUse | null): void {
     this.use = use;
     this.tell(use);
   }

@@ -166,6 +166,8 @@ export interface SnapshotMessage {
   readonly alerts: readonly AlertFacts[];
   /** Where the alerts' run has wall times; without them that axis is not offered. */
   readonly hasTimes: boolean;
+  /** What the run uses of this machine's GPUs at this moment; null where that cannot be told, or no longer. */
+  readonly gpus: GpuUse | null;
   /** False in an untrusted workspace: nothing may be started from there. */
   readonly canTrain: boolean;
 }
@@ -187,7 +189,7 @@ export interface FiguresMessage {
   readonly alerts?: readonly AlertFacts[];
 }
 
-/** What the run uses of this machine's GPUs at this moment; null where that cannot be told, or no longer. */
+/** What the run uses of this machine's GPUs has changed. */
 export interface GpusMessage {
   readonly type: 'gpus';
   readonly use: GpuUse | null;
@@ -376,6 +378,15 @@ const figures = object<Figures>({
   ),
 });
 
+const gpuUse = nullable(
+  object<GpuUse>({
+    names: list(text()),
+    usedBytes: nullable(number(0)),
+    memoryBytes: nullable(number(0)),
+    utilisation: nullable(number(0, 1)),
+  }),
+);
+
 const alertFacts = object<AlertFacts>({
   kind: word(...ALERT_KINDS),
   step: number(),
@@ -412,6 +423,7 @@ const hostMessage = message<HostMessage>({
     figures,
     alerts: list(alertFacts),
     hasTimes: flag,
+    gpus: gpuUse,
     canTrain: flag,
   }),
   model: object({ type: type('model'), run: runFacts, runs: list(runSummary), canTrain: flag }),
@@ -422,17 +434,7 @@ const hostMessage = message<HostMessage>({
     metrics: optional(list(name)),
     alerts: optional(list(alertFacts)),
   }),
-  gpus: object<GpusMessage>({
-    type: type('gpus'),
-    use: nullable(
-      object<GpuUse>({
-        names: list(text()),
-        usedBytes: nullable(number(0)),
-        memoryBytes: nullable(number(0)),
-        utilisation: nullable(number(0, 1)),
-      }),
-    ),
-  }),
+  gpus: object<GpusMessage>({ type: type('gpus'), use: gpuUse }),
   curves: object({ type: type('curves'), request: count, curves: list(curve, MOST_CURVES) }),
   points: object({ type: type('points'), request: count, curves: list(curve, MOST_CURVES) }),
   difference: object({

@@ -152,6 +152,20 @@ describe('the dashboard’s layout', function () {
     });
   }
 
+  it('says that the memory is the one last logged, where the driver tells none', async () => {
+    const trains: Run = { ...run, state: 'training', process: processHere() };
+    const gpu: Gpu = { ...busyGpu(0), usedBytes: null };
+    const gpus = (): GpuReading => ({ gpus: [gpu], available: true, problem: null });
+    const page = await suite.open([trains], trains, { gpus });
+    const memory = page.locator('.kpi', { hasText: 'GPU memory' });
+    await memory.getByText('87% busy').waitFor();
+    assert.match(
+      (await memory.getAttribute('title')) ?? '',
+      /^system\/gpu_memory_bytes, as it was last logged.*GPU 0: NVIDIA H100/,
+    );
+    assert.equal(await memory.getByRole('progressbar').isVisible(), false);
+  });
+
   it('cuts no figure of the header, at any width', async () => {
     for (const width of [320, 645, 1000, 1400]) {
       const gpus = (): GpuReading => ({ gpus: [busyGpu(61.2e9)], available: true, problem: null });

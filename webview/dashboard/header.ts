@@ -27,11 +27,9 @@ class Kpi {
   private readonly unit = h('small');
   private readonly below = h('span', { class: 'sub' });
 
-  constructor(label: string, bar?: { readonly element: HTMLElement; readonly place: 'figure' | 'foot' }) {
+  constructor(label: string, extra?: HTMLElement) {
     setText(this.label, label);
-    const [atFigure, atFoot] = bar?.place === 'foot' ? [null, bar.element] : [bar?.element ?? null, null];
-    const figure = h('b', {}, this.main, this.unit);
-    this.element = h('div', { class: 'kpi' }, this.label, figure, atFigure, this.below, atFoot);
+    this.element = h('div', { class: 'kpi' }, this.label, h('b', {}, this.main, this.unit), extra ?? null, this.below);
   }
 
   /** What the figure is; `title`: the same at length. */
@@ -59,13 +57,13 @@ export class Header implements Part {
   private readonly stage = h('span', { class: 'stage-tag' });
   private readonly about = h('span', { class: 'dim about' });
   private readonly stepBar = progressBar('Training progress');
-  private readonly step = new Kpi('Step', { element: this.stepBar.element, place: 'figure' });
+  private readonly step = new Kpi('Step', this.stepBar.element);
   private readonly loss = new Kpi('Train loss');
   private readonly evaluation = new Kpi('Eval loss · best');
   private readonly rate = new Kpi('Learning rate');
   private readonly throughput = new Kpi('Throughput');
   private readonly memoryBar = progressBar('GPU memory in use');
-  private readonly memory = new Kpi('GPU memory', { element: this.memoryBar.element, place: 'foot' });
+  private readonly memory = new Kpi('GPU memory');
   private readonly eta = new Kpi('ETA');
   private readonly stop = button(
     'Stop',
@@ -104,6 +102,8 @@ export class Header implements Part {
   );
 
   constructor() {
+    // At its foot: the line below the figure says something there.
+    this.memory.element.append(this.memoryBar.element);
     this.element = h(
       'header',
       {},
@@ -236,8 +236,9 @@ export class Header implements Part {
 
   /** @param logged bytes that the trainer last logged: its own, at most, which stay when it has ended */
   private gpus(use: GpuUse | null, logged: number | null): void {
-    const memory = use?.usedBytes ?? logged;
-    const of = use?.usedBytes === null ? null : (use?.memoryBytes ?? null);
+    const inUse = use?.usedBytes ?? null;
+    const memory = inUse ?? logged;
+    const of = inUse === null ? null : (use?.memoryBytes ?? null);
     this.memory.element.hidden = memory === null;
     this.element.querySelector('.kpis')?.classList.toggle('no-memory', memory === null);
     if (memory === null) return;
@@ -246,9 +247,12 @@ export class Header implements Part {
     this.memory.set(...memoryWords(memory, of), [...many, ...busy].join(' · '));
     this.memory.name(
       'GPU memory',
-      use === null
-        ? 'system/gpu_memory_bytes, as it was last logged: the trainer’s own'
-        : `In use now, by all programs, as nvidia-smi says. ${use.names.join(', ')}`,
+      [
+        inUse === null
+          ? 'system/gpu_memory_bytes, as it was last logged: the trainer’s own'
+          : 'In use now, by all programs, as nvidia-smi says',
+        ...(use?.names ?? []),
+      ].join('. '),
     );
     this.memoryBar.element.hidden = of === null;
     this.memoryBar.set(of === null ? 0 : memory / of);

@@ -96,9 +96,9 @@ export function restoreLook(saved: unknown): Look {
 export function learn(known: Known | undefined, message: HostMessage): Known | undefined {
   switch (message.type) {
     case 'snapshot': {
-      const { run, runs, metrics, figures, alerts, hasTimes, canTrain } = message;
+      const { run, runs, metrics, figures, gpus, alerts, hasTimes, canTrain } = message;
       const difference = known?.run.path === run.path ? known.difference : null;
-      return { run, runs, metrics, figures, gpus: null, alerts, hasTimes, canTrain, difference };
+      return { run, runs, metrics, figures, gpus, alerts, hasTimes, canTrain, difference };
     }
     case 'model':
       return known && { ...known, run: message.run, runs: message.runs, canTrain: message.canTrain };

@@ -27,7 +27,7 @@ export function figure(value: number | null | undefined): Figure {
 const numbers = new WeakMap<object, number>();
 let newest = 0;
 
-function numberOf(config: object): number {
+function configurationNumber(config: object): number {
   const known = numbers.get(config) ?? (newest += 1);
   numbers.set(config, known);
   return known;
@@ -45,7 +45,7 @@ export function summaryOf(run: Run, lineage: Lineage): RunSummary {
     parentPath: lineage.parentOf(run)?.path ?? null,
     parentName: run.parent?.run ?? null,
     origin: run.parent?.step ?? 0,
-    configuration: run.config === null ? null : numberOf(run.config),
+    configuration: run.config === null ? null : configurationNumber(run.config),
   };
 }
 

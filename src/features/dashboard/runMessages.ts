@@ -40,7 +40,7 @@ export class RunMessages {
     return { type: 'missing', path, scanning: this.host.scanning() };
   }
 
-  snapshot(run: Run): Message<'snapshot'> {
+  snapshot(run: Run): Omit<Message<'snapshot'>, 'gpus'> {
     const { log } = this.metrics.of(run.path);
     const loss = this.lossTrace(run);
     const alerts = this.findAlerts(run);

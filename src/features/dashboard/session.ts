@@ -58,7 +58,7 @@ export class DashboardSession extends Disposable {
     this.follower = this._register(new Follower(() => void this.tick()));
     this.gpus = this._register(
       new GpuWatch(host.gpus, (use) => {
-        if (this.visible) this.post({ type: 'gpus', use: use ?? null });
+        if (this.visible) this.post({ type: 'gpus', use });
       }),
     );
   }
@@ -185,9 +185,8 @@ export class DashboardSession extends Disposable {
     if (run === undefined) return;
     this.look(run);
     this.metrics.takeChanges();
-    this.gpus.follow(undefined);
-    this.post(this.messages.snapshot(run));
     this.gpus.follow(run);
+    this.post({ ...this.messages.snapshot(run), gpus: this.gpus.current });
     this.follower.follow(run.path);
     void this.readLog(run);
   }

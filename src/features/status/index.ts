@@ -10,10 +10,10 @@ import { GpuWatch } from '../gpuWatch';
 /** Of the readings: in the corner of an eye, one in ten seconds is enough. */
 const SELDOM = 3;
 
-function text(run: Run, others: number, gpus: GpuUse | undefined): string {
+function text(run: Run, others: number, gpus: GpuUse | null): string {
   const steps = run.maxSteps === null ? formatCount(run.step) : `${formatCount(run.step)}/${formatCount(run.maxSteps)}`;
   const loss = run.loss === null ? null : formatValue(run.loss);
-  const busy = gpus === undefined ? '' : gpuUseText(gpus);
+  const busy = gpus === null ? '' : gpuUseText(gpus);
   const parts = [run.name, steps, run.stage, loss, busy === '' ? null : `GPU ${busy}`].filter((part) => part !== null);
   return `${parts.join(' · ')}${others === 0 ? '' : ` +${others}`}`;
 }

@@ -148,7 +148,7 @@ describe('what a run uses of the GPUs', () => {
     assert.equal(gpuUseText({ ...both, usedBytes: 62e6 }), '62.0 MB / 160 GB · 50 %');
     const half = useOfGpus([gpu({ usedBytes: null, utilisation: null }), gpu({ usedBytes: 1 })])!;
     assert.equal(gpuUseText(half), '');
-    assert.equal(useOfGpus([]), undefined);
+    assert.equal(useOfGpus([]), null);
   });
 });
 

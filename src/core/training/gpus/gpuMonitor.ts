@@ -9,7 +9,6 @@ const SELDOM_MS = 5 * 60_000;
 export class GpuMonitor extends Disposable {
   /** With how often each wants to be told. */
   private readonly listeners = new Map<(reading: GpuReading) => void, number>();
-  private last: GpuReading | undefined;
   private timer: NodeJS.Timeout | undefined;
   private asking = false;
   /** Questions in a row that had no answer. */
@@ -27,11 +26,6 @@ export class GpuMonitor extends Disposable {
         clearTimeout(this.timer);
       },
     });
-  }
-
-  /** The newest reading, perhaps an old one; undefined before the first. */
-  get current(): GpuReading | undefined {
-    return this.last;
   }
 
   /**
@@ -64,7 +58,6 @@ export class GpuMonitor extends Disposable {
     this.asking = true;
     const reading = await this.read();
     this.asking = false;
-    this.last = reading;
     const failed = !reading.available || reading.problem !== null;
     this.failures = failed ? this.failures + 1 : 0;
     for (const listener of [...this.listeners.keys()]) listener(reading);

@@ -12,9 +12,9 @@ export interface GpuUse {
   readonly utilisation: number | null;
 }
 
-/** What these GPUs are used, together; undefined for none. */
-export function useOfGpus(gpus: readonly Gpu[]): GpuUse | undefined {
-  if (gpus.length === 0) return undefined;
+/** What these GPUs are used, together; null for none. */
+export function useOfGpus(gpus: readonly Gpu[]): GpuUse | null {
+  if (gpus.length === 0) return null;
   const all = (of: (gpu: Gpu) => number | null): number | null => {
     const values = gpus.map(of).filter((value) => value !== null);
     return values.length < gpus.length ? null : values.reduce((sum, value) => sum + value, 0);
