@@ -65,14 +65,8 @@ def test_a_console_that_lacks_a_character_loses_nothing(
     assert refused.returncode == 2 and refused.stderr.startswith(b"error: ") and b"is not a layer" in refused.stderr
 
 
-# Every way meets an answer that says something on either stream; every answer meets closed, full and broken ones.
-@pytest.mark.parametrize(
-    ("way", "code"),
-    [
-        (">&-", 0), ("2>&-", 2), (">&- 2>&-", 1), ("<&- >&- 2>&-", 0), ("<&- >&- 2>&-", 2),
-        ("> /dev/full", 0), ("> /dev/full", 1), ("2> /dev/full", 2), ("| true", 0), ("| true", 1), ("| true", 2),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("code", [0, 1, 2])
+@pytest.mark.parametrize("way", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", "> /dev/full", "2> /dev/full", "| true"])
 def test_exit_codes_depend_on_nothing_but_the_answer(way: str, code: int, checkpoint: Path, broken: Path) -> None:
     if "/dev/full" in way and not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
