@@ -3,16 +3,13 @@
  * server were killed with SIGKILL, it is adopted, Stop works, and its log has every step once.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import { makeWorkspace } from '../integration/workspace';
 import { lastStep, points, segments } from '../runHistory';
-import { eventually, newestCheckpoint, readJson } from './journey/disk';
-import { openSession, type JourneySession } from './journey/session';
+import { eventually } from '../eventually';
+import { newestCheckpoint, readJson } from './journey/disk';
+import type { JourneySession } from './journey/session';
+import { NAME, openTrained, type TrainedSession } from './trainedSession';
 
-const ROOT = path.resolve(__dirname, '../..');
-const NAME = 'npt_demo';
 /** What the trainer of the workspace logs. */
 const LOGGED_EVERY = 2;
 /** However fast the machine is, the training does not come to its end. */
@@ -22,40 +19,22 @@ const LONG = [
 ];
 const LIMIT_MS = 300_000;
 
-function required(name: string): string {
-  const value = process.env[name];
-  if (value === undefined || value === '')
-    throw new Error(`${name} is not set: start this suite with \`npm test -- --only ui\`.`);
-  return value;
-}
-
 describe('a run that outlives what showed it', function () {
   this.timeout(4 * LIMIT_MS);
   // Each goes on where the one before it ended.
   this.bail(true);
-  let folder: string;
+  let opened: TrainedSession | undefined;
   let session: JourneySession | undefined;
   let starts = 0;
 
   before(async function () {
     // Processes are found by what Linux says of them.
     if (process.platform !== 'linux') this.skip();
-    folder = mkdtempSync(path.join(os.tmpdir(), 'npt-ui-'));
-    const workspace = path.join(folder, 'workspace');
-    const python = required('NPT_TEST_PYTHON');
-    await makeWorkspace(ROOT, workspace, python, NAME, LONG);
-    starts = segments(path.join(workspace, 'experiments', NAME)).length;
-    const screenshots = path.join(ROOT, 'test-results/ui-adopted');
-    session = await openSession({ vsix: required('NPT_TEST_VSIX'), workspace, python, screenshots });
-    await session.window.showContainer('NPT');
-    // Until the tree is whole its rows move under the mouse.
-    await session.tree.expand(NAME);
-    await session.tree.row('checkpoint-8').waitFor();
+    opened = await openTrained('ui-adopted', LONG);
+    ({ session } = opened);
+    starts = segments(session.run).length;
   });
-  after(async () => {
-    await session?.close();
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-  });
+  after(() => opened?.close());
   afterEach(async function () {
     if (this.currentTest?.state === 'failed') await session?.failureShot();
   });

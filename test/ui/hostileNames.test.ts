@@ -8,19 +8,13 @@ import { openSession, type JourneySession } from './journey/session';
 import { FOLDER_NAMES, HOSTILE_NAMES, read } from './names/hostileNames';
 import { hostileWorkspace, type HostileWorkspace } from './names/workspace';
 import { plainText, visibleText } from '../../src/core/plainText';
+import { required } from './required';
 
 const ROOT = path.resolve(__dirname, '../..');
 
 /** What none of the names may have become, wherever they are shown. */
 const ALIVE =
   'a, img, script, svg[onload], b, em, strong > *, .codicon-zap, .codicon-bell, .codicon-flame, .codicon-rocket';
-
-function required(name: string): string {
-  const value = process.env[name];
-  if (value === undefined || value === '')
-    throw new Error(`${name} is not set: start this suite with \`npm test -- --only ui\`.`);
-  return value;
-}
 
 /** Nothing that a name asked for is within the element, and its text holds no character that is not seen. */
 async function assertInert(where: Locator, what: string, alive = ALIVE): Promise<string> {

@@ -6,16 +6,10 @@ import { makeInterruptedRun } from '../../tools/demo/training.mjs';
 import { demoWorkspace } from '../../tools/demo/workspace.mjs';
 import { JOURNEY } from './journey/journey';
 import { openSession, type JourneySession } from './journey/session';
+import { required } from './required';
 
 const ROOT = path.resolve(__dirname, '../..');
 const SETUP_LIMIT_MS = 600_000;
-
-function required(name: string): string {
-  const value = process.env[name];
-  if (value === undefined || value === '')
-    throw new Error(`${name} is not set: start this suite with \`npm test -- --only ui\`.`);
-  return value;
-}
 
 describe('the main job in the workbench', function () {
   // Each part goes on where the one before it ended.

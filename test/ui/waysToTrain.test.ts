@@ -3,51 +3,32 @@
  * debug, three values of one argument through the queue. Each with its pictures: what is asked, the review, what comes of it.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import os from 'node:os';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { makeWorkspace } from '../integration/workspace';
-import { eventually, newestCheckpoint, readJson } from './journey/disk';
-import { openSession, type JourneySession } from './journey/session';
+import { eventually } from '../eventually';
+import { newestCheckpoint, readJson } from './journey/disk';
+import type { JourneySession } from './journey/session';
+import { openTrained, type TrainedSession } from './trainedSession';
 
-const ROOT = path.resolve(__dirname, '../..');
-const NAME = 'npt_demo';
 const LIMIT_MS = 300_000;
 /** What is gone on with comes to its end soon. */
 const SHORT = ['--max_steps', '5000', '--save_steps', '4', '--generation_steps', '5000'];
 
-function required(name: string): string {
-  const value = process.env[name];
-  if (value === undefined || value === '')
-    throw new Error(`${name} is not set: start this suite with \`npm test -- --only ui\`.`);
-  return value;
-}
-
 describe('every way to train, in the workbench', function () {
   this.timeout(2 * LIMIT_MS);
   this.bail(true);
-  let folder: string;
+  let opened: TrainedSession | undefined;
   let session: JourneySession;
   /** The new run. */
   let fresh = '';
 
   before(async function () {
-    folder = mkdtempSync(path.join(os.tmpdir(), 'npt-ui-'));
-    const workspace = path.join(folder, 'workspace');
-    const python = required('NPT_TEST_PYTHON');
-    await makeWorkspace(ROOT, workspace, python, NAME, SHORT);
-    const screenshots = path.join(ROOT, 'test-results/ui-train');
-    session = await openSession({ vsix: required('NPT_TEST_VSIX'), workspace, python, screenshots });
-    await session.window.showContainer('NPT');
-    await session.tree.expand(NAME);
-    await session.tree.row('checkpoint-8').waitFor();
+    opened = await openTrained('ui-train', SHORT);
+    ({ session } = opened);
   });
-  after(async () => {
-    await session.close();
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-  });
+  after(() => opened?.close());
   afterEach(async function () {
-    if (this.currentTest?.state === 'failed') await session.failureShot();
+    if (this.currentTest?.state === 'failed') await opened?.session.failureShot();
   });
 
   const experiments = (): string => path.dirname(session.run);

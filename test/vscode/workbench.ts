@@ -36,18 +36,15 @@ export class WorkbenchPage {
    * do (openContextMenu), and does not get them while it is open.
    */
   async runCommand(title: string): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      await this.page.keyboard.press('F1');
-      await this.quickInput().waitFor();
-      await this.quickInput().fill(`>${title}`);
-      try {
+    await this.again(
+      async () => {
+        await this.page.keyboard.press('F1');
+        await this.quickInput().waitFor();
+        await this.quickInput().fill(`>${title}`);
         await this.pickRow(title).click({ timeout: OFFERED_WITHIN_MS });
-        return;
-      } catch (error) {
-        if (attempt === MOST_OFFERS) throw error;
-        await this.page.keyboard.press('Escape');
-      }
-    }
+      },
+      () => this.page.keyboard.press('Escape'),
+    );
   }
 
   /**
@@ -111,40 +108,59 @@ export class WorkbenchPage {
    * until it knows whether it is trusted, rows move while their tree fills, and what takes the focus closes a menu: a person
    * would open it again.
    */
-  async openContextMenu(row: Locator, title: string): Promise<Locator> {
-    const entry = this.page
-      .locator('.monaco-menu .action-item:not(.disabled) > .action-menu-item:not(.disabled)')
-      .filter({ has: this.page.locator('.action-label').getByText(title, { exact: true }) })
-      .first();
-    for (let attempt = 1; ; attempt += 1) {
-      await row.click({ button: 'right' });
-      try {
-        await entry.waitFor({ timeout: OFFERED_WITHIN_MS });
-        return entry;
-      } catch (error) {
-        if (attempt === MOST_OFFERS) throw error;
-      }
-      await this.page.keyboard.press('Escape');
-      await this.page.locator('.monaco-menu').first().waitFor({ state: 'detached' });
-    }
+  async openContextMenu(row: Locator, title: string): Promise<void> {
+    await this.again(
+      () => this.offeredInMenu(row, title),
+      () => this.closeMenu(),
+    );
   }
 
   /** Chooses an entry of a row's context menu by its exact title. */
   async chooseInContextMenu(row: Locator, title: string): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      const entry = await this.openContextMenu(row, title);
-      try {
+    await this.again(
+      async () => {
+        const entry = await this.offeredInMenu(row, title);
         // A menu ignores clicks of its first 300 ms, so that the press that opened it does not choose.
         await this.page.waitForTimeout(MENU_SETTLES_MS);
         await entry.click({ timeout: OFFERED_WITHIN_MS });
-        break;
-      } catch (error) {
-        // It closed under the pointer: nothing was chosen.
-        if (attempt === MOST_OFFERS || (await entry.isVisible())) throw error;
-      }
-    }
-    await this.page.locator('.monaco-menu').first().waitFor({ state: 'detached' });
+      },
+      () => this.closeMenu(),
+    );
+    await this.menu().waitFor({ state: 'detached' });
     await this.rest();
+  }
+
+  /** Opens a row's context menu. @returns the entry, once it can be chosen */
+  private async offeredInMenu(row: Locator, title: string): Promise<Locator> {
+    const entry = this.page
+      .locator('.monaco-menu .action-item:not(.disabled) > .action-menu-item:not(.disabled)')
+      .filter({ has: this.page.locator('.action-label').getByText(title, { exact: true }) })
+      .first();
+    await row.click({ button: 'right' });
+    await entry.waitFor({ timeout: OFFERED_WITHIN_MS });
+    return entry;
+  }
+
+  private menu(): Locator {
+    return this.page.locator('.monaco-menu').first();
+  }
+
+  private async closeMenu(): Promise<void> {
+    await this.page.keyboard.press('Escape');
+    await this.menu().waitFor({ state: 'detached' });
+  }
+
+  /** Asks again, as a person would, for what was not offered in time; `close` closes what was opened to ask. */
+  private async again(ask: () => Promise<unknown>, close: () => Promise<void>): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await ask();
+        return;
+      } catch (error) {
+        if (attempt === MOST_OFFERS) throw error;
+      }
+      await close();
+    }
   }
 
   /** Moves the pointer to where nothing lights up under it. */

@@ -6,8 +6,9 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { processIn } from '../../../src/core/experiment/processFolder';
 import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
-import { isAboutRun } from '../../../src/core/training/launchers/supervised';
+import { isAboutRun } from '../../../src/core/training/launchers';
 import type { Run, RunState } from '../../../src/core/experiment/model';
+import { eventually } from '../../eventually';
 import { activated, mainRun, modelShows, workspaceRoot } from './extension';
 
 const TRAINS_WITHIN_MS = 120_000;
@@ -105,14 +106,11 @@ describe('restarting, and what happened to a run', function () {
   /** Shows the terminal of a run; the words that the one in front was started with. */
   async function terminalShownOf(folder: string): Promise<readonly string[]> {
     await vscode.commands.executeCommand('npt.showTerminal', folder);
-    const until = Date.now() + MODEL_MS;
-    for (;;) {
+    return eventually(`a terminal of ${folder} in front`, MODEL_MS, () => {
       const options = vscode.window.activeTerminal?.creationOptions;
       const words = options !== undefined && 'shellArgs' in options ? options.shellArgs : undefined;
-      if (Array.isArray(words) && isAboutRun(words, folder)) return words;
-      assert.ok(Date.now() < until, `no terminal of ${folder} is in front`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+      return Array.isArray(words) && isAboutRun(words, folder) ? words : undefined;
+    });
   }
 
   it('Restart saves and stops what trains, and goes on in the same run; its stacks are in train.log when asked for', async () => {
@@ -144,11 +142,9 @@ describe('restarting, and what happened to a run', function () {
       said.some((text) => text.startsWith('main writes the stacks of its threads into ')),
       said.join('\n'),
     );
-    const until = Date.now() + MODEL_MS;
-    while (!readFileSync(log).subarray(length).toString().includes('(most recent call first)')) {
-      assert.ok(Date.now() < until, 'the stacks did not come');
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await eventually('the stacks', MODEL_MS, () =>
+      readFileSync(log).subarray(length).toString().includes('(most recent call first)') ? true : undefined,
+    );
     await vscode.commands.executeCommand('npt.stop', mainRun());
     await shows(mainRun(), 'stopped', TRAINS_WITHIN_MS);
   });

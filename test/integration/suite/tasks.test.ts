@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { eventually } from '../../eventually';
 import { activated, mainRun, modelShows, workspaceRoot } from './extension';
 
 const TRAINS_WITHIN_MS = 300_000;
@@ -29,13 +30,14 @@ async function terminalText(): Promise<string> {
 
 /** Waits until the terminal in front says so. */
 async function inFront(what: RegExp): Promise<void> {
-  const until = Date.now() + TRAINS_WITHIN_MS;
-  for (;;) {
-    const text = await terminalText();
-    if (what.test(text)) return;
-    assert.ok(Date.now() < until, `the terminal in front says: ${text}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  let text = '';
+  const says = async (): Promise<true | undefined> => {
+    text = await terminalText();
+    return what.test(text) ? true : undefined;
+  };
+  await eventually(`${what} in the terminal in front`, TRAINS_WITHIN_MS, says).catch((error: unknown) => {
+    throw new Error(`It says: ${text}`, { cause: error });
+  });
 }
 
 describe('training as tasks', function () {

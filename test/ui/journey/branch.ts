@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { checkpointSteps, eventually, newestCheckpoint, readJson } from './disk';
+import { eventually } from '../../eventually';
+import { checkpointSteps, newestCheckpoint, readJson } from './disk';
 import type { JourneySession } from './session';
 
 const LEARNING_RATE = '0.002';

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { webviewFrame } from '../../vscode/webview';
-import { checkpointSteps, eventually, newestCheckpoint, NOTICED_WITHIN_MS } from './disk';
+import { eventually } from '../../eventually';
+import { checkpointSteps, newestCheckpoint, NOTICED_WITHIN_MS } from './disk';
 import type { JourneySession } from './session';
 
 const TRAINS_WITHIN_MS = 300_000;

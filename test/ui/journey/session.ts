@@ -11,7 +11,8 @@ import { launchBrowser } from '../../vscode/browser';
 import { switchTheme, THEME_SETTINGS, type ThemeName } from '../../vscode/theme';
 import { TreePage } from '../../vscode/tree';
 import { WorkbenchPage } from '../../vscode/workbench';
-import { eventually, waitingRun } from './disk';
+import { eventually } from '../../eventually';
+import { waitingRun } from './disk';
 
 /** What a journey starts from. */
 export interface JourneyInput {
