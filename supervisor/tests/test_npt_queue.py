@@ -140,7 +140,10 @@ class Workspace:
 
     def gpus(self, case: Dict[str, Any]) -> None:
         """A machine with GPUs, as nvidia-smi tells of them."""
-        shutil.copy(RECORDED / "nvidia-smi", self.folder / "bin" / "nvidia-smi")
+        program = self.folder / "bin" / "nvidia-smi"
+        # Once: while a dispatcher runs it, it cannot be written.
+        if not program.exists():
+            shutil.copy(RECORDED / "nvidia-smi", program)
         file = self.folder / "nvidia-smi.json"
         file.with_suffix(".new").write_text(json.dumps(case))
         os.replace(file.with_suffix(".new"), file)
