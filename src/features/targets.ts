@@ -119,7 +119,7 @@ export async function chooseRuns(deps: FeatureDeps, named: Named, question: RunQ
     return picked === undefined ? [] : [picked];
   }
   // A run that was born a moment ago may not have been seen yet.
-  if (paths.some((target) => workspaces.runAt(target) === undefined)) await workspaces.rescan();
+  if (paths.some((target) => workspaces.runAt(target) === undefined)) await workspaces.rescan('changes');
   const runs = new Set(paths.map((target) => workspaces.runAt(target)).filter((run) => run !== undefined));
   if (runs.size === 0) {
     void showWarning(vscode.l10n.t('There is no training run at {0}.', paths[0] ?? ''));

@@ -15,7 +15,7 @@ import {
   type ExperimentsFolder,
   type OpenFolder,
 } from '../core/experiment/openFolders';
-import { experimentsPath } from '../core/experiment/scan';
+import { experimentsPath, type Look } from '../core/experiment/scan';
 import { WorkspaceWatcher } from '../core/experiment/watch';
 import { Disposable } from '../core/disposable';
 import { askProcess } from '../core/training/launchers';
@@ -71,7 +71,7 @@ export class Workspaces extends Disposable {
     // Watching can miss changes (network disks, exhausted inotify): coming back to the window looks again.
     this._register(
       vscode.window.onDidChangeWindowState((state) => {
-        if (state.focused) void this.rescan();
+        if (state.focused) void this.rescan('folders');
       }),
     );
     this.start();
@@ -120,9 +120,10 @@ export class Workspaces extends Disposable {
     }
   }
 
-  async rescan(): Promise<void> {
+  /** Resolves after a scan of everything that began after this call. */
+  async rescan(look: Look): Promise<void> {
     await this.ready();
-    await Promise.all(this.watched.map(({ watcher }) => watcher.rescan()));
+    await Promise.all(this.watched.map(({ watcher }) => watcher.rescan(look)));
   }
 
   /** The training workspace that a run belongs to (scripts, settings, interpreter): the owner of the folder it was found in. */

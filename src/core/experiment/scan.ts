@@ -7,13 +7,13 @@ import type { AskProcess, Problem, Run, Workspace } from './model';
 import { isNetworkMount } from './networkMount';
 import { readQueue, withQueue, type QueueState } from './queueFiles';
 import { reuseEqual } from './reuse';
-import { ScanContext } from './scanContext';
+import { type Look, ScanContext } from './scanContext';
 import { EXPERIMENTS } from './runLayout';
 import { nestedRunNames } from './runMarks';
 import { scanRun } from './scanRun';
 
 export { scanRun } from './scanRun';
-export { ScanContext } from './scanContext';
+export { type Look, ScanContext } from './scanContext';
 
 export interface ScanOptions {
   /** Relative to the workspace, or absolute. */
@@ -67,12 +67,13 @@ export interface ScannedRuns {
 export async function scanRuns(
   experiments: string,
   context: ScanContext,
+  look: Look = 'everything',
   trusted?: (folder: string) => boolean,
 ): Promise<ScannedRuns> {
   const runs = new Map<string, ScannedRun>();
   const inside: string[] = [];
   context.takeProblems();
-  context.beginFullScan(trusted);
+  context.beginFullScan(look, trusted);
   try {
     for (const name of await folders(experiments, context)) {
       const folder = path.join(experiments, name);

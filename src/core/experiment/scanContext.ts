@@ -40,6 +40,34 @@ const LARGE_FOLDER_BYTES = 256 * 1024;
 const RELIST_MS = 10 * 60_000;
 /** A checkpoint without a manifest that did not change for so long is finished. */
 const LEFT_ALONE_SECONDS = 600;
+/** A folder may change again at the same time of its own for so long: file systems count in steps of up to two seconds. */
+const SAME_TIME_SECONDS = 2;
+/** Scans of everything after which a run's finished checkpoints are looked at though nothing told that they changed. */
+const ROUND = 20;
+
+/**
+ * How closely a scan of everything looks at what was found before: at what told that it `changes`, by the times of the folders
+ * that hold it; at the time of each finished checkpoint's own `folders`; at `everything` anew, each file of each checkpoint.
+ */
+export type Look = 'changes' | 'folders' | 'everything';
+
+/** What a run's folder of checkpoints had in it. */
+interface CheckpointListing {
+  readonly ino: number;
+  readonly mtimeMs: number;
+  readonly names: readonly string[];
+  /** Whether anything that comes or goes later gives it another time. */
+  readonly firm: boolean;
+  /** The scan that last looked at the finished ones in it. */
+  looked: number;
+  scan: number;
+}
+
+/** Names in a folder of checkpoints; `same`: what was finished when a scan last looked can be taken to be as it was. */
+export interface CheckpointNames {
+  readonly names: readonly string[];
+  readonly same: boolean;
+}
 
 interface CachedFile {
   readonly mtimeMs: number;
@@ -81,6 +109,9 @@ export class ScanContext {
     string,
     { readonly ino: number; readonly mtimeMs: number; readonly content: CheckpointContent; scan: number }
   >();
+  private readonly checkpointListings = new Map<string, CheckpointListing>();
+  private look: Look = 'changes';
+  /** False while a run is scanned by itself. */
   private full = false;
   private scan = 0;
   private trusted: (folder: string) => boolean = () => false;
@@ -190,14 +221,58 @@ export class ScanContext {
   }
 
   /**
-   * What a checkpoint's folder holds. A finished one whose folder did not change is looked into only by a scan of everything:
-   * a run of thousands of checkpoints is scanned every time that it logs something.
+   * What is in a run's folder of checkpoints. One that did not change is not listed again.
+   *
+   * @returns null where there is no such folder
+   * @throws what the disk throws for a folder that cannot be read
    */
-  async settled(folder: string, read: () => Promise<CheckpointContent | null>): Promise<CheckpointContent | null> {
+  async checkpointNames(folder: string): Promise<CheckpointNames | null> {
+    const stats = this.scansAgain ? await this.disk.stat(folder) : null;
+    const known = this.checkpointListings.get(folder);
+    const unchanged = known?.firm === true && known.ino === stats?.ino && known.mtimeMs === stats.mtimeMs;
+    if (known !== undefined && unchanged && this.look !== 'everything') {
+      known.scan = this.scan;
+      const due = this.full && (this.look === 'folders' || this.scan - known.looked >= ROUND);
+      if (due) known.looked = this.scan;
+      return { names: known.names, same: !due };
+    }
+    const listed = await this.disk.list(folder);
+    if (listed === null) return null;
+    const names = listed.map((entry) => entry.name);
+    if (stats !== null) {
+      const age = secondsSince(stats.mtimeMs / 1000, this.now());
+      this.checkpointListings.set(folder, {
+        ino: stats.ino,
+        mtimeMs: stats.mtimeMs,
+        names,
+        firm: age !== null && age > SAME_TIME_SECONDS,
+        // Not all runs in the same scan.
+        looked: this.scan - (this.checkpointListings.size % ROUND),
+        scan: this.scan,
+      });
+    }
+    return { names, same: false };
+  }
+
+  /**
+   * What a checkpoint's folder holds. A finished one is looked into again only where its folder changed, or when a scan looks
+   * at everything: a run of thousands of checkpoints is scanned every time that it logs something.
+   *
+   * @param same nothing came or went beside it, so that its folder need not be asked for its time
+   */
+  async settled(
+    folder: string,
+    same: boolean,
+    read: () => Promise<CheckpointContent | null>,
+  ): Promise<CheckpointContent | null> {
     if (!this.scansAgain) return read();
+    const known = this.look === 'everything' ? undefined : this.contents.get(folder);
+    if (known !== undefined && same) {
+      known.scan = this.scan;
+      return known.content;
+    }
     const stats = await this.disk.stat(folder).catch(() => null);
-    const known = this.contents.get(folder);
-    if (!this.full && stats !== null && known?.ino === stats.ino && known.mtimeMs === stats.mtimeMs) {
+    if (stats !== null && known?.ino === stats.ino && known.mtimeMs === stats.mtimeMs) {
       known.scan = this.scan;
       return known.content;
     }
@@ -304,15 +379,19 @@ export class ScanContext {
    *
    * @param trusted folders that are watched, so that what comes and goes in them is known
    */
-  beginFullScan(trusted: (folder: string) => boolean = () => false): void {
+  beginFullScan(look: Look = 'everything', trusted: (folder: string) => boolean = () => false): void {
     this.scan += 1;
     this.full = true;
+    this.look = look;
     this.trusted = trusted;
   }
 
   endFullScan(): void {
     this.full = false;
+    this.look = 'changes';
     this.trusted = () => false;
+    for (const [path, entry] of this.checkpointListings)
+      if (entry.scan !== this.scan) this.checkpointListings.delete(path);
     for (const [path, entry] of this.contents) if (entry.scan !== this.scan) this.contents.delete(path);
     for (const [path, entry] of this.listings) if (entry.scan !== this.scan) this.listings.delete(path);
     for (const [path, entry] of this.plain) if (entry.scan !== this.scan) this.plain.delete(path);

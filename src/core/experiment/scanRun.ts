@@ -137,20 +137,23 @@ async function readCheckpoints(
   const found = new Map<string, FoundCheckpoint>();
   try {
     // `best` (a full copy in other trainers' runs) and leftovers of deletes and dead saves are not checkpoints of their own.
-    for (const entry of (await context.disk.list(folder)) ?? []) {
-      const saving = training ? stepBeingSaved(entry.name) : null;
-      const step = saving ?? stepOfFolder(entry.name);
-      if (step === null && entry.name !== FINAL) continue;
-      const name = saving === null ? entry.name : `checkpoint-${saving}`;
+    const listed = await context.checkpointNames(folder);
+    for (const entry of listed?.names ?? []) {
+      const saving = training ? stepBeingSaved(entry) : null;
+      const step = saving ?? stepOfFolder(entry);
+      if (step === null && entry !== FINAL) continue;
+      const name = saving === null ? entry : `checkpoint-${saving}`;
       if (saving !== null && found.has(name)) continue;
       const at = `${folder}${path.sep}${name}`;
       const place: CheckpointPlace = {
         name,
         path: at,
-        folder: name === entry.name ? at : path.join(folder, entry.name),
+        folder: name === entry ? at : path.join(folder, entry),
         step,
       };
-      const content = await context.settled(place.folder, () => readCheckpointContent(place, context));
+      const content = await context.settled(place.folder, listed?.same ?? false, () =>
+        readCheckpointContent(place, context),
+      );
       if (content !== null) found.set(name, { place, content });
     }
   } catch (error) {

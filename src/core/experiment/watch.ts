@@ -16,6 +16,7 @@ import type { AskProcess, Workspace } from './model';
 import { networkMount } from './networkMount';
 import { queueFolder, readQueue, type QueueState } from './queueFiles';
 import {
+  type Look,
   type ScannedRun,
   ScanContext,
   assembleWorkspace,
@@ -35,6 +36,9 @@ const BLIND_RESCAN_MS = 5_000;
 const TICK_MS = 1_000;
 /** Folders beside the runs that are watched for becoming one; of more than these a scan finds it. */
 const MOST_OTHERS = 2_000;
+
+/** Each looks at all that those before it look at. */
+const LOOKS: readonly Look[] = ['changes', 'folders', 'everything'];
 
 export interface WorkspaceChange {
   readonly workspace: Workspace;
@@ -78,8 +82,8 @@ export class WorkspaceWatcher {
 
   /** What is to be scanned: everything; runs; folders of which it is not known whether they are runs, or there. */
   private dirty = { all: false, queue: false, runs: new Set<string>(), places: new Set<string>() };
-  /** Whether everything is to be looked at anew, also what is watched and did not change. */
-  private thorough = true;
+  /** How closely the next scan of everything looks. */
+  private look: Look = 'everything';
   private coalescing: NodeJS.Timeout | undefined;
   private scanning: Promise<void> | undefined;
   private nextScan: Promise<void> | undefined;
@@ -122,10 +126,14 @@ export class WorkspaceWatcher {
   }
 
   /** Resolves after a scan of everything that began after this call. */
-  async rescan(): Promise<void> {
+  async rescan(look: Look = 'everything'): Promise<void> {
     this.dirty.all = true;
-    this.thorough = true;
+    this.lookAtLeast(look);
     await this.scanSoon();
+  }
+
+  private lookAtLeast(look: Look): void {
+    if (LOOKS.indexOf(look) > LOOKS.indexOf(this.look)) this.look = look;
   }
 
   dispose(): void {
@@ -161,11 +169,11 @@ export class WorkspaceWatcher {
     const disk = new PacedDisk((await networkMount(this.experiments)) !== null);
     const context = (this.context ??= new ScanContext({ disk, readFacts, ask }));
     if (all) {
-      const trusted = this.thorough
-        ? undefined
-        : (folder: string): boolean => (this.identities.get(folder) ?? null) !== null;
-      this.thorough = false;
-      const result = await scanRuns(this.experiments, context, trusted);
+      const { look } = this;
+      const trusted =
+        look === 'changes' ? (folder: string): boolean => (this.identities.get(folder) ?? null) !== null : undefined;
+      this.look = 'changes';
+      const result = await scanRuns(this.experiments, context, look, trusted);
       this.scanned = result.runs;
       this.folders = new Set(result.folders);
       this.problems = [...(await this.missingFolder(context.disk)), ...result.problems];
@@ -270,9 +278,9 @@ export class WorkspaceWatcher {
     this.coalescing ??= setTimeout(() => void this.scanSoon(), COALESCE_MS);
   }
 
-  /** Scans everything once more, as nothing that was known counted. */
+  /** Scans everything once more: what changed may have given no event. */
   private lookAgain(): void {
-    this.thorough = true;
+    this.lookAtLeast('folders');
     this.scanAllAfterEvents();
   }
 
@@ -286,13 +294,13 @@ export class WorkspaceWatcher {
     if (this.disposed || this.ticking || this.scanning !== undefined) return;
     this.ticking = true;
     try {
-      await this.look();
+      await this.lookAround();
     } finally {
       this.ticking = false;
     }
   }
 
-  private async look(): Promise<void> {
+  private async lookAround(): Promise<void> {
     const due = this.blind === null ? RESCAN_MS : BLIND_RESCAN_MS;
     if (performance.now() - this.lastFullScan > due) this.dirty.all = true;
     const { context } = this;

@@ -57,7 +57,7 @@ export async function deleteChosen(deps: FeatureDeps, named: Named): Promise<voi
   }
   if (!(await confirmed(deps, ofRuns))) return;
   for (const ofRun of ofRuns) await carryOut(deps, ofRun);
-  await deps.workspaces.rescan();
+  await deps.workspaces.rescan('changes');
 }
 
 /** The extension's validation, to the level that a resume needs. */

@@ -46,7 +46,7 @@ async function pin(deps: FeatureDeps, named: Named, pinned: boolean): Promise<vo
       break;
     }
   }
-  await deps.workspaces.rescan();
+  await deps.workspaces.rescan('changes');
 }
 
 async function openTrainLog(deps: FeatureDeps, named: Named): Promise<void> {

@@ -21,7 +21,7 @@ export async function enqueuePlans(
   if (problem !== null) log.warn(`queue: ${problem}`);
   const { ids, problems } = await enqueue(plans, { supervisor, gpusHere: gpus.length, cpuSlots: settings.cpuSlots });
   for (const each of problems) void showError(each);
-  await workspaces.rescan();
+  await workspaces.rescan('changes');
   if (ids.length < plans.length) return false;
   const text = vscode.l10n.t('{0} runs are in the queue: each starts when a device is free.', plans.length);
   const runs = new Set(plans.map(({ run }) => run));

@@ -100,7 +100,7 @@ class QueueCommands {
       const id = idOf(run);
       if (id !== undefined && !(await this.telling(() => apply(this.deps.workspaces.rootOf(run), id)))) break;
     }
-    await this.deps.workspaces.rescan();
+    await this.deps.workspaces.rescan('changes');
   }
 
   private async telling(change: () => Promise<void>): Promise<boolean> {

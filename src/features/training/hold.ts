@@ -30,5 +30,5 @@ export async function holdJobs(deps: FeatureDeps, named: Named, how: 'hold' | 'r
       void showError(message);
     }
   }
-  if (runs.length > 0) await deps.workspaces.rescan();
+  if (runs.length > 0) await deps.workspaces.rescan('changes');
 }

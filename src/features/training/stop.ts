@@ -67,7 +67,7 @@ export class StopCommands {
         vscode.l10n.t('{0} has not stopped for {1} minutes and was not restarted.', name, RESTART_WAITS_MS / 60_000),
       );
     }
-    await this.deps.workspaces.rescan();
+    await this.deps.workspaces.rescan('changes');
     return ended.flatMap(({ path }) => this.deps.workspaces.runAt(path) ?? []);
   }
 
@@ -204,7 +204,7 @@ export class StopCommands {
     if (!(await this.end(run, process, 'now'))) return;
     this.deps.log.info(`stop ${run.path}: job ${process.job ?? ''} taken out of the queue`);
     void showInformation(vscode.l10n.t('{0} was taken out of the queue.', run.name));
-    await this.deps.workspaces.rescan();
+    await this.deps.workspaces.rescan('changes');
   }
 
   private async end(run: Run, process: RunProcess, how: StopHow): Promise<boolean> {
@@ -259,7 +259,7 @@ export class StopCommands {
   private async markEnded(run: Run, process: RunProcess): Promise<void> {
     const changed = await treatAsEnded(run.path, process);
     this.deps.log.info(`treat as ended ${run.path}: pid ${process.pid} on ${process.host}${changed ? '' : ', gone'}`);
-    await this.deps.workspaces.rescan();
+    await this.deps.workspaces.rescan('changes');
   }
 
   /**

@@ -275,5 +275,5 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
       updateContext();
     }),
   );
-  registerCommands(context, deps, { 'npt.refresh': () => deps.workspaces.rescan() });
+  registerCommands(context, deps, { 'npt.refresh': () => deps.workspaces.rescan('everything') });
 }

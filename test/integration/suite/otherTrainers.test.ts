@@ -22,7 +22,7 @@ describe("resuming another trainer's run", function () {
       recursive: true,
     });
     copyFileSync(path.join(fixtures, 'trainers/contract_names.py'), path.join(workspaceRoot(), script));
-    await api.workspaces.rescan();
+    await api.workspaces.rescan('everything');
     await modelShows(api, 'the run', 10_000, (runs) => runs.find((each) => each.path === run()));
   });
 
@@ -34,7 +34,7 @@ describe("resuming another trainer's run", function () {
     await vscode.commands.executeCommand('workbench.action.closeAllEditors');
     for (const made of [run(), path.join(workspaceRoot(), script), path.join(workspaceRoot(), 'cache')])
       rmSync(made, { recursive: true, force: true });
-    await api.workspaces.rescan();
+    await api.workspaces.rescan('everything');
   });
 
   /** The review asks what nothing on disk tells, and takes the answer. */

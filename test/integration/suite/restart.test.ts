@@ -222,8 +222,8 @@ describe('restarting, and what happened to a run', function () {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     const { workspaces } = await activated();
-    await workspaces.rescan();
-    await workspaces.rescan();
+    await workspaces.rescan('everything');
+    await workspaces.rescan('everything');
     assert.equal(said.filter((each) => text.test(each)).length, 1);
   });
 });

@@ -67,7 +67,7 @@ describe('words of a task', function () {
       const api = await activated();
       cpSync(mainRun(), runOf(name), { recursive: true });
       try {
-        await api.workspaces.rescan();
+        await api.workspaces.rescan('everything');
         await modelShows(api, name, 10_000, (runs) => runs.find((run) => run.path === runOf(name)));
         const tasks = await vscode.tasks.fetchTasks({ type: 'npt' });
         for (const task of tasks) {
@@ -101,14 +101,14 @@ describe('words of a task', function () {
         }
       } finally {
         rmSync(runOf(name), { recursive: true, force: true });
-        await api.workspaces.rescan();
+        await api.workspaces.rescan('everything');
       }
     });
   }
 
   it('an error of the trainer is a problem, at its line of the log', async () => {
     const api = await activated();
-    await api.workspaces.rescan();
+    await api.workspaces.rescan('everything');
     const failing = path.join(workspaceRoot(), 'failing-python');
     writeFileSync(
       failing,

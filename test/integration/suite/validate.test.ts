@@ -57,7 +57,7 @@ describe('NPT: Validate Checkpoint', () => {
 
   it('validates the whole workspace, and reads again only what changed', async () => {
     const api = await activated();
-    await api.workspaces.rescan();
+    await api.workspaces.rescan('everything');
     const validateAll = (): Thenable<readonly ValidationReport[]> => vscode.commands.executeCommand('npt.validateAll');
     const first = await validateAll();
     const paths = first.map((report) => report.path);

@@ -554,6 +554,6 @@ describe('scanning a workspace', () => {
     ws.run('newborn');
     // As after an event.
     assert.equal((await scanFolder(folder, context)).runs.has(folder), true);
-    assert.equal((await scanRuns(ws.experiments, context, () => true)).runs.has(folder), true);
+    assert.equal((await scanRuns(ws.experiments, context, 'changes', () => true)).runs.has(folder), true);
   });
 });
