@@ -79,6 +79,8 @@ async function writeConfiguration() {
     ['ReturnToService', 2],
     ['MailProg', '/bin/true'],
     ['KillWait', KILL_WAIT_SECONDS],
+    // Jobs meet at a port that goes by their number: those of two clusters on one machine must not.
+    ['FirstJobId', 1 + (process.pid % 11_000)],
     ['MinJobAge', 600],
     ['MessageTimeout', 5],
     ['GresTypes', 'gpu'],

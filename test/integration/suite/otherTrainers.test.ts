@@ -6,7 +6,7 @@ import { activated, EXTENSION_ID, modelShows, workspaceRoot } from './extension'
 import { answering } from './picks';
 
 describe("resuming another trainer's run", function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   const configuration = (): vscode.WorkspaceConfiguration => vscode.workspace.getConfiguration('npt');
   const run = (): string => path.join(workspaceRoot(), 'experiments/theirs');
   const script = 'scripts/theirs.py';
@@ -23,7 +23,7 @@ describe("resuming another trainer's run", function () {
     });
     copyFileSync(path.join(fixtures, 'trainers/contract_names.py'), path.join(workspaceRoot(), script));
     await api.workspaces.rescan('everything');
-    await modelShows(api, 'the run', 10_000, (runs) => runs.find((each) => each.path === run()));
+    await modelShows(api, 'the run', 180_000, (runs) => runs.find((each) => each.path === run()));
   });
 
   after(async () => {

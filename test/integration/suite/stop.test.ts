@@ -7,7 +7,7 @@ import { activated, mainRun, modelShows, workspaceRoot } from './extension';
 
 const TRAINS_WITHIN_MS = 120_000;
 const STOPS_WITHIN_MS = 60_000;
-const MODEL_MS = 30_000;
+const MODEL_MS = 180_000;
 
 describe('stopping', function () {
   this.timeout(2 * (TRAINS_WITHIN_MS + STOPS_WITHIN_MS));

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { eventually } from '../../eventually';
-import { checkpointSteps, newestCheckpoint, readJson } from './disk';
+import { checkpointSteps, newestCheckpoint, NOTICED_WITHIN_MS, readJson } from './disk';
 import type { JourneySession } from './session';
 
 const LEARNING_RATE = '0.002';
@@ -37,7 +37,7 @@ export async function branchWithLearningRate(session: JourneySession): Promise<v
   // which unfolds by itself.
   const identity = path.join(branch, 'run.json');
   await eventually('run.json of the branch', TRAINS_WITHIN_MS, () => (existsSync(identity) ? true : undefined));
-  await eventually('the branch under the checkpoint it left', 10_000, async () => {
+  await eventually('the branch under the checkpoint it left', NOTICED_WITHIN_MS, async () => {
     const rows = await tree.rows();
     const parent = rows.findIndex((row) => row.label === `checkpoint-${early}`);
     const child = rows[parent + 1];

@@ -97,8 +97,11 @@ function trainerWords({ interpreter, script, args }: TrainerCommand, { launch }:
   ];
 }
 
-/** Where the nodes' torchruns find each other: the script runs on the first node. torchrun takes its options from these, too. */
+/**
+ * Where the nodes' torchruns find each other: the script runs on the first node. torchrun takes its options from these, too.
+ * The port is below those that a system gives to whoever asks for any (32768 and up).
+ */
 const RENDEZVOUS = [
   'export PET_NNODES="$SLURM_JOB_NUM_NODES" PET_RDZV_BACKEND=c10d PET_RDZV_ID="$SLURM_JOB_ID"',
-  'export PET_RDZV_ENDPOINT="$(hostname):$((20000 + SLURM_JOB_ID % 20000))"',
+  'export PET_RDZV_ENDPOINT="$(hostname):$((20000 + SLURM_JOB_ID % 12000))"',
 ];
