@@ -19,6 +19,7 @@ export { ProbePanel } from './features/probe/panel';
 export { enqueuePlans } from './features/queue/enqueue';
 export { review } from './features/review/review';
 export { debugStage, fineTune, reRun } from './features/start/fromCheckpoint';
+export { runsTables } from './features/runsTable/panel';
 export { startRun } from './features/start/startRun';
 export { holdJobs } from './features/training/hold';
 export { askForStacks } from './features/training/stacks';

@@ -74,9 +74,9 @@ function bestOf(checkpoints: readonly Checkpoint[]): Checkpoint | null {
   }, null);
 }
 
-/** The complete one of the highest step: `final` may have been overtaken. */
-function newestOf(checkpoints: readonly Checkpoint[]): Checkpoint | null {
-  return checkpoints.reduce<Checkpoint | null>(
+/** The complete checkpoint of the highest step: `final` may have been overtaken. */
+export function newestCheckpoint(run: Run): Checkpoint | null {
+  return allCheckpoints(run).reduce<Checkpoint | null>(
     (newest, each) => (each.state === 'complete' && each.step > (newest?.step ?? -1) ? each : newest),
     null,
   );
@@ -113,7 +113,7 @@ export function rowOf(run: Run, lineage: Lineage, names: ArgumentNames, now: num
     path: run.path,
     name: run.name,
     parentPath: lineage.parentOf(run)?.path ?? null,
-    checkpoint: newestOf(allCheckpoints(run))?.path ?? null,
+    checkpoint: newestCheckpoint(run)?.path ?? null,
     cells: [...COLUMNS.map(({ id }) => cells[id]), ...names.cells(run.config)],
   };
 }

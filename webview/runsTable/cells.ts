@@ -1,0 +1,30 @@
+/** What one cell of the table looks like. */
+import { type Cell, numberIn } from '../../src/core/table/cell';
+import { cellText, type Column } from '../../src/core/table/columns';
+import { setText, setTitle } from '../ui/dom';
+
+/** Kinds whose texts stand at the left. */
+export function isText({ kind }: Column): boolean {
+  return kind === 'text';
+}
+
+function toneOf(column: Column, cell: Cell): string {
+  if (cell === null) return 'unknown';
+  if (column.id === 'state' || column.id === 'stage')
+    return `${column.id} ${/^[a-z]+$/.test(String(cell)) ? String(cell) : ''}`;
+  if (column.id === 'done') return 'share';
+  const number = numberIn(cell);
+  return column.kind === 'loss' && number !== undefined && !Number.isFinite(number) ? 'bad' : '';
+}
+
+/** Writes a cell. @param best the column's best value, where it has one */
+export function drawCell(element: HTMLElement, column: Column, cell: Cell, best: number | undefined): void {
+  const isBest = best !== undefined && numberIn(cell) === best;
+  const text = cellText(column, cell);
+  element.className = ['cell', isText(column) ? '' : 'number', toneOf(column, cell), isBest ? 'best' : '']
+    .filter((name) => name !== '')
+    .join(' ');
+  setText(element, cell === null ? '–' : text);
+  setTitle(element, isBest ? `${text}: the best of these runs` : text);
+  if (column.id === 'done') element.style.setProperty('--share', String(numberIn(cell) ?? 0));
+}
