@@ -5,7 +5,7 @@
 import type { Cell } from '../core/table/cell';
 import type { ArgumentColumn } from '../core/table/columns';
 import { GROUPINGS, NARROWEST, WIDEST, type SortBy, type TableLook } from '../core/table/look';
-import type { RunRow } from '../core/table/rows';
+import type { RunRow } from '../core/table/row';
 import { readyMessage, reportMessage, type ReadyMessage, type ReportMessage } from './requests';
 import { either, flag, list, message, name, nullable, number, object, parser, text, word, type Shape } from './shape';
 

@@ -4,7 +4,7 @@
  */
 import type { Column, Columns } from '../../src/core/table/columns';
 import type { TableLook } from '../../src/core/table/look';
-import type { RunRow } from '../../src/core/table/rows';
+import type { RunRow } from '../../src/core/table/row';
 import type { GroupItem, Item, TableView } from '../../src/core/table/view';
 import { h, icon, setText } from '../ui/dom';
 import { drawCell } from './cells';

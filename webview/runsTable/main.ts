@@ -1,7 +1,7 @@
 /** The page with the table of runs: takes rows from the host, and puts together how they are looked at. */
 import '../ui/page.css';
 import './style.css';
-import { type ArgumentColumn, type Column, Columns } from '../../src/core/table/columns';
+import { type Column, Columns } from '../../src/core/table/columns';
 import { copied, type CopyFormat } from '../../src/core/table/copy';
 import {
   moved,
@@ -14,7 +14,7 @@ import {
   withShown,
   withWidth,
 } from '../../src/core/table/look';
-import type { RunRow } from '../../src/core/table/rows';
+import type { RunRow } from '../../src/core/table/row';
 import { readFilter } from '../../src/core/table/filter';
 import { inBaseOrder, telling, type TableView, viewOf } from '../../src/core/table/view';
 import type { RowsMessage, RunsHostMessage } from '../../src/protocol/runsTable';

@@ -1,5 +1,5 @@
 /** Below the table: what can be done with the runs that are chosen. It keeps its place, so that a click never moves the table. */
-import type { RunRow } from '../../src/core/table/rows';
+import type { RunRow } from '../../src/core/table/row';
 import type { RunsCommand } from '../../src/protocol/runsTable';
 import { button, type ButtonControl } from '../ui/controls';
 import { h, setText } from '../ui/dom';

@@ -2,7 +2,7 @@
 import { csvCell } from '../csv';
 import { markdownText } from '../plainText';
 import { type Column, cellData, cellText, type Columns } from './columns';
-import type { RunRow } from './rows';
+import type { RunRow } from './row';
 
 export const COPY_FORMATS = ['markdown', 'csv'] as const;
 export type CopyFormat = (typeof COPY_FORMATS)[number];

@@ -4,7 +4,7 @@
  */
 import { type Cell, NONE, numberIn } from './cell';
 import { ARGUMENT, type Column, type Columns, isArgument } from './columns';
-import type { RunRow } from './rows';
+import type { RunRow } from './row';
 import { type Operator, stands, type TypedRange, typedNumber, typedRange, ValueProblem } from './typedValue';
 
 export interface Filter {

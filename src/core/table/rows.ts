@@ -1,4 +1,4 @@
-/** A run as a row of the table. */
+/** A run as a row of the table, for whoever has the model; the page knows the rows alone (row.ts). */
 import { NOT_COMPARED } from '../arguments/compared';
 import { allCheckpoints } from '../experiment/checkpoints';
 import type { Lineage } from '../experiment/lineage';
@@ -6,18 +6,7 @@ import type { Checkpoint, Run } from '../experiment/model';
 import { valueText } from '../format';
 import { type Cell, cellOf, NONE } from './cell';
 import { type ArgumentColumn, COLUMNS, type ColumnId } from './columns';
-
-export interface RunRow {
-  /** Absolute; what the row is known by. */
-  readonly path: string;
-  readonly name: string;
-  /** The run that it branched from, where that is in the workspace. */
-  readonly parentPath: string | null;
-  /** The checkpoint that a branch or a comparison takes: the newest complete one. */
-  readonly checkpoint: string | null;
-  /** One a column, as `Columns.all` has them; arguments that became known later have none. */
-  readonly cells: readonly Cell[];
-}
+import type { RunRow } from './row';
 
 /** The columns of arguments, as configurations name them: one that is new gets the next place. */
 export class ArgumentNames {

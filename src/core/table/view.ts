@@ -7,7 +7,7 @@ import { NONE, compareNames, numberIn, sortKeys } from './cell';
 import { type Column, type Columns, dayText } from './columns';
 import { readFilter } from './filter';
 import { arranged, type Grouping, isShown, sortedColumns, type TableLook } from './look';
-import type { RunRow } from './rows';
+import type { RunRow } from './row';
 
 export interface GroupItem {
   readonly kind: 'group';

@@ -9,7 +9,8 @@ import { allCheckpoints } from '../../core/experiment/checkpoints';
 import type { Lineage } from '../../core/experiment/lineage';
 import type { Run } from '../../core/experiment/model';
 import type { TableLook } from '../../core/table/look';
-import { argumentColumns, ArgumentNames, newestCheckpoint, rowOf, type RunRow } from '../../core/table/rows';
+import type { RunRow } from '../../core/table/row';
+import { argumentColumns, ArgumentNames, newestCheckpoint, rowOf } from '../../core/table/rows';
 import { Conversation, pageOf, type Addressed } from '../../protocol/requests';
 import {
   parseLook,
