@@ -5,9 +5,9 @@ import { fill, h, setTitle } from '../ui/dom';
 import { byTitle } from './headings';
 
 export interface ColumnsPanelActions {
-  show(column: Column, shown: boolean): void;
+  readonly show: (column: Column, shown: boolean) => void;
   /** Widths, places and all as they were at first. */
-  reset(): void;
+  readonly reset: () => void;
 }
 
 export class ColumnsPanel {

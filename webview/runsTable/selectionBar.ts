@@ -6,9 +6,9 @@ import { h, setText } from '../ui/dom';
 import type { MenuEntry } from '../ui/menu';
 
 export interface SelectionActions {
-  act(command: RunsCommand, rows: readonly RunRow[]): void;
+  readonly act: (command: RunsCommand, rows: readonly RunRow[]) => void;
   /** Shows these runs alone, and what differs between them. */
-  only(rows: readonly RunRow[]): void;
+  readonly only: (rows: readonly RunRow[]) => void;
 }
 
 interface Action {

@@ -14,15 +14,15 @@ const HELP = [
 ].join('\n');
 
 export interface ToolbarActions {
-  filter(text: string): void;
-  group(grouping: Grouping | null): void;
-  equal(shown: boolean): void;
-  columns(under: HTMLElement): void;
-  copy(under: HTMLElement): void;
+  readonly filter: (text: string) => void;
+  readonly group: (grouping: Grouping | null) => void;
+  readonly equal: (shown: boolean) => void;
+  readonly columns: (under: HTMLElement) => void;
+  readonly copy: (under: HTMLElement) => void;
   /** Back from the runs that are compared to all of them. */
-  all(): void;
+  readonly all: () => void;
   /** Down from the filter into the table. */
-  enter(): void;
+  readonly enter: () => void;
 }
 
 export interface Counts {

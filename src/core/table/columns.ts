@@ -77,7 +77,7 @@ export const COLUMNS = [
   column('duration', 'duration', 88, 'From when it was made until it ended, pauses too', { title: 'Duration' }),
   column('parent', 'text', 150, 'The run that it branched from', { title: 'Parent' }),
   column('origin', 'count', 96, 'The step at which it left its parent', { title: 'Branched at', shown: false }),
-  column('checkpoints', 'count', 96, 'How many checkpoints it has', { title: 'Checkpoints', shown: false }),
+  column('checkpoint_count', 'count', 96, 'How many checkpoints it has', { title: 'Checkpoints', shown: false }),
   column('size', 'bytes', 80, 'Its checkpoints’ files', { title: 'Size', shown: false }),
   column('error', 'text', 260, 'Why it failed or was killed', { title: 'Error', shown: false }),
 ] as const;

@@ -89,7 +89,7 @@ function cellsOf(run: Run, now: number): Readonly<Record<ColumnId, Cell>> {
     duration: durationOf(run, now),
     parent: run.parent?.run ?? null,
     origin: run.parent?.step ?? null,
-    checkpoints: checkpoints.length,
+    checkpoint_count: checkpoints.length,
     size: checkpoints.reduce((sum, { bytes }) => sum + bytes, 0),
     error: run.exit?.error ?? run.queue?.failure ?? null,
   };

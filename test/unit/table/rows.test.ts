@@ -27,7 +27,7 @@ describe('a run as a row', () => {
       ['state', 'stage', 'step', 'done', 'loss', 'eval', 'best', 'best_step', 'duration', 'parent', 'origin'].map(cell),
       ['failed', 'mixed', 300, 0.5, 2.5, 2.2, 2.1, 200, 3600, 'parent', 100],
     );
-    assert.deepEqual(['checkpoints', 'size', 'error'].map(cell), [3, 3000, 'out of memory']);
+    assert.deepEqual(['checkpoint_count', 'size', 'error'].map(cell), [3, 3000, 'out of memory']);
   });
 
   it('counts the time of one that trains until now, and of one that was interrupted until its newest checkpoint', () => {
