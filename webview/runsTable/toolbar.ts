@@ -66,7 +66,7 @@ export class Toolbar {
     this.group = dropdown('Group runs', (value) => {
       actions.group(GROUPINGS.find((grouping) => grouping === value) ?? null);
     });
-    this.equal = checkbox('Equal columns', actions.equal);
+    this.equal = checkbox('Equal arguments', actions.equal);
     this.all = button('Show All Runs', actions.all);
     const columns = button('Columns…', () => {
       actions.columns(columns.element);
