@@ -62,7 +62,7 @@ export interface PlainPage {
   /** What the page sent. */
   readonly heard: readonly unknown[];
   readonly problems: readonly string[];
-  post(message: unknown): void;
+  readonly post: (message: unknown) => void;
   close(): Promise<void>;
 }
 

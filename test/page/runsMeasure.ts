@@ -37,7 +37,8 @@ async function main(): Promise<void> {
   const harness = await PageHarness.start();
   try {
     const began = performance.now();
-    const { page, close } = await openRuns(harness, sweep(RUNS, 23), { width: 1400 });
+    const opened = await openRuns(harness, sweep(RUNS, 23), { width: 1400 });
+    const { page } = opened;
     await page.getByText('5,000 runs · 3 training', { exact: true }).waitFor();
     console.log(`all rows there after ${(performance.now() - began).toFixed(0)} ms, through the test's own pipes`);
     const columns = ['Loss', 'Run', 'Started', 'seed'];
@@ -78,7 +79,7 @@ async function main(): Promise<void> {
     await session.send('HeapProfiler.collectGarbage');
     const { usedSize } = await session.send('Runtime.getHeapUsage');
     console.log(`heap: ${(usedSize / 1e6).toFixed(0)} MB`);
-    await close();
+    await opened.close();
   } finally {
     await harness.stop();
   }

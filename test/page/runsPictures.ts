@@ -57,14 +57,15 @@ async function main(target: string): Promise<void> {
   try {
     for (const [name, known, options, prepare] of pictures) {
       if (names !== undefined && !names.split(',').includes(name)) continue;
-      const { page, problems, reported, close } = await openRuns(harness, known, options);
+      const opened = await openRuns(harness, known, options);
+      const { page, problems, reported } = opened;
       if (known.length > 0) await page.locator('.grid .row').first().waitFor();
       await page.waitForTimeout(400);
       await prepare?.(page);
       await page.waitForTimeout(200);
       await page.screenshot({ path: path.join(target, `${name}.png`) });
       for (const problem of new Set([...problems, ...reported])) console.log(`${name}: ${problem}`);
-      await close();
+      await opened.close();
     }
   } finally {
     await harness.stop();

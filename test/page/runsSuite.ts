@@ -100,15 +100,16 @@ export async function openRuns(
   let kept: unknown = options.look;
   const acts: OpenRuns['acts'] = [];
   const copies: string[] = [];
+  /** Until the page is there. */
   const early: unknown[] = [];
-  const reported: string[] = [];
-  let opened: PlainPage | undefined;
-  const post = (message: unknown): void => {
-    if (opened === undefined) early.push(message);
-    else opened.post(message);
+  let send = (message: unknown): void => {
+    early.push(message);
   };
+  const reported: string[] = [];
   const session = new RunsTableSession({
-    post,
+    post: (message) => {
+      send(message);
+    },
     runs: () => known,
     lineage: () => new Lineage([{ runs: known }]),
     scanning: () => options.scanning ?? false,
@@ -128,11 +129,11 @@ export async function openRuns(
       reported.push(message);
     },
   });
-  opened = await harness.openBundle('runsTable', options, (message) => {
+  const plain = await harness.openBundle('runsTable', options, (message) => {
     session.receive(message);
   });
-  for (const message of early) opened.post(message);
-  const plain = opened;
+  send = plain.post;
+  for (const message of early) send(message);
   return {
     ...plain,
     reported,
