@@ -47,6 +47,15 @@ function keyOf(item: Item): string {
   return item.kind === 'row' ? item.row.path : `group ${item.id}`;
 }
 
+/** By how many places most of these went down: what moves by its own new figures must not take the others along. */
+function movedBy(before: readonly { key: string; index: number }[], items: readonly Item[]): number {
+  if (before.length === 0) return 0;
+  const places = new Map(items.map((item, index) => [keyOf(item), index]));
+  const moves = before.map(({ key, index }) => (places.get(key) ?? Number.NaN) - index);
+  const known = moves.filter((move) => !Number.isNaN(move)).sort((a, b) => a - b);
+  return known[Math.floor(known.length / 2)] ?? 0;
+}
+
 export class Grid {
   readonly element: HTMLElement;
   private readonly headings: Headings;
@@ -99,7 +108,7 @@ export class Grid {
 
   /** @param stay keeps the rows in sight where they are, as when the runs changed and not how they are looked at */
   update(state: GridState, stay: boolean): void {
-    const anchor = stay ? this.topItem() : undefined;
+    const inSight = stay ? this.keysInSight() : [];
     const before = this.state;
     this.state = state;
     this.version += 1;
@@ -112,10 +121,8 @@ export class Grid {
     if (active !== -1) this.activeRow = active;
     else this.activeRow = Math.min(this.activeRow, items.length - 1);
     this.activeColumn = Math.max(0, Math.min(this.activeColumn, state.view.columns.length - 1));
-    if (anchor !== undefined) {
-      const index = items.findIndex((item) => keyOf(item) === anchor.key);
-      if (index !== -1) this.element.scrollTop = index * ROW_HEIGHT + anchor.offset;
-    } else if (before !== undefined && !stay) this.element.scrollTop = 0;
+    if (before !== undefined && !stay) this.element.scrollTop = 0;
+    else this.element.scrollTop += ROW_HEIGHT * movedBy(inSight, items);
     this.draw();
   }
 
@@ -148,11 +155,13 @@ export class Grid {
     return this.state?.view.items ?? [];
   }
 
-  /** What is the first below the headings, where it is scrolled at all. */
-  private topItem(): { key: string; offset: number } | undefined {
-    const { scrollTop } = this.element;
-    const item = this.items[Math.floor(scrollTop / ROW_HEIGHT)];
-    return scrollTop === 0 || item === undefined ? undefined : { key: keyOf(item), offset: scrollTop % ROW_HEIGHT };
+  /** What is below the headings, where it is scrolled at all, with its places. */
+  private keysInSight(): { key: string; index: number }[] {
+    const { scrollTop, clientHeight } = this.element;
+    if (scrollTop === 0) return [];
+    const first = Math.floor(scrollTop / ROW_HEIGHT);
+    const items = this.items.slice(first, first + Math.ceil(clientHeight / ROW_HEIGHT));
+    return items.map((item, at) => ({ key: keyOf(item), index: first + at }));
   }
 
   /** Draws once a frame, however much changed. */
