@@ -1,7 +1,7 @@
 /** What one cell of the table looks like. */
 import { type Cell, numberIn } from '../../src/core/table/cell';
 import { cellText, type Column } from '../../src/core/table/columns';
-import { setText, setTitle } from '../ui/dom';
+import { asText, fill, h, setText, setTitle } from '../ui/dom';
 
 /** Kinds whose texts stand at the left. */
 export function isText({ kind }: Column): boolean {
@@ -17,14 +17,39 @@ function toneOf(column: Column, cell: Cell): string {
   return column.kind === 'loss' && number !== undefined && !Number.isFinite(number) ? 'bad' : '';
 }
 
+/** Columns of names, which differ at their ends: where there is no room, their middle goes. */
+const ENDS: ReadonlySet<string> = new Set(['run', 'parent']);
+
+const LONG = 20;
+const END = 12;
+
+function drawName(element: HTMLElement, name: string): void {
+  if (element.textContent === asText(name) && name !== '') return;
+  const cut = name.length > LONG ? name.length - END : name.length;
+  // Not within a surrogate pair.
+  const at = /[\udc00-\udfff]/.test(name.charAt(cut)) ? cut - 1 : cut;
+  fill(
+    element,
+    h('span', { class: 'begin' }, name.slice(0, at) || '–'),
+    at < name.length && h('span', {}, name.slice(at)),
+  );
+}
+
 /** Writes a cell. @param best the column's best value, where it has one */
 export function drawCell(element: HTMLElement, column: Column, cell: Cell, best: number | undefined): void {
   const isBest = best !== undefined && numberIn(cell) === best;
   const text = cellText(column, cell);
-  element.className = ['cell', isText(column) ? '' : 'number', toneOf(column, cell), isBest ? 'best' : '']
+  element.className = [
+    'cell',
+    isText(column) ? '' : 'number',
+    ENDS.has(column.id) ? 'name' : '',
+    toneOf(column, cell),
+    isBest ? 'best' : '',
+  ]
     .filter((name) => name !== '')
     .join(' ');
-  setText(element, cell === null ? '–' : text);
+  if (ENDS.has(column.id)) drawName(element, text);
+  else setText(element, cell === null ? '–' : text);
   setTitle(element, isBest ? `${text}: the best of these runs` : text);
   if (column.id === 'done') element.style.setProperty('--share', String(numberIn(cell) ?? 0));
 }

@@ -41,7 +41,7 @@ export class Toolbar {
   readonly input: HTMLInputElement;
   private readonly about = h('span', { class: 'dim about' });
   private readonly found = h('span', { class: 'dim found', role: 'status' });
-  private readonly problem = h('p', { class: 'problem', role: 'alert', id: 'filter-problem', hidden: true });
+  private readonly problem = h('span', { class: 'problem', role: 'alert', id: 'filter-problem', hidden: true });
   private readonly group;
   private readonly equal;
   private readonly all;
@@ -88,12 +88,13 @@ export class Toolbar {
         'div',
         { class: 'tools', role: 'toolbar', 'aria-label': 'Which runs and columns' },
         this.input,
-        this.found,
-        this.all.element,
         this.group.element,
         this.equal.element,
+        this.all.element,
+        // At the end, so that nothing moves while a filter is typed.
+        this.found,
+        this.problem,
       ),
-      this.problem,
     );
   }
 
@@ -105,7 +106,10 @@ export class Toolbar {
     ];
     setText(this.about, about.filter((part) => part !== false).join(' · '));
     const shown = view.rows.length;
-    setText(this.found, filtered || comparing ? `${shown.toLocaleString('en-US')} shown` : '');
+    setText(
+      this.found,
+      view.problem === null && (filtered || comparing) ? `${shown.toLocaleString('en-US')} shown` : '',
+    );
     this.all.set({ shown: comparing });
     this.group.set(
       [{ value: '', label: 'No groups' }, ...GROUPINGS.map((value) => ({ value, label: GROUPED[value] }))],

@@ -58,13 +58,13 @@ export const COLUMNS = [
     better: 'low',
     descendingFirst: false,
   }),
-  column('eval', 'loss', 84, 'eval_loss/total of its newest checkpoint', {
+  column('eval', 'loss', 94, 'eval_loss/total of its newest checkpoint', {
     title: 'Eval loss',
     words: ['evaluation'],
     better: 'low',
     descendingFirst: false,
   }),
-  column('best', 'loss', 84, 'The lowest eval_loss/total of its checkpoints', {
+  column('best', 'loss', 94, 'The lowest eval_loss/total of its checkpoints', {
     title: 'Best eval',
     better: 'low',
     descendingFirst: false,
@@ -73,7 +73,7 @@ export const COLUMNS = [
     title: 'Best at',
     shown: false,
   }),
-  column('started', 'time', 128, 'When it was made', { title: 'Started', words: ['created'] }),
+  column('started', 'time', 144, 'When it was made', { title: 'Started', words: ['created'] }),
   column('duration', 'duration', 88, 'From when it was made until it ended, pauses too', { title: 'Duration' }),
   column('parent', 'text', 150, 'The run that it branched from', { title: 'Parent' }),
   column('origin', 'count', 96, 'The step at which it left its parent', { title: 'Branched at', shown: false }),
