@@ -39,7 +39,7 @@ function drawName(element: HTMLElement, name: string): void {
 export function drawCell(element: HTMLElement, column: Column, cell: Cell, best: number | undefined): void {
   const isBest = best !== undefined && numberIn(cell) === best;
   const text = cellText(column, cell);
-  element.className = [
+  const look = [
     'cell',
     isText(column) ? '' : 'number',
     ENDS.has(column.id) ? 'name' : '',
@@ -48,8 +48,11 @@ export function drawCell(element: HTMLElement, column: Column, cell: Cell, best:
   ]
     .filter((name) => name !== '')
     .join(' ');
+  // What is the same is left alone: a sort writes hundreds of cells.
+  if (element.className !== look) element.className = look;
   if (ENDS.has(column.id)) drawName(element, text);
   else setText(element, cell === null ? '–' : text);
-  setTitle(element, isBest ? `${text}: the best of these runs` : text);
+  const title = isBest ? `${text}: the best of these runs` : text;
+  if (element.title !== title) setTitle(element, title);
   if (column.id === 'done') element.style.setProperty('--share', String(numberIn(cell) ?? 0));
 }

@@ -61,6 +61,8 @@ export class Grid {
   private readonly headings: Headings;
   private readonly space = h('div', { class: 'space', role: 'rowgroup' });
   private readonly drawn = new Map<string, DrawnRow>();
+  /** Rows that are out of sight, while it is drawn. */
+  private readonly free: DrawnRow[] = [];
   private state: GridState | undefined;
   private layout: Layout = { places: [], pinnedWidth: 0, width: 0 };
   /** −1 is the row of headings. */
@@ -188,16 +190,19 @@ export class Grid {
     for (let index = first; index <= last; index += 1) wanted.add(keyOf(view.items[index] as Item));
     for (const [key, row] of this.drawn) {
       if (wanted.has(key)) continue;
-      row.element.remove();
       this.drawn.delete(key);
+      if (row.item.kind === 'row') this.free.push(row);
+      else row.element.remove();
     }
     for (let index = first; index <= last; index += 1) this.row(index, view.items[index] as Item, places, state);
+    for (const { element } of this.free.splice(0)) element.remove();
     this.markActive();
   }
 
   private row(index: number, item: Item, places: readonly Place[], state: GridState): void {
     const key = keyOf(item);
     let row = this.drawn.get(key);
+    row ??= this.reused(key, item);
     if (row === undefined) {
       const pins = h('div', { class: 'pins', role: 'presentation' });
       const element = h('div', { role: 'row' }, pins);
@@ -225,6 +230,16 @@ export class Grid {
       this.cells(row, item.row, places, state, isNew);
     }
     row.version = this.version;
+  }
+
+  /** A run's row that went out of sight, for another run: its elements are half of what a new one costs. */
+  private reused(key: string, item: Item): DrawnRow | undefined {
+    const row = item.kind === 'row' ? this.free.pop() : undefined;
+    if (row === undefined) return undefined;
+    row.item = item;
+    row.version = -1;
+    this.drawn.set(key, row);
+    return row;
   }
 
   private group({ element, pins, cells }: DrawnRow, { title, rows, folded }: GroupItem): void {

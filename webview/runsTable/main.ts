@@ -87,7 +87,7 @@ class RunsPage {
       },
       select: (paths) => {
         this.selected = paths;
-        this.draw('view');
+        this.draw('selection');
       },
       sort: (column, more) => {
         this.change(sortedBy(this.look, column, more), false);
@@ -192,10 +192,10 @@ class RunsPage {
   }
 
   /** Draws once a frame, however much changed. @param stays the rows in sight stay where they are */
-  private draw(what: 'rows' | 'view', stays = true): void {
+  private draw(what: 'rows' | 'view' | 'selection', stays = true): void {
     const { changed } = this;
     changed.rows ||= what === 'rows';
-    changed.view = true;
+    changed.view ||= what !== 'selection';
     changed.stays &&= stays;
     if (this.drawing) return;
     this.drawing = true;
@@ -218,11 +218,8 @@ class RunsPage {
       return;
     }
     if (this.page.parentElement !== this.root) fill(this.root, this.page);
-    const now = Date.now() / 1000;
-    const { look, filter, readable: fallback, only, folded } = this;
-    const view = viewOf(this.rows, this.columns, this.tells, { look, filter, fallback, only, folded, now });
-    this.view = view;
-    if (view.problem === null) this.readable = filter;
+    const { look } = this;
+    const view = changed.view || this.view === undefined ? this.makeView() : this.view;
     this.grid.update({ view, columns: this.columns, look, selected: this.selected }, changed.stays);
     this.toolbar.update(view, look, this.counts(), this.filter.trim() !== '', this.only !== null);
     this.bar.update(this.grid.chosen, this.canTrain);
@@ -233,6 +230,15 @@ class RunsPage {
       this.grid.restore(this.before);
     }
     this.keepSoon();
+  }
+
+  private makeView(): TableView {
+    const { look, filter, readable: fallback, only, folded } = this;
+    const now = Date.now() / 1000;
+    const view = viewOf(this.rows, this.columns, this.tells, { look, filter, fallback, only, folded, now });
+    this.view = view;
+    if (view.problem === null) this.readable = filter;
+    return view;
   }
 
   private counts(): { total: number; training: number; coming: boolean } {

@@ -163,8 +163,8 @@ function numberTest(operator: Operator, range: TypedRange): Test {
 
 /** An argument's values may be numbers in one run and words in another. */
 function valueTest(column: Column, operator: Operator, value: string, now: number): Test {
-  if (value === '') throw new FilterProblem(`After ${column.title} goes its value, or “${NONE}”.`);
   if (operator !== ':' && operator !== '=') return numberTest(operator, typedRange(column, operator, value, now));
+  if (value === '') throw new FilterProblem(`After ${column.title} goes its value, or “${NONE}”.`);
   const asText = textTest(column, operator, value);
   if (typedNumber(value) === undefined) return asText;
   const asNumber = numberTest(operator, typedRange(column, operator, value, now));

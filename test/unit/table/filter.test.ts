@@ -124,6 +124,7 @@ describe('the filter of the table of runs', () => {
     ['state<failed', 'State is a text: state:failed looks for it.'],
     ['state:', 'After State goes what it contains, or “none”.'],
     ['seed:', 'After seed goes its value, or “none”.'],
+    ['seed<', 'After seed goes a number, such as 0.1 or 1e-5.'],
     ['seed<x', '“x” is not a number, such as 0.1 or 1e-5 (seed).'],
     ['<5', 'Before < goes a column’s name, as in loss<2.1.'],
     ['run:"open', 'A quote is open: close it with ".'],
