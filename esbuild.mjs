@@ -165,6 +165,7 @@ const bundles = [
     entryPoints: {
       dashboard: 'webview/dashboard/main.ts',
       probe: 'webview/probe/main.ts',
+      runsTable: 'webview/runsTable/main.ts',
       torchfile: 'webview/torchfile/main.ts',
     },
     outdir: 'dist/webview',

@@ -14,6 +14,7 @@ import * as manage from './features/manage';
 import * as probe from './features/probe';
 import * as programs from './features/programs';
 import * as queue from './features/queue';
+import * as runsTable from './features/runsTable';
 import * as start from './features/start';
 import * as status from './features/status';
 import * as torchFile from './features/torchFile';
@@ -45,6 +46,7 @@ export function activate(context: vscode.ExtensionContext): NptApi {
     branch.register(context, deps);
     start.register(context, deps);
     dashboard.register(context, deps);
+    runsTable.register(context, deps);
     torchFile.register(context, deps);
     status.register(context, deps);
     manage.register(context, deps);

@@ -3,7 +3,6 @@
  * from a file beside the extension's own (esbuild.mjs). Several such modules would make a file of each set of what they
  * share, and a window that opens would have to load a dozen of them.
  */
-export { renderComparison, summarizeComparison } from './core/checkpoint/report/renderComparison';
 export { renderEvaluation } from './core/checkpoint/report/renderEvaluation';
 export { renderReport } from './core/checkpoint/report/renderReport';
 export { renderReports } from './core/checkpoint/report/renderReports';
@@ -11,6 +10,7 @@ export { readGpusHere } from './core/training/gpus/nvidiaSmi';
 export { askScript } from './core/training/field/askScript';
 export { makePlan, makePlans } from './core/training/plan/makePlan';
 export { branch } from './features/branch/branch';
+export { compare } from './features/compare/compare';
 export { createWorkspace } from './features/create/create';
 export { dashboards } from './features/dashboard/panel';
 export { showEnvironment } from './features/environment/showEnvironment';
@@ -19,6 +19,7 @@ export { ProbePanel } from './features/probe/panel';
 export { enqueuePlans } from './features/queue/enqueue';
 export { review } from './features/review/review';
 export { debugStage, fineTune, reRun } from './features/start/fromCheckpoint';
+export { runsTables } from './features/runsTable/panel';
 export { startRun } from './features/start/startRun';
 export { holdJobs } from './features/training/hold';
 export { askForStacks } from './features/training/stacks';

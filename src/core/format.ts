@@ -36,6 +36,12 @@ export function formatValue(value: number): string {
   return Number(value.toPrecision(4)).toString();
 }
 
+/** As many digits every time, for figures that change several times a second or stand below each other: 2.166, 2.100, 5e-5. */
+export function formatFigure(value: number): string {
+  const size = Math.abs(value);
+  return Number.isFinite(value) && size >= 1e-3 && size < 1e4 ? value.toPrecision(4) : formatValue(value);
+}
+
 /**
  * A JSON value as one types it: texts bare, lists with commas, nothing for null. All digits of a number are kept, and rates
  * are written as powers of ten (5e-5), by which they are compared.

@@ -1,11 +1,11 @@
-/** Editor tabs that each show one training run: found by it, and brought back after a reload. */
+/** Editor tabs that each show a training run, or all of them: found by it, and brought back after a reload. */
 import * as vscode from 'vscode';
 import { Disposable, type Ends } from '../core/disposable';
 import { tabTitle } from './editors';
 
-/** What owns a tab: a dashboard, a probe. */
+/** What owns a tab: a dashboard, a probe, the table of runs. */
 export interface RunPage extends Ends {
-  /** Absolute path of the run that it shows. */
+  /** Absolute path of the run that it shows, or ALL_RUNS (protocol/allRuns.ts). */
   readonly runPath: string;
 }
 

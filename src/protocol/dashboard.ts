@@ -195,6 +195,13 @@ export interface GpusMessage {
   readonly use: GpuUse | null;
 }
 
+/** Draw these runs over the one that is shown, too. */
+export interface OverlayMessage {
+  readonly type: 'overlay';
+  /** Paths. */
+  readonly runs: readonly string[];
+}
+
 /** The answer to `watch`: the curves asked for, whole. Comes again for those of them whose past changed. */
 export interface CurvesMessage {
   readonly type: 'curves';
@@ -235,6 +242,7 @@ export type HostMessage =
   | ModelMessage
   | FiguresMessage
   | GpusMessage
+  | OverlayMessage
   | CurvesMessage
   | PointsMessage
   | DifferenceMessage
@@ -435,6 +443,7 @@ const hostMessage = message<HostMessage>({
     alerts: optional(list(alertFacts)),
   }),
   gpus: object<GpusMessage>({ type: type('gpus'), use: gpuUse }),
+  overlay: object<OverlayMessage>({ type: type('overlay'), runs: list(name) }),
   curves: object({ type: type('curves'), request: count, curves: list(curve, MOST_CURVES) }),
   points: object({ type: type('points'), request: count, curves: list(curve, MOST_CURVES) }),
   difference: object({

@@ -62,7 +62,7 @@ export interface PlainPage {
   /** What the page sent. */
   readonly heard: readonly unknown[];
   readonly problems: readonly string[];
-  post(message: unknown): void;
+  readonly post: (message: unknown) => void;
   close(): Promise<void>;
 }
 
@@ -181,8 +181,12 @@ export class PageHarness {
     };
   }
 
-  /** A page of another bundle, that gets what `post` is given; `heard` are its messages. */
-  async openBundle(bundle: string, options: OpenOptions = {}): Promise<PlainPage> {
+  /** A page of another bundle, that gets what `post` is given; `heard` are its messages. @param receive gets them as they are */
+  async openBundle(
+    bundle: string,
+    options: OpenOptions = {},
+    receive?: (message: unknown) => void,
+  ): Promise<PlainPage> {
     const problems: string[] = [];
     const heard: unknown[] = [];
     const { context, page, post } = await this.prepare(options, problems, (message) => {
@@ -190,6 +194,7 @@ export class PageHarness {
       const { page: sender, ...said } = message as Addressed;
       if (sender === '') problems.push('A message did not say which page sent it.');
       heard.push(said);
+      receive?.(message);
     });
     await this.show(page, bundle);
     return { page, heard, problems, post, close: () => context.close() };

@@ -4,7 +4,7 @@
  */
 
 /** The rooms of src/core; each may use those before it. */
-export const ROOMS = ['torchfile', 'curriculum', 'arguments', 'metrics', 'checkpoint', 'experiment', 'training'];
+export const ROOMS = ['torchfile', 'curriculum', 'arguments', 'metrics', 'checkpoint', 'experiment', 'table', 'training'];
 
 const NO_VSCODE = { name: 'vscode', message: 'core, protocol, cli and the pages run without VS Code.' };
 const TOOLKIT = {
@@ -17,7 +17,7 @@ const OUTSIDE_CORE = {
 };
 
 /** A folder a page; what several need is in webview/ui or webview/charts. */
-const PAGES = ['dashboard', 'probe', 'torchfile'];
+const PAGES = ['dashboard', 'probe', 'runsTable', 'torchfile'];
 
 const notOf = (pages) => [
   {

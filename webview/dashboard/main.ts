@@ -162,6 +162,9 @@ class Dashboard {
       case 'points':
         this.curves.take(message);
         break;
+      case 'overlay':
+        this.overlay(message.runs);
+        break;
       case 'model':
       case 'figures':
       case 'gpus':
@@ -187,6 +190,15 @@ class Dashboard {
     this.look = { ...this.look, run, overlay: [...overlay, ...first], axis };
     saveState(this.look);
     if (this.page.parentElement !== this.root) fill(this.root, this.page);
+  }
+
+  private overlay(runs: readonly string[]): void {
+    const there = new Set(this.known?.runs.map((each) => each.path));
+    const overlay = new Set([
+      ...this.look.overlay,
+      ...runs.filter((path) => there.has(path) && path !== this.look.run),
+    ]);
+    this.change({ overlay: [...overlay] });
   }
 
   private change(patch: Partial<Look>): void {

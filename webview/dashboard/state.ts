@@ -118,6 +118,7 @@ export function learn(known: Known | undefined, message: HostMessage): Known | u
       return known && { ...known, difference: message };
     case 'missing':
       return undefined;
+    case 'overlay':
     case 'curves':
     case 'points':
       return known;

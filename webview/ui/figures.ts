@@ -1,5 +1,5 @@
 /** Figures as pages write them. */
-import { formatValue } from '../../src/core/format';
+import { formatFigure } from '../../src/core/format';
 import type { Figure } from '../../src/protocol/dashboard';
 
 export function numberOf(figure: Figure | undefined): number | null {
@@ -17,9 +17,7 @@ export function figureOf(value: number | null): Figure {
 export function figureText(figure: Figure | undefined): string {
   const value = numberOf(figure);
   if (value === null) return '–';
-  const size = Math.abs(value);
-  // As many digits every time: a figure that changes several times a second should not change its width.
-  return Number.isFinite(value) && size >= 1e-3 && size < 1e4 ? value.toPrecision(4) : formatValue(value);
+  return formatFigure(value);
 }
 
 /** 24000 → "24k", 1250 → "1,250", 1500000 → "1.5M": what a tick has room for. */

@@ -1,4 +1,5 @@
 /** The workspace's model as the page is told it. */
+import { NOT_COMPARED } from '../../core/arguments/compared';
 import { allCheckpoints } from '../../core/experiment/checkpoints';
 import { badEnding, type LogLine } from '../../core/experiment/ending';
 import type { Lineage } from '../../core/experiment/lineage';
@@ -121,16 +122,6 @@ export function newestStep(run: Run, log: MetricsLog): number | null {
   if (run.state !== 'training' && logged === null) return run.step > 0 ? run.step : null;
   return logged === null ? (run.step > 0 ? run.step : null) : logged;
 }
-
-/** Settings that say where a run is and what it is called, not how it trains: they always differ. */
-const NOT_COMPARED = new Set([
-  'schema',
-  'output_dir',
-  'wandb_name',
-  'resume_from',
-  'overwrite_output_dir',
-  'experiments_folder',
-]);
 
 /** How one run's arguments differ from another's: from the earlier one's to the later one's, as the second was made. */
 export function differenceOf(

@@ -1,4 +1,5 @@
 /** What a page asks to have done: a command on a run or checkpoint, two runs' difference, a file to be saved. */
+import { csvCell } from '../../core/csv';
 import type { Series } from '../../core/metrics/series';
 import type { ActMessage, CompareMessage, HostMessage, SaveMessage } from '../../protocol/dashboard';
 import { differenceOf } from './facts';
@@ -45,7 +46,7 @@ function csvOf(runs: readonly { readonly name: string; readonly series: Series |
   const lines = ['run,step,time,value'];
   for (const { name, series } of runs) {
     if (series === undefined) continue;
-    const cell = /[",\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
+    const cell = csvCell(name);
     const { steps, times, values } = series;
     for (let index = 0; index < steps.length; index += 1) {
       const time = times[index] as number;

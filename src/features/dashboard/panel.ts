@@ -100,6 +100,11 @@ export class DashboardPanel extends Disposable {
     return this.session.runPath;
   }
 
+  /** Draws these runs over the one that it shows. */
+  overlay(runs: readonly string[]): void {
+    this.session.overlay(runs);
+  }
+
   reveal(): void {
     this.panel.reveal();
   }

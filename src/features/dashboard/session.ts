@@ -32,6 +32,8 @@ export class DashboardSession extends Disposable {
   private readonly gpus: GpuWatch;
   private readonly conversation = new Conversation();
   private visible = true;
+  /** Runs to draw over this one, for a page that is not there yet. */
+  private overlaid: readonly string[] = [];
   private ticks = 0;
   private ticking = false;
 
@@ -79,6 +81,19 @@ export class DashboardSession extends Disposable {
   async focus(path: string): Promise<void> {
     this.path = path;
     if (this.conversation.isOpen) await this.start();
+  }
+
+  /** Has the page draw these runs over the one that it shows. */
+  overlay(runs: readonly string[]): void {
+    this.overlaid = [...this.overlaid, ...runs];
+    if (this.follower.isOn) this.tellOverlaid();
+  }
+
+  /** The page keeps what it draws: it is told once. */
+  private tellOverlaid(): void {
+    const runs = this.overlaid;
+    this.overlaid = [];
+    if (runs.length > 0) this.post({ type: 'overlay', runs });
   }
 
   /** The workspace's model changed. */
@@ -188,6 +203,7 @@ export class DashboardSession extends Disposable {
     this.gpus.follow(run);
     this.post({ ...this.messages.snapshot(run), gpus: this.gpus.current });
     this.follower.follow(run.path);
+    this.tellOverlaid();
     void this.readLog(run);
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import type { ShownComparison } from '../../../src/features/compare';
+import type { ShownComparison } from '../../../src/features/compare/compare';
 import { activated, mainRun, modelShows, workspaceRoot } from './extension';
 
 async function compare(...checkpoints: readonly string[]): Promise<ShownComparison | undefined> {

@@ -4,6 +4,7 @@ import './model.test';
 import './validate.test';
 import './compare.test';
 import './probe.test';
+import './runsTable.test';
 import './python.test';
 import './torchFile.test';
 import './targets.test';

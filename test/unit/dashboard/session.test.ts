@@ -124,6 +124,20 @@ describe('a dashboard’s session', () => {
     rmSync(experiments, { recursive: true, force: true });
   });
 
+  it('has the page draw other runs over it, once it is there and once more when asked again', async () => {
+    const run = addRun('a', line(10, 5));
+    open(run);
+    session.overlay(['/x/b', '/x/c']);
+    await message('snapshot');
+    assert.deepEqual((await message('overlay')).runs, ['/x/b', '/x/c']);
+    session.overlay(['/x/d']);
+    assert.deepEqual((await message('overlay')).runs, ['/x/d']);
+    session.setVisible(false);
+    session.setVisible(true);
+    await message('snapshot');
+    assert.ok(!posted.some(({ type }) => type === 'overlay'));
+  });
+
   it('sends a snapshot, then the curves asked for, then only what was appended', async () => {
     const run = addRun('a', line(10, 5) + line(20, 4));
     open(run);

@@ -1,0 +1,208 @@
+/**
+ * The host's side of the conversation with the table's page, without VS Code: which rows the page has, and which of them have
+ * changed since. The panel gives it a voice and ears; the page's tests run it against a page in a plain browser.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { findArgument } from '../../core/arguments/arguments';
+import { Disposable } from '../../core/disposable';
+import { allCheckpoints } from '../../core/experiment/checkpoints';
+import type { Lineage } from '../../core/experiment/lineage';
+import type { Run } from '../../core/experiment/model';
+import type { TableLook } from '../../core/table/look';
+import type { RunRow } from '../../core/table/row';
+import { argumentColumns, ArgumentNames, newestCheckpoint, rowOf } from '../../core/table/rows';
+import { Conversation, pageOf, type Addressed } from '../../protocol/requests';
+import {
+  parseLook,
+  parseRunsPageMessage,
+  type RunsActMessage,
+  type RunsCommand,
+  type RunsHostMessage,
+} from '../../protocol/runsTable';
+
+export interface RunsTableHost {
+  post(message: RunsHostMessage & Addressed): void;
+  /** Runs of every opened workspace, as of the last scan. */
+  runs(): readonly Run[];
+  lineage(): Lineage;
+  /** The first scan is not over. */
+  scanning(): boolean;
+  canTrain(): boolean;
+  /** A folder is open. */
+  hasFolder(): boolean;
+  /** What `keep` was given last, in this window or an earlier one. */
+  kept(): unknown;
+  keep(look: TableLook): void;
+  /** @param paths of runs, or of checkpoints where the command is about those */
+  act(command: RunsCommand, paths: readonly string[]): void;
+  copy(text: string): void;
+  log(message: string): void;
+}
+
+/** Rows a message: the extension host's thread belongs to others, too. */
+const PART = 250;
+
+interface Sent {
+  readonly run: Run;
+  readonly parentPath: string | null;
+}
+
+export class RunsTableSession extends Disposable {
+  private readonly conversation = new Conversation();
+  /** What the page has, by path. */
+  private readonly sent = new Map<string, Sent>();
+  private names = new ArgumentNames();
+  private visible = true;
+  private first = true;
+  private told = 0;
+  private status = '';
+  /** Counts what the page was to be told anew: what was begun before gives up. */
+  private round = 0;
+
+  constructor(private readonly host: RunsTableHost) {
+    super();
+  }
+
+  /** The page is seen, or no longer: out of sight nothing is sent. */
+  setVisible(visible: boolean): void {
+    if (visible === this.visible) return;
+    this.visible = visible;
+    if (visible) this.modelChanged();
+  }
+
+  /** The workspace's model changed. */
+  modelChanged(): void {
+    if (!this.conversation.isOpen || !this.visible || this.isDisposed) return;
+    this.tellStatus();
+    void this.tell();
+  }
+
+  /** Takes what the page sent; anything that is no message of the protocol is logged and otherwise ignored. */
+  receive(raw: unknown): void {
+    const message = parseRunsPageMessage(raw);
+    switch (message?.type) {
+      case 'ready':
+        this.begin(pageOf(raw));
+        return;
+      case 'act':
+        this.act(message);
+        return;
+      case 'look':
+        this.host.keep(message.look);
+        return;
+      case 'copy':
+        this.host.copy(message.content);
+        return;
+      case 'report':
+        this.host.log(`In the table of runs: ${message.message}`);
+        return;
+      case undefined:
+        this.host.log('The table of runs sent a message that is not in the protocol; it was ignored.');
+    }
+  }
+
+  private begin(page: string): void {
+    this.conversation.begin(page);
+    this.sent.clear();
+    this.names = new ArgumentNames();
+    this.first = true;
+    this.told = 0;
+    this.status = '';
+    const look = parseLook(this.host.kept());
+    if (look !== undefined) this.post({ type: 'look', look });
+    this.modelChanged();
+  }
+
+  private post(message: RunsHostMessage): void {
+    const addressed = this.conversation.address(message);
+    if (addressed !== undefined) this.host.post(addressed);
+  }
+
+  private tellStatus(): void {
+    const { host } = this;
+    const message: RunsHostMessage = {
+      type: 'status',
+      scanning: host.scanning(),
+      canTrain: host.canTrain(),
+      hasFolder: host.hasFolder(),
+    };
+    const status = JSON.stringify(message);
+    if (status === this.status) return;
+    this.status = status;
+    this.post(message);
+  }
+
+  /** Sends what the page lacks, in parts. */
+  private async tell(): Promise<void> {
+    this.round += 1;
+    const { round } = this;
+    const runs = this.host.runs();
+    const lineage = this.host.lineage();
+    const there = new Set(runs.map(({ path }) => path));
+    let gone = [...this.sent.keys()].filter((path) => !there.has(path));
+    for (const path of gone) this.sent.delete(path);
+    // A run that did not change is the same object (core/experiment/reuse.ts).
+    const changed = runs.filter((run) => {
+      const before = this.sent.get(run.path);
+      return before?.run !== run || before.parentPath !== (lineage.parentOf(run)?.path ?? null);
+    });
+    if (changed.length === 0 && gone.length === 0 && !this.first) return;
+    for (let from = 0; from === 0 || from < changed.length; from += PART) {
+      if (from > 0) await setImmediate();
+      // What came in between begins with what is still missing.
+      if (this.isDisposed || round !== this.round) return;
+      const part = changed.slice(from, from + PART);
+      const rows = part.map((run) => this.row(run, lineage));
+      this.post({
+        type: 'rows',
+        first: this.first,
+        last: from + PART >= changed.length,
+        arguments: this.newArguments(),
+        rows,
+        gone,
+      });
+      this.first = false;
+      gone = [];
+    }
+  }
+
+  private row(run: Run, lineage: Lineage): RunRow {
+    const row = rowOf(run, lineage, this.names, Date.now() / 1000);
+    this.sent.set(run.path, { run, parentPath: row.parentPath });
+    return row;
+  }
+
+  private newArguments(): ReturnType<typeof argumentColumns> | null {
+    if (this.names.all.length === this.told) return null;
+    this.told = this.names.all.length;
+    return argumentColumns(this.names, (name) => findArgument(name)?.description);
+  }
+
+  /** Only on what the model knows: a page cannot make the host act on any path it likes. */
+  private act({ command, paths }: RunsActMessage): void {
+    const wanted = new Set(paths);
+    const byPath = new Map(this.host.runs().flatMap((run) => (wanted.has(run.path) ? [[run.path, run]] : [])));
+    // In the page's order: the first is the one that the others are drawn over.
+    const runs = paths.flatMap((path) => byPath.get(path) ?? []);
+    const targets = runs.flatMap((run) => this.targets(command, run));
+    if (targets.length > 0) this.host.act(command, targets);
+  }
+
+  /** What of a run the command acts on. */
+  private targets(command: RunsCommand, run: Run): string[] {
+    switch (command) {
+      case 'dashboard':
+      case 'overlay':
+      case 'log':
+      case 'path':
+        return [run.path];
+      case 'compare':
+      case 'branch': {
+        const checkpoint = newestCheckpoint(run);
+        return checkpoint === null ? [] : [checkpoint.path];
+      }
+      case 'delete':
+        return allCheckpoints(run).map(({ path }) => path);
+    }
+  }
+}
