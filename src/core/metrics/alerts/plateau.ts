@@ -2,7 +2,7 @@
 import { formatCount } from '../../format';
 import { lowerBound, upperBound, withRoom } from '../axis';
 import type { Series } from '../series';
-import type { Alert } from './alert';
+import { MOST_ALERTS, type Alert } from './alert';
 import { Grown } from './grown';
 
 /** Points of a stage, or since the last plateau, over which nothing is said of the trend. */
@@ -16,6 +16,8 @@ const CERTAIN = 2;
 /** What is further off the average counts as this many deviations: a spike must not move a mean. */
 const CLIPPED = 3;
 const SMOOTHING = 0.95;
+/** An average so many times its lowest has risen: that is no plateau, and what was before it says nothing of what comes. */
+const RISEN = 1.1;
 /** A rate below this share of the stage's highest: the schedule has slowed the learning down, and meant to. */
 const LATE_RATE = 0.2;
 
@@ -38,6 +40,8 @@ export class Plateau {
   private average = Number.NaN;
   private variance = 0;
   private last = Number.NaN;
+  /** The lowest average of the points that count. */
+  private lowest = Number.POSITIVE_INFINITY;
   /** Where the points begin that count: the stage's first, or those after the last plateau. */
   private from = 0;
   private present: Flat | undefined;
@@ -68,6 +72,7 @@ export class Plateau {
     this.average = Number.NaN;
     this.variance = 0;
     this.last = Number.NaN;
+    this.lowest = Number.POSITIVE_INFINITY;
     this.present = undefined;
     this.over = [];
   }
@@ -89,6 +94,18 @@ export class Plateau {
     const off = Number.isNaN(this.average) ? 0 : counted - this.average;
     this.average = Number.isNaN(this.average) ? counted : this.average + (1 - SMOOTHING) * off;
     this.variance = SMOOTHING * (this.variance + (1 - SMOOTHING) * off * off);
+    if (this.length - this.from < FEWEST / 4) return;
+    this.lowest = Math.min(this.lowest, this.average);
+    if (this.average > this.lowest + (RISEN - 1) * Math.abs(this.lowest)) this.begin();
+  }
+
+  /** Begins anew with the next point. */
+  private begin(): void {
+    if (this.present !== undefined) this.over.push(this.present);
+    if (this.over.length > MOST_ALERTS) this.over.shift();
+    this.present = undefined;
+    this.from = this.length;
+    this.lowest = Number.POSITIVE_INFINITY;
   }
 
   /** Mean of the points [from, to) that were taken. */
@@ -115,9 +132,7 @@ export class Plateau {
     if (this.present !== undefined) {
       const better = this.present.level - after;
       if (better - certain > least) {
-        this.over.push(this.present);
-        this.present = undefined;
-        this.from = this.length;
+        this.begin();
       } else this.present = { ...this.present, until };
       return;
     }
