@@ -51,6 +51,8 @@ function* pieces<T>(random: Random, recorded: readonly T[]): Generator<T, never>
 }
 
 const STEPS = 1500;
+/** A plateau needs time to be one: see isFound in alerts.ts. */
+const STEPS_OF_PLATEAU = 2500;
 const PEAK_RATE = 5e-5;
 const WARMUP = 50;
 
@@ -58,13 +60,14 @@ const WARMUP = 50;
 export function makeRun(seed: number, recorded: readonly Recorded[], planted?: PlantedEvent): MadeRun {
   const random = randomFrom(seed);
   const source = recorded[whole(random, 0, recorded.length)] as Recorded;
+  const steps = planted === 'plateau' ? STEPS_OF_PLATEAU : STEPS;
   const [first, second] = [whole(random, 350, 450), whole(random, 800, 900)];
   const starts = [0, first, second];
   const curriculum: Curriculum = {
     stages: [
       { name: 'teacher', from: 0, until: first, mixingRatio: 0, mlpMixingRatio: null },
       { name: 'mixed', from: first, until: second, mixingRatio: 0.5, mlpMixingRatio: null },
-      { name: 'student', from: second, until: STEPS, mixingRatio: 1, mlpMixingRatio: null },
+      { name: 'student', from: second, until: steps, mixingRatio: 1, mlpMixingRatio: null },
     ],
   };
   const place = placeOf(random, planted, starts);
@@ -81,23 +84,23 @@ export function makeRun(seed: number, recorded: readonly Recorded[], planted?: P
   const pace = between(random, 5, 40);
   let time = 1_790_000_000;
   const lines = [event({ event: 'start', segment: 1, resume_step: 0, time })];
-  for (let step = 1; step <= STEPS; step += 1) {
+  for (let step = 1; step <= steps; step += 1) {
     const stage = starts.findLastIndex((start) => step > start);
     if (starts.includes(step - 1)) {
       const { name, mixingRatio } = curriculum.stages[stage] as Curriculum['stages'][number];
-      lines.push(event({ event: 'stage', step, stage: name, index: stage, mixing_ratio: mixingRatio }));
+      lines.push(event({ event: 'stage', step: step - 1, stage: name, index: stage, mixing_ratio: mixingRatio }));
     }
     if (planted === 'stalled' && step > place) break;
-    time += pace * (seconds.next().value as number) + (step % 100 === 0 ? between(random, 3, 12) * pace : 0);
+    time += pace * seconds.next().value + (step % 100 === 0 ? between(random, 3, 12) * pace : 0);
     const fall = falls[stage] as (typeof falls)[number];
     const at = planted === 'plateau' ? Math.min(step, place) : step;
     const level = height * (fall.to + fall.from * ((at - (starts[stage] as number)) / 20 + 1) ** -fall.power);
-    let loss = level * Math.exp((noise[stage] as Generator<number, never>).next().value as number);
+    let loss = level * Math.exp((noise[stage] as Generator<number, never>).next().value);
     if (planted === 'spike' && step >= place && step < place + spike.points) loss *= spike.times;
     if (planted === 'divergence' && step >= place) loss *= 2 ** Math.min(14, (step - place + 1) / doubling);
     const metrics = {
       [LOSS]: planted === 'nan' && step >= place ? 'NaN' : loss,
-      [LEARNING_RATE]: rateAt(step),
+      [LEARNING_RATE]: rateAt(step, steps),
       [TOKENS_PER_SECOND]: 4096 / pace / Math.exp(between(random, -0.1, 0.1)),
       'training/grad_norm': Math.exp(between(random, -1, 1)),
     };
@@ -119,9 +122,9 @@ function placeOf(random: Random, planted: PlantedEvent | undefined, starts: read
   return random() < 0.5 ? whole(random, 60, first - 40) : whole(random, second + 40, STEPS - 40);
 }
 
-function rateAt(step: number): number {
+function rateAt(step: number, steps: number): number {
   if (step < WARMUP) return (PEAK_RATE * step) / WARMUP;
-  return (PEAK_RATE / 2) * (1 + Math.cos((Math.PI * (step - WARMUP)) / (STEPS - WARMUP)));
+  return (PEAK_RATE / 2) * (1 + Math.cos((Math.PI * (step - WARMUP)) / (steps - WARMUP)));
 }
 
 function event(fields: Readonly<Record<string, unknown>>): string {

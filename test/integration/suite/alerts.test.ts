@@ -20,7 +20,8 @@ describe('alerts', function () {
   let child: ChildProcess | undefined;
   let folder = '';
 
-  beforeEach(() => {
+  beforeEach(async () => {
+    await configuration().update('notifications', 'all', vscode.ConfigurationTarget.Workspace);
     said = [];
     const answer = (message: string, ...rest: unknown[]): Thenable<never> => {
       const buttons = rest.filter((each): each is string => typeof each === 'string');
@@ -31,7 +32,7 @@ describe('alerts', function () {
   });
   afterEach(async () => {
     Object.assign(vscode.window, { showWarningMessage, showErrorMessage });
-    await configuration().update('notifications', undefined, vscode.ConfigurationTarget.Workspace);
+    await configuration().update('notifications', 'off', vscode.ConfigurationTarget.Workspace);
     child?.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   });

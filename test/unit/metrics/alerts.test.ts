@@ -277,7 +277,7 @@ describe('a loss beside its siblings’', () => {
       run((step) => (step <= 100 ? 2 : 2)),
     );
     assert.equal(found?.title, 'Loss has left its siblings');
-    assert.match(found?.detail ?? '', /^average 4\.\d+, 2 times calm \(2\.?\d*\) at the same steps; no checkpoint before it$/);
+    assert.match(found.detail, /^average 4\.\d+, 2 times calm \(2\.?\d*\) at the same steps; no checkpoint before it$/);
   });
 
   it('has not where it only learns more slowly, or where nothing is comparable', () => {

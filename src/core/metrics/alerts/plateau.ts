@@ -11,8 +11,8 @@ const FEWEST = 200;
 const SHARE = 1 / 3;
 /** It is looked at every so many points. */
 const EVERY = 16;
-/** A mean is known to so many of its standard errors. */
-const CERTAIN = 2;
+/** What it became better by is known to so many standard errors. */
+const CERTAIN = 1;
 /** What is further off the average counts as this many deviations: a spike must not move a mean. */
 const CLIPPED = 3;
 const SMOOTHING = 0.95;
