@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { messageOf } from './core/errors';
 import { GpuMonitor } from './core/training/gpus/gpuMonitor';
 import { CheckpointWorker } from './core/checkpoint/worker/workerClient';
+import * as alerts from './features/alerts';
 import * as branch from './features/branch';
 import * as compare from './features/compare';
 import * as create from './features/create';
@@ -54,6 +55,7 @@ export function activate(context: vscode.ExtensionContext): NptApi {
     create.register(context, deps);
     environment.register(context, deps);
     queue.register(context, deps);
+    alerts.register(context, deps);
     return { workspaces: deps.workspaces };
   } catch (error) {
     // A failed activation would otherwise be a silent, empty view.

@@ -82,6 +82,10 @@ export const settings = {
   },
   /** Steps that Extend and the resume script add unless told otherwise. */
   additionalSteps: (scope?: vscode.ConfigurationScope): number => read('additionalSteps', scope, 15000),
+  /** A threshold of an alert, as it was set. */
+  alert: (name: string): unknown => read<unknown>(`alerts.${name}`, undefined, undefined),
+  /** What is told without being asked for: nothing, what ends or spoils runs, or all alerts. */
+  notifications: (): string => read('notifications', undefined, 'all'),
   openDashboardOnResume: (): boolean => read('openDashboardOnResume', undefined, true),
   /** How deep a validation looks that was asked for in the window. */
   validationLevel: (): Level => {

@@ -130,6 +130,10 @@ export interface AlertFacts {
   readonly title: string;
   readonly detail: string;
   readonly value: number | null;
+  /** It still holds. */
+  readonly present: boolean;
+  /** The checkpoint from which a branch with a lower learning rate is proposed; null: none is. */
+  readonly branchFrom: { readonly name: string; readonly path: string } | null;
 }
 
 /** A curve, in columns of equal length: x as Float64, the others as Float32. NaN is a gap. */
@@ -270,7 +274,16 @@ export interface WatchMessage {
   readonly curves: readonly WatchedCurve[];
 }
 
-export const RUN_COMMANDS = ['stop', 'resume', 'extend', 'validate', 'branch', 'log', 'terminal'] as const;
+export const RUN_COMMANDS = [
+  'stop',
+  'resume',
+  'extend',
+  'validate',
+  'branch',
+  'branchWithLowerRate',
+  'log',
+  'terminal',
+] as const;
 export type RunCommand = (typeof RUN_COMMANDS)[number];
 
 /** A button: act on the run or checkpoint at `path`. */
@@ -402,6 +415,8 @@ const alertFacts = object<AlertFacts>({
   title: text(),
   detail: text(),
   value: nullable(number()),
+  present: flag,
+  branchFrom: nullable(object({ name, path: name })),
 });
 
 const curve = object<Curve>({

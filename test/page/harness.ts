@@ -10,6 +10,7 @@ import path from 'node:path';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { Lineage } from '../../src/core/experiment/lineage';
 import type { Run } from '../../src/core/experiment/model';
+import { DEFAULT_THRESHOLDS } from '../../src/core/metrics/alerts/thresholds';
 import { GpuMonitor } from '../../src/core/training/gpus/gpuMonitor';
 import type { GpuReading } from '../../src/core/training/gpus/nvidiaSmi';
 import { DashboardSession } from '../../src/features/dashboard/session';
@@ -153,6 +154,8 @@ export class PageHarness {
       scanning: () => options.scanning ?? false,
       canTrain: () => options.canTrain ?? true,
       gpus,
+      thresholds: () => DEFAULT_THRESHOLDS,
+      notValid: () => new Map(),
       act: (command, target) => {
         heard.acts.push({ command, path: target });
       },

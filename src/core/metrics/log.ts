@@ -20,6 +20,9 @@ const NEWLINE = 0x0a;
 /** A line longer than this is no metrics line; it is skipped without being kept in memory. */
 const LONGEST_LINE = 8 << 20;
 
+/** Whether a value is kept. @param series what is there of its metric so far */
+export type Keep = (name: string, value: number, series: Series | undefined) => boolean;
+
 export class MetricsLog {
   private readonly table = new SeriesTable();
   private segmentList: Segment[] = [];
@@ -32,8 +35,14 @@ export class MetricsLog {
   private latestTime = Number.NaN;
   private ending: { why: string; step: number | null } | null = null;
 
-  /** @param source whose file it is */
-  constructor(private readonly source: LogSource = LOG_SOURCES[0]) {}
+  /**
+   * @param source whose file it is
+   * @param keep for who needs not all of it; left out: everything is kept
+   */
+  constructor(
+    private readonly source: LogSource = LOG_SOURCES[0],
+    private readonly keep?: Keep,
+  ) {}
 
   get series(): ReadonlyMap<string, Series> {
     return this.table.series;
@@ -68,15 +77,15 @@ export class MetricsLog {
     for (;;) {
       const newline = chunk.indexOf(NEWLINE, start);
       if (newline === -1) break;
-      this.keep(chunk.subarray(start, newline));
+      this.hold(chunk.subarray(start, newline));
       this.finishLine();
       start = newline + 1;
     }
     // Copied: the caller reads into the same buffer again, and a Buffer's own `slice` is no copy.
-    if (start < chunk.length) this.keep(new Uint8Array(chunk.subarray(start)));
+    if (start < chunk.length) this.hold(new Uint8Array(chunk.subarray(start)));
   }
 
-  private keep(bytes: Uint8Array): void {
+  private hold(bytes: Uint8Array): void {
     if (this.skipping) return;
     this.pending.push(bytes);
     this.pendingBytes += bytes.length;
@@ -139,7 +148,12 @@ export class MetricsLog {
       this.cutAfter(event.step - 1);
       this.startSegment(event.segment ?? this.nextSegment, event.step);
     }
-    this.table.push(event.step, event.time, event.values);
+    const { keep } = this;
+    const values =
+      keep === undefined
+        ? event.values
+        : event.values.filter(([name, value]) => keep(name, value, this.table.series.get(name)));
+    this.table.push(event.step, event.time, values);
     if (event.stage !== null) this.enterStage({ step: event.step, stage: event.stage, mixingRatio: null });
     this.latestStep = Math.max(this.latestStep, event.step);
     if (!Number.isNaN(event.time)) this.latestTime = event.time;

@@ -6,7 +6,7 @@ import { isAbsent, isThere, openRegular } from '../files';
 import { readDocument } from '../jsonFile';
 import { FileContentError, parseObject } from '../jsonText';
 import { Utf8Pieces } from '../textEncoding';
-import { MetricsLog } from './log';
+import { MetricsLog, type Keep } from './log';
 import { LOG_SOURCES, METRICS_SOURCES, type DocumentSource, type LogSource } from './sources';
 import type { Logged } from './sources/source';
 
@@ -14,13 +14,22 @@ const CHUNK = 1 << 20;
 /** Bytes before the offset that are compared, so that a file rewritten in place is noticed even if it is longer than before. */
 const ANCHOR = 64;
 
+/** How much is read, and kept. */
+export interface TailOptions {
+  readonly keep?: Keep;
+  /** Of a log that is longer, only so many bytes of its end are read at first; left out: all of it. */
+  readonly mostBytes?: number;
+  /** Bytes that are read and parsed at a time, without anything else happening in this thread. */
+  readonly pieceBytes?: number;
+}
+
 /**
  * `poll` reads what was appended to a log since the last call; one that shrank, was replaced or rewritten is read from its
  * beginning into a fresh MetricsLog, and so is a document. Asked, not told by a watcher: on network disks that says nothing of
  * what other machines write.
  */
 export class MetricsTail {
-  private current = new MetricsLog();
+  private current: MetricsLog;
   private pieces = new Utf8Pieces();
   private offset = 0;
   private hasRead = false;
@@ -30,7 +39,12 @@ export class MetricsTail {
   private fresh = 0;
   private changes = 0;
 
-  constructor(readonly runPath: string) {}
+  constructor(
+    readonly runPath: string,
+    private readonly options: TailOptions = {},
+  ) {
+    this.current = this.newLog();
+  }
 
   /** What the file says as of the last poll. Another object after the file was replaced: see `epoch`. */
   get log(): MetricsLog {
@@ -80,7 +94,7 @@ export class MetricsTail {
     } catch (error) {
       if (!isAbsent(error)) throw error;
       const hadRead = this.hasRead;
-      this.startOver('', new MetricsLog(source));
+      this.startOver('', this.newLog(source));
       return hadRead;
     }
     try {
@@ -93,9 +107,12 @@ export class MetricsTail {
         (size > this.offset && !(await this.anchorHolds(handle)))
       ) {
         changed = this.hasRead;
-        this.startOver(identity, new MetricsLog(source));
+        this.startOver(identity, this.newLog(source));
+        // Its first line is then a torn one.
+        this.offset = Math.max(0, size - (this.options.mostBytes ?? size));
       }
-      const buffer = Buffer.allocUnsafe(Math.min(CHUNK, Math.max(1, size - this.offset)));
+      const piece = this.options.pieceBytes ?? CHUNK;
+      const buffer = Buffer.allocUnsafe(Math.min(piece, Math.max(1, size - this.offset)));
       while (this.offset < size) {
         const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, size - this.offset), this.offset);
         if (bytesRead === 0) break;
@@ -130,12 +147,16 @@ export class MetricsTail {
       if (isAbsent(failed?.reason)) return false;
       throw failed?.reason;
     }
-    const log = new MetricsLog();
+    const log = this.newLog();
     for (const event of furthest.events) log.take(event);
     this.startOver(identity, log);
     this.hasRead = true;
     this.changes += 1;
     return true;
+  }
+
+  private newLog(source?: LogSource): MetricsLog {
+    return new MetricsLog(source, this.options.keep);
   }
 
   private async anchorHolds(handle: FileHandle): Promise<boolean> {

@@ -9,10 +9,10 @@ import {
   STEPS_PER_SECOND,
   TOKENS_PER_SECOND,
 } from '../../core/metrics/catalogue';
+import type { Alert } from '../../core/metrics/alerts/alert';
 import type { RunAlerts } from '../../core/metrics/alerts/runAlerts';
 import { secondsUntil, stepRate } from '../../core/metrics/eta';
 import type { MetricsLog } from '../../core/metrics/log';
-import type { RunMetrics } from '../../core/metrics/runMetrics';
 import type { Series } from '../../core/metrics/series';
 import { autoSmoothing, recentSlope } from '../../core/metrics/smooth';
 import type { Trace } from '../../core/metrics/trace';
@@ -101,32 +101,19 @@ function nanToNull(value: number): number | null {
   return Number.isNaN(value) ? null : value;
 }
 
-/** Alerts of the run; `loss` is that of its lineage, `kept` what was found of it before, `now` in Unix seconds. */
-export function alertsOf(
-  run: Run,
-  metrics: RunMetrics,
-  loss: Series | undefined,
-  kept: RunAlerts,
-  now: number,
-): AlertFacts[] {
-  const found = kept.find({
-    series: metrics.log.series,
-    ...(loss === undefined || run.parent === null ? {} : { line: { loss, origin: run.parent.step } }),
-    curriculum: run.curriculum,
-    checkpointSteps: run.checkpoints
-      .filter((checkpoint) => checkpoint.state === 'complete')
-      .map((checkpoint) => checkpoint.step),
-    training: run.state === 'training',
-    now,
-    // A segment that has just begun has logged nothing yet: its silence counts from its start, not from the one before.
-    lastTime: Math.max(metrics.log.lastTime, run.process?.started ?? -Infinity),
+/** Alerts as the page is told them. @param loss of the run itself, for the times */
+export function alertFacts(run: Run, alerts: readonly Alert[], loss: Series | undefined): AlertFacts[] {
+  return alerts.map(({ kind, step, title, detail, value, present, branchFrom }) => {
+    const good = branchFrom === undefined ? undefined : run.checkpoints.find((each) => each.step === branchFrom);
+    return {
+      kind,
+      step,
+      time: timeAt(loss, step),
+      title,
+      detail,
+      value: nanToNull(value),
+      present,
+      branchFrom: good === undefined ? null : { name: good.name, path: good.path },
+    };
   });
-  return found.map((alert) => ({
-    kind: alert.kind,
-    step: alert.step,
-    time: timeAt(metrics.series(LOSS), alert.step),
-    title: alert.title,
-    detail: alert.detail,
-    value: nanToNull(alert.value),
-  }));
 }

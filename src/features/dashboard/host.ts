@@ -1,6 +1,7 @@
 /** What a dashboard needs from around it, without VS Code: panel.ts gives it, and the tests give their own. */
 import type { Lineage } from '../../core/experiment/lineage';
 import type { Run } from '../../core/experiment/model';
+import type { AlertThresholds } from '../../core/metrics/alerts/thresholds';
 import type { GpuMonitor } from '../../core/training/gpus/gpuMonitor';
 import type { HostMessage, RunCommand, SaveMessage } from '../../protocol/dashboard';
 import type { Addressed } from '../../protocol/requests';
@@ -16,6 +17,10 @@ export interface SessionHost {
   canTrain(): boolean;
   /** This machine's GPUs. */
   readonly gpus: GpuMonitor;
+  /** From when on something is an alert, as it is set now. */
+  thresholds(): AlertThresholds;
+  /** Paths of checkpoints that were validated and are not valid. */
+  notValid(): ReadonlyMap<string, unknown>;
   act(command: RunCommand, path: string): void;
   /** `content` is the file's; it asks the user where to. */
   save(request: SaveMessage, content: () => Promise<string | Uint8Array>): void;

@@ -8,6 +8,7 @@ import { showError } from '../../platform/messages';
 import type { TakesPanel } from '../../platform/runPanels';
 import { entitle, showPage } from '../../platform/webviewPage';
 import type { RunCommand, SaveMessage } from '../../protocol/dashboard';
+import { alertThresholds } from '../alerts/settings';
 import type { FeatureDeps } from '../deps';
 import { DashboardSession } from './session';
 
@@ -17,6 +18,7 @@ const COMMANDS: Readonly<Record<RunCommand, string>> = {
   extend: 'npt.extend',
   validate: 'npt.validate',
   branch: 'npt.branch',
+  branchWithLowerRate: 'npt.branchWithLowerRate',
   log: 'npt.openTrainLog',
   terminal: 'npt.showTerminal',
 };
@@ -58,6 +60,8 @@ export class DashboardPanel extends Disposable {
           scanning: () => scanning,
           canTrain: () => vscode.workspace.isTrusted,
           gpus: deps.gpus,
+          thresholds: alertThresholds,
+          notValid: () => deps.validations.notValid(),
           act: (command, path) => void vscode.commands.executeCommand(COMMANDS[command], path),
           save: (request, content) => void this.save(request, content),
           focused: (run) => {

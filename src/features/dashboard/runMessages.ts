@@ -1,4 +1,5 @@
 /** What a page is told of the run that it is about: everything at first, then what is new since. Its curves are curves.ts'. */
+import { alertInput, siblingLosses, siblingsOf } from '../../core/experiment/alertInput';
 import type { Run } from '../../core/experiment/model';
 import { RunAlerts } from '../../core/metrics/alerts/runAlerts';
 import { LOSS } from '../../core/metrics/catalogue';
@@ -6,9 +7,10 @@ import { Series } from '../../core/metrics/series';
 import { autoSmoothing } from '../../core/metrics/smooth';
 import type { Trace } from '../../core/metrics/trace';
 import type { AlertFacts, HostMessage } from '../../protocol/dashboard';
+import type { RoomWatch } from '../roomWatch';
 import type { WatchedCurves } from './curves';
 import { factsOf, summaryOf } from './facts';
-import { alertsOf, figuresOf } from './figures';
+import { alertFacts, figuresOf } from './figures';
 import type { SessionHost } from './host';
 import { LogLines } from './logLines';
 import type { ShownMetrics } from './shownMetrics';
@@ -34,6 +36,7 @@ export class RunMessages {
     private readonly host: SessionHost,
     private readonly metrics: ShownMetrics,
     private readonly curves: WatchedCurves,
+    private readonly room: RoomWatch,
   ) {}
 
   missing(path: string): Message<'missing'> {
@@ -104,13 +107,26 @@ export class RunMessages {
   }
 
   private found(run: Run): RunAlerts {
-    if (this.alerts.runPath !== run.path) this.alerts = { runPath: run.path, found: new RunAlerts() };
+    const thresholds = this.host.thresholds();
+    const { runPath, found } = this.alerts;
+    const isSame = runPath === run.path && JSON.stringify(found.thresholds) === JSON.stringify(thresholds);
+    if (!isSame) this.alerts = { runPath: run.path, found: new RunAlerts(thresholds) };
     return this.alerts.found;
   }
 
   private findAlerts(run: Run): AlertFacts[] {
-    const loss = this.metrics.series(run.path, LOSS);
-    return alertsOf(run, this.metrics.of(run.path), loss, this.found(run), Date.now() / 1000);
+    const { log } = this.metrics.of(run.path);
+    // Those whose metrics are in memory: what nobody has read yet comes with the next look.
+    const siblings = siblingsOf(run, this.host.lineage()).filter(({ path }) => this.metrics.has(path));
+    const input = alertInput(run, {
+      log,
+      line: this.metrics.series(run.path, LOSS),
+      siblings: siblingLosses(run, siblings, ({ path }) => this.metrics.own(path, LOSS)),
+      room: this.room.known(run),
+      notValid: this.host.notValid(),
+      now: Date.now() / 1000,
+    });
+    return alertFacts(run, this.found(run).find(input), log.series.get(LOSS));
   }
 
   private modelFacts(run: Run, loss: Series | undefined): Omit<Message<'model'>, 'type'> {

@@ -2,12 +2,14 @@
  * One dashboard's side of the conversation with its page, without VS Code: which page listens, which run it is about, and when
  * it is told what. The panel gives it a voice and ears; the page tests run it against a page in a plain browser.
  */
+import { siblingsOf } from '../../core/experiment/alertInput';
 import type { Run } from '../../core/experiment/model';
 import { SharedMetrics } from '../../core/metrics/runMetrics';
 import { Disposable } from '../../core/disposable';
 import { parsePageMessage, type HostMessage, type WatchMessage } from '../../protocol/dashboard';
 import { Conversation, pageOf } from '../../protocol/requests';
 import { GpuWatch } from '../gpuWatch';
+import { RoomWatch } from '../roomWatch';
 import { WatchedCurves } from './curves';
 import { Follower } from './follower';
 import { runAt, type SessionHost } from './host';
@@ -30,6 +32,7 @@ export class DashboardSession extends Disposable {
   private readonly actions: PageActions;
   private readonly follower: Follower;
   private readonly gpus: GpuWatch;
+  private readonly room: RoomWatch;
   private readonly conversation = new Conversation();
   private visible = true;
   /** Runs to draw over this one, for a page that is not there yet. */
@@ -55,7 +58,6 @@ export class DashboardSession extends Disposable {
         },
       ),
     );
-    this.messages = new RunMessages(host, this.metrics, this.curves);
     this.actions = new PageActions(host, this.metrics);
     this.follower = this._register(new Follower(() => void this.tick()));
     this.gpus = this._register(
@@ -63,6 +65,8 @@ export class DashboardSession extends Disposable {
         if (this.visible) this.post({ type: 'gpus', use });
       }),
     );
+    this.room = new RoomWatch(this.gpus);
+    this.messages = new RunMessages(host, this.metrics, this.curves, this.room);
   }
 
   get runPath(): string {
@@ -221,7 +225,12 @@ export class DashboardSession extends Disposable {
       const { run } = this;
       if (run === undefined) return;
       this.look(run);
-      const shown = new Set([...this.metrics.line, ...this.metrics.withAncestors(this.curves.runs)]);
+      if (run.state === 'training') await this.room.read(run);
+      const shown = new Set([
+        ...this.metrics.line,
+        ...siblingsOf(run, this.host.lineage()).map(({ path }) => path),
+        ...this.metrics.withAncestors(this.curves.runs),
+      ]);
       this.metrics.keep(shown);
       await this.read(
         [...shown].filter(

@@ -104,6 +104,11 @@ export class ShownMetrics extends Disposable {
     return [...names];
   }
 
+  /** What a run logged itself. */
+  own(runPath: string, metric: string): Series | undefined {
+    return this.of(runPath).series(metric);
+  }
+
   /** A run's own series; for the focused run, its ancestors' up to where the line left them before it. */
   series(runPath: string, metric: string): Series | undefined {
     const own = this.of(runPath).series(metric);

@@ -54,13 +54,16 @@ export interface ChangesOffered {
   readonly offers: (name: string) => boolean;
   /** What goes on without a change. */
   readonly unchanged: string;
+  /** Changes that are reviewed before anybody is asked for others. */
+  readonly propose?: (current: Plan) => Changes;
 }
 
 /** As `reviewAndStart`, with the list of arguments first. Escape in the review leads back to it with what was typed. */
 export async function changeAndStart(deps: FeatureDeps, starting: Starting, offered: ChangesOffered): Promise<void> {
   const { title, root, request } = starting;
   const current = await planFor(deps, root, request);
-  let changes: Changes = new Map();
+  let changes: Changes = offered.propose?.(current) ?? new Map();
+  if (changes.size > 0 && (await reviewAndStart(deps, starting, Object.fromEntries(changes)))) return;
   for (;;) {
     const edited = await chooseChanges({ title, current, before: changes, ...offered, several: true });
     if (edited === undefined) return;

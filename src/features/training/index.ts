@@ -15,7 +15,6 @@ import { settings } from '../../platform/settings';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoint, targetPath, type CheckpointOfRun, type Named } from '../targets';
-import { tellOfInterrupted } from './interrupted';
 import { planFor, type ChosenLaunch } from './plans';
 import { StopCommands } from './stop';
 import { TrainingTasks } from './tasks';
@@ -165,7 +164,6 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
     'npt.hold': async (named) => (await import('../../onDemand')).holdJobs(deps, named, 'hold'),
     'npt.release': async (named) => (await import('../../onDemand')).holdJobs(deps, named, 'release'),
   });
-  tellOfInterrupted(context, deps);
   const tasks = new TrainingTasks(deps, deps.starter.supervisor);
   context.subscriptions.push(tasks, vscode.tasks.registerTaskProvider('npt', tasks));
 }

@@ -14,6 +14,7 @@ import './programs.test';
 import './otherTrainers.test';
 import './stop.test';
 import './restart.test';
+import './alerts.test';
 import './queue.test';
 import './review.test';
 import './start.test';

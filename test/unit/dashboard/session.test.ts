@@ -5,6 +5,7 @@ import path from 'node:path';
 import { Lineage } from '../../../src/core/experiment/lineage';
 import type { Run } from '../../../src/core/experiment/model';
 import { thisHost } from '../../../src/core/experiment/runningProcess';
+import { DEFAULT_THRESHOLDS } from '../../../src/core/metrics/alerts/thresholds';
 import { GpuMonitor } from '../../../src/core/training/gpus/gpuMonitor';
 import type { Gpu } from '../../../src/core/training/gpus/gpu';
 import { DashboardSession } from '../../../src/features/dashboard/session';
@@ -72,6 +73,8 @@ describe('a dashboard’s session', () => {
       scanning: () => false,
       canTrain: () => true,
       gpus: monitor,
+      thresholds: () => DEFAULT_THRESHOLDS,
+      notValid: () => new Map(),
       act: (command, target) => acts.push([command, target]),
       save: (_message, content) => saved.push(content),
       focused: () => undefined,

@@ -81,7 +81,7 @@ describe('alerts', () => {
     const found = alerts(noisy(300, (value, step) => (step >= 2500 ? Number.NaN : value)));
     assert.deepEqual(
       found.map((alert) => [alert.kind, alert.step, alert.detail]),
-      [['nan', 2500, 'last good checkpoint 2,000']],
+      [['nan', 2500, 'last good checkpoint 2,000: branch from it with a lower learning rate']],
     );
   });
 
@@ -94,7 +94,7 @@ describe('alerts', () => {
     assert.ok(alerts(flat).some((alert) => alert.kind === 'plateau'));
   });
 
-  it('tell of a training run that has gone silent, or slow', () => {
+  it('tell of a training run that has gone silent', () => {
     const loss = noisy(100);
     const stalled = alerts(loss, { training: true, lastTime: 1100, now: 1100 + 3600 });
     assert.deepEqual(
@@ -102,21 +102,6 @@ describe('alerts', () => {
       ['stalled'],
     );
     assert.deepEqual(alerts(loss, { training: false, lastTime: 1100, now: 1100 + 3600 }), []);
-    const throughput = new Series();
-    for (let index = 1; index <= 100; index += 1) throughput.push(index * 10, 1000 + index, index > 80 ? 40 : 100);
-    const slow = alerts(loss, {
-      training: true,
-      lastTime: 1100,
-      now: 1101,
-      series: new Map([
-        ['loss/total', loss],
-        ['throughput/tokens_per_second', throughput],
-      ]),
-    });
-    assert.deepEqual(
-      slow.map((alert) => alert.kind),
-      ['slow'],
-    );
   });
 });
 
@@ -223,6 +208,109 @@ describe('a loss that leaves its level', () => {
       }
       const found = alerts(series, { curriculum: TWO_STAGES });
       assert.ok(!kinds(found).includes('divergence'), `seed ${seed}`);
+    }
+  });
+});
+
+describe('a plateau', () => {
+  /** Noise of 3 % around a level. */
+  function levels(points: number, at: (index: number) => number): Series {
+    const random = seeded(11);
+    const series = new Series();
+    for (let index = 0; index < points; index += 1)
+      series.push(index + 1, index, at(index) * (1 + (random() + random() - 1) * 0.06));
+    return series;
+  }
+  const plateaus = (loss: Series, more: Partial<AlertInput> = {}): Alert[] =>
+    alerts(loss, more).filter(({ kind }) => kind === 'plateau');
+
+  it('is told when the loss is no better over a third of its stage, with the step since which', () => {
+    const [flat] = plateaus(levels(1500, (index) => 2 + Math.max(0, 500 - index) / 100));
+    assert.deepEqual([flat?.title, flat?.present], ['Loss is on a plateau', true]);
+    assert.ok((flat?.step ?? 0) >= 400, String(flat?.step));
+    assert.match(flat?.detail ?? '', /^less than 1 % better in [\d,]+ steps$/);
+  });
+
+  it('is none while the loss falls slowly, where noise hides whether it does, and where the schedule ends', () => {
+    assert.deepEqual(plateaus(levels(3000, (index) => 0.3 + (index / 20 + 1) ** -0.4)), []);
+    assert.deepEqual(plateaus(levels(260, () => 2)), []);
+    const flat = levels(1500, () => 2);
+    const rate = new Series();
+    for (let index = 0; index < 1500; index += 1) rate.push(index + 1, index, index < 150 ? 1 : 0.1);
+    const series = new Map([
+      ['loss/total', flat],
+      ['training/learning_rate', rate],
+    ]);
+    assert.equal(plateaus(flat).length, 1);
+    assert.deepEqual(plateaus(flat, { series }), []);
+  });
+
+  it('is over when the loss falls again', () => {
+    const found = plateaus(levels(3000, (index) => (index < 1500 ? 2 : 1.5)));
+    assert.equal(found.at(-1)?.title, 'Loss was on a plateau');
+  });
+});
+
+describe('a loss beside its siblings’', () => {
+  const run = (at: (step: number) => number, points = 300): Series => {
+    const random = seeded(5);
+    const series = new Series();
+    for (let step = 1; step <= points; step += 1) series.push(step, step, at(step) * (1 + (random() - 0.5) * 0.1));
+    return series;
+  };
+  /** Both of their pasts are one until step 100; there the stage changes, too, so that no level is known from before. */
+  const beside = (own: Series, sibling: Series): Alert[] =>
+    alerts(own, {
+      curriculum: {
+        stages: [
+          { name: 'teacher', from: 0, until: 100, mixingRatio: 0, mlpMixingRatio: null },
+          { name: 'student', from: 100, until: 900, mixingRatio: 1, mlpMixingRatio: null },
+        ],
+      },
+      line: { loss: own, origin: 99 },
+      siblings: [{ name: 'calm', loss: sibling, isComparable: () => true }],
+    }).filter(({ kind }) => kind === 'divergence');
+
+  it('has left them where it stays above and has not become better', () => {
+    const [found] = beside(
+      run((step) => (step <= 100 ? 2 : 4)),
+      run((step) => (step <= 100 ? 2 : 2)),
+    );
+    assert.equal(found?.title, 'Loss has left its siblings');
+    assert.match(found.detail, /^average 4\.\d+, 2 times calm \(2\.?\d*\) at the same steps; no checkpoint before it$/);
+  });
+
+  it('has not where it only learns more slowly, or where nothing is comparable', () => {
+    const slower = run((step) => (step <= 100 ? 2 : 4 * Math.exp(-(step - 100) / 400)));
+    assert.deepEqual(
+      beside(
+        slower,
+        run(() => 1.5),
+      ),
+      [],
+    );
+    assert.deepEqual(
+      beside(
+        run(() => 4),
+        run(() => 2, 150),
+      ),
+      [],
+    );
+  });
+});
+
+describe('a loss that explodes where a stage changes', () => {
+  const exploding = (onset: number): Alert[] =>
+    alerts(
+      noisy(400, (value, step) => (step >= onset ? value * 2 ** ((step - onset) / 60) : value)),
+      { curriculum: TWO_STAGES },
+    ).filter(({ kind }) => kind === 'divergence');
+
+  it('is called diverged whether that begins before, at or after the change', () => {
+    for (const onset of [1900, 1960, 2000, 2050]) {
+      const [found] = exploding(onset);
+      assert.equal(found?.title, 'Loss has diverged', String(onset));
+      assert.ok(Math.abs(found.step - onset) < 250, `${onset}: ${found.step}`);
     }
   });
 });

@@ -15,6 +15,8 @@ const ICONS: Readonly<Record<Exclude<AlertKind, 'spike'>, string>> = {
   stage: 'milestone',
   stalled: 'watch',
   slow: 'dashboard',
+  gpuMemory: 'circuit-board',
+  disk: 'database',
 };
 
 function sign(alert: AlertFacts): Element {
@@ -59,7 +61,8 @@ export class Alerts implements Part {
     const { alerts } = app.known;
     const shown = this.all ? alerts : alerts.slice(0, MOST);
     this.more.set({ shown: shown.length < alerts.length, label: `Show all ${alerts.length}` });
-    const drawn = JSON.stringify(shown);
+    const { canTrain } = app.known;
+    const drawn = JSON.stringify([shown, canTrain]);
     setText(this.count, String(alerts.length));
     if (drawn === this.drawn) return;
     this.drawn = drawn;
@@ -67,7 +70,18 @@ export class Alerts implements Part {
       fill(this.list, h('p', { class: 'dim' }, 'Nothing to report.'));
       return;
     }
-    fill(this.list, ...shown.map((alert) => this.row(alert)));
+    fill(this.list, ...shown.flatMap((alert) => [this.row(alert), ...(canTrain ? this.proposal(alert) : [])]));
+  }
+
+  /** The way on, where there is one. */
+  private proposal({ branchFrom }: AlertFacts): HTMLElement[] {
+    if (branchFrom === null) return [];
+    const label = `Branch from ${branchFrom.name} with a lower learning rate…`;
+    const propose = h('button', { type: 'button', class: 'proposal' }, label);
+    propose.addEventListener('click', () => {
+      this.app?.act('branchWithLowerRate', branchFrom.path);
+    });
+    return [propose];
   }
 
   private row(alert: AlertFacts): HTMLElement {

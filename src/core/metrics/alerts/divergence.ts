@@ -3,17 +3,24 @@ import { formatCount, formatValue } from '../../format';
 import type { Series } from '../series';
 import { emaStart, type EmaState } from '../smooth';
 import { MOST_ALERTS, short, WARM_UP, type Alert } from './alert';
+import { lastUpTo, proposal } from './goodCheckpoint';
 import { Grown } from './grown';
 
 const SMOOTHING = 0.9;
 /** So many points in a row this far above the lowest average are no spike. */
 const AT_ONCE = { points: 3, times: 2.5 };
-/** An average this far above its lowest, while nearly all points are above: a few high ones, as of a spike, make no divergence. */
-const SLOWLY = { times: 1.25, each: 1.15, share: 0.85 };
+/** While the average is this far above its lowest (the threshold), nearly all points are above: a few high ones make no divergence. */
+const SLOWLY = { each: 0.6, share: 0.85 };
 /** Points of a stage before its average counts as a level that the loss can leave slowly. */
 const FEWEST = 60;
 /** The average is back at the level that it left. */
 const BACK = 1.1;
+/** The highest of a level's first points is its level until there is an average: what climbs from there is no other objective. */
+const FIRST = 3;
+/** So many points in a row this far above are a loss that rises: it still does when the stage changes, and is held against its old level. */
+const RISING = { points: 3, times: 1.3 };
+/** No change of the objective makes a loss this many times what it was. */
+const ACROSS = 20;
 
 /** A loss that is above the level that it had. */
 export interface Diverged {
@@ -40,6 +47,11 @@ export class Divergence {
   private average: EmaState = emaStart();
   private seen = 0;
   private low: Low | undefined;
+  /** Highest of the level's first points. */
+  private first: Low | undefined;
+  /** What the loss was before the stage began. */
+  private earlier: Low | undefined;
+  private rising = 0;
   /** First step of the points in a row that are far above. */
   private above: { readonly step: number; readonly points: number } | undefined;
   /** First step of the present stretch above, and what share of the newest points lies above the lowest average. */
@@ -48,6 +60,9 @@ export class Divergence {
   private latest = Number.NaN;
   private over: { readonly diverged: Diverged; readonly until: number; readonly latest: number }[] = [];
   private open: Diverged | undefined;
+
+  /** @param times how far above its lowest the average may be; 0: as far as it likes */
+  constructor(private readonly times: number) {}
 
   /** The present one, as of the last `find`. */
   get present(): Diverged | undefined {
@@ -62,29 +77,35 @@ export class Divergence {
 
   /** Divergences so far, oldest first; only what was appended since the last call is gone over. */
   find(loss: Series, stageStarts: readonly number[], checkpointSteps: readonly number[]): Alert[] {
+    if (this.times === 0) return [];
     if (!this.grown.since(loss, stageStarts.join())) this.startOver();
     const { steps, values } = loss;
     for (; this.taken < values.length; this.taken += 1) {
       this.take(steps[this.taken] as number, values[this.taken] as number, stageStarts);
     }
     const found = this.over.map(({ diverged, until, latest }) => ({
-      ...alertOf(diverged, checkpointSteps),
+      kind: 'divergence' as const,
+      step: diverged.step,
       title: 'Loss had diverged',
       detail: `from ${formatValue(diverged.lowest)} at ${formatCount(diverged.lowestStep)}; back at its level since step ${formatCount(until)}`,
       value: latest,
+      present: false,
     }));
     if (this.open === undefined) return found;
     const times = this.latest / this.open.lowest;
     const far = times > 0 && Number.isFinite(times) ? `, ${short(times)} times its lowest average` : '';
     const before = `${formatValue(this.open.lowest)} at ${formatCount(this.open.lowestStep)}`;
-    const alert = alertOf(this.open, checkpointSteps);
+    const branchFrom = lastUpTo(checkpointSteps, Math.max(this.open.lowestStep, this.open.step - 1));
     return [
       ...found,
       {
-        ...alert,
+        kind: 'divergence',
+        step: this.open.step,
         title: 'Loss has diverged',
-        detail: `average ${formatValue(this.latest)}${far} (${before}); ${alert.detail}`,
+        detail: `average ${formatValue(this.latest)}${far} (${before}); ${proposal(branchFrom)}`,
         value: this.latest,
+        present: true,
+        ...(branchFrom === undefined ? {} : { branchFrom }),
       },
     ];
   }
@@ -94,6 +115,7 @@ export class Divergence {
     this.stage = 0;
     this.over = [];
     this.open = undefined;
+    this.earlier = undefined;
     this.newLevel();
   }
 
@@ -101,6 +123,8 @@ export class Divergence {
     this.average = emaStart();
     this.seen = 0;
     this.low = undefined;
+    this.first = undefined;
+    this.rising = 0;
     this.above = undefined;
     this.risen = undefined;
     this.shareAbove = 0;
@@ -111,7 +135,7 @@ export class Divergence {
     let entered = false;
     for (; this.stage < stageStarts.length && step >= (stageStarts[this.stage] as number); this.stage += 1)
       entered = true;
-    if (entered && this.open === undefined) this.newLevel();
+    if (entered && this.open === undefined) this.enter();
     this.average.mean = SMOOTHING * this.average.mean + (1 - SMOOTHING) * value;
     this.average.weight = SMOOTHING * this.average.weight + (1 - SMOOTHING);
     this.latest = this.average.mean / this.average.weight;
@@ -120,23 +144,44 @@ export class Divergence {
     else if (isAtMost(this.latest, this.open.lowest, BACK)) this.close(step);
   }
 
+  /** Another objective has another level, but a loss that was rising was no consequence of that. */
+  private enter(): void {
+    if (this.rising >= RISING.points) return;
+    this.earlier = this.low;
+    this.newLevel();
+  }
+
+  /** What a point is held against: the lowest average, and until there is one the level's first points, or what was before it. */
+  private level(): { readonly of: Low; readonly times: number } | undefined {
+    const { low, first, earlier, seen } = this;
+    const fresh = seen <= FIRST ? undefined : first;
+    const own = low === undefined || (fresh !== undefined && fresh.value < low.value) ? fresh : low;
+    if (own !== undefined && (earlier === undefined || own.value < earlier.value * (ACROSS / AT_ONCE.times)))
+      return { of: own, times: AT_ONCE.times };
+    return earlier === undefined ? undefined : { of: earlier, times: ACROSS };
+  }
+
   private look(step: number, value: number): void {
     const { low, latest } = this;
-    if (low !== undefined && !isAtMost(value, low.value, AT_ONCE.times)) {
+    const level = this.level();
+    if (this.seen <= FIRST && !(this.first !== undefined && this.first.value >= value)) this.first = { value, step };
+    this.rising = low !== undefined && !isAtMost(value, low.value, RISING.times) ? this.rising + 1 : 0;
+    if (level !== undefined && !isAtMost(value, level.of.value, level.times)) {
       this.above = { step: this.above?.step ?? step, points: (this.above?.points ?? 0) + 1 };
     } else {
       this.above = undefined;
     }
-    if (low !== undefined && this.above !== undefined && this.above.points >= AT_ONCE.points) {
-      this.open = { step: this.above.step, lowest: low.value, lowestStep: low.step };
+    if (level !== undefined && this.above !== undefined && this.above.points >= AT_ONCE.points) {
+      this.open = { step: this.above.step, lowest: level.of.value, lowestStep: level.of.step };
       return;
     }
-    const isAbove = low !== undefined && !isAtMost(value, low.value, SLOWLY.each);
+    const each = 1 + (this.times - 1) * SLOWLY.each;
+    const isAbove = low !== undefined && !isAtMost(value, low.value, each);
     if (isAbove) this.risen ??= step;
     else if (this.shareAbove < 1 - SLOWLY.share) this.risen = undefined;
     this.shareAbove = SMOOTHING * this.shareAbove + (isAbove ? 1 - SMOOTHING : 0);
     const slowly = low !== undefined && this.seen >= FEWEST && this.shareAbove >= SLOWLY.share;
-    if (slowly && !isAtMost(latest, low.value, SLOWLY.times)) {
+    if (slowly && !isAtMost(latest, low.value, this.times)) {
       this.open = { step: this.risen ?? step, lowest: low.value, lowestStep: low.step };
       return;
     }
@@ -155,13 +200,4 @@ export class Divergence {
 /** Whether a value is at most `times` a level; a level at or below zero has no multiples, and is held by its size. */
 function isAtMost(value: number, level: number, times: number): boolean {
   return value <= level + (times - 1) * Math.abs(level);
-}
-
-function alertOf({ step, lowestStep }: Diverged, checkpointSteps: readonly number[]): Alert {
-  const good = checkpointSteps.findLast((each) => each <= Math.max(lowestStep, step - 1));
-  const detail =
-    good === undefined
-      ? 'no checkpoint before it'
-      : `branch from checkpoint ${formatCount(good)} with a lower learning rate`;
-  return { kind: 'divergence', step, title: '', detail, value: Number.NaN };
 }

@@ -1,9 +1,9 @@
 /** Where series begin to hold values that are no finite numbers. */
 import { formatCount } from '../../format';
-import { lowerBound } from '../axis';
 import { LOSS } from '../catalogue';
 import type { Series } from '../series';
 import { MOST_ALERTS, type Alert } from './alert';
+import { lastUpTo } from './goodCheckpoint';
 import { Grown } from './grown';
 
 /** The stretches of one series. */
@@ -13,6 +13,11 @@ class Stretches {
   private bad = false;
   /** First step of each stretch, ascending; the newest hundred. */
   starts: number[] = [];
+
+  /** First step of the stretch that has not ended. */
+  get present(): number | undefined {
+    return this.bad ? this.starts.at(-1) : undefined;
+  }
 
   take(series: Series): void {
     if (!this.grown.since(series)) {
@@ -37,6 +42,7 @@ export class NonFinite {
   /** One alert for each step at which stretches begin; only what was appended since the last call is gone over. */
   find(all: ReadonlyMap<string, Series>, checkpointSteps: readonly number[]): Alert[] {
     const places = new Map<number, string[]>();
+    const present = new Set<number>();
     for (const [name, series] of all) {
       let stretches = this.byName.get(name);
       if (stretches === undefined) {
@@ -44,6 +50,7 @@ export class NonFinite {
         this.byName.set(name, stretches);
       }
       stretches.take(series);
+      if (stretches.present !== undefined) present.add(stretches.present);
       for (const step of stretches.starts) {
         const names = places.get(step);
         if (names === undefined) places.set(step, [name]);
@@ -51,24 +58,27 @@ export class NonFinite {
       }
     }
     for (const name of this.byName.keys()) if (!all.has(name)) this.byName.delete(name);
-    const checkpoints = Float64Array.from(checkpointSteps);
     return [...places]
       .sort(([a], [b]) => b - a)
       .slice(0, MOST_ALERTS)
-      .map(([step, names]) => alertOf(step, names, checkpoints));
+      .map(([step, names]) => alertOf(step, names, checkpointSteps, present.has(step)));
   }
 }
 
-/** @param checkpoints steps of complete checkpoints, ascending */
-function alertOf(step: number, names: readonly string[], checkpoints: Float64Array): Alert {
-  const good = checkpoints[lowerBound(checkpoints, checkpoints.length, step) - 1];
+function alertOf(step: number, names: readonly string[], checkpointSteps: readonly number[], present: boolean): Alert {
   const which = names.includes(LOSS) ? 'loss' : (names[0] as string);
   const more = names.length > 1 && which !== 'loss' ? ` and ${names.length - 1} more` : '';
+  const good = lastUpTo(checkpointSteps, step - 1);
   return {
     kind: 'nan',
     step,
     title: `Not a finite number in ${which}${more}`,
-    detail: good === undefined ? 'no checkpoint before it' : `last good checkpoint ${formatCount(good)}`,
+    detail:
+      good === undefined
+        ? 'no checkpoint before it'
+        : `last good checkpoint ${formatCount(good)}${present ? ': branch from it with a lower learning rate' : ''}`,
     value: Number.NaN,
+    present,
+    ...(good === undefined || !present ? {} : { branchFrom: good }),
   };
 }

@@ -1,8 +1,7 @@
 /** How much room a plan's checkpoints have, and need. */
-import { statfs } from 'node:fs/promises';
-import path from 'node:path';
 import { readLayers } from '../../arguments/argumentValues';
 import { allCheckpoints } from '../../experiment/checkpoints';
+import { freeBytesAt } from '../../freeSpace';
 import type { PlannedArgument } from './plan';
 import type { PlanDraft } from './planDraft';
 import type { PlanSource } from './planSource';
@@ -25,16 +24,4 @@ function growth(planned: readonly PlannedArgument[]): number {
   if (layers?.source !== 'changed') return 1;
   const [before, after] = [readLayers(layers.previous), readLayers(layers.value)];
   return before === null || after === null ? 1 : after.length / before.length;
-}
-
-/** Of the folder, or of the first one above it that is there: it is made when its run starts. */
-async function freeBytesAt(folder: string): Promise<number | null> {
-  for (let at = folder; ; at = path.dirname(at)) {
-    try {
-      const { bavail, bsize } = await statfs(at);
-      return bavail * bsize;
-    } catch {
-      if (at === path.dirname(at)) return null;
-    }
-  }
 }

@@ -1,0 +1,15 @@
+/** How much room is left on a folder's disk. */
+import { statfs } from 'node:fs/promises';
+import path from 'node:path';
+
+/** Bytes free for this user on the disk of the folder, or of the first one above it that is there; null where nothing tells. */
+export async function freeBytesAt(folder: string): Promise<number | null> {
+  for (let at = folder; ; at = path.dirname(at)) {
+    try {
+      const { bavail, bsize } = await statfs(at);
+      return bavail * bsize;
+    } catch {
+      if (at === path.dirname(at)) return null;
+    }
+  }
+}
