@@ -45,7 +45,7 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any, BinaryIO, Callable, ClassVar, Dict, List, NoReturn, Optional, Sequence, Tuple, cast
+from typing import Any, BinaryIO, Callable, ClassVar, Dict, Iterator, List, NoReturn, Optional, Sequence, Tuple, cast
 from urllib.parse import unquote
 
 try:
@@ -59,6 +59,8 @@ POLL_SECONDS = 0.1
 F_GETPATH = 50
 #: Enough of a log's end for its last error line or traceback.
 TAIL_BYTES = 16 * 1024
+#: How much of a metrics file is looked at in one go.
+BLOCK_BYTES = 256 * 1024
 #: What `follow` shows of a log before it goes on.
 BACKLOG_BYTES = 4 * 1024
 #: How long a trainer that is to end without a save may take for it.
@@ -237,23 +239,45 @@ def tail(path: Path, size: int) -> str:
         return ""
 
 
-def events(path: Path) -> "List[Dict[str, Any]]":
-    """The events at a run's segment boundaries and its last step, read without parsing every line of a long file."""
-    found: List[Dict[str, Any]] = []
+def segments(path: Path) -> int:
+    """How many segments a metrics file says have started: the number of the last start. It is looked for from the end
+    back, since a start waits for it and the file of a long run is large."""
     try:
         with open_file(path, "rb") as file:
-            for line in file:
-                if b'"start"' not in line:
-                    continue
+            for place in places_back(file, b'"start"'):
                 try:
-                    event = json.loads(line)
+                    event = json.loads(line_at(file, place))
                 except ValueError:
                     continue  # A torn line, or one that only mentions the word.
-                if isinstance(event, dict) and event.get("event") == "start":
-                    found.append(event)
+                if isinstance(event, dict) and event.get("event") == "start" and isinstance(event.get("segment"), int):
+                    return int(event["segment"])
     except OSError:
         pass
-    return found
+    return 0
+
+
+def places_back(file: BinaryIO, word: bytes) -> "Iterator[int]":
+    """Where a file holds a word, the last place first."""
+    end = file.seek(0, os.SEEK_END)
+    while end > 0:
+        start = max(0, end - BLOCK_BYTES)
+        file.seek(start)
+        # A word may begin in this block and end in the next.
+        block = file.read(end - start + len(word) - 1)
+        found = block.rfind(word)
+        while found >= 0:
+            yield start + found
+            found = block.rfind(word, 0, found)
+        end = start
+
+
+def line_at(file: BinaryIO, place: int) -> bytes:
+    """The line of a file that a place is in, as far as it is no longer than any of ours."""
+    start = max(0, place - BLOCK_BYTES)
+    file.seek(start)
+    around = file.read(2 * BLOCK_BYTES)
+    begin, end = around.rfind(b"\n", 0, place - start) + 1, around.find(b"\n", place - start)
+    return around[begin : end if end >= 0 else len(around)]
 
 
 def newest_checkpoint(run: Path) -> int:
@@ -724,7 +748,7 @@ class Supervisor:
         self.restart: Optional[Dict[str, Any]] = None
 
     def next_segment(self) -> int:
-        return len(events(self.run / "metrics.jsonl")) + 1
+        return segments(self.run / "metrics.jsonl") + 1
 
     @property
     def run(self) -> Path:
@@ -946,7 +970,7 @@ class Supervisor:
         after = stamp(self.run / "exit.json")
         wrote = after is not None and after != before
         # 0 and 2 without a segment: the trainer had nothing to do, or refused what was asked. The run is as it was.
-        began = len(events(self.run / "metrics.jsonl")) >= self.segment
+        began = segments(self.run / "metrics.jsonl") >= self.segment
         untouched = code in (0, 2) and not began and (self.run / "run.json").exists()
         if not wrote and not untouched:
             number = -code if code < 0 else code - 128 if 128 < code < 192 else 0
@@ -1245,9 +1269,9 @@ def command_run(arguments: argparse.Namespace, argv: List[str]) -> int:
     return 128 - report.code if report.code < 0 else report.code
 
 
-def command_planned(arguments: argparse.Namespace) -> NoReturn:
-    """Becomes the command in ORDER, where a task runner puts what is only known once the task is run: percent-encoded
-    JSON, a list of a program and its words, or a text that says why there is nothing to run."""
+def command_planned(arguments: argparse.Namespace) -> int:
+    """Runs the command in ORDER, in this process, where a task runner puts what is only known once the task is run:
+    percent-encoded JSON, a list of a program and its words, or a text that says why there is nothing to run."""
     try:
         order = json.loads(unescaped(arguments.order))
     except ValueError:
@@ -1260,10 +1284,14 @@ def command_planned(arguments: argparse.Namespace) -> NoReturn:
         or not all(isinstance(word, str) and "\0" not in word for word in order)
     ):
         raise Refusal("planned needs a command as percent-encoded JSON: a list of a program and its words")
+    program, *words = order
+    if program == sys.executable and words[:1] == [sys.argv[0]]:
+        # This very program: another start of Python would only cost time.
+        return main(words[1:])
     try:
-        os.execvp(order[0], order)
+        os.execvp(program, order)
     except OSError as error:
-        raise Refusal(f"{order[0]} cannot be started: {error.strerror}") from None
+        raise Refusal(f"{program} cannot be started: {error.strerror}") from None
 
 
 def unescaped(word: str) -> str:
