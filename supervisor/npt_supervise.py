@@ -737,12 +737,17 @@ class Supervisor:
         self.trainer: "Optional[subprocess.Popen[bytes]]" = None
         self.log: Optional[BinaryIO] = None
         self.own_ticks = 0
+        self.trainer_ticks = 0
         #: The first request to stop, and when it came.
         self.asked: Optional[int] = None
         self.asked_at = 0.0
         self.unasked = [True]
         #: Whether it was told to end without a save.
         self.quit = False
+        #: Since when the process that process.json names runs.
+        self.started = 0.0
+        #: Whether nothing else is done than to wait for the trainer, so that process.json can be written.
+        self.waits = False
         #: How often the trainer was started again, and after what, for process.json.
         self.restarted = 0
         self.restart: Optional[Dict[str, Any]] = None
@@ -765,6 +770,7 @@ class Supervisor:
         """Passes a signal on to the trainer: the first request to stop, and the one to end at once."""
         if number == signal.SIGQUIT:
             self.quit = True
+            self.asked_at = self.asked_at or time.time()
             signal.alarm(QUIT_SECONDS)
         elif not self.is_first():
             since = time.strftime("%H:%M:%S", time.localtime(self.asked_at))
@@ -776,6 +782,7 @@ class Supervisor:
         else:
             self.asked, self.asked_at = number, time.time()
         self.signal_trainer(number)
+        self.note_request()
 
     def is_first(self) -> bool:
         """True once. A handler may run inside another, and list.pop is a single step."""
@@ -783,6 +790,19 @@ class Supervisor:
             return self.unasked.pop()
         except IndexError:
             return False
+
+    def note_request(self) -> None:
+        """Says in process.json that the trainer was asked to end. Of two writers at once, in a handler and in what it
+        interrupted, one would write into the other's file: the one that is at it says what came meanwhile."""
+        if not self.waits or self.trainer is None:
+            return
+        self.waits = False
+        pid, ticks = self.trainer.pid, self.trainer_ticks
+        noted: Optional[Tuple[Optional[int], bool]] = None
+        while noted != (self.asked, self.quit):
+            noted = (self.asked, self.quit)
+            self.record(lambda: self.write_process(pid, ticks))
+        self.waits = True
 
     def signal_trainer(self, number: int) -> None:
         if self.trainer is None or self.trainer.poll() is not None:
@@ -854,12 +874,16 @@ class Supervisor:
             self.record(lambda: self.write_exit("failed", None, reason))
             return 1
         found = proc_stat(trainer.pid)
-        ticks = found[1] if found else 0
+        ticks = self.trainer_ticks = found[1] if found else 0
+        self.started = time.time()
         self.record(lambda: self.write_process(trainer.pid, ticks))
         self.tell(f"pid {trainer.pid} {ticks} {os.getpid()} {self.own_ticks}")
+        self.waits = True
         if self.asked is not None:
             self.signal_trainer(self.asked)
+            self.note_request()
         code = trainer.wait()
+        self.waits = False
         signal.alarm(0)
         self.record(lambda: self.conclude(code, before))
         return code
@@ -892,6 +916,7 @@ class Supervisor:
         self.say(f"── restart {self.restarted} of {most} from {source} in {seconds:g} s · after: {after}")
         self.restart = {"number": self.restarted, "of": most, "after": after, "at": time.time() + seconds}
         self.record(self.note_restart)
+        self.started = time.time()
         self.record(lambda: self.write_process(os.getpid(), self.own_ticks))
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -941,7 +966,7 @@ class Supervisor:
             "host": socket.gethostname(),
             "boot_id": boot_id(),
             "pid": pid,
-            "started": time.time(),
+            "started": self.started,
             "start_ticks": ticks,
             "launcher": self.kind,
             "job": os.environ.get("SLURM_JOB_ID"),
@@ -949,7 +974,13 @@ class Supervisor:
             "folder": self.folder.identity(),
             "supervisor": {"pid": os.getpid(), "start_ticks": self.own_ticks},
             **({} if self.restart is None else {"restart": self.restart}),
+            **({} if self.asked is None and not self.quit else {"stopping": self.stopping()}),
         }
+
+    def stopping(self) -> Dict[str, Any]:
+        """What the trainer was asked to end by, and since when."""
+        number = signal.SIGQUIT if self.quit else self.asked or signal.SIGINT
+        return {"signal": signal_name(number), "since": self.asked_at}
 
     def write_exit(self, why: str, sent: Optional[str], error: Optional[str]) -> None:
         replace_json(

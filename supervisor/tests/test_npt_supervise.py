@@ -360,6 +360,35 @@ def test_a_trainer_that_does_not_hear_sigquit_is_killed(bench: Bench) -> None:
     bench.wait(lambda: bench.json("process.json") is None)
 
 
+def test_says_in_process_json_that_it_was_asked_to_stop_until_it_has(bench: Bench) -> None:
+    follower = bench.start(
+        bench.trainer("""
+            signal.signal(signal.SIGINT, lambda n, f: say("asked"))
+            signal.signal(signal.SIGQUIT, lambda n, f: say("told"))
+            say("ready")
+            while not (run / "go").exists():
+                time.sleep(0.02)
+        """)
+    )
+    bench.wait(lambda: "ready" in bench.log())
+    before = bench.process()
+    assert "stopping" not in before
+    assert bench.call("stop", "--run-dir", str(bench.run)).returncode == 0
+    bench.wait(lambda: "stopping" in bench.process())
+    stopping = bench.process()["stopping"]
+    assert stopping["signal"] == "SIGINT"
+    assert abs(time.time() - stopping["since"]) < LIMIT
+    # Nothing else has changed, and nobody is asked again.
+    assert {**bench.process(), "stopping": None} == {**before, "stopping": None}
+    bench.call("stop", "--run-dir", str(bench.run))
+    assert bench.process()["stopping"] == stopping
+    os.kill(before["supervisor"]["pid"], signal.SIGQUIT)
+    bench.wait(lambda: bench.process()["stopping"]["signal"] == "SIGQUIT")
+    (bench.run / "go").touch()
+    follower.wait(LIMIT)
+    assert bench.json("process.json") is None
+
+
 def test_a_stop_that_a_trainer_does_not_handle_is_a_stop(bench: Bench) -> None:
     follower = bench.start(bench.trainer("signal.signal(signal.SIGINT, signal.SIG_DFL); say('ready'); time.sleep(600)"))
     bench.wait(lambda: "ready" in bench.log())
