@@ -8,6 +8,7 @@ export { renderEvaluation } from './core/checkpoint/report/renderEvaluation';
 export { renderReport } from './core/checkpoint/report/renderReport';
 export { renderReports } from './core/checkpoint/report/renderReports';
 export { readGpusHere } from './core/training/gpus/nvidiaSmi';
+export { FreeGpus } from './core/training/launchers/freeGpu';
 export { askScript } from './core/training/field/askScript';
 export { makePlan, makePlans } from './core/training/plan/makePlan';
 export { branch } from './features/branch/branch';

@@ -3,6 +3,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { missingModules, NoAnswer } from '../../core/askPython';
+import type { FreeGpus } from '../../core/training/launchers/freeGpu';
 import type { Plan } from '../../core/training/plan/plan';
 import { showError } from '../../platform/messages';
 import { withStatus } from '../../platform/progress';
@@ -16,22 +17,34 @@ import { canStartTogether, commonTask, trainingTask } from './tasks';
 const APPEARS_WITHIN_MS = 120_000;
 /** An interpreter on a network disk is slow to start the first time. */
 const ANSWERS_WITHIN_MS = 30_000;
+/** A driver that hangs is no reason to wait: the trainer takes the GPU that it finds. */
+const GPUS_WITHIN_MS = 2000;
 const REQUIRED_MODULES = ['torch', 'transformers'];
 
 export class TrainingStarter implements PlanStarter {
   /** Interpreters that had what training needs, as they were then. */
   private readonly ready = new Map<string, string>();
+  private gpus: FreeGpus | undefined;
 
   constructor(
     private readonly deps: Pick<FeatureDeps, 'workspaces' | 'log'>,
     readonly supervisor: string,
   ) {}
 
+  async placed(plan: Plan): Promise<Plan> {
+    const { FreeGpus, readGpusHere } = await import('../../onDemand');
+    this.gpus ??= new FreeGpus(() => readGpusHere({ limitMs: GPUS_WITHIN_MS }));
+    const placed = await this.gpus.place(plan);
+    if (placed !== plan) this.deps.log.info(`${plan.kind} ${plan.run}: on ${JSON.stringify(placed.launch.options)}`);
+    return placed;
+  }
+
   /** Starts a plan as a task. Says what is in the way, in one line, when it cannot. */
   async start(plan: Plan): Promise<boolean> {
     if (!this.isAllowed(plan) || !(await this.pythonIsReady(plan))) return false;
     this.note(plan);
-    if (!(await this.execute(() => trainingTask(plan, this.supervisor)))) return false;
+    const placed = await this.placed(plan);
+    if (!(await this.execute(() => trainingTask(placed, this.supervisor)))) return false;
     if (settings.openDashboardOnResume()) void this.showWhenItTrains(plan);
     return true;
   }
