@@ -3,13 +3,12 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { missingModules, NoAnswer } from '../../core/askPython';
-import type { FreeGpus } from '../../core/training/launchers/freeGpu';
 import type { Plan } from '../../core/training/plan/plan';
 import { showError } from '../../platform/messages';
 import { withStatus } from '../../platform/progress';
 import { chooseInterpreter } from '../../platform/python';
 import { settings } from '../../platform/settings';
-import { programTask, TaskTextError } from '../../platform/tasks';
+import { TaskTextError } from '../../platform/tasks';
 import type { FeatureDeps, PlanStarter, TrainerTask } from '../deps';
 import { canStartTogether, commonTask, trainingTask } from './tasks';
 
@@ -17,14 +16,11 @@ import { canStartTogether, commonTask, trainingTask } from './tasks';
 const APPEARS_WITHIN_MS = 120_000;
 /** An interpreter on a network disk is slow to start the first time. */
 const ANSWERS_WITHIN_MS = 30_000;
-/** A driver that hangs is no reason to wait: the trainer takes the GPU that it finds. */
-const GPUS_WITHIN_MS = 2000;
 const REQUIRED_MODULES = ['torch', 'transformers'];
 
 export class TrainingStarter implements PlanStarter {
   /** Interpreters that had what training needs, as they were then. */
   private readonly ready = new Map<string, string>();
-  private gpus: FreeGpus | undefined;
 
   constructor(
     private readonly deps: Pick<FeatureDeps, 'workspaces' | 'log'>,
@@ -32,11 +28,7 @@ export class TrainingStarter implements PlanStarter {
   ) {}
 
   async placed(plan: Plan): Promise<Plan> {
-    const { FreeGpus, readGpusHere } = await import('../../onDemand');
-    this.gpus ??= new FreeGpus(() => readGpusHere({ limitMs: GPUS_WITHIN_MS }));
-    const placed = await this.gpus.place(plan);
-    if (placed !== plan) this.deps.log.info(`${plan.kind} ${plan.run}: on ${JSON.stringify(placed.launch.options)}`);
-    return placed;
+    return (await import('../../onDemand')).onFreeGpu(plan, this.deps.log);
   }
 
   /** Starts a plan as a task. Says what is in the way, in one line, when it cannot. */
@@ -117,34 +109,16 @@ export class TrainingStarter implements PlanStarter {
       install,
       choose,
     );
-    if (answer === install) await this.installRequirements(python, plan.cwd, missing);
-    else if (answer === choose) await chooseInterpreter(plan.cwd);
+    if (answer === install) {
+      await this.execute(async () => (await import('../../onDemand')).requirementsTask(python, plan.cwd, missing));
+    } else if (answer === choose) await chooseInterpreter(plan.cwd);
     return false;
   }
 
-  private async installRequirements(python: string, cwd: string, missing: readonly string[]): Promise<void> {
-    const lock = vscode.Uri.file(path.join(cwd, 'requirements.lock'));
-    const hasLock = await vscode.workspace.fs.stat(lock).then(
-      () => true,
-      () => false,
-    );
-    const wanted = hasLock ? ['-r', path.basename(lock.fsPath)] : [...missing];
-    await this.execute(() =>
-      programTask({
-        definition: { type: 'process' },
-        scope: undefined,
-        name: vscode.l10n.t('install training requirements'),
-        program: python,
-        words: ['-m', 'pip', 'install', ...wanted],
-        folder: cwd,
-      }),
-    );
-  }
-
   /** Starts a task; says so when it cannot be made. */
-  private async execute(make: () => vscode.Task): Promise<boolean> {
+  private async execute(make: () => vscode.Task | Promise<vscode.Task>): Promise<boolean> {
     try {
-      await vscode.tasks.executeTask(make());
+      await vscode.tasks.executeTask(await make());
       return true;
     } catch (error) {
       if (!(error instanceof TaskTextError)) throw error;
