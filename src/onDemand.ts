@@ -22,6 +22,8 @@ export { review } from './features/review/review';
 export { debugStage, fineTune, reRun } from './features/start/fromCheckpoint';
 export { runsTables } from './features/runsTable/panel';
 export { startRun } from './features/start/startRun';
+export { onFreeGpu } from './features/training/freeGpu';
 export { holdJobs } from './features/training/hold';
+export { requirementsTask } from './features/training/requirements';
 export { askForStacks } from './features/training/stacks';
 export { showTerminal } from './features/training/terminal';

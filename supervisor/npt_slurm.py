@@ -178,7 +178,7 @@ def waiting_document(folder: RunFolder, job: str, on: str) -> Dict[str, Any]:
         "job": job,
         "cluster": on,
         "user": user(),
-        "segment": len(base.events(folder.path / "metrics.jsonl")) + 1,
+        "segment": base.segments(folder.path / "metrics.jsonl") + 1,
         "folder": folder.identity(),
     }
 

@@ -45,7 +45,7 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any, BinaryIO, Callable, ClassVar, Dict, List, NoReturn, Optional, Sequence, Tuple, cast
+from typing import Any, BinaryIO, Callable, ClassVar, Dict, Iterator, List, NoReturn, Optional, Sequence, Tuple, cast
 from urllib.parse import unquote
 
 try:
@@ -59,6 +59,8 @@ POLL_SECONDS = 0.1
 F_GETPATH = 50
 #: Enough of a log's end for its last error line or traceback.
 TAIL_BYTES = 16 * 1024
+#: How much of a metrics file is looked at in one go.
+BLOCK_BYTES = 256 * 1024
 #: What `follow` shows of a log before it goes on.
 BACKLOG_BYTES = 4 * 1024
 #: How long a trainer that is to end without a save may take for it.
@@ -237,23 +239,45 @@ def tail(path: Path, size: int) -> str:
         return ""
 
 
-def events(path: Path) -> "List[Dict[str, Any]]":
-    """The events at a run's segment boundaries and its last step, read without parsing every line of a long file."""
-    found: List[Dict[str, Any]] = []
+def segments(path: Path) -> int:
+    """How many segments a metrics file says have started: the number of the last start. It is looked for from the end
+    back, since a start waits for it and the file of a long run is large."""
     try:
         with open_file(path, "rb") as file:
-            for line in file:
-                if b'"start"' not in line:
-                    continue
+            for place in places_back(file, b'"start"'):
                 try:
-                    event = json.loads(line)
+                    event = json.loads(line_at(file, place))
                 except ValueError:
                     continue  # A torn line, or one that only mentions the word.
-                if isinstance(event, dict) and event.get("event") == "start":
-                    found.append(event)
+                if isinstance(event, dict) and event.get("event") == "start" and isinstance(event.get("segment"), int):
+                    return int(event["segment"])
     except OSError:
         pass
-    return found
+    return 0
+
+
+def places_back(file: BinaryIO, word: bytes) -> "Iterator[int]":
+    """Where a file holds a word, the last place first."""
+    end = file.seek(0, os.SEEK_END)
+    while end > 0:
+        start = max(0, end - BLOCK_BYTES)
+        file.seek(start)
+        # A word may begin in this block and end in the next.
+        block = file.read(end - start + len(word) - 1)
+        found = block.rfind(word)
+        while found >= 0:
+            yield start + found
+            found = block.rfind(word, 0, found)
+        end = start
+
+
+def line_at(file: BinaryIO, place: int) -> bytes:
+    """The line of a file that a place is in, as far as it is no longer than any of ours."""
+    start = max(0, place - BLOCK_BYTES)
+    file.seek(start)
+    around = file.read(2 * BLOCK_BYTES)
+    begin, end = around.rfind(b"\n", 0, place - start) + 1, around.find(b"\n", place - start)
+    return around[begin : end if end >= 0 else len(around)]
 
 
 def newest_checkpoint(run: Path) -> int:
@@ -713,18 +737,23 @@ class Supervisor:
         self.trainer: "Optional[subprocess.Popen[bytes]]" = None
         self.log: Optional[BinaryIO] = None
         self.own_ticks = 0
+        self.trainer_ticks = 0
         #: The first request to stop, and when it came.
         self.asked: Optional[int] = None
         self.asked_at = 0.0
         self.unasked = [True]
         #: Whether it was told to end without a save.
         self.quit = False
+        #: Since when the process that process.json names runs.
+        self.started = 0.0
+        #: Whether nothing else is done than to wait for the trainer, so that process.json can be written.
+        self.waits = False
         #: How often the trainer was started again, and after what, for process.json.
         self.restarted = 0
         self.restart: Optional[Dict[str, Any]] = None
 
     def next_segment(self) -> int:
-        return len(events(self.run / "metrics.jsonl")) + 1
+        return segments(self.run / "metrics.jsonl") + 1
 
     @property
     def run(self) -> Path:
@@ -741,6 +770,7 @@ class Supervisor:
         """Passes a signal on to the trainer: the first request to stop, and the one to end at once."""
         if number == signal.SIGQUIT:
             self.quit = True
+            self.asked_at = self.asked_at or time.time()
             signal.alarm(QUIT_SECONDS)
         elif not self.is_first():
             since = time.strftime("%H:%M:%S", time.localtime(self.asked_at))
@@ -752,6 +782,7 @@ class Supervisor:
         else:
             self.asked, self.asked_at = number, time.time()
         self.signal_trainer(number)
+        self.note_request()
 
     def is_first(self) -> bool:
         """True once. A handler may run inside another, and list.pop is a single step."""
@@ -759,6 +790,19 @@ class Supervisor:
             return self.unasked.pop()
         except IndexError:
             return False
+
+    def note_request(self) -> None:
+        """Says in process.json that the trainer was asked to end. Of two writers at once, in a handler and in what it
+        interrupted, one would write into the other's file: the one that is at it says what came meanwhile."""
+        if not self.waits or self.trainer is None:
+            return
+        self.waits = False
+        pid, ticks = self.trainer.pid, self.trainer_ticks
+        noted: Optional[Tuple[Optional[int], bool]] = None
+        while noted != (self.asked, self.quit):
+            noted = (self.asked, self.quit)
+            self.record(lambda: self.write_process(pid, ticks))
+        self.waits = True
 
     def signal_trainer(self, number: int) -> None:
         if self.trainer is None or self.trainer.poll() is not None:
@@ -830,12 +874,16 @@ class Supervisor:
             self.record(lambda: self.write_exit("failed", None, reason))
             return 1
         found = proc_stat(trainer.pid)
-        ticks = found[1] if found else 0
+        ticks = self.trainer_ticks = found[1] if found else 0
+        self.started = time.time()
         self.record(lambda: self.write_process(trainer.pid, ticks))
         self.tell(f"pid {trainer.pid} {ticks} {os.getpid()} {self.own_ticks}")
+        self.waits = True
         if self.asked is not None:
             self.signal_trainer(self.asked)
+            self.note_request()
         code = trainer.wait()
+        self.waits = False
         signal.alarm(0)
         self.record(lambda: self.conclude(code, before))
         return code
@@ -868,6 +916,7 @@ class Supervisor:
         self.say(f"── restart {self.restarted} of {most} from {source} in {seconds:g} s · after: {after}")
         self.restart = {"number": self.restarted, "of": most, "after": after, "at": time.time() + seconds}
         self.record(self.note_restart)
+        self.started = time.time()
         self.record(lambda: self.write_process(os.getpid(), self.own_ticks))
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -917,7 +966,7 @@ class Supervisor:
             "host": socket.gethostname(),
             "boot_id": boot_id(),
             "pid": pid,
-            "started": time.time(),
+            "started": self.started,
             "start_ticks": ticks,
             "launcher": self.kind,
             "job": os.environ.get("SLURM_JOB_ID"),
@@ -925,7 +974,13 @@ class Supervisor:
             "folder": self.folder.identity(),
             "supervisor": {"pid": os.getpid(), "start_ticks": self.own_ticks},
             **({} if self.restart is None else {"restart": self.restart}),
+            **({} if self.asked is None and not self.quit else {"stopping": self.stopping()}),
         }
+
+    def stopping(self) -> Dict[str, Any]:
+        """What the trainer was asked to end by, and since when."""
+        number = signal.SIGQUIT if self.quit else self.asked or signal.SIGINT
+        return {"signal": signal_name(number), "since": self.asked_at}
 
     def write_exit(self, why: str, sent: Optional[str], error: Optional[str]) -> None:
         replace_json(
@@ -946,7 +1001,7 @@ class Supervisor:
         after = stamp(self.run / "exit.json")
         wrote = after is not None and after != before
         # 0 and 2 without a segment: the trainer had nothing to do, or refused what was asked. The run is as it was.
-        began = len(events(self.run / "metrics.jsonl")) >= self.segment
+        began = segments(self.run / "metrics.jsonl") >= self.segment
         untouched = code in (0, 2) and not began and (self.run / "run.json").exists()
         if not wrote and not untouched:
             number = -code if code < 0 else code - 128 if 128 < code < 192 else 0
@@ -1245,9 +1300,9 @@ def command_run(arguments: argparse.Namespace, argv: List[str]) -> int:
     return 128 - report.code if report.code < 0 else report.code
 
 
-def command_planned(arguments: argparse.Namespace) -> NoReturn:
-    """Becomes the command in ORDER, where a task runner puts what is only known once the task is run: percent-encoded
-    JSON, a list of a program and its words, or a text that says why there is nothing to run."""
+def command_planned(arguments: argparse.Namespace) -> int:
+    """Runs the command in ORDER, in this process, where a task runner puts what is only known once the task is run:
+    percent-encoded JSON, a list of a program and its words, or a text that says why there is nothing to run."""
     try:
         order = json.loads(unescaped(arguments.order))
     except ValueError:
@@ -1260,10 +1315,14 @@ def command_planned(arguments: argparse.Namespace) -> NoReturn:
         or not all(isinstance(word, str) and "\0" not in word for word in order)
     ):
         raise Refusal("planned needs a command as percent-encoded JSON: a list of a program and its words")
+    program, *words = order
+    if program == sys.executable and words[:1] == [sys.argv[0]]:
+        # This very program: another start of Python would only cost time.
+        return main(words[1:])
     try:
-        os.execvp(order[0], order)
+        os.execvp(program, order)
     except OSError as error:
-        raise Refusal(f"{order[0]} cannot be started: {error.strerror}") from None
+        raise Refusal(f"{program} cannot be started: {error.strerror}") from None
 
 
 def unescaped(word: str) -> str:

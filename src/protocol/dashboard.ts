@@ -80,6 +80,8 @@ export interface RunFacts extends RunSummary {
   readonly checkpoints: readonly ShownCheckpoint[];
   /** How the last segment ended badly; null for a run that trains, waits, was stopped or is done. */
   readonly ending: Ending | null;
+  /** It was asked to end, at that time in Unix seconds, and has not yet; null where nobody asked. */
+  readonly stopping: { readonly since: number; readonly saves: boolean } | null;
 }
 
 /** Why a run is not training any more, though nobody asked it to stop. */
@@ -374,6 +376,7 @@ const runFacts = object<RunFacts>({
       log: nullable(object({ text: text(LONGEST_PICTURE), line: nullable(number(1)) })),
     }),
   ),
+  stopping: nullable(object({ since: number(), saves: flag })),
 });
 
 const figures = object<Figures>({

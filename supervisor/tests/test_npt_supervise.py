@@ -20,6 +20,8 @@ from urllib.parse import quote
 import pytest
 from conftest import LIMIT, PYTHON, SUPERVISE, Bench, alive, parent_of
 
+import npt_supervise
+
 #: Trains until it is asked to stop; then saves, says so in exit.json and ends with 130, as our trainer does.
 POLITE = """
     stop = []
@@ -92,6 +94,42 @@ def test_becomes_the_command_that_is_given_as_one_word() -> None:
     done = planned(quote(json.dumps(order)))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [os.getpid(), *words]  # no process is between
+
+
+def test_a_command_of_its_own_that_is_given_as_one_word_starts_no_other_python(bench: Bench) -> None:
+    argv = bench.trainer("say(json.dumps(sys.argv[1:]))")
+    order = [PYTHON, str(SUPERVISE), "run", "--problems", "--run-dir", str(bench.run), "--", *argv, "a b"]
+    (bench.folder / "sitecustomize.py").write_text("import sys; print('python starts', file=sys.stderr)")
+    command = [PYTHON, str(SUPERVISE), "planned", quote(json.dumps(order))]
+    environment = {**os.environ, "PYTHONPATH": str(bench.folder)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, env=environment)
+    assert (done.returncode, done.stderr) == (0, "python starts\n")
+    assert '["a b"]' in bench.log()
+    refused = subprocess.run([*command[:3], quote(json.dumps([PYTHON, str(SUPERVISE), "run"]))], capture_output=True)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(b"error: ")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "started"),
+    [
+        (b"", 0),
+        (b'{"event":"metrics","step":1}\n', 0),
+        (b'{"event":"start","segment":1}\n{"event":"start","segment":2}\n{"event":"metrics","tag":"start"}\n{"eve', 2),
+        (b'{"event":"start","segment":7}\n' + b'{"event":"metrics","step":1}\n' * 40_000, 7),
+        (b'{"event":"start","segment":3}\n{"event":"start","segm', 3),
+        (b'{"event": "start", "segment": 4, "changed": {"a": "%s"}}' % (b"x" * 200_000), 4),
+    ],
+)
+def test_counts_segments_from_the_end_of_a_metrics_file(tmp_path: Path, metrics: bytes, started: int) -> None:
+    file = tmp_path / "metrics.jsonl"
+    file.write_bytes(metrics)
+    assert npt_supervise.segments(file) == started
+    # Wherever the blocks that are read begin.
+    for more in range(40):
+        padding = b'{"event":"metrics","step":1}\n' * (npt_supervise.BLOCK_BYTES // 29) + b" " * more
+        file.write_bytes(metrics + b"\n" + padding)
+        assert npt_supervise.segments(file) == started
 
 
 @pytest.mark.parametrize(
@@ -320,6 +358,35 @@ def test_a_trainer_that_does_not_hear_sigquit_is_killed(bench: Bench) -> None:
     bench.call("stop", "--run-dir", str(bench.run), "--now")
     assert follower.wait(timeout=LIMIT) == 128 + signal.SIGKILL
     bench.wait(lambda: bench.json("process.json") is None)
+
+
+def test_says_in_process_json_that_it_was_asked_to_stop_until_it_has(bench: Bench) -> None:
+    follower = bench.start(
+        bench.trainer("""
+            signal.signal(signal.SIGINT, lambda n, f: say("asked"))
+            signal.signal(signal.SIGQUIT, lambda n, f: say("told"))
+            say("ready")
+            while not (run / "go").exists():
+                time.sleep(0.02)
+        """)
+    )
+    bench.wait(lambda: "ready" in bench.log())
+    before = bench.process()
+    assert "stopping" not in before
+    assert bench.call("stop", "--run-dir", str(bench.run)).returncode == 0
+    bench.wait(lambda: "stopping" in bench.process())
+    stopping = bench.process()["stopping"]
+    assert stopping["signal"] == "SIGINT"
+    assert abs(time.time() - stopping["since"]) < LIMIT
+    # Nothing else has changed, and nobody is asked again.
+    assert {**bench.process(), "stopping": None} == {**before, "stopping": None}
+    bench.call("stop", "--run-dir", str(bench.run))
+    assert bench.process()["stopping"] == stopping
+    os.kill(before["supervisor"]["pid"], signal.SIGQUIT)
+    bench.wait(lambda: bench.process()["stopping"]["signal"] == "SIGQUIT")
+    (bench.run / "go").touch()
+    follower.wait(LIMIT)
+    assert bench.json("process.json") is None
 
 
 def test_a_stop_that_a_trainer_does_not_handle_is_a_stop(bench: Bench) -> None:

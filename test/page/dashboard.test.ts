@@ -253,6 +253,30 @@ describe('the dashboard’s page', function () {
     assert.equal(await page.locator('header vscode-button', { hasText: 'Validate' }).getAttribute('disabled'), null);
   });
 
+  it('says that a run is stopping from when it was asked to until it has ended', async () => {
+    const process = {
+      ...{ host: 'here', bootId: '', pid: 4, started: 1, startTicks: 5, launcher: 'local', job: null, segment: 1 },
+      stopping: { signal: 'SIGINT', since: Date.now() / 1000 },
+    };
+    let page = await open({ ...run(0), process }, {}, [{ ...run(0), process }, ...runs.slice(1)]);
+    const pill = page.locator('header .pill');
+    assert.equal(await pill.textContent(), 'Stopping');
+    assert.match(
+      (await pill.getAttribute('title')) ?? '',
+      /^Asked to stop at .+: it finishes its step, saves and stops$/,
+    );
+    // Stop again says what is waited for, and offers to end it now.
+    assert.equal(await page.locator('header vscode-button', { hasText: 'Stop' }).isVisible(), true);
+    await suite.close();
+    const told = { ...process, stopping: { ...process.stopping, signal: 'SIGQUIT' } };
+    page = await open({ ...run(0), process: told }, {}, [{ ...run(0), process: told }, ...runs.slice(1)]);
+    assert.match((await page.locator('header .pill').getAttribute('title')) ?? '', /without saving$/);
+    await suite.close();
+    const ended: Run = { ...run(0), state: 'stopped', process };
+    page = await open(ended, {}, [ended, ...runs.slice(1)]);
+    assert.equal(await page.locator('header .pill').textContent(), 'Stopped');
+  });
+
   it('overlays a run when its box is checked, and keeps that over a reload', async () => {
     const page = await open(run(0));
     await page.locator('.run', { hasText: 'curr-v2' }).locator('vscode-checkbox').click();

@@ -3,7 +3,7 @@ import { FINAL } from '../../src/core/checkpoint/fileNames';
 import { formatCount, formatValue } from '../../src/core/format';
 import type { RunState } from '../../src/core/experiment/model';
 import { memoryWords, type GpuUse } from '../../src/core/training/gpus/gpuUse';
-import type { Figures } from '../../src/protocol/dashboard';
+import type { Figures, RunFacts } from '../../src/protocol/dashboard';
 import type { App, Part } from './app';
 import { averageShort, averageWords } from './figureWords';
 import { compact, figureText, numberOf, percent, roughDuration, shortStep } from '../ui/figures';
@@ -145,9 +145,9 @@ export class Header implements Part {
   private headline({ known: { run } }: App): void {
     setText(this.name, run.name);
     setTitle(this.name, run.path);
-    setText(this.state, STATE_WORDS[run.state]);
-    this.state.className = `pill ${run.state}`;
-    setTitle(this.state, run.ending?.title ?? '');
+    setText(this.state, run.stopping === null ? STATE_WORDS[run.state] : 'Stopping');
+    this.state.className = `pill ${run.stopping === null ? run.state : 'stopping'}`;
+    setTitle(this.state, run.ending?.title ?? stoppingWords(run.stopping));
     this.stage.hidden = run.stage === null;
     setText(this.stage, run.stage ?? '');
     this.stage.className = `stage-tag ${run.stage ?? ''}`;
@@ -283,6 +283,15 @@ export class Header implements Part {
     if (!onCheckpoint) app.act(command, path);
     else if (newest !== undefined) app.act(command, newest.path);
   }
+}
+
+/** What a run that was asked to end does meanwhile; empty where nobody asked. */
+function stoppingWords(stopping: RunFacts['stopping']): string {
+  if (stopping === null) return '';
+  const since = new Date(stopping.since * 1000).toLocaleTimeString();
+  return stopping.saves
+    ? `Asked to stop at ${since}: it finishes its step, saves and stops`
+    : `Told at ${since} to end without saving`;
 }
 
 /** Where the loss goes: that it has left its level where it has, else its slope, per 1k steps, or per 100 in a short run. */

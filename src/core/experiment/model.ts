@@ -64,6 +64,8 @@ export interface RunProcess {
   readonly supervisor?: { readonly pid: number; readonly startTicks: number };
   /** The supervisor's newest start of the trainer after a failure, done or to come; `at` is Unix seconds. */
   readonly restart?: { readonly number: number; readonly of: number; readonly after: string; readonly at: number };
+  /** It was asked to end by this signal, since then (Unix seconds), and has not yet; SIGQUIT: without a save. */
+  readonly stopping?: { readonly signal: string; readonly since: number };
 }
 
 /**

@@ -51,6 +51,7 @@ export function readProcess(json: JsonObject): RunProcess | null {
       ? { supervisor: { pid: supervisorPid, startTicks: countIn(supervisor, 'start_ticks') ?? 0 } }
       : {}),
     ...restartIn(json.restart),
+    ...stoppingIn(json.stopping),
   };
 }
 
@@ -59,6 +60,12 @@ function restartIn(restart: unknown): Pick<RunProcess, 'restart'> {
   const [number, of, at] = [countIn(restart, 'number'), countIn(restart, 'of'), numberIn(restart, 'at')];
   if (number === null || of === null || at === null) return {};
   return { restart: { number, of, after: stringIn(restart, 'after') ?? '', at } };
+}
+
+function stoppingIn(stopping: unknown): Pick<RunProcess, 'stopping'> {
+  if (!isObject(stopping)) return {};
+  const [signal, since] = [stringIn(stopping, 'signal'), numberIn(stopping, 'since')];
+  return signal === null || since === null ? {} : { stopping: { signal, since } };
 }
 
 /** A folder that cannot be read is no folder: then the process is nobody's. */

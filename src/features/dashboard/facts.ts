@@ -106,7 +106,13 @@ export function factsOf(run: Run, lineage: Lineage, loss: Series | undefined, lo
     stageTimes: (stages ?? []).map((stage) => timeAt(loss, stage.from)),
     checkpoints: checkpoints.map(shownCheckpoint),
     ending: endingOf(run, log),
+    stopping: stoppingOf(run),
   };
+}
+
+function stoppingOf({ state, process }: Run): RunFacts['stopping'] {
+  if (state !== 'training' || process?.stopping === undefined) return null;
+  return { since: process.stopping.since, saves: process.stopping.signal !== 'SIGQUIT' };
 }
 
 function endingOf(run: Run, log: LogLine | null): Ending | null {

@@ -8,7 +8,7 @@ import { showError } from '../../platform/messages';
 import { withStatus } from '../../platform/progress';
 import { chooseInterpreter } from '../../platform/python';
 import { settings } from '../../platform/settings';
-import { programTask, TaskTextError } from '../../platform/tasks';
+import { TaskTextError } from '../../platform/tasks';
 import type { FeatureDeps, PlanStarter, TrainerTask } from '../deps';
 import { canStartTogether, commonTask, trainingTask } from './tasks';
 
@@ -27,11 +27,16 @@ export class TrainingStarter implements PlanStarter {
     readonly supervisor: string,
   ) {}
 
+  async placed(plan: Plan): Promise<Plan> {
+    return (await import('../../onDemand')).onFreeGpu(plan, this.deps.log);
+  }
+
   /** Starts a plan as a task. Says what is in the way, in one line, when it cannot. */
   async start(plan: Plan): Promise<boolean> {
     if (!this.isAllowed(plan) || !(await this.pythonIsReady(plan))) return false;
     this.note(plan);
-    if (!(await this.execute(() => trainingTask(plan, this.supervisor)))) return false;
+    const placed = await this.placed(plan);
+    if (!(await this.execute(() => trainingTask(placed, this.supervisor)))) return false;
     if (settings.openDashboardOnResume()) void this.showWhenItTrains(plan);
     return true;
   }
@@ -104,34 +109,16 @@ export class TrainingStarter implements PlanStarter {
       install,
       choose,
     );
-    if (answer === install) await this.installRequirements(python, plan.cwd, missing);
-    else if (answer === choose) await chooseInterpreter(plan.cwd);
+    if (answer === install) {
+      await this.execute(async () => (await import('../../onDemand')).requirementsTask(python, plan.cwd, missing));
+    } else if (answer === choose) await chooseInterpreter(plan.cwd);
     return false;
   }
 
-  private async installRequirements(python: string, cwd: string, missing: readonly string[]): Promise<void> {
-    const lock = vscode.Uri.file(path.join(cwd, 'requirements.lock'));
-    const hasLock = await vscode.workspace.fs.stat(lock).then(
-      () => true,
-      () => false,
-    );
-    const wanted = hasLock ? ['-r', path.basename(lock.fsPath)] : [...missing];
-    await this.execute(() =>
-      programTask({
-        definition: { type: 'process' },
-        scope: undefined,
-        name: vscode.l10n.t('install training requirements'),
-        program: python,
-        words: ['-m', 'pip', 'install', ...wanted],
-        folder: cwd,
-      }),
-    );
-  }
-
   /** Starts a task; says so when it cannot be made. */
-  private async execute(make: () => vscode.Task): Promise<boolean> {
+  private async execute(make: () => vscode.Task | Promise<vscode.Task>): Promise<boolean> {
     try {
-      await vscode.tasks.executeTask(make());
+      await vscode.tasks.executeTask(await make());
       return true;
     } catch (error) {
       if (!(error instanceof TaskTextError)) throw error;

@@ -227,7 +227,7 @@ export class TrainingTasks implements vscode.TaskProvider, vscode.Disposable {
   private async plan(root: string, request: TrainingRequest): Promise<Plan | string> {
     try {
       const plan = await planFor(this.deps, root, request);
-      return plan.errors[0]?.message ?? plan;
+      return plan.errors[0]?.message ?? (await this.deps.starter.placed(plan));
     } catch (error) {
       if (error instanceof PythonNotFound) return error.message;
       throw error;

@@ -155,5 +155,11 @@ describe('the folder that a process.json speaks for', () => {
     const read = readProcess(parseDocument(text))!;
     assert.deepEqual(read.folder, { device: 2, inode: 2 ** 53, path: '/r' });
     assert.deepEqual(read.supervisor, { pid: 4, startTicks: 5 });
+    const stopping = (value: string): unknown =>
+      readProcess(parseDocument(`{"host":"h","pid":3,"stopping":${value}}`))?.stopping;
+    assert.deepEqual(stopping('{"signal":"SIGINT","since":12.5}'), { signal: 'SIGINT', since: 12.5 });
+    for (const none of ['null', 'true', '{"signal":"SIGINT"}', '{"signal":2,"since":1}']) {
+      assert.equal(stopping(none), undefined);
+    }
   });
 });
