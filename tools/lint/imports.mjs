@@ -4,7 +4,16 @@
  */
 
 /** The rooms of src/core; each may use those before it. */
-export const ROOMS = ['torchfile', 'curriculum', 'arguments', 'metrics', 'checkpoint', 'experiment', 'table', 'training'];
+export const ROOMS = [
+  'torchfile',
+  'curriculum',
+  'arguments',
+  'metrics',
+  'checkpoint',
+  'experiment',
+  'table',
+  'training',
+];
 
 const NO_VSCODE = { name: 'vscode', message: 'core, protocol, cli and the pages run without VS Code.' };
 const TOOLKIT = {
