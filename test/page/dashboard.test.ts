@@ -277,6 +277,17 @@ describe('the dashboard’s page', function () {
     assert.equal(await page.locator('header .pill').textContent(), 'Stopped');
   });
 
+  it('overlays the runs that the host names, beside those that are', async () => {
+    const page = await open(run(0), { state: { overlay: [run(3).path], run: run(0).path } });
+    suite.opened.session.overlay([run(0).path, run(2).path, '/gone']);
+    const overlaid = (): Promise<string[]> =>
+      page.evaluate(() => (window as unknown as { keptState?: { overlay: string[] } }).keptState?.overlay ?? []);
+    await until(
+      async () => (await overlaid()).join() === [run(3).path, run(2).path].join(),
+      async () => (await overlaid()).join(),
+    );
+  });
+
   it('overlays a run when its box is checked, and keeps that over a reload', async () => {
     const page = await open(run(0));
     await page.locator('.run', { hasText: 'curr-v2' }).locator('vscode-checkbox').click();

@@ -1,11 +1,19 @@
-import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
+import { eventually } from '../../eventually';
 import { activated, mainRun } from './extension';
 
-function tabs(viewType: string): vscode.Tab[] {
+/** The window tells of a tab a moment after it is there. */
+async function shows(viewType: string, labels: readonly string[]): Promise<void> {
+  await eventually(`tabs ${labels.join(', ')}`, 120_000, () =>
+    labelsOf(viewType).join() === labels.join() ? true : undefined,
+  );
+}
+
+function labelsOf(viewType: string): string[] {
   return vscode.window.tabGroups.all
     .flatMap((group) => group.tabs)
-    .filter(({ input }) => input instanceof vscode.TabInputWebview && input.viewType.endsWith(viewType));
+    .filter(({ input }) => input instanceof vscode.TabInputWebview && input.viewType.endsWith(viewType))
+    .map(({ label }) => label);
 }
 
 describe('NPT: Show Runs', () => {
@@ -17,18 +25,12 @@ describe('NPT: Show Runs', () => {
     await activated();
     await vscode.commands.executeCommand('npt.showRuns');
     await vscode.commands.executeCommand('npt.showRuns');
-    assert.deepEqual(
-      tabs('npt.runsTable').map(({ label }) => label),
-      ['Runs'],
-    );
+    await shows('npt.runsTable', ['Runs']);
   });
 
   it('overlays runs in one dashboard: the first one’s', async () => {
     await activated();
     await vscode.commands.executeCommand('npt.overlayRuns', mainRun(), [mainRun(), `${mainRun()}/checkpoints`]);
-    assert.deepEqual(
-      tabs('npt.dashboard').map(({ label }) => label),
-      ['main'],
-    );
+    await shows('npt.dashboard', ['main']);
   });
 });
