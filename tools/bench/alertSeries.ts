@@ -1,6 +1,6 @@
 /**
- * Runs as the trainer logs them, healthy ones and ones with something planted: what alerts are measured on (alerts.ts). Noise,
- * pace and the jumps at stage changes are those of recorded runs of the trainer (test/fixtures/alerts, see record.ts's comment).
+ * Runs as the trainer logs them, healthy ones and ones with something planted: what alerts are measured on (alerts.ts). Noise and
+ * pace are those of runs of the trainer (test/fixtures/alerts).
  */
 import { LEARNING_RATE, LOSS, TOKENS_PER_SECOND } from '../../src/core/metrics/catalogue';
 import type { Curriculum } from '../../src/core/curriculum/curriculum';

@@ -16,10 +16,10 @@ const RUNS = 100;
 const WITHIN_STEPS = 20;
 const PLATEAU_STEPS = 1000;
 
-/** Steps of runs that the trainer made (`demo_mode`, logging_steps 1), without what nobody needs here. */
+/** Healthy runs that the trainer made (`demo_mode`, a line a step), without what nobody needs here. */
 export function recordedRuns(): Recorded[] {
   return readdirSync(FIXTURES)
-    .filter((name) => name.endsWith('.jsonl'))
+    .filter((name) => name.startsWith('demo-'))
     .map((name) => {
       const log = new MetricsLog();
       log.push(readFileSync(path.join(FIXTURES, name)));

@@ -21,6 +21,8 @@ export interface TailOptions {
   readonly mostBytes?: number;
   /** Bytes that are read and parsed at a time, without anything else happening in this thread. */
   readonly pieceBytes?: number;
+  /** Called after each of those. */
+  readonly onPiece?: () => void;
 }
 
 /**
@@ -123,6 +125,7 @@ export class MetricsTail {
         this.hasRead = true;
         this.changes += 1;
         changed = true;
+        this.options.onPiece?.();
       }
       return changed;
     } finally {

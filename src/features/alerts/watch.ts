@@ -9,6 +9,7 @@ import type { Lineage } from '../../core/experiment/lineage';
 import type { Run } from '../../core/experiment/model';
 import type { Alert } from '../../core/metrics/alerts/alert';
 import { alertTail } from '../../core/metrics/alerts/alertTail';
+import type { Room } from '../../core/metrics/alerts/room';
 import { RunAlerts } from '../../core/metrics/alerts/runAlerts';
 import type { AlertThresholds } from '../../core/metrics/alerts/thresholds';
 import { LOSS } from '../../core/metrics/catalogue';
@@ -140,7 +141,8 @@ export class AlertWatch extends Disposable {
   private sourcesOf(run: Run): string[] {
     const lineage = this.host.lineage();
     const kin = [...lineage.ancestorsOf(run).map((ancestor) => ancestor.run), ...siblingsOf(run, lineage)];
-    return [run.path, ...kin.map(({ path }) => path)];
+    // Its own last: what is found in it depends on what they logged.
+    return [...kin.map(({ path }) => path), run.path];
   }
 
   private async lookAt(found: Run): Promise<void> {
@@ -148,19 +150,9 @@ export class AlertWatch extends Disposable {
     const room = await this.watched.get(found.path)?.room.read(found);
     // Asked again: much can have happened while the files were read.
     const watched = this.watched.get(found.path);
-    const run = this.host.runs().find((each) => each.path === found.path);
-    const log = this.tails.get(found.path)?.log;
-    if (this.isGone || watched === undefined || room === undefined || run === undefined || log === undefined) return;
-    const lineage = this.host.lineage();
-    const input = alertInput(run, {
-      log,
-      line: this.lineOf(run, watched),
-      siblings: siblingLosses(run, siblingsOf(run, lineage), (each) => this.lossOf(each.path)),
-      room,
-      notValid: this.host.notValid(),
-      now: Date.now() / 1000,
-    });
-    const alerts = watched.alerts.find(input).filter(({ kind }) => kind !== 'stage');
+    const run = this.runAt(found.path);
+    if (this.isGone || watched === undefined || room === undefined || run === undefined) return;
+    const alerts = this.find(run, watched, room).filter(({ kind }) => kind !== 'stage');
     const isFirst = watched.known === undefined;
     const known = (watched.known ??= new Set());
     const news = alerts.toReversed().filter((alert) => !known.has(keyOf(alert)));
@@ -168,6 +160,30 @@ export class AlertWatch extends Disposable {
     // What was over before anybody looked is in the dashboard, and no news.
     const told = isFirst ? news.filter(({ present }) => present) : news;
     if (told.length > 0) this.host.tell(run, told);
+  }
+
+  private find(run: Run, watched: WatchedRun, room: Room): Alert[] {
+    const log = this.tails.get(run.path)?.log;
+    if (log === undefined) return [];
+    const input = alertInput(run, {
+      log,
+      line: this.lineOf(run, watched),
+      siblings: siblingLosses(run, siblingsOf(run, this.host.lineage()), (each) => this.lossOf(each.path)),
+      room,
+      notValid: this.host.notValid(),
+      now: Date.now() / 1000,
+    });
+    return watched.alerts.find(input);
+  }
+
+  /** Goes over what was read of a long log before more of it is: all at once, that would hold the thread. */
+  private onPiece(path: string): void {
+    const [run, watched] = [this.runAt(path), this.watched.get(path)];
+    if (run !== undefined && watched !== undefined) this.find(run, watched, watched.room.known(run));
+  }
+
+  private runAt(path: string): Run | undefined {
+    return this.host.runs().find((run) => run.path === path);
   }
 
   private lineOf(run: Run, { line }: WatchedRun): Series | undefined {
@@ -188,9 +204,13 @@ export class AlertWatch extends Disposable {
   /** Reads on in a run's log; a run that rests is read once. */
   private async read(path: string): Promise<void> {
     const known = this.tails.get(path);
-    const rests = this.host.runs().find((run) => run.path === path)?.state !== 'training';
+    const rests = this.runAt(path)?.state !== 'training';
     if (known !== undefined && rests) return;
-    const tail = known ?? alertTail(path);
+    const tail =
+      known ??
+      alertTail(path, () => {
+        this.onPiece(path);
+      });
     this.tails.set(path, tail);
     try {
       await tail.poll();

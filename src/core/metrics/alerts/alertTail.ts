@@ -14,6 +14,7 @@ const KEPT: ReadonlySet<string> = new Set([LOSS, LEARNING_RATE, TOKENS_PER_SECON
 const keep: Keep = (name, value, series) =>
   KEPT.has(name) || !Number.isFinite(value) || (series !== undefined && !Number.isFinite(series.lastValue));
 
-export function alertTail(runPath: string): MetricsTail {
-  return new MetricsTail(runPath, { keep, mostBytes: MOST_BYTES, pieceBytes: PIECE_BYTES });
+/** @param onPiece called after each little that was read of a log */
+export function alertTail(runPath: string, onPiece: () => void = () => undefined): MetricsTail {
+  return new MetricsTail(runPath, { keep, mostBytes: MOST_BYTES, pieceBytes: PIECE_BYTES, onPiece });
 }

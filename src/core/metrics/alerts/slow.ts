@@ -8,6 +8,12 @@ const USUAL = 200;
 const FEWEST_USUAL = 20;
 /** Points in the last minutes, fewer of which say nothing. */
 const FEWEST_RECENT = 5;
+/** The window is judged so many times while it passes, and not with each of the many lines of a fast run. */
+const JUDGED = 10;
+/** A line of more than so many times the limit is not slow, by whatever measure of what is usual. */
+const NEAR = 1.3;
+/** Points that have left the window are let go of by so many. */
+const MOST_LEFT = 1000;
 /** It is over when it is back at this share of the way to the usual. */
 const BACK = 0.5;
 
@@ -23,7 +29,13 @@ export class Slow {
   private start = 0;
   /** Points of the last minutes, oldest first, and what was before them. */
   private recent: { readonly time: number; readonly step: number; readonly value: number }[] = [];
+  /** Where those of the last minutes begin. */
+  private head = 0;
   private usual: number[] = [];
+  /** A running average of those, which costs less than their median. */
+  private about = Number.NaN;
+  /** When it was last judged, by the log's own times. */
+  private judged = Number.NEGATIVE_INFINITY;
   private present: Drop | undefined;
   private over: Drop[] = [];
 
@@ -63,7 +75,10 @@ export class Slow {
   private startOver(): void {
     this.end();
     this.recent = [];
+    this.head = 0;
     this.usual = [];
+    this.about = Number.NaN;
+    this.judged = Number.NEGATIVE_INFINITY;
   }
 
   private end(): void {
@@ -72,21 +87,35 @@ export class Slow {
     this.present = undefined;
   }
 
+  /** A point is older than the window. What was usual is what was before it became slow. */
+  private leave(value: number): void {
+    if (this.present !== undefined) return;
+    this.usual.push(value);
+    if (this.usual.length > 2 * USUAL) this.usual = this.usual.slice(-USUAL);
+    this.about = Number.isNaN(this.about) ? value : this.about + (value - this.about) / FEWEST_USUAL;
+  }
+
   private take(step: number, time: number, value: number): void {
     const span = 60 * this.minutes;
     this.recent.push({ time, step, value });
-    let leaving = 0;
     // One point stays that is older: the window is then known to be full.
-    while (leaving < this.recent.length - 1 && time - (this.recent[leaving + 1]?.time ?? time) >= span) leaving += 1;
-    for (const left of this.recent.splice(0, leaving)) {
-      // What was usual is what was before it became slow.
-      if (this.present === undefined) this.usual.push(left.value);
-      if (this.usual.length > 2 * USUAL) this.usual = this.usual.slice(-USUAL);
+    while (this.head + 1 < this.recent.length && time - (this.recent[this.head + 1]?.time ?? time) >= span) {
+      this.leave(this.recent[this.head]?.value ?? value);
+      this.head += 1;
     }
-    const first = this.recent[0];
-    if (first === undefined || time - first.time < span || this.recent.length < FEWEST_RECENT) return;
-    if (this.usual.length < FEWEST_USUAL) return;
-    const now = median(this.recent.map((each) => each.value));
+    if (this.head > MOST_LEFT) {
+      this.recent = this.recent.slice(this.head);
+      this.head = 0;
+    }
+    const first = this.recent[this.head];
+    const length = this.recent.length - this.head;
+    if (first === undefined || time - first.time < span || length < FEWEST_RECENT) return;
+    if (this.usual.length < FEWEST_USUAL || time - this.judged < span / JUDGED) return;
+    // In a run that is slow most lines are: one that is not says enough of one that was not slow before.
+    if (this.present === undefined && value > this.about * Math.min(1, (NEAR * this.percent) / 100)) return;
+    this.judged = time;
+    const recent = this.recent.slice(this.head).map((each) => each.value);
+    const now = median(recent);
     if (this.present !== undefined) {
       const { usual } = this.present;
       const low = this.percent / 100;
@@ -96,8 +125,8 @@ export class Slow {
     }
     const usual = median(this.usual.slice(-USUAL));
     const limit = (usual * this.percent) / 100;
-    const below = this.recent.filter((each) => each.value < limit).length;
-    if (now < limit && below >= 0.8 * this.recent.length) this.present = { step: first.step, usual, recent: now };
+    const below = recent.filter((each) => each < limit).length;
+    if (now < limit && below >= 0.8 * length) this.present = { step: first.step, usual, recent: now };
   }
 }
 
