@@ -13,6 +13,7 @@ import './programs.test';
 import './otherTrainers.test';
 import './stop.test';
 import './restart.test';
+import './gpus.test';
 import './queue.test';
 import './review.test';
 import './start.test';
