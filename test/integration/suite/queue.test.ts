@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { Run } from '../../../src/core/experiment/model';
+import { readQueue } from '../../../src/core/experiment/queueFiles';
+import { eventually } from '../../eventually';
 import { activated, mainRun, modelShows, workspaceRoot } from './extension';
 import { answering } from './picks';
 import { setQueue } from '../../../src/core/training/queue/queue';
@@ -45,6 +47,17 @@ describe('the queue', function () {
     assert.ok(!queued.some(({ path: run }) => run === all[3]?.path));
     assert.ok(queued.every(({ state }) => state === 'queued'));
     const [first, second, third] = queued.map((run) => run.path);
+    // What the setting says holds for what waits already.
+    const slots = async (wanted: number, set: number | undefined): Promise<void> => {
+      await vscode.workspace
+        .getConfiguration('npt')
+        .update('queue.cpuSlots', set, vscode.ConfigurationTarget.Workspace);
+      await eventually('the queue’s CPU slots', WITHIN_MS, async () =>
+        (await readQueue(workspaceRoot())).cpuSlots === wanted ? true : undefined,
+      );
+    };
+    await slots(3, 3);
+    await slots(1, undefined);
     await vscode.commands.executeCommand('npt.queue.moveUp', third);
     const order = [first, third, second];
     await modelShows(api, 'the third before the second', WITHIN_MS, (runs) =>

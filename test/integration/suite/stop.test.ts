@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { RunExit, RunState } from '../../../src/core/experiment/model';
+import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
+import { eventually } from '../../eventually';
 import { activated, mainRun, modelShows, workspaceRoot } from './extension';
 
 const TRAINS_WITHIN_MS = 120_000;
@@ -76,6 +81,64 @@ describe('stopping', function () {
       if (existsSync(renamed)) renameSync(renamed, mainRun());
     }
     await state(mainRun(), 'stopped', MODEL_MS);
+  });
+
+  it('a Stop that reached nobody is none: the next one is the first', async () => {
+    const api = await activated();
+    const run = elsewhere('by-hand');
+    const heard = path.join(run, 'heard');
+    // Of a trainer without a supervisor nobody keeps further requests away: it gets one, and this one counts them.
+    const count = `
+      process.on('SIGINT', () => require('node:fs').appendFileSync(${JSON.stringify(heard)}, 'SIGINT '));
+      console.log('ready'); setInterval(() => undefined, 1000);`;
+    mkdirSync(run);
+    const trainer = spawn(process.execPath, ['-e', count], {
+      env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const kill = process.kill.bind(process);
+    const { showErrorMessage, showInformationMessage } = vscode.window;
+    const errors: string[] = [];
+    const told: string[] = [];
+    vscode.window.showErrorMessage = (message: string): Thenable<never> => {
+      errors.push(message);
+      return Promise.resolve(undefined as never);
+    };
+    vscode.window.showInformationMessage = (message: string): Thenable<never> => {
+      told.push(message);
+      return Promise.resolve(undefined as never);
+    };
+    try {
+      await once(trainer.stdout, 'data');
+      const { pid = 0 } = trainer;
+      const named = {
+        ...{ schema: 1, host: os.hostname(), boot_id: thisHost().bootId, pid, started: Date.now() / 1000 },
+        ...{ start_ticks: procStat(pid)?.startTicks ?? 0, launcher: 'shell', job: null, segment: 1 },
+      };
+      writeFileSync(path.join(run, 'run.json'), JSON.stringify({ schema: 1, id: 'by-hand' }));
+      writeFileSync(path.join(run, 'process.json'), JSON.stringify(named));
+      await state(run, 'training', MODEL_MS);
+      process.kill = (whom, signal) => {
+        if (whom !== pid) return kill(whom, signal);
+        throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' });
+      };
+      await vscode.commands.executeCommand('npt.stop', run);
+      process.kill = kill;
+      assert.match(errors.join(), /by-hand could not be stopped/);
+      await vscode.commands.executeCommand('npt.stop', run);
+      await vscode.commands.executeCommand('npt.stop', run);
+      assert.match(told.join(), /by-hand is already stopping/);
+      await eventually('the request', MODEL_MS, () => (existsSync(heard) ? true : undefined));
+      trainer.kill('SIGKILL');
+      await once(trainer, 'exit');
+      assert.equal(readFileSync(heard, 'utf8'), 'SIGINT ');
+    } finally {
+      process.kill = kill;
+      Object.assign(vscode.window, { showErrorMessage, showInformationMessage });
+      trainer.kill('SIGKILL');
+      rmSync(run, { recursive: true, force: true });
+      await api.workspaces.rescan();
+    }
   });
 
   it('now, without a save, asks first and says what is lost', async () => {

@@ -12,6 +12,7 @@ import './taskWords.test';
 import './tasks.test';
 import './programs.test';
 import './otherTrainers.test';
+import './gpus.test';
 import './stop.test';
 import './restart.test';
 import './alerts.test';

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import Ajv2020 from 'ajv/dist/2020';
+import { build } from 'esbuild';
 import { processIn } from '../../../src/core/experiment/processFolder';
 import { readQueue } from '../../../src/core/experiment/queueFiles';
 import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
@@ -284,6 +285,54 @@ describe('starting training from the command line', function () {
     assert.equal(cpuSlots, 2);
     const text = spawnSync(process.execPath, [cli, 'queue', '--workspace', ws.root], { encoding: 'utf8' }).stdout;
     assert.equal(text, 'Nothing waits.\n');
+  });
+
+  it('two windows and the command line change one queue: each change is granted to one of them, and all see the same', async () => {
+    const cliQueue = (...more: string[]): Promise<number | null> => {
+      const all = [cli, 'queue', ...more, '--workspace', ws.root, '--python', python, '--json'];
+      return new Promise((resolve) => spawn(process.execPath, all, { stdio: 'ignore' }).once('exit', resolve));
+    };
+    // A window, in a process of its own: of one process the changes come one after the other.
+    const bundled = path.join(ws.root, 'window.js');
+    await build({
+      stdin: {
+        contents: `
+          import { cancel, move } from './src/core/training/queue/queue';
+          const [how, id] = process.argv.slice(2);
+          const change = how === 'cancel' ? cancel(process.cwd(), id) : move(process.cwd(), id, how);
+          change.then(() => process.exit(0), () => process.exit(2));`,
+        resolveDir: ROOT,
+        loader: 'ts',
+      },
+      ...{ bundle: true, platform: 'node', format: 'cjs', outfile: bundled, logLevel: 'error' },
+    });
+    const windowQueue = (how: string, id: string): Promise<number | null> =>
+      new Promise((resolve) =>
+        spawn(process.execPath, [bundled, how, id], { cwd: ws.root, stdio: 'ignore' }).once('exit', resolve),
+      );
+    assert.equal(await cliQueue('pause'), 0);
+    const several = spawnSync(process.execPath, words('--set', 'seed=1,2,3,4,5,6'), { cwd: ws.root, encoding: 'utf8' });
+    assert.equal(several.status, 0, several.stdout + several.stderr);
+    const ids = (await readQueue(ws.root)).entries.map(({ id }) => id);
+    assert.equal(ids.length, 6);
+    const [first = '', second = ''] = ids;
+    const taken = await Promise.all([
+      windowQueue('cancel', first),
+      windowQueue('cancel', first),
+      cliQueue('cancel', first),
+    ]);
+    assert.deepEqual(taken.sort(), [0, 2, 2]);
+    const moved = await Promise.all([
+      windowQueue('last', second),
+      windowQueue('up', ids[3] ?? ''),
+      cliQueue('first', ids[5] ?? ''),
+    ]);
+    assert.deepEqual(moved, [0, 0, 0]);
+    const seen = (await readQueue(ws.root)).entries.map(({ id }) => id);
+    assert.deepEqual([...seen].sort(), ids.slice(1).sort(), 'none is lost, and none is there twice');
+    for (const id of seen) assert.equal(await windowQueue('cancel', id), 0);
+    assert.deepEqual((await readQueue(ws.root)).entries, []);
+    assert.equal(await cliQueue('resume'), 0);
   });
 
   it("--dry-run with another trainer's script says what nothing on disk tells, and takes the answer", () => {

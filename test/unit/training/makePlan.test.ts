@@ -57,6 +57,21 @@ describe('plans', () => {
     assert.match(none.errors[0]?.message ?? '', /^checkpoint-150 cannot be used/);
   });
 
+  it('resume of a run: the run itself is named, so that its newest valid checkpoint is taken when it starts', async () => {
+    const run = path.join(ws.experiments, 'demo');
+    const made = await plan({ checkpoint: run });
+    assert.deepEqual(made.errors, []);
+    assert.deepEqual(made.argv, ['/py', SCRIPT, '--resume_from', 'experiments/demo']);
+    assert.equal(made.startStep, 150);
+    assert.equal(made.checkpoint, path.join(run, 'checkpoints/checkpoint-150'));
+    const changed = await plan({ checkpoint: run, changes: { num_workers: '2' } });
+    assert.deepEqual(changed.argv.slice(2), ['--resume_from', 'experiments/demo', '--num_workers', '2']);
+    // What is counted from a checkpoint, or branches off it, names it.
+    const named = ['--resume_from', 'experiments/demo/checkpoints/checkpoint-150'];
+    assert.deepEqual((await plan({ kind: 'extend', checkpoint: run })).argv.slice(2, 4), named);
+    assert.deepEqual((await plan({ kind: 'branch', checkpoint: run })).argv.slice(2, 4), named);
+  });
+
   it('resume from the newest checkpoint: the same run, a minimal command, nothing to warn of', async () => {
     const made = await plan();
     assert.deepEqual(made.errors, []);

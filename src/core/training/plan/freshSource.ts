@@ -138,7 +138,7 @@ function freshSource(given: Given, request: PlanRequest, warnings: readonly Plan
   fitStride(all);
   const own: PlanMessage[] = [];
   return {
-    ...{ path: null, name: '', step: 0, run: null, newest: null, passedOver: false },
+    ...{ path: null, name: '', step: 0, run: null, namesRun: false, newest: null, passedOver: false },
     ...{ arguments: all, passed, curriculum: curriculumOf(all, own) },
     ...{ schedule: null, translated: false, merged: false, warnings: [...warnings, ...own], errors: [] },
   };

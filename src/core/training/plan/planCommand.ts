@@ -22,7 +22,9 @@ export function commandsOf(draft: PlanDraft): Pick<Plan, 'argv' | 'again'> {
   const words = field?.args ?? ours;
   const trainer = { interpreter: interpreterOf(request), script: draft.script };
   const args = [
-    ...(source.path === null ? [] : placeWords(field, 'resume', inWorkspace(source.path, cwd))),
+    ...(source.path === null
+      ? []
+      : placeWords(field, 'resume', inWorkspace(resumesRun(draft) ? run : source.path, cwd))),
     // Named for a resume, too, that passes newer checkpoints over: the trainer would branch from under them.
     ...(newRun || (source.passedOver && field === null) ? placeWords(field, 'output', inWorkspace(run, cwd)) : []),
     ...words,
@@ -35,6 +37,17 @@ export function commandsOf(draft: PlanDraft): Pick<Plan, 'argv' | 'again'> {
     argv: launcher.argv({ launch, run, cwd, fromStep: source.step, first, again }),
     again: launcher.argv({ launch, run, cwd, fromStep: source.step, first: again, again }),
   };
+}
+
+/**
+ * Whether the run itself is named, so that the trainer takes its newest valid checkpoint when it starts: a plan may have waited,
+ * in a review or in the queue. Not where what was read of just this checkpoint is passed, or where newer ones are passed over that
+ * only our validation knows to be wrong.
+ */
+function resumesRun({ kind, newRun, source, field }: PlanDraft): boolean {
+  return (
+    kind === 'resume' && source.namesRun && !newRun && field === null && !source.passedOver && source.passed.size === 0
+  );
 }
 
 const PLACES = { resume: 'resume_from', output: 'output_dir' } as const;

@@ -30,6 +30,8 @@ export interface PlanSource {
   readonly step: number;
   /** The run that the checkpoint's path is in, wherever it was moved; null for a checkpoint outside a run. */
   readonly run: Run | null;
+  /** The run was named, and means its newest checkpoint that can be used at the time of the start. */
+  readonly namesRun: boolean;
   /** The run's newest checkpoint that can be used. */
   readonly newest: Checkpoint | null;
   /** The run has newer checkpoints, which are known to be wrong: training goes on in it all the same. */
@@ -76,7 +78,7 @@ export async function readPlanSource(target: string, notValid: NotValid = new Ma
   const hasWeights = await isReadable(path.join(checkpointPath, WEIGHTS));
   if (!hasWeights) await refuseOtherLayout(checkpointPath);
   const asRun = hasWeights || inRun ? null : await scanRun(checkpointPath, context);
-  if (asRun !== null) return fromRun(asRun, notValid, context);
+  if (asRun !== null) return { ...(await fromRun(asRun, notValid, context)), namesRun: true };
 
   const run = inRun ? await scanRun(path.dirname(path.dirname(checkpointPath)), context) : null;
   const known = run === null ? undefined : allCheckpoints(run).find((checkpoint) => checkpoint.path === checkpointPath);
@@ -225,6 +227,7 @@ async function fromCheckpoint(
     name: path.basename(folder),
     step,
     run,
+    namesRun: false,
     newest,
     passedOver: passed.length > 0,
     arguments: stored,
