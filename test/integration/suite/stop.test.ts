@@ -137,7 +137,7 @@ describe('stopping', function () {
       Object.assign(vscode.window, { showErrorMessage, showInformationMessage });
       trainer.kill('SIGKILL');
       rmSync(run, { recursive: true, force: true });
-      await api.workspaces.rescan();
+      await api.workspaces.rescan('changes');
     }
   });
 
