@@ -19,7 +19,9 @@ signal.signal(signal.SIGINT, lambda *_: asked.append(1))
 if '--output_dir' in sys.argv:
     run = sys.argv[sys.argv.index('--output_dir') + 1]
 else:
-    run = os.path.dirname(os.path.dirname(sys.argv[sys.argv.index('--resume_from') + 1]))
+    run = sys.argv[sys.argv.index('--resume_from') + 1]
+    if os.path.basename(run).startswith('checkpoint-'):
+        run = os.path.dirname(os.path.dirname(run))
 os.makedirs(run, exist_ok=True)
 print('words', json.dumps(sys.argv[1:]), flush=True)
 if '--seed' not in sys.argv:
