@@ -37,7 +37,7 @@ sys.exit(130 if asked else 0)
 const NAMES_ITSELF = `
 from npt import nothing
 import json, os, signal, socket, sys, time
-run = os.path.abspath(os.path.dirname(os.path.dirname(sys.argv[sys.argv.index('--resume_from') + 1])))
+run = os.path.abspath(sys.argv[sys.argv.index('--resume_from') + 1])
 os.kill(os.getppid(), signal.SIGKILL)
 found = os.stat(run)
 stat = open('/proc/self/stat').read().rpartition(')')[2].split() if os.path.exists('/proc/self/stat') else []
