@@ -47,9 +47,11 @@ const ROUND = 20;
 
 /**
  * How closely a scan of everything looks at what was found before: at what told that it `changes`, by the times of the folders
- * that hold it; at the time of each finished checkpoint's own `folders`; at `everything` anew, each file of each checkpoint.
+ * that hold it; at the time of each finished checkpoint's own `folders`; at `everything` anew, each file of each checkpoint. Each
+ * looks at all that those before it look at.
  */
-export type Look = 'changes' | 'folders' | 'everything';
+export const LOOKS = ['changes', 'folders', 'everything'] as const;
+export type Look = (typeof LOOKS)[number];
 
 /** What a run's folder of checkpoints had in it. */
 interface CheckpointListing {

@@ -25,7 +25,7 @@ import {
   scanRunAt,
   scanRuns,
 } from './scan';
-import type { FactsReader } from './scanContext';
+import { type FactsReader, LOOKS } from './scanContext';
 import { meaningOf } from './watchScope';
 
 /** Events within this time make one scan: saving a checkpoint gives several. */
@@ -36,9 +36,6 @@ const BLIND_RESCAN_MS = 5_000;
 const TICK_MS = 1_000;
 /** Folders beside the runs that are watched for becoming one; of more than these a scan finds it. */
 const MOST_OTHERS = 2_000;
-
-/** Each looks at all that those before it look at. */
-const LOOKS: readonly Look[] = ['changes', 'folders', 'everything'];
 
 export interface WorkspaceChange {
   readonly workspace: Workspace;

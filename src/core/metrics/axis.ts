@@ -15,7 +15,7 @@ export function lowerBound(values: Float64Array, length: number, target: number)
 }
 
 /** First index in `values[0, length)` whose value is > `target`; `length` when there is none. Values ascend. */
-export function upperBound(values: Float64Array, length: number, target: number): number {
+export function upperBound(values: ArrayLike<number>, length: number, target: number): number {
   let low = 0;
   let high = length;
   while (low < high) {

@@ -33,18 +33,10 @@ export const DEFAULT_THRESHOLDS: AlertThresholds = {
 
 /** Thresholds from what a settings file holds, which may be anything: what is no number ≥ 0 is as if it were not set. */
 export function readThresholds(get: (name: keyof AlertThresholds) => unknown): AlertThresholds {
+  const names = Object.keys(DEFAULT_THRESHOLDS) as (keyof AlertThresholds)[];
   const read = (name: keyof AlertThresholds): number => {
     const value = get(name);
     return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : DEFAULT_THRESHOLDS[name];
   };
-  return {
-    spikeDeviations: read('spikeDeviations'),
-    divergenceTimes: read('divergenceTimes'),
-    plateauPercent: read('plateauPercent'),
-    stalledTimes: read('stalledTimes'),
-    slowPercent: read('slowPercent'),
-    slowMinutes: read('slowMinutes'),
-    gpuMemoryPercent: read('gpuMemoryPercent'),
-    diskFreeGB: read('diskFreeGB'),
-  };
+  return Object.fromEntries(names.map((name) => [name, read(name)])) as Record<keyof AlertThresholds, number>;
 }

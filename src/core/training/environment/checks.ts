@@ -1,8 +1,9 @@
 /** What training needs, and whether it is there: a function a subject, all of them in one list. */
-import { access, constants, statfs } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import { isFileError, writeFailure } from '../../files';
 import { formatBytes } from '../../format';
+import { freeBytesIn } from '../../freeSpace';
 import { lastLine, runProgram } from '../../runProgram';
 import { isFree } from '../gpus/gpu';
 import { readGpusHere } from '../gpus/nvidiaSmi';
@@ -164,8 +165,7 @@ const disk: Check = async ({ experiments, checkpointBytes }) => {
   let free: number;
   try {
     await access(folder, constants.W_OK);
-    const found = await statfs(folder);
-    free = found.bavail * found.bsize;
+    free = await freeBytesIn(folder);
   } catch (error) {
     if (!isFileError(error)) throw error;
     return [entry(title, 'bad', `${folder}: ${writeFailure(error)}. No run can be saved there.`)];
