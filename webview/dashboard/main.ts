@@ -32,6 +32,7 @@ import { onThemeChange, readTheme, type Theme } from '../ui/theme';
 import { Toolbar, type SaveAs } from './toolbar';
 import { startControls } from '../ui/controls';
 import { fill, h, icon } from '../ui/dom';
+import { onceAFrame } from '../ui/frame';
 
 class Dashboard {
   private look: Look = restoreLook(savedState());
@@ -40,7 +41,6 @@ class Dashboard {
   private theme: Theme = readTheme();
   private readonly root: HTMLElement;
   private asked = '';
-  private drawing = false;
   private asking: number | undefined;
 
   private readonly window: ChartWindow = {
@@ -208,18 +208,13 @@ class Dashboard {
   }
 
   /** Draws once a frame, however much changed. */
-  private draw(): void {
-    if (this.drawing) return;
-    this.drawing = true;
-    requestAnimationFrame(() => {
-      this.drawing = false;
-      const { known } = this;
-      if (known === undefined) return;
-      const app = this.app(known);
-      for (const part of this.parts) part.update(app);
-      this.ask(app);
-    });
-  }
+  private readonly draw = onceAFrame(() => {
+    const { known } = this;
+    if (known === undefined) return;
+    const app = this.app(known);
+    for (const part of this.parts) part.update(app);
+    this.ask(app);
+  });
 
   /** Asks the host for the curves that are shown now, where they are not the ones it was asked for last. */
   private ask(app: App): void {

@@ -7,6 +7,8 @@ import type { TableLook } from '../../src/core/table/look';
 import type { RunRow } from '../../src/core/table/row';
 import type { GroupItem, Item, TableView } from '../../src/core/table/view';
 import { h, icon, setText } from '../ui/dom';
+import { onceAFrame } from '../ui/frame';
+import { bringIntoSight, rowsInSight } from '../ui/rowsInSight';
 import { drawCell } from './cells';
 import { type HeadingActions, Headings } from './headings';
 import { inSight, type Layout, layoutOf, type Place } from './layout';
@@ -71,7 +73,9 @@ export class Grid {
   private activeColumn = 0;
   /** Where a range with Shift begins. */
   private anchor: string | null = null;
-  private planned = 0;
+  private readonly plan = onceAFrame(() => {
+    this.draw();
+  });
   private version = 0;
 
   constructor(private readonly actions: GridActions) {
@@ -166,26 +170,16 @@ export class Grid {
     return items.map((item, at) => ({ key: keyOf(item), index: first + at }));
   }
 
-  /** Draws once a frame, however much changed. */
-  private plan(): void {
-    if (this.planned !== 0) return;
-    this.planned = requestAnimationFrame(() => {
-      this.planned = 0;
-      this.draw();
-    });
-  }
-
   private draw(): void {
     const { state } = this;
     if (state === undefined) return;
-    const { scrollTop, scrollLeft, clientHeight, clientWidth } = this.element;
+    const { scrollLeft, clientWidth } = this.element;
     const { view, look } = state;
     this.layout = layoutOf(view.columns, look, clientWidth);
     this.space.style.width = `${this.layout.width}px`;
     this.headings.draw(this.layout, look, scrollLeft, clientWidth);
     const places = inSight(this.layout, scrollLeft, clientWidth);
-    const first = Math.max(0, Math.floor(scrollTop / ROW_HEIGHT) - MARGIN);
-    const last = Math.min(view.items.length - 1, Math.ceil((scrollTop + clientHeight) / ROW_HEIGHT) + MARGIN);
+    const { first, last } = rowsInSight(this.element, view.items.length, ROW_HEIGHT, MARGIN);
     const wanted = new Set<string>();
     for (let index = first; index <= last; index += 1) wanted.add(keyOf(view.items[index] as Item));
     for (const [key, row] of this.drawn) {
@@ -332,12 +326,7 @@ export class Grid {
     const item = items[this.activeRow];
     this.activeKey = item === undefined ? null : keyOf(item);
     const { element } = this;
-    if (this.activeRow >= 0) {
-      const top = this.activeRow * ROW_HEIGHT;
-      const height = element.clientHeight - HEAD_HEIGHT;
-      if (top < element.scrollTop) element.scrollTop = top;
-      else if (top + ROW_HEIGHT > element.scrollTop + height) element.scrollTop = top + ROW_HEIGHT - height;
-    }
+    if (this.activeRow >= 0) bringIntoSight(element, this.activeRow, ROW_HEIGHT, element.clientHeight - HEAD_HEIGHT);
     const place = this.layout.places[this.activeColumn];
     if (place !== undefined && !place.pinned) {
       const { pinnedWidth } = this.layout;

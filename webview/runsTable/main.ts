@@ -21,6 +21,7 @@ import type { RowsMessage, RunsHostMessage } from '../../src/protocol/runsTable'
 import { pageRoot } from '../page';
 import { button, startControls } from '../ui/controls';
 import { fill, h, icon } from '../ui/dom';
+import { onceAFrame } from '../ui/frame';
 import { showMenu } from '../ui/menu';
 import { ColumnsPanel } from './columnsPanel';
 import { Grid } from './grid';
@@ -52,7 +53,9 @@ class RunsPage {
   private canTrain = false;
   private hasFolder = true;
 
-  private drawing = false;
+  private readonly plan = onceAFrame(() => {
+    this.drawNow();
+  });
   /** What the next drawing has to make anew: the rows, the view; and whether the rows in sight stay where they are. */
   private changed = { rows: false, view: false, stays: true };
   private keeping: number | undefined;
@@ -197,12 +200,7 @@ class RunsPage {
     changed.rows ||= what === 'rows';
     changed.view ||= what !== 'selection';
     changed.stays &&= stays;
-    if (this.drawing) return;
-    this.drawing = true;
-    requestAnimationFrame(() => {
-      this.drawing = false;
-      this.drawNow();
-    });
+    this.plan();
   }
 
   private drawNow(): void {

@@ -3,6 +3,8 @@
  * the keyboard moves it, and screen readers follow it through aria-activedescendant.
  */
 import { h } from '../ui/dom';
+import { onceAFrame } from '../ui/frame';
+import { bringIntoSight, rowsInSight } from '../ui/rowsInSight';
 
 const ROW_HEIGHT = 24;
 /** Rows beyond the edges, so that a scroll does not show blank. */
@@ -32,7 +34,9 @@ export class VirtualRows {
   private readonly rows = new Map<number, HTMLElement>();
   private count = 0;
   private activeRow = 0;
-  private planned = 0;
+  private readonly plan = onceAFrame(() => {
+    this.draw();
+  });
 
   constructor(private readonly options: RowsOptions) {
     this.space = h('div', { class: 'space', role: 'presentation' });
@@ -80,11 +84,8 @@ export class VirtualRows {
   /** Makes the row active and brings it into sight. */
   show(index: number): void {
     this.activeRow = Math.max(0, Math.min(index, this.count - 1));
-    const top = this.activeRow * ROW_HEIGHT;
-    const { scrollTop, clientHeight } = this.element;
-    const height = Math.max(ROW_HEIGHT, clientHeight - (this.options.header ? ROW_HEIGHT : 0));
-    if (top < scrollTop) this.element.scrollTop = top;
-    else if (top + ROW_HEIGHT > scrollTop + height) this.element.scrollTop = top + ROW_HEIGHT - height;
+    const room = this.element.clientHeight - (this.options.header ? ROW_HEIGHT : 0);
+    bringIntoSight(this.element, this.activeRow, ROW_HEIGHT, Math.max(ROW_HEIGHT, room));
     this.draw();
   }
 
@@ -94,18 +95,8 @@ export class VirtualRows {
     this.options.moved(this.activeRow);
   }
 
-  private plan(): void {
-    if (this.planned !== 0) return;
-    this.planned = requestAnimationFrame(() => {
-      this.planned = 0;
-      this.draw();
-    });
-  }
-
   private draw(): void {
-    const { scrollTop, clientHeight } = this.element;
-    const first = Math.max(0, Math.floor(scrollTop / ROW_HEIGHT) - MARGIN);
-    const last = Math.min(this.count - 1, Math.ceil((scrollTop + clientHeight) / ROW_HEIGHT) + MARGIN);
+    const { first, last } = rowsInSight(this.element, this.count, ROW_HEIGHT, MARGIN);
     for (const [index, row] of this.rows) {
       if (index >= first && index <= last) continue;
       row.remove();
