@@ -2,7 +2,6 @@
 import * as vscode from 'vscode';
 import { messageOf } from '../../core/errors';
 import type { Run } from '../../core/experiment/model';
-import { Disposable } from '../../core/disposable';
 import { SharedMetrics } from '../../core/metrics/runMetrics';
 import { showError } from '../../platform/messages';
 import type { TakesPanel } from '../../platform/runPanels';
@@ -10,6 +9,7 @@ import { entitle, showPage } from '../../platform/webviewPage';
 import type { RunCommand, SaveMessage } from '../../protocol/dashboard';
 import { alertThresholds } from '../alerts/settings';
 import type { FeatureDeps } from '../deps';
+import { SessionPanel } from '../sessionPanel';
 import { DashboardSession } from './session';
 
 const COMMANDS: Readonly<Record<RunCommand, string>> = {
@@ -30,73 +30,42 @@ export function dashboards(context: vscode.ExtensionContext, deps: FeatureDeps):
   return (panel, runPath) => new DashboardPanel(panel, context, deps, metrics, runPath);
 }
 
-export class DashboardPanel extends Disposable {
-  readonly session: DashboardSession;
-
-  /** Takes over `panel`: a new one, or one that VS Code kept over a reload. */
+export class DashboardPanel extends SessionPanel<DashboardSession> {
   constructor(
-    private readonly panel: vscode.WebviewPanel,
+    panel: vscode.WebviewPanel,
     context: vscode.ExtensionContext,
-    private readonly deps: FeatureDeps,
+    deps: FeatureDeps,
     metrics: SharedMetrics,
     runPath: string,
   ) {
-    super();
-    const { webview } = panel;
-    panel.iconPath = vscode.Uri.joinPath(context.extensionUri, 'media', 'icon.png');
-
-    let scanning = true;
-    void deps.workspaces.ready().then(() => {
-      scanning = false;
-      this.session.modelChanged();
-    });
-    this.session = this._register(
-      new DashboardSession(
-        runPath,
-        {
-          post: (message) => void webview.postMessage(message),
-          runs: () => deps.workspaces.runs,
-          lineage: () => deps.workspaces.lineage,
-          scanning: () => scanning,
-          canTrain: () => vscode.workspace.isTrusted,
-          gpus: deps.gpus,
-          thresholds: alertThresholds,
-          notValid: () => deps.validations.notValid(),
-          act: (command, path) => void vscode.commands.executeCommand(COMMANDS[command], path),
-          save: (request, content) => void this.save(request, content),
-          focused: (run) => {
-            this.entitle(run);
+    super(
+      panel,
+      context,
+      deps,
+      (host) =>
+        new DashboardSession(
+          runPath,
+          {
+            ...host,
+            gpus: deps.gpus,
+            thresholds: alertThresholds,
+            notValid: () => deps.validations.notValid(),
+            act: (command, path) => void vscode.commands.executeCommand(COMMANDS[command], path),
+            save: (request, content) => void this.save(request, content),
+            focused: (run) => {
+              this.entitle(run);
+            },
           },
-          log: (message) => {
-            deps.log.warn(message);
-          },
-        },
-        metrics,
-      ),
-    );
-    this._register(
-      webview.onDidReceiveMessage((raw: unknown) => {
-        this.session.receive(raw);
-      }),
-    );
-    this._register(
-      panel.onDidChangeViewState(() => {
-        this.session.setVisible(panel.visible);
-      }),
+          metrics,
+        ),
     );
     this._register(
       deps.workspaces.onDidChange(() => {
-        this.session.modelChanged();
         this.entitle(deps.workspaces.runAt(this.session.runPath));
       }),
     );
-    this._register(
-      vscode.workspace.onDidGrantWorkspaceTrust(() => {
-        this.session.modelChanged();
-      }),
-    );
     this.entitle(deps.workspaces.runAt(runPath));
-    showPage(webview, context.extensionUri, 'dashboard', vscode.l10n.t('NPT Dashboard'));
+    showPage(panel.webview, context.extensionUri, 'dashboard', vscode.l10n.t('NPT Dashboard'));
   }
 
   /** The page may have been told to look at another run than it was opened for. */
@@ -107,10 +76,6 @@ export class DashboardPanel extends Disposable {
   /** Draws these runs over the one that it shows. */
   overlay(runs: readonly string[]): void {
     this.session.overlay(runs);
-  }
-
-  reveal(): void {
-    this.panel.reveal();
   }
 
   private entitle(run: Run | undefined): void {
