@@ -1,9 +1,9 @@
 /** What tests of the page with the table of runs have in common: runs, and a real session that speaks with the page. */
 import type { Page } from 'playwright-core';
-import { Lineage } from '../../src/core/experiment/lineage';
 import type { Run } from '../../src/core/experiment/model';
 import { RunsTableSession } from '../../src/features/runsTable/session';
 import type { RunsCommand } from '../../src/protocol/runsTable';
+import { RecordingRunsHost, type RunsTableHostOptions } from '../runsTableHost';
 import { aCheckpoint, aRun } from '../unit/model/builders';
 import type { OpenOptions, PageHarness, PlainPage } from './harness';
 
@@ -84,11 +84,7 @@ export interface OpenRuns extends PlainPage {
   setRuns(runs: readonly Run[]): void;
 }
 
-export interface RunsOptions extends OpenOptions {
-  readonly hasFolder?: boolean;
-  /** What the workspace keeps. */
-  readonly look?: unknown;
-}
+export type RunsOptions = OpenOptions & RunsTableHostOptions;
 
 /** Opens the table over these runs, with a session as the extension has it. */
 export async function openRuns(
@@ -96,39 +92,19 @@ export async function openRuns(
   runs: readonly Run[],
   options: RunsOptions = {},
 ): Promise<OpenRuns> {
-  let known = runs;
-  let kept: unknown = options.look;
-  const acts: OpenRuns['acts'] = [];
-  const copies: string[] = [];
   /** Until the page is there. */
   const early: unknown[] = [];
   let send = (message: unknown): void => {
     early.push(message);
   };
-  const reported: string[] = [];
-  const session = new RunsTableSession({
-    post: (message) => {
+  const host = new RecordingRunsHost(
+    (message) => {
       send(message);
     },
-    runs: () => known,
-    lineage: () => new Lineage([{ runs: known }]),
-    scanning: () => options.scanning ?? false,
-    canTrain: () => options.canTrain ?? true,
-    hasFolder: () => options.hasFolder ?? true,
-    kept: () => kept,
-    keep: (look) => {
-      kept = look;
-    },
-    act: (command, paths) => {
-      acts.push([command, paths]);
-    },
-    copy: (text) => {
-      copies.push(text);
-    },
-    log: (message) => {
-      reported.push(message);
-    },
-  });
+    runs,
+    options,
+  );
+  const session = new RunsTableSession(host);
   const plain = await harness.openBundle('runsTable', options, (message) => {
     session.receive(message);
   });
@@ -136,12 +112,12 @@ export async function openRuns(
   for (const message of early) send(message);
   return {
     ...plain,
-    reported,
-    acts,
-    copies,
-    kept: () => kept,
+    reported: host.logged,
+    acts: host.acts,
+    copies: host.copies,
+    kept: () => host.kept(),
     setRuns: (next) => {
-      known = next;
+      host.known = next;
       session.modelChanged();
     },
     close: async () => {

@@ -1,55 +1,25 @@
 import assert from 'node:assert/strict';
-import { Lineage } from '../../../src/core/experiment/lineage';
-import type { Run } from '../../../src/core/experiment/model';
 import { Columns } from '../../../src/core/table/columns';
 import { START_LOOK, type TableLook } from '../../../src/core/table/look';
 import { RunsTableSession } from '../../../src/features/runsTable/session';
 import type { Addressed } from '../../../src/protocol/requests';
-import {
-  parseRunsHostMessage,
-  type RowsMessage,
-  type RunsCommand,
-  type RunsHostMessage,
-} from '../../../src/protocol/runsTable';
+import { parseRunsHostMessage, type RowsMessage, type RunsHostMessage } from '../../../src/protocol/runsTable';
+import { RecordingRunsHost } from '../../runsTableHost';
 import { aCheckpoint, aRun } from '../model/builders';
 
 describe('the session of the table of runs', () => {
-  let runs: Run[];
+  let host: RecordingRunsHost;
   let posted: (RunsHostMessage & Addressed)[];
-  let acts: [RunsCommand, readonly string[]][];
-  let logged: string[];
-  let copies: string[];
-  let kept: unknown;
   let session: RunsTableSession;
 
   beforeEach(() => {
-    runs = [];
-    [posted, acts, logged, copies, kept] = [[], [], [], [], undefined];
-    session = new RunsTableSession({
-      post: (message) => {
-        // As the page checks it.
-        assert.ok(parseRunsHostMessage(message) !== undefined, JSON.stringify(message).slice(0, 200));
-        posted.push(message);
-      },
-      runs: () => runs,
-      lineage: () => new Lineage([{ runs }]),
-      scanning: () => false,
-      canTrain: () => true,
-      hasFolder: () => true,
-      kept: () => kept,
-      keep: (look) => {
-        kept = look;
-      },
-      act: (command, paths) => {
-        acts.push([command, paths]);
-      },
-      copy: (text) => {
-        copies.push(text);
-      },
-      log: (message) => {
-        logged.push(message);
-      },
-    });
+    posted = [];
+    host = new RecordingRunsHost((message) => {
+      // As the page checks it.
+      assert.ok(parseRunsHostMessage(message) !== undefined, JSON.stringify(message).slice(0, 200));
+      posted.push(message);
+    }, []);
+    session = new RunsTableSession(host);
   });
   afterEach(() => {
     session.dispose();
@@ -67,7 +37,7 @@ describe('the session of the table of runs', () => {
   }
 
   it('tells a page that is ready of all runs in parts, and of the arguments that they name', async () => {
-    runs = Array.from({ length: 600 }, (_, index) =>
+    host.known = Array.from({ length: 600 }, (_, index) =>
       aRun(`run-${index}`, { config: { seed: index, [`only_${index % 2}`]: 1 } }),
     );
     ready();
@@ -94,13 +64,13 @@ describe('the session of the table of runs', () => {
 
   it('tells of what changed and is gone, and says nothing where nothing did', async () => {
     const [a, b, c] = [aRun('a'), aRun('b'), aRun('c')];
-    runs = [a, b, c];
+    host.known = [a, b, c];
     ready();
     await told();
     posted.length = 0;
     session.modelChanged();
     assert.equal(posted.length, 0);
-    runs = [a, { ...b, step: 400 }, aRun('d')];
+    host.known = [a, { ...b, step: 400 }, aRun('d')];
     session.modelChanged();
     await told();
     assert.deepEqual(names(), ['b', 'd']);
@@ -111,7 +81,7 @@ describe('the session of the table of runs', () => {
   it('tells of a branch whose parent went, though nothing of the branch changed', async () => {
     const parent = aRun('parent');
     const branch = aRun('branch', { parent: { id: 'id-parent', run: 'parent', checkpoint: null, step: 1 } });
-    runs = [parent, branch];
+    host.known = [parent, branch];
     ready();
     await told();
     assert.deepEqual(
@@ -119,30 +89,30 @@ describe('the session of the table of runs', () => {
       [null, parent.path],
     );
     posted.length = 0;
-    runs = [branch];
+    host.known = [branch];
     session.modelChanged();
     await told();
     assert.deepEqual(parts()[0]?.rows[0]?.parentPath, null);
   });
 
   it('goes on with what is missing where the model changed between two parts', async () => {
-    runs = Array.from({ length: 600 }, (_, index) => aRun(`run-${index}`));
+    host.known = Array.from({ length: 600 }, (_, index) => aRun(`run-${index}`));
     ready();
-    runs = [...runs.slice(1), { ...aRun('run-0'), step: 7 }];
+    host.known = [...host.known.slice(1), { ...aRun('run-0'), step: 7 }];
     session.modelChanged();
     await told();
-    assert.deepEqual(new Set(names()), new Set(runs.map(({ name }) => name)));
+    assert.deepEqual(new Set(names()), new Set(host.known.map(({ name }) => name)));
     const newest = new Map(parts().flatMap(({ rows }) => rows.map((row) => [row.name, row.cells[3]])));
     assert.equal(newest.get('run-0'), 7);
   });
 
   it('begins anew with each page, and says nothing while none is seen', async () => {
-    runs = [aRun('a')];
+    host.known = [aRun('a')];
     ready();
     await told();
     session.setVisible(false);
     posted.length = 0;
-    runs = [aRun('a', { step: 9 })];
+    host.known = [aRun('a', { step: 9 })];
     session.modelChanged();
     assert.equal(posted.length, 0);
     session.setVisible(true);
@@ -163,10 +133,10 @@ describe('the session of the table of runs', () => {
   it('gives a page the look that was kept, and nothing that another version kept in another shape', () => {
     const look: TableLook = { ...START_LOOK, pinned: ['run', 'loss'], widths: [{ column: 'run', width: 300 }] };
     session.receive({ type: 'look', page: 'one', look });
-    assert.deepEqual(kept, look);
+    assert.deepEqual(host.kept(), look);
     ready();
     assert.deepEqual(posted[0], { type: 'look', look, page: 'one' });
-    kept = { pinned: 'run' };
+    host.keep({ pinned: 'run' });
     posted.length = 0;
     ready();
     assert.ok(posted.every(({ type }) => type !== 'look'));
@@ -174,7 +144,7 @@ describe('the session of the table of runs', () => {
 
   it('acts on runs that there are: on themselves, or on the checkpoints that are meant', () => {
     const path = '/ws/experiments/a';
-    runs = [
+    host.known = [
       aRun('a', {
         checkpoints: [aCheckpoint(1, path), aCheckpoint(2, path), aCheckpoint(3, path, { state: 'broken' })],
       }),
@@ -186,7 +156,7 @@ describe('the session of the table of runs', () => {
     }
     session.receive({ type: 'act', page: 'one', command: 'dashboard', paths: ['/elsewhere'] });
     const newest = `${path}/checkpoints/checkpoint-2`;
-    assert.deepEqual(acts, [
+    assert.deepEqual(host.acts, [
       ['dashboard', ['/ws/experiments/b', path]],
       ['branch', [newest]],
       ['delete', [1, 2, 3].map((step) => `${path}/checkpoints/checkpoint-${step}`)],
@@ -199,9 +169,9 @@ describe('the session of the table of runs', () => {
     session.receive({ type: 'report', page: 'one', message: 'oh' });
     session.receive({ type: 'act', page: 'one', command: 'format', paths: ['/'] });
     session.receive({ type: 'look', page: 'one', look: { ...START_LOOK, widths: [{ column: 'run', width: -1 }] } });
-    assert.deepEqual(copies, ['a,b']);
-    assert.equal(kept, undefined);
-    assert.equal(logged[0], 'In the table of runs: oh');
-    assert.equal(logged.length, 3);
+    assert.deepEqual(host.copies, ['a,b']);
+    assert.equal(host.kept(), undefined);
+    assert.equal(host.logged[0], 'In the table of runs: oh');
+    assert.equal(host.logged.length, 3);
   });
 });
