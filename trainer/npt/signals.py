@@ -5,8 +5,8 @@ imports is then a request to stop like any other.
 
 A Python handler runs between two byte codes of the main thread, so not while that is inside a long product or a library
 that waits for a network. What has to be said or done at once is therefore done by a thread that the C handler itself
-wakes (``signal.set_wakeup_fd``): it says what is being waited for, ends the process where there is nothing to save, and
-ends it without a save on SIGQUIT.
+wakes (``signal.set_wakeup_fd``): it says what is being waited for, ends the process where there is nothing to save,
+ends it without a save on SIGQUIT, and shows where every thread is on SIGUSR2.
 """
 
 from __future__ import annotations
@@ -66,15 +66,11 @@ class StopRequest:
         os.set_blocking(self._wake, False)
         threading.Thread(target=self._listen, args=(reader,), name="signals", daemon=True).start()
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
-        for name in (*ASKING, "SIGQUIT"):
+        for name in (*ASKING, "SIGQUIT", "SIGUSR2"):
             number = getattr(signal, name, None)
             if number is None or (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):
                 continue
             signal.signal(number, self._receive)
-        # A run that hangs is asked where: the stacks of all threads, on the console. It is C code that answers, which
-        # needs no thread to go on.
-        if hasattr(signal, "SIGUSR2") and sys.__stderr__ is not None:
-            faulthandler.register(signal.SIGUSR2, file=sys.__stderr__, all_threads=True, chain=False)
 
     def check(self) -> None:
         """Raises ``Stopped`` where somebody asked to stop: for the places that wait or repeat something long."""
@@ -111,7 +107,7 @@ class StopRequest:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         # The thread does the rest, which may not wait for the main thread.
-        if number != getattr(signal, "SIGQUIT", None):
+        if number not in (getattr(signal, "SIGQUIT", None), getattr(signal, "SIGUSR2", None)):
             self._ask(signal.Signals(number))
             if self._waiting:
                 self._waiting = False
@@ -136,6 +132,8 @@ class StopRequest:
                         until = time.monotonic() + PATIENCE_SECONDS if heard else None
                     elif signal.Signals(number) == getattr(signal, "SIGQUIT", None):
                         self._end(signal.Signals(number), "ending without a save; the last checkpoint stays")
+                    elif number == getattr(signal, "SIGUSR2", None):
+                        self._show_stacks()
                     elif signal.Signals(number).name in ASKING:
                         self._ask(signal.Signals(number))
                         self._tell(signal.Signals(number), again=heard)
@@ -165,6 +163,17 @@ class StopRequest:
                 self.before_exit(received)
         self._say(f"{received.name}: {what}\n")
         os._exit(128 + int(received))
+
+    @staticmethod
+    def _show_stacks() -> None:
+        """A run that hangs is asked where: the stacks of all threads, on the console.
+
+        From here, where no other thread runs Python: a handler in C (``faulthandler.register``) would need no thread to
+        go on, but reads the frames of threads that change them meanwhile, which now and then ends the process.
+        """
+        with contextlib.suppress(OSError, ValueError):
+            if sys.__stderr__ is not None:
+                faulthandler.dump_traceback(file=sys.__stderr__, all_threads=True)
 
     @staticmethod
     def _say(text: str) -> None:

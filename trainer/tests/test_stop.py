@@ -335,3 +335,17 @@ def test_sigusr2_shows_where_every_thread_is_and_training_goes_on(launch: Launch
     gate.touch()
     assert process.wait() == 0, process.output
     assert [event["why"] for event in events(run) if event["event"] == "end"] == ["done"]
+
+
+def test_stacks_asked_for_all_the_time_end_no_run(launch: Launch, tmp_path: Path) -> None:
+    """While a checkpoint is written a second thread runs Python: its frames are not to be read as they change."""
+    run = tmp_path / "run"
+    process = launch(*SMALL, "--save_steps", "1", "--max_steps", "60", "--output_dir", str(run))
+    process.wait_for(lambda: "step 2/" in process.output)
+
+    while process.poll() is None:
+        process.send(signal.SIGUSR2)
+        time.sleep(0.002)
+    assert process.wait() == 0, process.output[-2000:]
+    assert process.output.count(" in _listen") > 1
+    assert [event["why"] for event in events(run) if event["event"] == "end"] == ["done"]
