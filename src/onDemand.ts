@@ -26,4 +26,5 @@ export { onFreeGpu } from './features/training/freeGpu';
 export { holdJobs } from './features/training/hold';
 export { requirementsTask } from './features/training/requirements';
 export { askForStacks } from './features/training/stacks';
+export { earlierEnded, endOf } from './features/training/taskEnd';
 export { showTerminal } from './features/training/terminal';

@@ -36,7 +36,7 @@ export class TrainingStarter implements PlanStarter {
     if (!this.isAllowed(plan) || !(await this.pythonIsReady(plan))) return false;
     this.note(plan);
     const placed = await this.placed(plan);
-    if (!(await this.execute(() => trainingTask(placed, this.supervisor)))) return false;
+    if (!(await this.executeAnew(plan.run, () => trainingTask(placed, this.supervisor)))) return false;
     if (settings.openDashboardOnResume()) void this.showWhenItTrains(plan);
     return true;
   }
@@ -48,7 +48,7 @@ export class TrainingStarter implements PlanStarter {
     if (!plans.every((plan) => this.isAllowed(plan)) || !(await this.pythonIsReady(first))) return false;
     for (const plan of plans) this.note(plan);
     if (canStartTogether(plans)) {
-      if (!(await this.execute(() => commonTask(plans, this.supervisor)))) return false;
+      if (!(await this.executeAnew(first.run, () => commonTask(plans, this.supervisor)))) return false;
     } else {
       const { enqueuePlans } = await import('../../onDemand');
       if (!(await enqueuePlans(this.deps, this.supervisor, plans))) return false;
@@ -59,6 +59,7 @@ export class TrainingStarter implements PlanStarter {
 
   async run({ task, interpreter, cwd }: TrainerTask): Promise<number | undefined> {
     if (!isTrusted() || !(await this.pythonIsReady({ interpreter, cwd }))) return undefined;
+    const { endOf } = await import('../../onDemand');
     const ended = endOf(task);
     if (await this.execute(() => task)) return ended.code;
     ended.dispose();
@@ -115,10 +116,23 @@ export class TrainingStarter implements PlanStarter {
     return false;
   }
 
-  /** Starts a task; says so when it cannot be made. */
-  private async execute(make: () => vscode.Task | Promise<vscode.Task>): Promise<boolean> {
+  /** Starts a task that trains in `run`, once the one that VS Code would take for it has ended. */
+  private executeAnew(run: string, make: () => vscode.Task): Promise<boolean> {
+    return this.execute(async () => {
+      const task = make();
+      const earlier = await (await import('../../onDemand')).earlierEnded(task, run);
+      if (earlier !== 'busy') return earlier === 'trains' ? null : task;
+      throw new TaskTextError(
+        vscode.l10n.t('The terminal of "{0}" has not ended: close it, then try again.', task.name),
+      );
+    });
+  }
+
+  /** Starts a task, null where that has happened already; says so when it cannot be made. */
+  private async execute(make: () => vscode.Task | Promise<vscode.Task | null>): Promise<boolean> {
     try {
-      await vscode.tasks.executeTask(await make());
+      const task = await make();
+      if (task !== null) await vscode.tasks.executeTask(task);
       return true;
     } catch (error) {
       if (!(error instanceof TaskTextError)) throw error;
@@ -140,34 +154,6 @@ function isTrusted(): boolean {
   if (vscode.workspace.isTrusted) return true;
   void showError(vscode.l10n.t('Training starts a process: trust this workspace first.'));
   return false;
-}
-
-/** The end of a task that is about to start: its exit code, undefined where it never had a process. */
-function endOf(task: vscode.Task): { readonly code: Promise<number | undefined>; dispose: () => void } {
-  const listeners: vscode.Disposable[] = [];
-  const dispose = (): void => {
-    for (const listener of listeners) listener.dispose();
-  };
-  const code = new Promise<number | undefined>((resolve) => {
-    const end = (found: number | undefined): void => {
-      dispose();
-      resolve(found);
-    };
-    // VS Code may hand out another object for the task: a name and what it is about tell it.
-    const isIt = ({ task: other }: vscode.TaskExecution): boolean =>
-      other === task ||
-      (other.name === task.name && JSON.stringify(other.definition) === JSON.stringify(task.definition));
-    listeners.push(
-      vscode.tasks.onDidEndTaskProcess(({ execution, exitCode }) => {
-        if (isIt(execution)) end(exitCode);
-      }),
-      // One that never had a process, or lost it.
-      vscode.tasks.onDidEndTask(({ execution }) => {
-        if (isIt(execution)) end(undefined);
-      }),
-    );
-  });
-  return { code, dispose };
 }
 
 /**

@@ -95,16 +95,7 @@ describe('GPUs', function () {
         else process.env[name] = value;
       }
     }
-    // Its terminal ends a moment after the run: until then VS Code takes another start of it for this one.
-    const left = new Promise<void>((resolve) => {
-      const listener = vscode.tasks.onDidEndTask(({ execution }) => {
-        if (execution.task.definition.type !== 'npt') return;
-        listener.dispose();
-        resolve();
-      });
-    });
     await vscode.commands.executeCommand('npt.stop', mainRun());
     await state('stopped');
-    await left;
   });
 });

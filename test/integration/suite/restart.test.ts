@@ -147,6 +147,12 @@ describe('restarting, and what happened to a run', function () {
     );
     await vscode.commands.executeCommand('npt.stop', mainRun());
     await shows(mainRun(), 'stopped', TRAINS_WITHIN_MS);
+
+    // The terminal that followed it may still be ending, which VS Code takes for the same task.
+    await vscode.commands.executeCommand('npt.resume', mainRun());
+    await shows(mainRun(), 'training', TRAINS_WITHIN_MS);
+    await vscode.commands.executeCommand('npt.stop', mainRun());
+    await shows(mainRun(), 'stopped', TRAINS_WITHIN_MS);
   });
 
   it('Show Python Stacks asks nobody whom the signal would end', async () => {
