@@ -62,6 +62,9 @@ INHERITED = re.compile(
 class NoAnswer(Exception):
     """Slurm did not say; the message is a clause."""
 
+    #: The signal that ended the command that asked, where one did.
+    ended_by = 0
+
 
 # --- Slurm -----------------------------------------------------------------------------------------------------------
 
@@ -107,7 +110,9 @@ def ask_slurm(words: List[str]) -> str:
     except OSError as error:
         raise NoAnswer(f"{words[0]} cannot be started: {error.strerror}") from None
     if done.returncode != 0:
-        raise NoAnswer(last_line(done.stderr) or f"{words[0]} ended with {done.returncode}")
+        failure = NoAnswer(last_line(done.stderr) or f"{words[0]} ended with {done.returncode}")
+        failure.ended_by = max(0, -done.returncode)
+        raise failure
     return done.stdout
 
 
@@ -524,8 +529,10 @@ class JobSupervisor(base.Supervisor):
         try:
             ask_slurm(["scontrol", "requeue", os.environ.get("SLURM_JOB_ID", "")])
         except NoAnswer as error:
-            self.say(f"error: Slurm does not requeue the job: {error}")
-            return
+            # What was asked for ends every process of the job, sometimes scontrol before it could say so.
+            if error.ended_by != signal.SIGTERM:
+                self.say(f"error: Slurm does not requeue the job: {error}")
+                return
         self.say(f"── job {self.job} is requeued, and goes on from its newest checkpoint")
         until = time.monotonic() + REQUEUE_SECONDS
         while time.monotonic() < until and not self.was_stopped:

@@ -146,8 +146,9 @@ def test_a_task_of_an_array_is_named_as_squeue_names_it(job: Job) -> None:
     assert job.document("process.json")["job"] == "15_2"
 
 
-def test_the_warning_saves_and_requeues_and_the_run_stays_the_jobs(job: Job) -> None:
-    job.says("scontrol", f'[ "$1" = requeue ] && kill -TERM $(cat "{job.folder}/pid")')
+@pytest.mark.parametrize("its_own_end", ["", "; kill -TERM $$"], ids=["told", "ended-with-the-job"])
+def test_the_warning_saves_and_requeues_and_the_run_stays_the_jobs(job: Job, its_own_end: str) -> None:
+    job.says("scontrol", f'[ "$1" = requeue ] && kill -TERM $(cat "{job.folder}/pid"){its_own_end}')
     process = job.start(WAITS)
     (job.folder / "pid").write_text(str(process.pid))
     job.until_ready()
