@@ -118,10 +118,15 @@ class Workspace:
         """What is left in the queue, by state and run."""
         found = []
         for path in sorted(self.queue.glob("*.json")):
-            if path.name != "queue.json":
-                state = path.name.split("-")[0]
+            if path.name == "queue.json":
+                continue
+            try:
                 run = Path(json.loads(path.read_text())["run"]).name
-                found.append(f"{'waiting' if state.isdigit() else state} {run}")
+            except FileNotFoundError:
+                # Its state, which is its name, has changed since the folder was listed.
+                return self.entries()
+            state = path.name.split("-")[0]
+            found.append(f"{'waiting' if state.isdigit() else state} {run}")
         return found
 
     def failure(self, entry: str) -> str:

@@ -3,7 +3,7 @@ import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import type { Run } from '../../src/core/experiment/model';
-import { DashboardSuite, until } from './dashboardSuite';
+import { boxOf, DashboardSuite, until } from './dashboardSuite';
 import type { OpenOptions, ThemeName } from './harness';
 import { appendSteps, makeRun, makeWorkspace, type RunPlan } from './syntheticRun';
 
@@ -152,8 +152,7 @@ describe('the dashboard’s page', function () {
   it('zooms with the mouse: drag, wheel, shift-drag, double click', async () => {
     const page = await open(run(0));
     const all = await shown(page);
-    const box = await page.locator('.main-chart .u-over').boundingBox();
-    assert.ok(box);
+    const box = await boxOf(page.locator('.main-chart .u-over'));
     const at = (share: number): [number, number] => [box.x + box.width * share, box.y + box.height * 0.3];
     const width = all[1] - all[0];
     await page.mouse.move(...at(0.25));
@@ -190,9 +189,8 @@ describe('the dashboard’s page', function () {
 
   it('zooms by dragging a handle of the band', async () => {
     const page = await open(run(0));
-    const box = await page.locator('.handle').nth(1).boundingBox();
-    const band = await page.locator('.band').boundingBox();
-    assert.ok(box && band);
+    const box = await boxOf(page.locator('.handle').nth(1));
+    const band = await boxOf(page.locator('.band'));
     await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
     await page.mouse.down();
     await page.mouse.move(band.x + band.width * 0.3, box.y + 5, { steps: 5 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import type { Run } from '../../src/core/experiment/model';
 import { PageHarness, type OpenOptions, type OpenPage } from './harness';
 
@@ -17,6 +17,24 @@ export async function until(
     if (Date.now() > deadline) assert.fail(`Waited in vain: ${typeof what === 'string' ? what : await what()}`);
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
+}
+
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Where an element is on the page, once it has a place: a chart that is just being made anew has none for a moment. */
+export async function boxOf(element: Locator): Promise<Box> {
+  const found: Box[] = [];
+  await until(async () => {
+    const box = await element.boundingBox();
+    if (box !== null) found.push(box);
+    return box !== null;
+  }, 'a place on the page');
+  return found[0] as Box;
 }
 
 export class DashboardSuite {

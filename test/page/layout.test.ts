@@ -6,7 +6,7 @@ import type { Run, RunExit } from '../../src/core/experiment/model';
 import { thisHost } from '../../src/core/experiment/runningProcess';
 import type { Gpu } from '../../src/core/training/gpus/gpu';
 import type { GpuReading } from '../../src/core/training/gpus/nvidiaSmi';
-import { DashboardSuite, until } from './dashboardSuite';
+import { boxOf, DashboardSuite, until } from './dashboardSuite';
 import type { ThemeName } from './harness';
 import { makeRun } from './syntheticRun';
 
@@ -117,8 +117,7 @@ describe('the dashboard’s layout', function () {
         (middle, index) => index === 0 || middle - (middles[index - 1] as number) > 10,
       ).length;
       assert.equal(count, rows, `rows at ${width}: ${JSON.stringify(boxes)}`);
-      const charts = await page.locator('.charts').boundingBox();
-      assert.ok(charts);
+      const charts = await boxOf(page.locator('.charts'));
       for (const { name, left, right } of boxes)
         assert.ok(left >= charts.x && right <= charts.x + charts.width, `${name} sticks out at ${width}`);
       // Metric, axis, slider, three switches, export and everything: none is left out.
@@ -195,8 +194,7 @@ describe('the dashboard’s layout', function () {
       [645, 630],
     ] as const) {
       const page = await suite.open([run], run, { width, height });
-      const box = await page.locator('.main-chart .u-wrap').boundingBox();
-      assert.ok(box);
+      const box = await boxOf(page.locator('.main-chart .u-wrap'));
       assert.ok(box.height >= 190 && box.y + box.height <= height, `at ${width}: ${JSON.stringify(box)}`);
       if (width === 1000) await suite.close();
     }

@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core';
 import type { Curriculum } from '../../src/core/curriculum/curriculum';
 import type { Run } from '../../src/core/experiment/model';
 import { airy } from '../../webview/charts/axes';
-import { DashboardSuite, until } from './dashboardSuite';
+import { type Box, boxOf, DashboardSuite, until } from './dashboardSuite';
 import type { OpenOptions } from './harness';
 import { makeRun, seeded } from './syntheticRun';
 
@@ -73,11 +73,7 @@ describe('the dashboard tells the truth', function () {
     suite.open(runs, about, { ...options, state: { run: about.path, overlay: [], ...look } });
 
   /** The plot's box on the page. */
-  async function plotBox(page: Page): Promise<{ x: number; y: number; width: number; height: number }> {
-    const box = await page.locator('.main-chart .u-over').boundingBox();
-    assert.ok(box);
-    return box;
-  }
+  const plotBox = (page: Page): Promise<Box> => boxOf(page.locator('.main-chart .u-over'));
 
   /** Whether the focused run's colour is within 2 pixels of each of these places on the page. */
   async function isInked(page: Page, places: readonly (readonly [number, number])[]): Promise<boolean[]> {
@@ -227,10 +223,7 @@ describe('the dashboard tells the truth', function () {
         ).some(Boolean),
       );
       for (const step of [8000, 16000, 24000]) {
-        const marker = await page
-          .locator(`.marker[aria-label^="Checkpoint ${step.toLocaleString('en-US')}"]`)
-          .boundingBox();
-        assert.ok(marker);
+        const marker = await boxOf(page.locator(`.marker[aria-label^="Checkpoint ${step.toLocaleString('en-US')}"]`));
         const value = points.find(([at]) => at === step)?.[1];
         assert.ok(value !== undefined);
         assert.ok(Math.abs(marker.y + marker.height / 2 - place(step, value)[1]) < 1.5, `the marker of ${step}`);
