@@ -16,6 +16,8 @@ export { createWorkspace } from './features/create/create';
 export { dashboards } from './features/dashboard/panel';
 export { showEnvironment } from './features/environment/showEnvironment';
 export { deleteChosen } from './features/manage/delete';
+export { openTrainLog } from './features/manage/openLog';
+export { pin } from './features/manage/pin';
 export { ProbePanel } from './features/probe/panel';
 export { enqueuePlans } from './features/queue/enqueue';
 export { review } from './features/review/review';

@@ -17,11 +17,16 @@ export async function showDifference(left: string, right: string, title: string)
 /** A line after any file's last: VS Code takes the last one then. */
 const AFTER_THE_END = 1_000_000_000;
 
-/**
- * Opens a text file at its end. By a command: files above 50 MB, which logs come to, are not shown by VS Code's API, which
- * would hand their text to every extension.
- */
+/** Opens a text file at its end. */
 export async function openAtEnd(file: vscode.Uri, preview: boolean): Promise<void> {
-  const selection = new vscode.Range(AFTER_THE_END, 0, AFTER_THE_END, 0);
+  await openAtLine(file, AFTER_THE_END, preview);
+}
+
+/**
+ * Opens a text file at a line, counted from 1. By a command: files above 50 MB, which logs come to, are not shown by VS Code's
+ * API, which would hand their text to every extension.
+ */
+export async function openAtLine(file: vscode.Uri, line: number, preview: boolean): Promise<void> {
+  const selection = new vscode.Range(line - 1, 0, line - 1, 0);
   await vscode.commands.executeCommand('vscode.open', file, { preview, selection });
 }

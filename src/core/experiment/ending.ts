@@ -94,25 +94,3 @@ function adviceOf(run: Run, error: string): string {
   const helps = ADVICE.find(([pattern]) => pattern.test(error))?.[1];
   return helps === undefined ? way : `${helps} ${way}`;
 }
-
-export interface LogLine {
-  readonly text: string;
-  /** Counted from 1; null where the log's beginning was not read. */
-  readonly line: number | null;
-}
-
-/** The log's line that tells of an error: the last that has it, else the last `error:` or traceback's end, else the last one. */
-export function logLineOf(log: string, error: string | null, whole: boolean): LogLine | null {
-  const lines = log.split(/\r?\n/);
-  const wanted = error?.split('\n')[0]?.trim() ?? '';
-  const last = (fits: (line: string) => boolean): number =>
-    lines.findLastIndex((line) => line.trim() !== '' && fits(line));
-  const places = [
-    wanted === '' ? -1 : last((line) => line.includes(wanted)),
-    last((line) => /^(error:|[\w.]*(Error|Exception)\b)/.test(line.trim())),
-    last((line) => !line.startsWith('── ')),
-  ];
-  const index = (error === null ? places.slice(2) : places).find((place) => place >= 0);
-  if (index === undefined) return null;
-  return { text: (lines[index] as string).trim(), line: whole ? index + 1 : null };
-}

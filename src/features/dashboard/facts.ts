@@ -1,7 +1,8 @@
 /** The workspace's model as the page is told it. */
 import { NOT_COMPARED } from '../../core/arguments/compared';
 import { allCheckpoints } from '../../core/experiment/checkpoints';
-import { badEnding, type LogLine } from '../../core/experiment/ending';
+import { badEnding } from '../../core/experiment/ending';
+import type { LogLine } from '../../core/experiment/logLine';
 import type { Lineage } from '../../core/experiment/lineage';
 import type { Checkpoint, Run } from '../../core/experiment/model';
 import type { MetricsLog } from '../../core/metrics/log';

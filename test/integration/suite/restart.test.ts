@@ -189,6 +189,21 @@ describe('restarting, and what happened to a run', function () {
     assert.equal((await runAt(folder))?.state, 'failed');
   });
 
+  it('Open Training Log goes to the line that says why a run failed', async () => {
+    const folder = namedRun('log-of-a-failed-run', { pid: 4711, bootId: thisHost().bootId });
+    const exit = { schema: 1, why: 'failed', step: 8, segment: 2, signal: null, error: 'the disk is full', time: 1 };
+    writeFileSync(path.join(folder, 'train.log'), `${'a\n'.repeat(200)}step 7\nerror: the disk is full\n── ended\n`);
+    writeFileSync(path.join(folder, 'exit.json'), JSON.stringify(exit));
+    await shows(folder, 'failed');
+    await vscode.commands.executeCommand('npt.openTrainLog', folder);
+    const editor = await eventually('the log', MODEL_MS, () => {
+      const active = vscode.window.activeTextEditor;
+      return active?.document.uri.fsPath === path.join(folder, 'train.log') ? active : undefined;
+    });
+    assert.equal(editor.document.lineAt(editor.selection.active.line).text, 'error: the disk is full');
+    await vscode.commands.executeCommand('workbench.action.closeActiveEditor');
+  });
+
   it('Restart says of a process that cannot be asked that it cannot, and waits for nothing', async () => {
     const folder = await answering('gone', 'never');
     children[0]?.kill('SIGKILL');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { badEnding, logLineOf } from '../../../src/core/experiment/ending';
+import { badEnding } from '../../../src/core/experiment/ending';
 import type { Run, RunExit } from '../../../src/core/experiment/model';
 import { aRun } from '../model/builders';
 
@@ -36,15 +36,5 @@ describe('how a run ended badly', () => {
   it('is none of a run that trains, was stopped or is done', () => {
     for (const state of ['training', 'queued', 'stopped', 'finished'] as const)
       assert.equal(badEnding(ended({ why: 'failed', error: 'x' }, { state })), null);
-  });
-
-  it('has its line in the log, by number where the log was read from its beginning', () => {
-    const log =
-      'step 1\nTraceback (most recent call last):\n  File "a.py"\nRuntimeError: boom\nerror: boom, at last\nbye\n';
-    assert.deepEqual(logLineOf(log, 'boom, at last', true), { text: 'error: boom, at last', line: 5 });
-    assert.deepEqual(logLineOf(log, 'not in it', true), { text: 'error: boom, at last', line: 5 });
-    assert.deepEqual(logLineOf('step 1\nValueError: x\n', 'y', false), { text: 'ValueError: x', line: null });
-    assert.deepEqual(logLineOf(log, null, true), { text: 'bye', line: 6 });
-    assert.equal(logLineOf('', 'x', true), null);
   });
 });
