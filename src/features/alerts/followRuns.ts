@@ -1,6 +1,7 @@
-/** Follows the runs of this window: alerts of those that train, and those that were ended with their machine. */
+/** Follows the runs of this window: alerts of those that train, how they end, and those that were ended with their machine. */
 import * as vscode from 'vscode';
 import type { FeatureDeps } from '../deps';
+import { Endings } from './endings';
 import { AlertNotices } from './notices';
 import { alertThresholds } from './settings';
 import { tellOfInterrupted } from './interrupted';
@@ -21,11 +22,14 @@ export function followRuns(context: vscode.ExtensionContext, deps: FeatureDeps):
       deps.log.warn(message);
     },
   });
+  const endings = new Endings(context, deps);
   context.subscriptions.push(
     watch,
     notices,
+    endings,
     deps.workspaces.onDidChange(() => {
       watch.modelChanged();
+      endings.modelChanged();
     }),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration('npt.alerts')) watch.setThresholds(alertThresholds());

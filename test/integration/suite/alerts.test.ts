@@ -14,10 +14,11 @@ const LIMIT_MS = 120_000;
 describe('alerts', function () {
   this.timeout(3 * LIMIT_MS);
 
-  const { showWarningMessage, showErrorMessage } = vscode.window;
+  const { showInformationMessage, showWarningMessage, showErrorMessage } = vscode.window;
   const configuration = (): vscode.WorkspaceConfiguration => vscode.workspace.getConfiguration('npt');
   let said: { readonly message: string; readonly buttons: readonly string[] }[] = [];
-  let child: ChildProcess | undefined;
+  const children: ChildProcess[] = [];
+  const folders: string[] = [];
   let folder = '';
 
   beforeEach(async () => {
@@ -28,13 +29,17 @@ describe('alerts', function () {
       said.push({ message, buttons });
       return Promise.resolve(undefined as never);
     };
-    Object.assign(vscode.window, { showWarningMessage: answer, showErrorMessage: answer });
+    Object.assign(vscode.window, {
+      showInformationMessage: answer,
+      showWarningMessage: answer,
+      showErrorMessage: answer,
+    });
   });
   afterEach(async () => {
-    Object.assign(vscode.window, { showWarningMessage, showErrorMessage });
+    Object.assign(vscode.window, { showInformationMessage, showWarningMessage, showErrorMessage });
     await configuration().update('notifications', 'off', vscode.ConfigurationTarget.Workspace);
-    child?.kill('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+    for (const each of folders.splice(0)) rmSync(each, { recursive: true, force: true });
   });
 
   const log = (): string => path.join(folder, 'metrics.jsonl');
@@ -44,6 +49,7 @@ describe('alerts', function () {
   /** A copy of the main run that a process of ours trains: its log grows as the test says. */
   async function training(name: string): Promise<void> {
     folder = path.join(workspaceRoot(), 'experiments', name);
+    folders.push(folder);
     mkdirSync(path.join(folder, 'checkpoints'), { recursive: true });
     cpSync(path.join(mainRun(), 'config.json'), path.join(folder, 'config.json'));
     writeFileSync(path.join(folder, 'run.json'), JSON.stringify({ schema: 1, id: name, created: Date.now() / 1000 }));
@@ -51,7 +57,8 @@ describe('alerts', function () {
       recursive: true,
     });
     writeFileSync(log(), Array.from({ length: 30 }, (_, index) => line(9 + index, 2 + (index % 3) / 50)).join(''));
-    child = spawn('sleep', ['3600']);
+    const child = spawn('sleep', ['3600']);
+    children.push(child);
     const { dev, ino } = statSync(folder);
     const { name: host, bootId } = thisHost();
     const pid = child.pid ?? 0;
@@ -111,6 +118,40 @@ describe('alerts', function () {
     );
     const [, before, after] = /^learning_rate (\S+) → (\S+)/.exec(changed) ?? [];
     assert.equal(Number(after), Number(before) / 2, changed);
+  });
+
+  /** The process of the last run ends, and says so. */
+  async function ends(why: 'done' | 'stopped' | 'failed', error: string | null = null): Promise<void> {
+    const exit = { schema: 1, why, step: 38, segment: 2, signal: null, error, time: Date.now() / 1000 };
+    writeFileSync(path.join(folder, 'exit.json'), JSON.stringify(exit));
+    children.at(-1)?.kill('SIGKILL');
+    const run = folder;
+    await modelShows(await activated(), `${path.basename(run)} as ended`, LIMIT_MS, (runs) =>
+      runs.find((each) => each.path === run)?.state === 'training' ? undefined : true,
+    );
+  }
+
+  it('of how runs ended are told, with the way on; not what somebody stopped', async () => {
+    const names = ['stops', 'fails', 'finishes'].map((each) => `alerts-${each}-${Date.now()}`);
+    const [stops = '', fails = '', finishes = ''] = names;
+    await training(stops);
+    await ends('stopped');
+    await training(fails);
+    await ends('failed', 'the disk is full');
+    await training(finishes);
+    await ends('done');
+    const about = (name: string): Promise<(typeof said)[number]> =>
+      eventually(`what is told of ${name}`, LIMIT_MS, () => said.find(({ message }) => message.startsWith(name)));
+    const failed = await about(fails);
+    assert.equal(failed.message, `${fails}: Failed at step 38. the disk is full`);
+    assert.deepEqual(failed.buttons, ['Open Log', 'Resume from checkpoint-8']);
+    const finished = await about(finishes);
+    assert.equal(finished.message, `${finishes} finished at step 38.`);
+    assert.deepEqual(finished.buttons, ['Open Dashboard']);
+    assert.deepEqual(
+      said.filter(({ message }) => message.startsWith(stops)),
+      [],
+    );
   });
 
   it('are not told where only errors are wanted and a spike is none', async () => {
