@@ -13,7 +13,11 @@ export interface Tooltip {
 
 export interface TreeRowText {
   readonly label: string;
+  /** What is read out in place of the label, where that is shortened. */
+  readonly name?: string;
   readonly description: string;
+  /** Read out after the description: what is shown otherwise, as by the icon. */
+  readonly spoken?: string;
   readonly tooltip?: Tooltip;
 }
 
@@ -22,7 +26,8 @@ export function treeRow(text: TreeRowText, state: vscode.TreeItemCollapsibleStat
   const label = plainText(text.label, LIMIT);
   const item = new vscode.TreeItem(label, state);
   item.description = plainText(text.description, LIMIT);
-  item.accessibilityInformation = { label: item.description === '' ? label : `${label}, ${item.description}` };
+  const said = [text.name ?? text.label, text.description, text.spoken ?? ''].filter((part) => part !== '');
+  item.accessibilityInformation = { label: said.map((part) => plainText(part, LIMIT)).join(', ') };
   if (text.tooltip !== undefined) item.tooltip = markdownTable(text.tooltip);
   return item;
 }

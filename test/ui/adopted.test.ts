@@ -45,8 +45,8 @@ describe('a run that outlives what showed it', function () {
   async function movesOn({ tree, run }: JourneySession): Promise<void> {
     const from = lastStep(run);
     await eventually('a step that came since', LIMIT_MS, async () => {
-      const row = (await tree.rows()).find(({ label }) => label === NAME);
-      const step = /training\D*([\d,]+)/.exec(row?.description ?? '')?.[1]?.replaceAll(',', '');
+      const row = (await tree.rows()).find(({ name }) => name === NAME);
+      const step = /([\d,]+) \w+ · .*training/.exec(row?.description ?? '')?.[1]?.replaceAll(',', '');
       return step !== undefined && Number(step) > from ? true : undefined;
     });
   }

@@ -96,8 +96,8 @@ describe('hostile names in the workbench', function () {
     await window.page.keyboard.press('Home');
     for (let last = ''; ;) {
       const now = await tree.rows();
-      for (const row of now) rows.add(read(row.label));
-      const end = now.at(-1)?.label ?? '';
+      for (const row of now) rows.add(read(row.name));
+      const end = now.at(-1)?.name ?? '';
       if (end === last) break;
       last = end;
       await window.page.keyboard.press('PageDown');
@@ -126,10 +126,7 @@ describe('hostile names in the workbench', function () {
       '$(zap)',
       'www.bare.example',
     ]) {
-      const row = window.page
-        .locator('.sidebar .monaco-list-row')
-        .filter({ has: window.page.locator('.label-name').getByText(plainText(name), { exact: true }) })
-        .first();
+      const row = tree.row(plainText(name));
       for (let tries = 0; tries < 40 && !(await row.isVisible()); tries += 1) {
         await window.page.keyboard.press('PageDown');
         await window.page.waitForTimeout(50);
@@ -148,7 +145,6 @@ describe('hostile names in the workbench', function () {
       await window.rest();
       await window.page.keyboard.press('Home');
     }
-    assert.ok(tree);
   });
 
   it('are text in quick picks, and every one can be read', async () => {
@@ -243,7 +239,7 @@ describe('hostile names in the workbench', function () {
   });
 
   it('are text in the dashboard: metrics, arguments, runs, an error', async () => {
-    const { window, tree, shot } = session;
+    const { window, shot } = session;
     await window.page.keyboard.press('Escape');
     await window.showContainer('NPT');
     await window.runCommand('NPT: Open Dashboard');
@@ -257,7 +253,6 @@ describe('hostile names in the workbench', function () {
     await assertInert(frame.locator('body'), 'the dashboard', 'a[href], img, #root script, .codicon-zap');
     await shot('dashboard', ['dark']);
     await window.closeEditors();
-    assert.ok(tree);
   });
 
   it('are text in the status bar', async () => {

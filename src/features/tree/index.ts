@@ -1,5 +1,6 @@
 /** The Experiments view: registration, refresh of what changed, badge, messages. */
 import * as vscode from 'vscode';
+import { FINAL } from '../../core/checkpoint/fileNames';
 import { messageOf } from '../../core/errors';
 import type { Run } from '../../core/experiment/model';
 import { Disposable } from '../../core/disposable';
@@ -7,6 +8,7 @@ import { TreeViewText } from '../../platform/treeText';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { isElsewhere, isWaitingJob, treeItem } from './items';
+import { runLabel } from './labels';
 import {
   childrenOf,
   checkpointNode,
@@ -14,6 +16,7 @@ import {
   groupNode,
   hasChildren,
   holderOf,
+  isOvertaken,
   runNode,
   type TreeModel,
   type TreeNode,
@@ -68,6 +71,9 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
       now,
       verdict: node.kind === 'checkpoint' ? validations.get(node.path)?.verdict : undefined,
       hasChildren: hasChildren(node, model),
+      runLabel: node.kind === 'run' ? runLabel(node.run, model) : '',
+      branches: node.kind === 'checkpoint' ? model.lineage.branchesAt(node.checkpoint).length : 0,
+      overtaken: node.kind === 'checkpoint' && node.checkpoint.name === FINAL && isOvertaken(node.checkpoint, node.run),
       // What a person looks for first: the newest run, and whatever trains.
       open: node.kind === 'run' && (node.run.state === 'training' || node.path === model.runs[0]?.path),
     });

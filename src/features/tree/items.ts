@@ -109,42 +109,85 @@ function stateText(state: RunState): string {
   }
 }
 
+/** First what tells how good it is and how far; its state is in its icon, too. */
 function runDescription(run: Run): string {
-  const steps =
-    run.maxSteps === null ? formatCount(run.step) : `${formatCount(run.step)} / ${formatCount(run.maxSteps)}`;
   // A job's number, and why it waits or how long it may still run: what a person would look for in squeue.
   const job = run.processState?.detail ?? null;
-  const parts = [
-    stateText(run.state),
-    run.state === 'queued' ? job : null,
+  const waits = run.state === 'queued';
+  return joined([
+    waits ? stateText(run.state) : null,
+    waits ? job : null,
     queueText(run),
-    run.stage,
-    steps,
-    run.loss === null ? null : vscode.l10n.t('loss {0}', formatValue(run.loss)),
+    runFigure(run),
+    run.stage === null ? formatCount(run.step) : `${formatCount(run.step)} ${run.stage}`,
+    run.maxSteps === null || run.step === run.maxSteps ? null : vscode.l10n.t('of {0}', formatCount(run.maxSteps)),
+    // Of a run that is done, icon and step say all there is to say.
+    waits || run.state === 'finished' ? null : endText(run),
     run.state === 'training' ? job : null,
-  ];
-  return parts.filter((part) => part !== null).join(' · ');
+  ]);
 }
 
-function checkpointDescription(checkpoint: Checkpoint, now: number): string {
-  const parts = [
+function checkpointDescription(checkpoint: Checkpoint, { now, branches, overtaken }: ItemContext): string {
+  return joined([
     checkpoint.state === 'complete'
       ? null
       : checkpoint.state === 'writing'
         ? vscode.l10n.t('being written')
         : vscode.l10n.t('broken'),
-    // Beside the training loss, which may be lower elsewhere, it is said by what it is the best.
-    checkpoint.best ? bestText(checkpoint) : null,
+    checkpoint.name === FINAL ? finalText(checkpoint, overtaken) : null,
+    figure(checkpoint, checkpoint.best),
     checkpoint.stage,
-    checkpoint.loss === null ? null : vscode.l10n.t('loss {0}', formatValue(checkpoint.loss)),
+    branches === 0 ? null : branches === 1 ? vscode.l10n.t('1 branch') : vscode.l10n.t('{0} branches', branches),
+    checkpoint.pinned ? vscode.l10n.t('pinned') : null,
     formatBytes(checkpoint.bytes),
     formatAge(checkpoint.time, now),
-  ];
+  ]);
+}
+
+function joined(parts: readonly (string | null)[]): string {
   return parts.filter((part) => part !== null).join(' · ');
 }
 
-function bestText({ evalLoss }: Checkpoint): string {
-  return evalLoss === null ? vscode.l10n.t('best') : vscode.l10n.t('best eval {0}', formatValue(evalLoss));
+/** A run that went on after it had come to its end keeps that end's model until it comes to another one. */
+function finalText({ step }: Checkpoint, overtaken: boolean): string {
+  const steps = formatCount(step);
+  return overtaken ? vscode.l10n.t('{0}, overtaken', steps) : steps;
+}
+
+/**
+ * A run that trains is known by its last loss, one that has ended by its best evaluation, where it had any. In few letters: beside
+ * a name there is room for twenty.
+ */
+function runFigure(run: Run): string | null {
+  const best = run.state === 'training' ? undefined : run.checkpoints.find((each) => each.best);
+  if (best !== undefined && best.evalLoss !== null) return `★${formatValue(best.evalLoss)}`;
+  return run.loss === null ? null : formatValue(run.loss);
+}
+
+/** The evaluation's loss, by which checkpoints are judged, rather than the last step's; it says which one it is. */
+function figure({ evalLoss, loss }: Checkpoint, best: boolean): string | null {
+  if (evalLoss === null) return joined([best ? vscode.l10n.t('best') : null, lossText(loss)]) || null;
+  const text = formatValue(evalLoss);
+  return best ? vscode.l10n.t('best eval {0}', text) : vscode.l10n.t('eval {0}', text);
+}
+
+function lossText(loss: number | null): string | null {
+  return loss === null ? null : vscode.l10n.t('loss {0}', formatValue(loss));
+}
+
+/** How it is doing; how it ended badly and why, in one line. */
+function endText(run: Run): string {
+  const error = run.exit?.error?.trim().split('\n').at(-1) ?? '';
+  if (run.state === 'failed' && error !== '') return vscode.l10n.t('failed: {0}', error);
+  if (run.state === 'interrupted' && run.exit?.why === 'killed' && run.exit.signal !== null)
+    return vscode.l10n.t('killed by {0}', run.exit.signal);
+  return stateText(run.state);
+}
+
+function bestText({ checkpoints }: Run): string | null {
+  const best = checkpoints.find((each) => each.best);
+  if (best === undefined || best.evalLoss === null) return null;
+  return vscode.l10n.t('{0} at step {1}', formatValue(best.evalLoss), formatCount(best.step));
 }
 
 function runRows(run: Run): Tooltip['rows'] {
@@ -157,6 +200,7 @@ function runRows(run: Run): Tooltip['rows'] {
     ],
     [vscode.l10n.t('Stage'), run.stage],
     [vscode.l10n.t('Loss'), run.loss === null ? null : formatValue(run.loss)],
+    [vscode.l10n.t('Best evaluation (★)'), bestText(run)],
     [vscode.l10n.t('Checkpoints'), formatCount(run.checkpoints.length)],
     [vscode.l10n.t('Branched from'), parent === null ? null : `${parent.run} @ ${formatCount(parent.step)}`],
     [vscode.l10n.t('Process'), processText(run)],
@@ -165,8 +209,8 @@ function runRows(run: Run): Tooltip['rows'] {
 }
 
 function checkpointRows(checkpoint: Checkpoint, verdict: Verdict | undefined): Tooltip['rows'] {
-  const flags = [checkpoint.best && bestText(checkpoint), checkpoint.pinned && vscode.l10n.t('pinned')].filter(
-    (flag) => flag !== false,
+  const flags = [checkpoint.best && figure(checkpoint, true), checkpoint.pinned && vscode.l10n.t('pinned')].filter(
+    (flag) => flag !== false && flag !== null,
   );
   return [
     [vscode.l10n.t('Step'), formatCount(checkpoint.step)],
@@ -190,6 +234,12 @@ export interface ItemContext {
   readonly now: number;
   readonly verdict: Verdict | undefined;
   readonly hasChildren: boolean;
+  /** What the row of a run is called among those beside it. */
+  readonly runLabel: string;
+  /** How many runs branched from the checkpoint. */
+  readonly branches: number;
+  /** True for a `final` that a newer checkpoint of its run has overtaken. */
+  readonly overtaken: boolean;
   /** Unfolded when shown for the first time; what a person folds stays folded. */
   readonly open: boolean;
 }
@@ -197,7 +247,12 @@ export interface ItemContext {
 export function treeItem(node: TreeNode, context: ItemContext): vscode.TreeItem {
   const { Collapsed, Expanded, None } = vscode.TreeItemCollapsibleState;
   const item = treeRow(
-    { label: label(node), description: description(node, context.now), ...tooltip(node, context.verdict) },
+    {
+      ...names(node, context),
+      description: description(node, context),
+      spoken: node.kind === 'run' && node.run.state === 'finished' ? stateText('finished') : '',
+      ...tooltip(node, context.verdict),
+    },
     context.hasChildren ? (context.open ? Expanded : Collapsed) : None,
   );
   item.id = node.id;
@@ -223,12 +278,12 @@ export function treeItem(node: TreeNode, context: ItemContext): vscode.TreeItem 
   return item;
 }
 
-function description(node: TreeNode, now: number): string {
+function description(node: TreeNode, context: ItemContext): string {
   switch (node.kind) {
     case 'run':
       return runDescription(node.run);
     case 'checkpoint':
-      return checkpointDescription(node.checkpoint, now);
+      return checkpointDescription(node.checkpoint, context);
     case 'group':
       return vscode.l10n.t('{0} checkpoints', formatCount(node.checkpoints.length));
     case 'file':
@@ -249,16 +304,19 @@ function tooltip(node: TreeNode, verdict: Verdict | undefined): { readonly toolt
   }
 }
 
-function label(node: TreeNode): string {
+/** What a row is called: less than its name where the rows around it say the rest. */
+function names(node: TreeNode, { runLabel }: ItemContext): { readonly label: string; readonly name?: string } {
   switch (node.kind) {
     case 'run':
-      return node.run.name;
+      return { label: runLabel, name: node.run.name };
     case 'group':
-      return groupLabel(node);
-    case 'checkpoint':
-      return node.checkpoint.name;
+      return { label: groupLabel(node) };
+    case 'checkpoint': {
+      const { name, step } = node.checkpoint;
+      return { label: name === `checkpoint-${step}` ? formatCount(step) : name, name };
+    }
     case 'file':
-      return path.basename(node.path);
+      return { label: path.basename(node.path) };
   }
 }
 

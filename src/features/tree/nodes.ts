@@ -100,9 +100,12 @@ export function childrenOf(node: TreeNode | undefined, { runs, lineage }: TreeMo
       const groups = groupCount(run);
       const own = run.checkpoints.slice(groups * groupSize(run)).reverse();
       const older = Array.from({ length: groups }, (_, index) => groupNode(run, groups - 1 - index));
+      const { final } = run;
+      const newer = final === null ? own : own.filter((checkpoint) => checkpoint.step > final.step);
       return [
-        ...(run.final === null ? [] : [checkpointNode(run, run.final)]),
-        ...own.map((checkpoint) => checkpointNode(run, checkpoint)),
+        ...newer.map((checkpoint) => checkpointNode(run, checkpoint)),
+        ...(final === null ? [] : [checkpointNode(run, final)]),
+        ...own.slice(newer.length).map((checkpoint) => checkpointNode(run, checkpoint)),
         ...older,
         ...lineage.detachedFrom(run).map(runNode),
       ];
@@ -122,6 +125,11 @@ export function childrenOf(node: TreeNode | undefined, { runs, lineage }: TreeMo
     case 'file':
       return [];
   }
+}
+
+/** Whether the run went on after the end that this `final` is of. */
+export function isOvertaken(final: Checkpoint, run: Run): boolean {
+  return (run.checkpoints.at(-1)?.step ?? 0) > final.step;
 }
 
 /** Whether a node can be unfolded, without making its children. */

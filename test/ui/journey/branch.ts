@@ -39,9 +39,9 @@ export async function branchWithLearningRate(session: JourneySession): Promise<v
   await eventually('run.json of the branch', TRAINS_WITHIN_MS, () => (existsSync(identity) ? true : undefined));
   await eventually('the branch under the checkpoint it left', NOTICED_WITHIN_MS, async () => {
     const rows = await tree.rows();
-    const parent = rows.findIndex((row) => row.label === `checkpoint-${early}`);
+    const parent = rows.findIndex((row) => row.name === `checkpoint-${early}`);
     const child = rows[parent + 1];
-    return child?.label === name && child.level === rows[parent]!.level + 1 ? true : undefined;
+    return child?.name === name && child.level === rows[parent]!.level + 1 ? true : undefined;
   });
   await tree
     .row(name)

@@ -57,10 +57,7 @@ export async function resumeToTheEnd({ window, tree, shot, run }: JourneySession
 
   await tree.row('final').waitFor({ timeout: ENDS_WITHIN_MS });
   assert.ok(existsSync(path.join(run, 'checkpoints/final/npt_weights.pt')));
-  await tree
-    .row(name)
-    .getByText(/finished/)
-    .waitFor();
+  await tree.row(name, 'finished').waitFor();
   // The whole dashboard, without the terminal below it.
   await window.runCommand('View: Hide Panel');
   await shot('finished');

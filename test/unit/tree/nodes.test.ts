@@ -4,6 +4,7 @@ import {
   checkpointNode,
   containerOf as containerIn,
   holderOf,
+  isOvertaken,
   runNode,
   type TreeNode,
 } from '../../../src/features/tree/nodes';
@@ -32,9 +33,21 @@ describe('the tree of experiments', () => {
     );
   });
 
-  it('puts final first', () => {
-    const done = aRun('done', { final: aCheckpoint(600, '/ws/experiments/done', { name: 'final', path: '/f/final' }) });
-    assert.equal(childrenOf(runNode(done), [done])[0]?.path, '/f/final');
+  it('puts final first, unless the run went on after it', () => {
+    const final = (step: number): Run['final'] =>
+      aCheckpoint(step, '/ws/experiments/done', { name: 'final', path: '/f/final' });
+    const names = (run: Run): string[] =>
+      childrenOf(runNode(run), [run]).map((node) => node.path.split('/').at(-1) ?? '');
+    const newest = ['checkpoint-300', 'checkpoint-200', 'checkpoint-100'];
+    assert.deepEqual(names(aRun('done', { final: final(600) })), ['final', ...newest]);
+    assert.deepEqual(names(aRun('done', { final: final(300) })), ['final', ...newest]);
+    assert.deepEqual(names(aRun('extended', { final: final(200) })), [
+      'checkpoint-300',
+      'final',
+      'checkpoint-200',
+      'checkpoint-100',
+    ]);
+    assert.ok(!isOvertaken(final(300)!, aRun('done')) && isOvertaken(final(299)!, aRun('extended')));
   });
 
   it('hangs a branch under the checkpoint it left, and nowhere else', () => {

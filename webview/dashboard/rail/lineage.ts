@@ -3,12 +3,15 @@ import type { RunSummary } from '../../../src/protocol/dashboard';
 import { strokeOf, type App, type Part } from '../app';
 import { clippedStages } from '../curriculumBand';
 import { visibleCheckpoints } from '../chart/markers';
+import { shortNames } from '../../../src/core/shortNames';
 import { formatCount } from '../../../src/core/format';
 import { shortStep } from '../../ui/figures';
 import { fill, h, s } from '../../ui/dom';
 
 const LANE = 36;
 const MOST_LANES = 10;
+/** The width of a name's letter, CSS pixels. */
+const LETTER = 6.2;
 
 /** The focused run's family and the overlaid runs, each child below its parent. */
 function lanesOf(app: App): RunSummary[] {
@@ -119,6 +122,10 @@ export class Lineage implements Part {
       svg.append(
         s('line', { class: `boundary dashed ${stage.name}`, x1: x(stage.from), x2: x(stage.from), y1: 0, y2: plot }),
       );
+    const names = shortNames(
+      lanes.map((each) => each.name),
+      Math.floor((width - 8) / LETTER),
+    );
     lanes.forEach((each, lane) => {
       const shown = each.path === run.path || app.look.overlay.includes(each.path);
       const color = shown ? strokeOf(app, each.path).color : app.theme.dim;
@@ -175,8 +182,9 @@ export class Lineage implements Part {
         );
       }
       // A name right of the bend, or left-aligned in the lane where the run ends too near the edge.
-      const labelAt = Math.min(start + (parentLane === -1 ? 3 : 14), Math.max(4, width - each.name.length * 6.2 - 4));
-      const text = s('text', { class: focused ? 'lane focused' : 'lane', x: labelAt, y: at - 8 }, each.name);
+      const name = names[lane] ?? each.name;
+      const labelAt = Math.min(start + (parentLane === -1 ? 3 : 14), Math.max(4, width - name.length * LETTER - 4));
+      const text = s('text', { class: focused ? 'lane focused' : 'lane', x: labelAt, y: at - 8 }, name);
       text.append(s('title', {}, `${each.name} · ${each.state} · step ${formatCount(stepOf(each))}`));
       svg.append(text);
     });

@@ -3,12 +3,17 @@ import type { RunSummary } from '../../../src/protocol/dashboard';
 import { strokeOf, type App, type Part } from '../app';
 import { averageWords } from '../figureWords';
 import { figureOf, figureText, numberOf, shortStep } from '../../ui/figures';
+import { shortNames } from '../../../src/core/shortNames';
 import { LOSS } from '../../../src/core/metrics/catalogue';
 import { button, checkbox, type CheckboxControl } from '../../ui/controls';
 import { asText, fill, h, s, setText, setTitle } from '../../ui/dom';
 
 /** Shown without being asked: the family and what is overlaid come first. */
 const MOST = 8;
+/** What a row has beside the name: box, swatch and value; and the width of a letter, rather wide. CSS pixels. */
+const BESIDE = 150;
+const LETTER = 7.5;
+const FEWEST_LETTERS = 16;
 
 interface Row {
   readonly element: HTMLElement;
@@ -57,6 +62,9 @@ export class Runs implements Part {
       this.list,
       this.more.element,
     );
+    new ResizeObserver(() => {
+      if (this.app !== undefined) this.update(this.app);
+    }).observe(this.list);
   }
 
   update(app: App): void {
@@ -66,7 +74,12 @@ export class Runs implements Part {
     setText(this.metric, `${app.look.metric} · last logged`);
     const shown = this.all ? ordered : ordered.slice(0, Math.max(MOST, app.look.overlay.length + 1));
     this.more.set({ shown: shown.length < ordered.length, label: `Show all ${ordered.length}` });
-    const elements = shown.map((run) => this.row(app, run).element);
+    const room = Math.max(FEWEST_LETTERS, Math.floor((this.list.clientWidth - BESIDE) / LETTER));
+    const names = shortNames(
+      shown.map((run) => run.name),
+      room,
+    );
+    const elements = shown.map((run, at) => this.row(app, run, names[at] ?? run.name).element);
     if (
       elements.some((element, index) => this.list.children[index] !== element) ||
       this.list.childElementCount !== elements.length
@@ -76,7 +89,7 @@ export class Runs implements Part {
     for (const path of [...this.rows.keys()]) if (!shown.some((run) => run.path === path)) this.rows.delete(path);
   }
 
-  private row(app: App, run: RunSummary): Row {
+  private row(app: App, run: RunSummary, name: string): Row {
     const row = this.rows.get(run.path) ?? this.make(run.path);
     const focused = run.path === app.known.run.path;
     const on = focused || app.look.overlay.includes(run.path);
@@ -96,7 +109,8 @@ export class Runs implements Part {
         'stroke-dasharray': dash.join(' '),
       }),
     );
-    setText(row.name, run.name);
+    setText(row.name, name);
+    row.name.setAttribute('aria-label', asText(run.name));
     setTitle(row.name, focused ? run.path : `Open the dashboard of ${run.name}`);
     setText(row.about, aboutText(run));
     setTitle(
