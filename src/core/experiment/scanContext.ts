@@ -6,7 +6,7 @@ import { readFailure } from '../files';
 import { PacedDisk } from './disk';
 import { refuseTooLarge } from '../jsonFile';
 import { FileContentError, parseDocument } from '../jsonText';
-import type { AskProcess, Checkpoint, Problem } from './model';
+import type { AskProcess, Checkpoint, Problem, Run } from './model';
 import { askThisHost } from './runningProcess';
 import type { CheckpointContent } from './checkpointContent';
 
@@ -32,7 +32,7 @@ interface Listing {
   names: readonly string[];
   /** On the clock of `performance`. */
   readonly at: number;
-  scan: number;
+  visit: Visit;
 }
 
 /** From this size of a folder itself on, tens of thousands of entries on any file system, listing it takes long. */
@@ -53,6 +53,17 @@ const ROUND = 20;
 export const LOOKS = ['changes', 'folders', 'everything'] as const;
 export type Look = (typeof LOOKS)[number];
 
+/** One look at a run, or at what is no run: what was met in it is known of it. */
+type Visit = object;
+
+/** A run in which nothing goes on. */
+interface Rest {
+  readonly run: Run;
+  readonly signs: string;
+  /** The folder of its checkpoints. */
+  readonly checkpoints: string;
+}
+
 /** What a run's folder of checkpoints had in it. */
 interface CheckpointListing {
   readonly ino: number;
@@ -62,7 +73,7 @@ interface CheckpointListing {
   readonly firm: boolean;
   /** The scan that last looked at the finished ones in it. */
   looked: number;
-  scan: number;
+  visit: Visit;
 }
 
 /** Names in a folder of checkpoints; `same`: what was finished when a scan last looked can be taken to be as it was. */
@@ -77,7 +88,7 @@ interface CachedFile {
   readonly ino: number;
   readonly value: unknown;
   readonly error: unknown;
-  scan: number;
+  visit: Visit;
 }
 
 export interface ScanContextOptions {
@@ -97,21 +108,29 @@ export interface ScanContextOptions {
  */
 export class ScanContext {
   private readonly files = new Map<string, CachedFile>();
-  private readonly checkpoints = new Map<string, { signature: string; checkpoint: Checkpoint; scan: number }>();
+  private readonly checkpoints = new Map<string, { signature: string; checkpoint: Checkpoint; visit: Visit }>();
   private readonly stored = new Map<
     string,
-    { signature: string; facts: StoredFacts | null; problem: string | null; scan: number }
+    { signature: string; facts: StoredFacts | null; problem: string | null; visit: Visit }
   >();
-  private readonly changes = new Map<string, { signature: string; at: number; scan: number }>();
+  private readonly changes = new Map<string, { signature: string; at: number; visit: Visit }>();
   private readonly listings = new Map<string, Listing>();
   /** Folders that are no runs and have nothing in them that could make them one. */
-  private readonly plain = new Map<string, { readonly ino: number; scan: number }>();
+  private readonly plain = new Map<string, { readonly ino: number; visit: Visit }>();
   /** What finished checkpoints hold, by their folder, as it was when that was read. */
   private readonly contents = new Map<
     string,
-    { readonly ino: number; readonly mtimeMs: number; readonly content: CheckpointContent; scan: number }
+    { readonly ino: number; readonly mtimeMs: number; readonly content: CheckpointContent; visit: Visit }
   >();
   private readonly checkpointListings = new Map<string, CheckpointListing>();
+  private readonly rests = new Map<string, Rest>();
+  /** By the paths of runs. */
+  private readonly visits = new Map<string, Visit>();
+  /** Runs that the scan of everything has come by. */
+  private readonly met = new Set<string>();
+  private visit: Visit = {};
+  /** Of what is in no run. */
+  private outside: Visit = this.visit;
   private look: Look = 'changes';
   /** False while a run is scanned by itself. */
   private full = false;
@@ -131,6 +150,65 @@ export class ScanContext {
     this.ask = options.ask ?? askThisHost;
     this.readFacts = options.readFacts ?? storedFactsOf;
     this.scansAgain = options.scansAgain ?? true;
+  }
+
+  /** What is met from now on is this run's, until the next call. */
+  enterRun(runPath: string): void {
+    this.visit = {};
+    this.visits.set(runPath, this.visit);
+    this.met.add(runPath);
+  }
+
+  leaveRun(): void {
+    this.visit = this.outside;
+  }
+
+  /**
+   * What would change if anything did in a run in which nothing goes on and whose folders are watched: the times of the folders,
+   * and its logs', of whose growth no event tells. Null where that is not sure.
+   */
+  async signsOfRest(runPath: string, checkpoints: string, logs: readonly string[]): Promise<string | null> {
+    if (!this.scansAgain) return null;
+    const signs: string[] = [];
+    for (const folder of [runPath, checkpoints]) {
+      const stats = await this.disk.stat(folder).catch(() => undefined);
+      if (stats === undefined) return null;
+      const age = stats === null ? null : secondsSince(stats.mtimeMs / 1000, this.now());
+      if (stats !== null && (age === null || age <= SAME_TIME_SECONDS)) return null;
+      signs.push(stats === null ? '' : `${stats.ino}:${stats.mtimeMs}`);
+    }
+    for (const log of logs) {
+      const stats = await this.disk.stat(`${runPath}/${log}`).catch(() => undefined);
+      if (stats === undefined) return null;
+      signs.push(stats === null ? '' : `${stats.ino}:${stats.size}:${stats.mtimeMs}`);
+    }
+    return signs.join('|');
+  }
+
+  /** The run as it was last found, where a scan of everything may take it over as it was. */
+  atRest(runPath: string, signs: string): Run | null {
+    const known = this.rests.get(runPath);
+    if (known?.signs !== signs || !this.full || this.look !== 'changes') return null;
+    if (!this.trusted(runPath) || !this.trusted(known.checkpoints)) return null;
+    const listing = this.checkpointListings.get(known.checkpoints);
+    if (listing === undefined || this.isDue(listing)) return null;
+    this.met.add(runPath);
+    return known.run;
+  }
+
+  /** @param checkpoints the folder of its checkpoints @param folders those of its checkpoints that are finished, as it seems */
+  noteRest(runPath: string, rest: Rest, folders: readonly string[]): void {
+    if (folders.every((folder) => this.contents.has(folder))) this.rests.set(runPath, rest);
+  }
+
+  /** Something happened in the run, or goes on in it: it has to be looked at. */
+  disturb(runPath: string): void {
+    this.rests.delete(runPath);
+  }
+
+  /** How many problems there are that were not taken yet. */
+  get problemCount(): number {
+    return this.found.length;
   }
 
   problem(path: string, message: string): void {
@@ -176,13 +254,13 @@ export class ScanContext {
     }
     const known = this.files.get(path);
     if (known?.mtimeMs === stats.mtimeMs && known.size === stats.size && known.ino === stats.ino) {
-      known.scan = this.scan;
+      known.visit = this.visit;
       if (known.error !== undefined) throw known.error as Error;
       return known.value as T;
     }
     const content = await read(stats);
     if (content === null) return null;
-    const entry = { mtimeMs: stats.mtimeMs, size: stats.size, ino: stats.ino, scan: this.scan };
+    const entry = { mtimeMs: stats.mtimeMs, size: stats.size, ino: stats.ino, visit: this.visit };
     try {
       const value = parse(content);
       this.files.set(path, { ...entry, value, error: undefined });
@@ -213,12 +291,12 @@ export class ScanContext {
   lastChange(path: string, signature: string, time: number): number {
     const known = this.changes.get(path);
     if (known?.signature === signature) {
-      known.scan = this.scan;
+      known.visit = this.visit;
       return known.at;
     }
     const now = this.now();
     const at = secondsSince(time, now) !== null ? time : known === undefined ? 0 : now;
-    this.changes.set(path, { signature, at, scan: this.scan });
+    this.changes.set(path, { signature, at, visit: this.visit });
     return at;
   }
 
@@ -233,8 +311,8 @@ export class ScanContext {
     const known = this.checkpointListings.get(folder);
     const unchanged = known?.firm === true && known.ino === stats?.ino && known.mtimeMs === stats.mtimeMs;
     if (known !== undefined && unchanged && this.look !== 'everything') {
-      known.scan = this.scan;
-      const due = this.full && (this.look === 'folders' || this.scan - known.looked >= ROUND);
+      known.visit = this.visit;
+      const due = this.full && this.isDue(known);
       if (due) known.looked = this.scan;
       return { names: known.names, same: !due };
     }
@@ -250,10 +328,15 @@ export class ScanContext {
         firm: age !== null && age > SAME_TIME_SECONDS,
         // Not all runs in the same scan.
         looked: this.scan - (this.checkpointListings.size % ROUND),
-        scan: this.scan,
+        visit: this.visit,
       });
     }
     return { names, same: false };
+  }
+
+  /** Whether a scan of everything is to look at the finished checkpoints, though none came or went. */
+  private isDue(listing: CheckpointListing): boolean {
+    return this.look === 'folders' || this.scan - listing.looked >= ROUND;
   }
 
   /**
@@ -270,12 +353,12 @@ export class ScanContext {
     if (!this.scansAgain) return read();
     const known = this.look === 'everything' ? undefined : this.contents.get(folder);
     if (known !== undefined && same) {
-      known.scan = this.scan;
+      known.visit = this.visit;
       return known.content;
     }
     const stats = await this.disk.stat(folder).catch(() => null);
     if (stats !== null && known?.ino === stats.ino && known.mtimeMs === stats.mtimeMs) {
-      known.scan = this.scan;
+      known.visit = this.visit;
       return known.content;
     }
     const content = await read();
@@ -284,7 +367,7 @@ export class ScanContext {
       content?.state === 'complete' &&
       (!content.layout.writtenInPlace || this.now() - content.changed > LEFT_ALONE_SECONDS);
     if (stats === null || content === null || !done) this.contents.delete(folder);
-    else this.contents.set(folder, { ino: stats.ino, mtimeMs: stats.mtimeMs, content, scan: this.scan });
+    else this.contents.set(folder, { ino: stats.ino, mtimeMs: stats.mtimeMs, content, visit: this.visit });
     return content;
   }
 
@@ -292,10 +375,10 @@ export class ScanContext {
   reuseCheckpoint(signature: string, made: Checkpoint): Checkpoint {
     const known = this.checkpoints.get(made.path);
     if (known?.signature === signature && agree(known.checkpoint, made)) {
-      known.scan = this.scan;
+      known.visit = this.visit;
       return known.checkpoint;
     }
-    this.checkpoints.set(made.path, { signature, checkpoint: made, scan: this.scan });
+    this.checkpoints.set(made.path, { signature, checkpoint: made, visit: this.visit });
     return made;
   }
 
@@ -303,7 +386,7 @@ export class ScanContext {
   async storedFacts(folder: string, signature: string): Promise<StoredFacts | null> {
     let entry = this.stored.get(folder);
     if (entry?.signature !== signature) {
-      entry = { signature, facts: null, problem: null, scan: this.scan };
+      entry = { signature, facts: null, problem: null, visit: this.visit };
       try {
         entry.facts = await this.readFacts(folder);
       } catch (error) {
@@ -311,7 +394,7 @@ export class ScanContext {
       }
       this.stored.set(folder, entry);
     }
-    entry.scan = this.scan;
+    entry.visit = this.visit;
     if (entry.problem !== null) this.problem(folder, entry.problem);
     return entry.facts;
   }
@@ -328,7 +411,7 @@ export class ScanContext {
     if (stats !== null && known?.ino === stats.ino && this.trusted(parent)) {
       const large = stats.size > LARGE_FOLDER_BYTES;
       if (known.mtimeMs === stats.mtimeMs || (large && performance.now() - known.at < RELIST_MS)) {
-        known.scan = this.scan;
+        known.visit = this.visit;
         return known.names;
       }
     }
@@ -343,7 +426,7 @@ export class ScanContext {
     }
     if (stats !== null) {
       const { ino, mtimeMs } = stats;
-      this.listings.set(parent, { ino, mtimeMs, names, at: performance.now(), scan: this.scan });
+      this.listings.set(parent, { ino, mtimeMs, names, at: performance.now(), visit: this.visit });
     }
     return names;
   }
@@ -361,14 +444,14 @@ export class ScanContext {
     if (known === undefined || !this.trusted(folder)) return false;
     const stats = await this.disk.stat(folder).catch(() => null);
     if (stats?.ino !== known.ino) return false;
-    known.scan = this.scan;
+    known.visit = this.visit;
     return true;
   }
 
   /** The folder has nothing in it that could make it a run. */
   async notePlain(folder: string): Promise<void> {
     const stats = await this.disk.stat(folder).catch(() => null);
-    if (stats !== null) this.plain.set(folder, { ino: stats.ino, scan: this.scan });
+    if (stats !== null) this.plain.set(folder, { ino: stats.ino, visit: this.visit });
   }
 
   /** It has now: a scan that trusts what is known must not pass over it. */
@@ -383,6 +466,8 @@ export class ScanContext {
    */
   beginFullScan(look: Look = 'everything', trusted: (folder: string) => boolean = () => false): void {
     this.scan += 1;
+    this.outside = this.visit = {};
+    this.met.clear();
     this.full = true;
     this.look = look;
     this.trusted = trusted;
@@ -392,15 +477,21 @@ export class ScanContext {
     this.full = false;
     this.look = 'changes';
     this.trusted = () => false;
-    for (const [path, entry] of this.checkpointListings)
-      if (entry.scan !== this.scan) this.checkpointListings.delete(path);
-    for (const [path, entry] of this.contents) if (entry.scan !== this.scan) this.contents.delete(path);
-    for (const [path, entry] of this.listings) if (entry.scan !== this.scan) this.listings.delete(path);
-    for (const [path, entry] of this.plain) if (entry.scan !== this.scan) this.plain.delete(path);
-    for (const [path, entry] of this.files) if (entry.scan !== this.scan) this.files.delete(path);
-    for (const [path, entry] of this.stored) if (entry.scan !== this.scan) this.stored.delete(path);
-    for (const [path, entry] of this.changes) if (entry.scan !== this.scan) this.changes.delete(path);
-    for (const [path, entry] of this.checkpoints) if (entry.scan !== this.scan) this.checkpoints.delete(path);
+    for (const run of this.visits.keys()) if (!this.met.has(run)) this.visits.delete(run);
+    for (const run of this.rests.keys()) if (!this.met.has(run)) this.rests.delete(run);
+    const valid = new Set<Visit>([this.outside, ...this.visits.values()]);
+    for (const known of [
+      this.checkpointListings,
+      this.contents,
+      this.listings,
+      this.plain,
+      this.files,
+      this.stored,
+      this.changes,
+      this.checkpoints,
+    ]) {
+      for (const [path, entry] of known) if (!valid.has(entry.visit)) known.delete(path);
+    }
   }
 }
 

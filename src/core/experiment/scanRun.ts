@@ -1,7 +1,7 @@
 /** One run's folder as a Run (contract sections 1, 2 and 7). Content that cannot be read becomes a problem, never an exception. */
 import type { Stats } from 'node:fs';
 import path from 'node:path';
-import { LOG_SOURCES } from '../metrics/sources';
+import { LOG_SOURCES, METRICS_FILES } from '../metrics/sources';
 import { type Curriculum, CurriculumError, parseCurriculum, stageAt } from '../curriculum';
 import { CHECKPOINTS, CONFIG, FINAL } from '../checkpoint/fileNames';
 import { stepBeingSaved, stepOfFolder } from '../checkpoint/folderNames';
@@ -32,6 +32,36 @@ export async function scanRun(
   context: ScanContext,
   name: string = path.basename(runPath),
 ): Promise<Run | null> {
+  // Before it is looked at: what changes meanwhile must not pass for what was seen.
+  const signs = await context.signsOfRest(runPath, path.join(runPath, CHECKPOINTS), METRICS_FILES);
+  const rested = signs === null ? null : context.atRest(runPath, signs);
+  if (rested?.name === name) return rested;
+  context.disturb(runPath);
+  const problems = context.problemCount;
+  context.enterRun(runPath);
+  try {
+    const found = await lookAt(runPath, context, name);
+    if (found === null) return null;
+    if (signs !== null && context.problemCount === problems && hasEnded(found.run))
+      context.noteRest(runPath, { run: found.run, signs, checkpoints: path.join(runPath, CHECKPOINTS) }, found.folders);
+    return found.run;
+  } finally {
+    context.leaveRun();
+  }
+}
+
+/** Whether a run can only change by a change of its files. */
+function hasEnded({ state, process, processState }: Run): boolean {
+  if (state === 'training' || state === 'queued') return false;
+  return process === null || processState?.liveness === 'dead';
+}
+
+/** @returns the run, and its checkpoints' folders; null when the folder is gone or is no run */
+async function lookAt(
+  runPath: string,
+  context: ScanContext,
+  name: string,
+): Promise<{ readonly run: Run; readonly folders: readonly string[] } | null> {
   const { disk } = context;
   let names: readonly string[];
   try {
@@ -94,7 +124,7 @@ export async function scanRun(
     );
   }
   const growing = await newestGrowth(runPath, birth === null, context);
-  return {
+  const run: Run = {
     name,
     id: birth?.id ?? null,
     path: runPath,
@@ -125,6 +155,8 @@ export async function scanRun(
     checkpoints,
     final,
   };
+  const all = found.final === null ? found.checkpoints : [...found.checkpoints, found.final];
+  return { run, folders: all.map(({ place }) => place.folder) };
 }
 
 async function readCheckpoints(

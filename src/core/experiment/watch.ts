@@ -170,6 +170,7 @@ export class WorkspaceWatcher {
       const trusted =
         look === 'changes' ? (folder: string): boolean => (this.identities.get(folder) ?? null) !== null : undefined;
       this.look = 'changes';
+      for (const runPath of runs) context.disturb(runPath);
       const result = await scanRuns(this.experiments, context, look, trusted);
       this.scanned = result.runs;
       this.folders = new Set(result.folders);
