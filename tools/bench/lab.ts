@@ -8,7 +8,7 @@ import path from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { WorkspaceWatcher } from '../../src/core/experiment/watch';
 
-const RUNS = 500;
+const RUNS = Number(process.env.RUNS ?? 500);
 const CHECKPOINTS = 100;
 const FILES = ['npt_weights.pt', 'training_state.pt', 'multi_layer_state.pt', 'config.json'];
 

@@ -50,18 +50,19 @@ async function look(place: CheckpointPlace, context: ScanContext): Promise<Check
   const files: CheckpointFile[] = [];
   const sizes = new Map<string, number>();
   let bytes = 0;
-  let signature = '';
+  // Joined at the end: a text that was put together bit by bit keeps its bits.
+  const signs: string[] = [];
   let changed = 0;
   const stats = new Map<string, Stats>();
   const obstacles = new Map<string, string>();
   for (const { name, stats: own, failure } of entries) {
     if (own === null) {
       obstacles.set(name, failure ?? 'cannot be read');
-      signature += `${name}:${failure ?? ''}|`;
+      signs.push(`${name}:${failure ?? ''}`);
       continue;
     }
     changed = Math.max(changed, own.mtimeMs / 1000);
-    signature += `${name}:${own.size}:${own.mtimeMs}|`;
+    signs.push(`${name}:${own.size}:${own.mtimeMs}`);
     stats.set(name, own);
     if (own.isFile()) {
       files.push({ name, bytes: own.size });
@@ -69,6 +70,7 @@ async function look(place: CheckpointPlace, context: ScanContext): Promise<Check
       bytes += own.size;
     } else obstacles.set(name, `is not a file but ${kindOf(own)}`);
   }
+  const signature = signs.join('|');
   // Where nothing in it may be looked at, the folder itself still tells how old it is.
   if (changed === 0) changed = await timeOf(place.folder, context);
   const layout = layoutOf({ names: new Set(entries.map(({ name }) => name)) });
@@ -91,7 +93,7 @@ async function look(place: CheckpointPlace, context: ScanContext): Promise<Check
     evalLoss: listed.evalLoss,
     bytes,
     time: listed.time ?? changed,
-    files,
+    files: context.sharedFiles(files),
     layout,
     maxSteps: listed.maxSteps,
     best: listed.best,

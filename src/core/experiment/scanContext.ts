@@ -6,7 +6,7 @@ import { readFailure } from '../files';
 import { PacedDisk } from './disk';
 import { refuseTooLarge } from '../jsonFile';
 import { FileContentError, parseDocument } from '../jsonText';
-import type { AskProcess, Checkpoint, Problem, Run } from './model';
+import type { AskProcess, Checkpoint, CheckpointFile, Problem, Run } from './model';
 import { askThisHost } from './runningProcess';
 import type { CheckpointContent } from './checkpointContent';
 
@@ -42,6 +42,8 @@ const RELIST_MS = 10 * 60_000;
 const LEFT_ALONE_SECONDS = 600;
 /** A folder may change again at the same time of its own for so long: file systems count in steps of up to two seconds. */
 const SAME_TIME_SECONDS = 2;
+/** Lists of files that checkpoints share; what is beyond costs memory and nothing else. */
+const MOST_FILE_LISTS = 1000;
 /** Scans of everything after which a run's finished checkpoints are looked at though nothing told that they changed. */
 const ROUND = 20;
 
@@ -123,6 +125,9 @@ export class ScanContext {
     { readonly ino: number; readonly mtimeMs: number; readonly content: CheckpointContent; visit: Visit }
   >();
   private readonly checkpointListings = new Map<string, CheckpointListing>();
+  private readonly fileLists = new Map<string, readonly CheckpointFile[]>();
+  /** Documents that are read for the checkpoint that is looked into. */
+  private readNow: string[] | undefined;
   private readonly rests = new Map<string, Rest>();
   /** By the paths of runs. */
   private readonly visits = new Map<string, Visit>();
@@ -260,6 +265,7 @@ export class ScanContext {
     }
     const content = await read(stats);
     if (content === null) return null;
+    this.readNow?.push(path);
     const entry = { mtimeMs: stats.mtimeMs, size: stats.size, ino: stats.ino, visit: this.visit };
     try {
       const value = parse(content);
@@ -361,14 +367,35 @@ export class ScanContext {
       known.visit = this.visit;
       return known.content;
     }
-    const content = await read();
+    const documents: string[] = [];
+    this.readNow = documents;
+    const content = await read().finally(() => {
+      this.readNow = undefined;
+    });
     // Another trainer's may still be written to, in place.
     const done =
       content?.state === 'complete' &&
       (!content.layout.writtenInPlace || this.now() - content.changed > LEFT_ALONE_SECONDS);
-    if (stats === null || content === null || !done) this.contents.delete(folder);
-    else this.contents.set(folder, { ino: stats.ino, mtimeMs: stats.mtimeMs, content, visit: this.visit });
+    if (stats === null || content === null || !done) {
+      this.contents.delete(folder);
+      return content;
+    }
+    this.contents.set(folder, { ino: stats.ino, mtimeMs: stats.mtimeMs, content, visit: this.visit });
+    // What it was read from is not asked for again, short of a look at everything: of 50,000 checkpoints that is much.
+    for (const document of documents) this.files.delete(document);
+    if (!content.layout.writtenInPlace) this.changes.delete(folder);
     return content;
+  }
+
+  /** The same list for all checkpoints with these files: those of a run mostly have the same names and sizes. */
+  sharedFiles(files: readonly CheckpointFile[]): readonly CheckpointFile[] {
+    // No name has a slash in it.
+    const key = files.map(({ name, bytes }) => `${name}/${bytes}`).join('/');
+    const known = this.fileLists.get(key);
+    if (known !== undefined) return known;
+    if (this.fileLists.size >= MOST_FILE_LISTS) this.fileLists.clear();
+    this.fileLists.set(key, files);
+    return files;
   }
 
   /** The same object as last time where the signature is the same, and what the run says of it. */
