@@ -28,5 +28,6 @@ export { onFreeGpu } from './features/training/freeGpu';
 export { holdJobs } from './features/training/hold';
 export { requirementsTask } from './features/training/requirements';
 export { askForStacks } from './features/training/stacks';
+export { StopCommands } from './features/training/stop';
 export { earlierEnded, endOf } from './features/training/taskEnd';
 export { showTerminal } from './features/training/terminal';

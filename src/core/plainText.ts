@@ -33,7 +33,7 @@ const LIMIT: TextLimit = { longest: 1000 };
 const CUT = '…';
 
 /** Cuts in the middle: names differ at their ends, and sentences begin and end with our own words. */
-function shortened(text: string, longest: number): string {
+export function cutInTheMiddle(text: string, longest: number): string {
   if (text.length <= longest) return text;
   const room = longest - CUT.length;
   const head = text.slice(0, Math.ceil(room / 2));
@@ -48,12 +48,12 @@ function shortened(text: string, longest: number): string {
  */
 export function visibleText(text: string, { longest }: TextLimit = LIMIT): string {
   // Cut first: a name may have megabytes. And again, since an escape is longer than what it stands for.
-  return shortened(shortened(text, longest).replace(UNSEEN, escaped), longest);
+  return cutInTheMiddle(cutInTheMiddle(text, longest).replace(UNSEEN, escaped), longest);
 }
 
 /** As `visibleText`, for text of our own that has lines: only its breaks and tabs stay what they are. */
 export function visibleLines(text: string, { longest }: TextLimit = LIMIT): string {
-  return shortened(
+  return cutInTheMiddle(
     text.replace(UNSEEN, (character) => (/[\n\t]/.test(character) ? character : escaped(character))),
     longest,
   );

@@ -1,4 +1,5 @@
 /** Long names that differ in a word or two, told apart in little room. */
+import { cutInTheMiddle } from './plainText';
 
 const GAP = '…';
 /** What people put between the words of a run's name. */
@@ -94,12 +95,4 @@ function textOf(words: readonly Word[], common: number): string {
     else if (text !== '' && !text.endsWith(GAP)) text += GAP;
   }
   return text;
-}
-
-function cutInTheMiddle(text: string, longest: number): string {
-  if (text.length <= longest) return text;
-  const head = text.slice(0, Math.ceil((longest - GAP.length) / 2));
-  const tail = text.slice(text.length - Math.floor((longest - GAP.length) / 2));
-  // Not within a surrogate pair.
-  return `${head.replace(/[\ud800-\udbff]$/, '')}${GAP}${tail.replace(/^[\udc00-\udfff]/, '')}`;
 }

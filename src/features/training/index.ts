@@ -16,13 +16,13 @@ import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoint, targetPath, type CheckpointOfRun, type Named } from '../targets';
 import { planFor, type ChosenLaunch } from './plans';
-import { StopCommands } from './stop';
+import type { StopCommands } from './stop';
 import { TrainingTasks } from './tasks';
 
 export class TrainingCommands {
   constructor(
     private readonly deps: FeatureDeps,
-    private readonly stopping: StopCommands,
+    private readonly stopping: () => Promise<StopCommands>,
   ) {}
 
   /** One click when nothing needs asking; a plan with warnings is shown first. */
@@ -68,7 +68,7 @@ export class TrainingCommands {
 
   /** Saves and stops runs, and resumes them from what they saved: with the settings, the script and the packages of now. */
   async restart(named: Named): Promise<void> {
-    for (const run of await this.stopping.stopped(named)) {
+    for (const run of await (await this.stopping()).stopped(named)) {
       if (run.state === 'finished') {
         void showInformation(
           vscode.l10n.t('{0} came to its end instead of being restarted: it has no steps to go.', run.name),
@@ -95,7 +95,7 @@ export class TrainingCommands {
     if (!plan.errors.some((error) => error.code === 'run-is-training')) return plan;
     const process = await processIn(chosen.run.path);
     if (process === null || (await askProcess(process)).liveness !== 'elsewhere') return plan;
-    return (await this.stopping.settle(chosen.run, process)) ? make() : undefined;
+    return (await (await this.stopping()).settle(chosen.run, process)) ? make() : undefined;
   }
 
   /** The plan that the user starts, perhaps with other values; undefined when it was given up. */
@@ -150,7 +150,10 @@ interface Chosen extends CheckpointOfRun {
 }
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
-  const stopping = new StopCommands(deps, deps.starter.supervisor);
+  // One for all commands: it knows which processes were asked already.
+  let made: Promise<StopCommands> | undefined;
+  const stopping = (): Promise<StopCommands> =>
+    (made ??= import('../../onDemand').then((loaded) => new loaded.StopCommands(deps, deps.starter.supervisor)));
   const commands = new TrainingCommands(deps, stopping);
   registerCommands(context, deps, {
     'npt.resume': (named) => commands.resume(named),
@@ -158,9 +161,9 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
     'npt.restart': (named) => commands.restart(named),
     'npt.showStacks': async (named) => (await import('../../onDemand')).askForStacks(deps, named),
     'npt.showTerminal': async (named) => (await import('../../onDemand')).showTerminal(deps, named),
-    'npt.stop': (named) => stopping.stop(named),
-    'npt.stopNow': (named) => stopping.stopNow(named),
-    'npt.treatAsEnded': (named) => stopping.treatAsEnded(named),
+    'npt.stop': async (named) => (await stopping()).stop(named),
+    'npt.stopNow': async (named) => (await stopping()).stopNow(named),
+    'npt.treatAsEnded': async (named) => (await stopping()).treatAsEnded(named),
     'npt.hold': async (named) => (await import('../../onDemand')).holdJobs(deps, named, 'hold'),
     'npt.release': async (named) => (await import('../../onDemand')).holdJobs(deps, named, 'release'),
   });
