@@ -35,9 +35,7 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -45,8 +43,11 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any, BinaryIO, Callable, ClassVar, Dict, Iterator, List, NoReturn, Optional, Sequence, Tuple, cast
-from urllib.parse import unquote
+
+# Every start waits for these imports: what few need is imported there, what annotations name is not imported at all.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, BinaryIO, Callable, ClassVar, Dict, Iterator, List, NoReturn, Optional, Sequence, Tuple
 
 try:
     import fcntl
@@ -172,13 +173,18 @@ def read_process(run: Path) -> Optional[Dict[str, Any]]:
     return process if process is not None and is_folder(process.get("folder"), run) else None
 
 
+def host_name() -> str:
+    """As ``socket.gethostname``, which is slow to import."""
+    return os.uname().nodename
+
+
 # --- Files -----------------------------------------------------------------------------------------------------------
 
 
 def replace_json(path: Path, document: Dict[str, Any]) -> None:
     """Writes a JSON file so that no reader ever sees half of it."""
     # Named as the trainer names its own, whose next start sweeps what a kill leaves behind.
-    host = socket.gethostname().replace("/", "_") or "localhost"
+    host = host_name().replace("/", "_") or "localhost"
     temporary = path.with_name(f".tmp-{path.name}-{host}-{os.getpid()}")
     try:
         with open(temporary, "w", encoding="utf-8") as file:
@@ -207,7 +213,7 @@ def open_file(path: Path, mode: str, buffering: int = -1) -> BinaryIO:
         kind = stat.S_IFREG
     if not stat.S_ISREG(kind):
         raise OSError(errno.EINVAL, f"{path.name} is not a file", str(path))
-    return cast(BinaryIO, open(path, mode, buffering=buffering))
+    return open(path, mode, buffering=buffering)  # type: ignore[return-value]
 
 
 def read_json(path: Path) -> Optional[Dict[str, Any]]:
@@ -324,7 +330,7 @@ def proc_stat(pid: int) -> Optional[Tuple[str, int]]:
 def is_alive(process: Dict[str, Any]) -> bool:
     """Whether the very process that a process.json of this host names still runs: pids are reused."""
     pid = process.get("pid")
-    if not isinstance(pid, int) or pid <= 0 or process.get("host") != socket.gethostname():
+    if not isinstance(pid, int) or pid <= 0 or process.get("host") != host_name():
         return False
     here = boot_id()
     return (here == "" or process.get("boot_id") == here) and is_same(pid, process.get("start_ticks"))
@@ -409,7 +415,7 @@ def holder(run: Path) -> str:
     process = read_process(run)
     if process is None:
         return ""
-    gone = ", which has ended" if process.get("host") == socket.gethostname() and not is_going(process) else ""
+    gone = ", which has ended" if process.get("host") == host_name() and not is_going(process) else ""
     return f" (process {process.get('pid')} on {process.get('host')}{gone})"
 
 
@@ -557,7 +563,9 @@ def value_of(text: str, more: List[str]) -> Optional[str]:
         if not more:
             return None
         text += "\n" + more.pop(0)
-    inner = cast("re.Match[str]", quoted.fullmatch(text))[1]
+    match = quoted.fullmatch(text)
+    assert match is not None
+    inner = match[1]
     if text[0] == "'":
         return inner
     return re.sub(r"\\(.)", lambda found: ESCAPES.get(found[1], found[1]), inner, flags=re.DOTALL)
@@ -603,7 +611,7 @@ def seems_to_end(run: Path) -> bool:
     """Whether whoever holds a run's lock is no trainer that goes on: its trainer was killed or has just ended, and a
     supervisor writes down how; or it is being started, which shows in a moment."""
     named = read_process(run)
-    return named is None or (named.get("host") == socket.gethostname() and not is_alive(named))
+    return named is None or (named.get("host") == host_name() and not is_alive(named))
 
 
 def seems_to_train(run: Path, lock: int) -> bool:
@@ -611,7 +619,7 @@ def seems_to_train(run: Path, lock: int) -> bool:
     named = read_process(run)
     if named is None:
         return False
-    if named.get("host") == socket.gethostname():
+    if named.get("host") == host_name():
         return is_alive(named)
     if named.get("job") is not None and named["job"] == os.environ.get("SLURM_JOB_ID"):
         return False  # This very job, before it was requeued.
@@ -963,7 +971,7 @@ class Supervisor:
         """The content of process.json."""
         return {
             "schema": SCHEMA,
-            "host": socket.gethostname(),
+            "host": host_name(),
             "boot_id": boot_id(),
             "pid": pid,
             "started": self.started,
@@ -1205,7 +1213,7 @@ class Report:
                 self.code = int(words[1])
             else:
                 self.trainer = {
-                    "host": socket.gethostname(),
+                    "host": host_name(),
                     "boot_id": boot_id(),
                     "pid": int(words[1]),
                     "start_ticks": int(words[2]),
@@ -1247,6 +1255,8 @@ def command_run(arguments: argparse.Namespace, argv: List[str]) -> int:
     run = Path(arguments.run_dir).expanduser().absolute()
     if not argv:
         raise Refusal("run needs a command after --, such as: -- python scripts/train_multi_layer_npt.py …")
+    import shutil
+
     if shutil.which(argv[0]) is None:
         raise Refusal(f"{argv[0]} is not a program that can be started")
     orders = Orders(
@@ -1326,6 +1336,8 @@ def command_planned(arguments: argparse.Namespace) -> int:
 
 
 def unescaped(word: str) -> str:
+    from urllib.parse import unquote
+
     return unquote(word, errors="surrogateescape")
 
 
@@ -1421,7 +1433,7 @@ def command_status(arguments: argparse.Namespace) -> int:
     """One JSON document: who process.json says trains here, whether it runs, and what the lock says."""
     run = Path(arguments.run_dir).expanduser().absolute()
     process = read_process(run)
-    here = process is not None and process.get("host") == socket.gethostname()
+    here = process is not None and process.get("host") == host_name()
     alive = process is not None and is_alive(process)
     state = "none" if process is None else ("alive" if alive else "dead") if here else "elsewhere"
     print(json.dumps({"schema": SCHEMA, "process": state, "lock": lock_state(run)}))
@@ -1443,7 +1455,7 @@ def training_in(run_dir: str) -> Tuple[RunFolder, Dict[str, Any]]:
 
 
 def nothing_trains(run: Path, process: Optional[Dict[str, Any]]) -> str:
-    if process is None or process.get("host") == socket.gethostname():
+    if process is None or process.get("host") == host_name():
         return f"nothing is training in {run}"
     ended = ", or has ended: nothing here holds its lock" if lock_state(run) == "free" else ""
     return f"{run} is trained on {process.get('host')}, not on this machine{ended}"

@@ -67,6 +67,16 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** About how long: "less than a minute", "12 min", "3 h", "2 d". For what is an estimate. */
+export function formatRoughly(seconds: number): string {
+  if (!Number.isFinite(seconds) || seconds < 0) return '–';
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 1) return 'less than a minute';
+  if (minutes < 100) return `${minutes} min`;
+  const hours = Math.round(minutes / 60);
+  return hours < 36 ? `${hours} h` : `${Math.round(hours / 24)} d`;
+}
+
 /** Clocks differ: what lies less than this ahead is shown as new. */
 const AHEAD_SECONDS = 600;
 

@@ -22,6 +22,7 @@ describe('GPUs', function () {
       ...{ launcher: 'local', job: null, segment: 1 },
     };
     let run: Run = { ...known, name: 'on-a-gpu', state: 'training', step: 7, maxSteps: 90, process: named };
+    let others: readonly Run[] = [];
     const gpu = {
       ...{ uuid: 'GPU-1', index: '0', name: 'NVIDIA H100', memoryBytes: 85.5e9, usedBytes: 61.2e9, utilisation: 0.87 },
       processes: [{ pid: process.pid, memoryBytes: 60e9 }],
@@ -46,13 +47,17 @@ describe('GPUs', function () {
     try {
       const workspaces = {
         get runs() {
-          return [run];
+          return [run, ...others];
         },
         onDidChange: changed.event,
       };
       const deps = { workspaces, gpus } as unknown as FeatureDeps;
       status.register(context as unknown as vscode.ExtensionContext, deps);
       assert.match(await said, /on-a-gpu · 7\/90 .*· GPU 61\.2 \/ 85\.5 GB · 87 %$/);
+      others = [{ ...run, name: 'another', path: '/another' }];
+      changed.fire();
+      assert.match(shown.at(-1) ?? '', /2 training · on-a-gpu · 7\/90 .*· GPU /);
+      others = [];
       run = { ...run, state: 'stopped' };
       changed.fire();
       assert.equal(shown.at(-1), '');

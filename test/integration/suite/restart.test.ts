@@ -148,9 +148,14 @@ describe('restarting, and what happened to a run', function () {
     await vscode.commands.executeCommand('npt.stop', mainRun());
     await shows(mainRun(), 'stopped', TRAINS_WITHIN_MS);
 
-    // The terminal that followed it may still be ending, which VS Code takes for the same task.
-    await vscode.commands.executeCommand('npt.resume', mainRun());
+    // The terminal that followed it may still be ending, which VS Code takes for the same task; and a second press is none.
+    const segments = (): number => readFileSync(log, 'utf8').split('── segment ').length - 1;
+    const started = segments();
+    const resumes = [1, 2].map(() => vscode.commands.executeCommand('npt.resume', mainRun()));
     await shows(mainRun(), 'training', TRAINS_WITHIN_MS);
+    await Promise.all(resumes);
+    assert.equal(segments(), started + 1);
+    assert.ok(!said.some((text) => text.includes('has not ended')), said.join('\n'));
     await vscode.commands.executeCommand('npt.stop', mainRun());
     await shows(mainRun(), 'stopped', TRAINS_WITHIN_MS);
   });
