@@ -23,7 +23,9 @@ export function shortNames(names: readonly string[], longest: number): string[] 
   const families = new Map<string, string[]>();
   for (const name of names) {
     const beginning = wordsOf(name)[0] ?? '';
-    families.set(beginning, [...(families.get(beginning) ?? []), name]);
+    const family = families.get(beginning);
+    if (family === undefined) families.set(beginning, [name]);
+    else family.push(name);
   }
   const short = new Map<string, string>();
   for (const family of families.values()) {

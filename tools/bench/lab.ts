@@ -1,7 +1,7 @@
 /**
  * A lab's experiments: 500 runs of 100 checkpoints. What the watcher costs a window: the first model, a scan of everything
  * again, and a workspace in which nothing happens, in CPU time of a process that does nothing else.
- * usage: tsx tools/bench/lab.ts SCRATCH [SECONDS]
+ * usage: [RUNS=500] tsx tools/bench/lab.ts SCRATCH [SECONDS]
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -107,7 +107,7 @@ class StopRequest:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         # The thread does the rest, which may not wait for the main thread.
-        if number not in (getattr(signal, "SIGQUIT", None), getattr(signal, "SIGUSR2", None)):
+        if signal.Signals(number).name in ASKING:
             self._ask(signal.Signals(number))
             if self._waiting:
                 self._waiting = False

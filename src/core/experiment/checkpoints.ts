@@ -20,6 +20,13 @@ export function newestUsable(run: Run, notValid: ReadonlyMap<string, unknown>): 
   return run.checkpoints.findLast(({ state, path }) => state === 'complete' && !notValid.has(path));
 }
 
+/** A run's best checkpoint and the evaluation that it is the best by; undefined where no evaluation says which it is. */
+export function bestEvaluated(run: Run): (Checkpoint & { readonly evalLoss: number }) | undefined {
+  return run.checkpoints.find(
+    (each): each is Checkpoint & { readonly evalLoss: number } => each.best && each.evalLoss !== null,
+  );
+}
+
 /** By path; made for a run when it is first asked for. */
 const byPath = new WeakMap<Run, ReadonlyMap<string, Checkpoint>>();
 

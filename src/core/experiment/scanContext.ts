@@ -62,8 +62,6 @@ type Visit = object;
 interface Rest {
   readonly run: Run;
   readonly signs: string;
-  /** The folder of its checkpoints. */
-  readonly checkpoints: string;
 }
 
 /** What a run's folder of checkpoints had in it. */
@@ -173,7 +171,8 @@ export class ScanContext {
    * and its logs', of whose growth no event tells. Null where that is not sure.
    */
   async signsOfRest(runPath: string, checkpoints: string, logs: readonly string[]): Promise<string | null> {
-    if (!this.scansAgain) return null;
+    // Only a scan of everything takes anything over; a run that trains is scanned by itself every second.
+    if (!this.scansAgain || !this.full) return null;
     const signs: string[] = [];
     for (const folder of [runPath, checkpoints]) {
       const stats = await this.disk.stat(folder).catch(() => undefined);
@@ -191,17 +190,17 @@ export class ScanContext {
   }
 
   /** The run as it was last found, where a scan of everything may take it over as it was. */
-  atRest(runPath: string, signs: string): Run | null {
+  atRest(runPath: string, checkpoints: string, signs: string): Run | null {
     const known = this.rests.get(runPath);
-    if (known?.signs !== signs || !this.full || this.look !== 'changes') return null;
-    if (!this.trusted(runPath) || !this.trusted(known.checkpoints)) return null;
-    const listing = this.checkpointListings.get(known.checkpoints);
+    if (known?.signs !== signs || this.look !== 'changes') return null;
+    if (!this.trusted(runPath) || !this.trusted(checkpoints)) return null;
+    const listing = this.checkpointListings.get(checkpoints);
     if (listing === undefined || this.isDue(listing)) return null;
     this.met.add(runPath);
     return known.run;
   }
 
-  /** @param checkpoints the folder of its checkpoints @param folders those of its checkpoints that are finished, as it seems */
+  /** @param folders those of its checkpoints, each of which has to be known as finished */
   noteRest(runPath: string, rest: Rest, folders: readonly string[]): void {
     if (folders.every((folder) => this.contents.has(folder))) this.rests.set(runPath, rest);
   }

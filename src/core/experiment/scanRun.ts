@@ -33,8 +33,9 @@ export async function scanRun(
   name: string = path.basename(runPath),
 ): Promise<Run | null> {
   // Before it is looked at: what changes meanwhile must not pass for what was seen.
-  const signs = await context.signsOfRest(runPath, path.join(runPath, CHECKPOINTS), METRICS_FILES);
-  const rested = signs === null ? null : context.atRest(runPath, signs);
+  const checkpoints = path.join(runPath, CHECKPOINTS);
+  const signs = await context.signsOfRest(runPath, checkpoints, METRICS_FILES);
+  const rested = signs === null ? null : context.atRest(runPath, checkpoints, signs);
   if (rested?.name === name) return rested;
   context.disturb(runPath);
   const problems = context.problemCount;
@@ -43,7 +44,7 @@ export async function scanRun(
     const found = await lookAt(runPath, context, name);
     if (found === null) return null;
     if (signs !== null && context.problemCount === problems && hasEnded(found.run))
-      context.noteRest(runPath, { run: found.run, signs, checkpoints: path.join(runPath, CHECKPOINTS) }, found.folders);
+      context.noteRest(runPath, { run: found.run, signs }, found.folders);
     return found.run;
   } finally {
     context.leaveRun();

@@ -1,7 +1,7 @@
 /** Tells how runs ended while nobody looked, and of checkpoints that broke: each once, by one of the windows. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { newestComplete } from '../../core/experiment/checkpoints';
+import { bestEvaluated, newestComplete } from '../../core/experiment/checkpoints';
 import { Disposable } from '../../core/disposable';
 import { messageOf } from '../../core/errors';
 import { badEnding } from '../../core/experiment/ending';
@@ -10,8 +10,8 @@ import { endedWithMachine } from '../../core/experiment/runningProcess';
 import { firstToTell } from '../../core/experiment/toldOnce';
 import { formatCount, formatValue } from '../../core/format';
 import { showError, showInformation, showWarning } from '../../platform/messages';
-import { settings } from '../../platform/settings';
 import type { FeatureDeps } from '../deps';
+import { isWanted } from './settings';
 
 /** What was told of already, by whichever window: in the storage that all of them have in common. */
 const TOLD = 'endingsTold.json';
@@ -106,8 +106,7 @@ export class Endings extends Disposable {
   }
 
   private async tell(news: News): Promise<void> {
-    const which = settings.notifications();
-    if (which === 'off' || (which === 'errors' && !news.isError)) return;
+    if (!isWanted(news.isError)) return;
     try {
       if ((await firstToTell(this.file, [news.key])).length > 0 && !this.isDisposed) await news.tell();
     } catch (error) {
@@ -160,10 +159,10 @@ function newsOf(run: Run): News | undefined {
 }
 
 async function tellFinished(run: Run): Promise<void> {
-  const best = run.checkpoints.find((each) => each.best);
+  const best = bestEvaluated(run);
   const text = vscode.l10n.t('{0} finished at step {1}.', run.name, formatCount(run.step));
   const good =
-    best === undefined || best.evalLoss === null
+    best === undefined
       ? ''
       : ` ${vscode.l10n.t('Best evaluation: {0}, at step {1}.', formatValue(best.evalLoss), formatCount(best.step))}`;
   const open = vscode.l10n.t('Open Dashboard');

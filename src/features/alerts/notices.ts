@@ -8,8 +8,8 @@ import { messageOf } from '../../core/errors';
 import { formatCount } from '../../core/format';
 import type { Alert, AlertKind } from '../../core/metrics/alerts/alert';
 import { showError, showWarning } from '../../platform/messages';
-import { settings } from '../../platform/settings';
 import type { FeatureDeps } from '../deps';
+import { isWanted } from './settings';
 
 /** What was told of already, by whichever window: in the storage that all of them have in common. */
 const TOLD = 'alertsTold.json';
@@ -54,8 +54,7 @@ export class AlertNotices extends Disposable {
   /** Tells of these alerts of the run, which nobody has told of in this window. */
   take(run: Run, alerts: readonly Alert[]): void {
     for (const alert of alerts) this.deps.log.warn(`${run.path}: ${sentence(alert)}`);
-    const which = settings.notifications();
-    const wanted = alerts.filter(({ kind }) => which === 'all' || (which === 'errors' && ERRORS.has(kind)));
+    const wanted = alerts.filter(({ kind }) => isWanted(ERRORS.has(kind)));
     for (const kind of new Set(wanted.map((alert) => alert.kind))) {
       const key = `${run.path} ${kind}`;
       const waiting = this.waiting.get(key) ?? { run, alerts: [], quiet: undefined };

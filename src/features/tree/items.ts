@@ -1,6 +1,7 @@
 /** How a node of the tree looks: label, figures, icon, tooltip, and the tokens that menus match on. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { bestEvaluated } from '../../core/experiment/checkpoints';
 import { formatAge, formatBytes, formatCount, formatValue } from '../../core/format';
 import type { Checkpoint, Run, RunState } from '../../core/experiment/model';
 import { FINAL } from '../../core/checkpoint/fileNames';
@@ -159,8 +160,8 @@ function finalText({ step }: Checkpoint, overtaken: boolean): string {
  * a name there is room for twenty.
  */
 function runFigure(run: Run): string | null {
-  const best = run.state === 'training' ? undefined : run.checkpoints.find((each) => each.best);
-  if (best !== undefined && best.evalLoss !== null) return `★${formatValue(best.evalLoss)}`;
+  const best = run.state === 'training' ? undefined : bestEvaluated(run);
+  if (best !== undefined) return `★${formatValue(best.evalLoss)}`;
   return run.loss === null ? null : formatValue(run.loss);
 }
 
@@ -184,9 +185,9 @@ function endText(run: Run): string {
   return stateText(run.state);
 }
 
-function bestText({ checkpoints }: Run): string | null {
-  const best = checkpoints.find((each) => each.best);
-  if (best === undefined || best.evalLoss === null) return null;
+function bestText(run: Run): string | null {
+  const best = bestEvaluated(run);
+  if (best === undefined) return null;
   return vscode.l10n.t('{0} at step {1}', formatValue(best.evalLoss), formatCount(best.step));
 }
 

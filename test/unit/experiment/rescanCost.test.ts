@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { PacedDisk } from '../../../src/core/experiment/disk';
 import type { CheckpointState } from '../../../src/core/experiment/model';
 import { type Look, ScanContext, scanRunAt, scanRuns } from '../../../src/core/experiment/scan';
+import { CountingDisk } from './countingDisk';
 import { FixtureWorkspace } from './fixtureWorkspace';
 
 /** More scans than it takes until each run's finished checkpoints were looked at. */
@@ -12,26 +12,9 @@ const ROUND = 21;
 describe('a scan of everything, again', () => {
   let ws: FixtureWorkspace;
   let context: ScanContext;
+  let disk: CountingDisk;
   /** Paths below the experiments folder that the disk was asked about, but for the small files of runs. */
-  let asked: string[];
-
-  class CountingDisk extends PacedDisk {
-    private note(target: string): void {
-      asked.push(path.relative(ws.experiments, target));
-    }
-    override list(folder: string): ReturnType<PacedDisk['list']> {
-      this.note(folder);
-      return super.list(folder);
-    }
-    override listWithStats(folder: string): ReturnType<PacedDisk['listWithStats']> {
-      this.note(folder);
-      return super.listWithStats(folder);
-    }
-    override stat(target: string): ReturnType<PacedDisk['stat']> {
-      this.note(target);
-      return super.stat(target);
-    }
-  }
+  const asked = (): string[] => disk.asked.map((each) => path.relative(ws.experiments, each));
 
   const checkpoints = (run: string): string => path.join(ws.experiments, run, 'checkpoints');
   const file = (run: string, step: number, name: string): string =>
@@ -42,7 +25,7 @@ describe('a scan of everything, again', () => {
     fs.utimesSync(checkpoints(run), old, old);
   };
   const scan = async (look: Look): Promise<Map<string, CheckpointState>> => {
-    asked = [];
+    disk.asked = [];
     const { runs } = await scanRuns(ws.experiments, context, look);
     const states = [...runs.values()].flatMap(({ run }) =>
       (run?.checkpoints ?? []).map((each): [string, CheckpointState] => [
@@ -52,12 +35,12 @@ describe('a scan of everything, again', () => {
     );
     return new Map(states);
   };
-  const inCheckpoints = (): string[] => asked.filter((each) => /checkpoint-\d/.test(each));
+  const inCheckpoints = (): string[] => asked().filter((each) => /checkpoint-\d/.test(each));
 
   beforeEach(() => {
     ws = new FixtureWorkspace();
-    context = new ScanContext({ disk: new CountingDisk() });
-    asked = [];
+    disk = new CountingDisk();
+    context = new ScanContext({ disk });
     for (const run of ['a', 'b']) {
       ws.run(run);
       for (let step = 1; step <= 30; step += 1) ws.checkpoint(run, step);
@@ -74,7 +57,7 @@ describe('a scan of everything, again', () => {
     assert.ok(inCheckpoints().length >= 60);
     assert.deepEqual(await scan('changes'), first);
     assert.deepEqual(inCheckpoints(), []);
-    asked = [];
+    disk.asked = [];
     await scanRunAt(path.join(ws.experiments, 'a'), 'a', context);
     assert.deepEqual(inCheckpoints(), []);
   });

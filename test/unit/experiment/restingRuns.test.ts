@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
-import { PacedDisk } from '../../../src/core/experiment/disk';
 import type { Run } from '../../../src/core/experiment/model';
 import { ScanContext, scanRuns } from '../../../src/core/experiment/scan';
+import { CountingDisk } from './countingDisk';
 import { FixtureWorkspace } from './fixtureWorkspace';
 
 /** An hour from now: what was just written is as firm as what is old. */
@@ -16,23 +16,13 @@ const ROUND = 21;
 describe('runs in which nothing goes on', () => {
   let ws: FixtureWorkspace;
   let context: ScanContext;
+  let disk: CountingDisk;
   /** Paths below the experiments folder that the disk was asked about. */
-  let asked: string[];
-
-  class CountingDisk extends PacedDisk {
-    override list(folder: string): ReturnType<PacedDisk['list']> {
-      asked.push(path.relative(ws.experiments, folder));
-      return super.list(folder);
-    }
-    override stat(target: string): ReturnType<PacedDisk['stat']> {
-      asked.push(path.relative(ws.experiments, target));
-      return super.stat(target);
-    }
-  }
+  const asked = (): string[] => disk.asked.map((each) => path.relative(ws.experiments, each));
 
   /** As a window scans whose folders are all watched. */
   const again = async (): Promise<Run[]> => {
-    asked = [];
+    disk.asked = [];
     const { runs } = await scanRuns(ws.experiments, context, 'changes', () => true);
     return [...runs.values()].flatMap(({ run }) => (run === null ? [] : [run]));
   };
@@ -43,7 +33,8 @@ describe('runs in which nothing goes on', () => {
 
   beforeEach(() => {
     ws = new FixtureWorkspace();
-    context = new ScanContext({ disk: new CountingDisk(), now });
+    disk = new CountingDisk();
+    context = new ScanContext({ disk, now });
     for (const run of ['a', 'b', 'c']) {
       ws.run(run);
       for (const step of [50, 100, 150]) ws.checkpoint(run, step);
@@ -65,24 +56,23 @@ describe('runs in which nothing goes on', () => {
     assert.deepEqual(second, await fresh());
     for (const [at, run] of second.entries()) assert.equal(run, first[at]);
     // Its folder, once for its runs inside; its checkpoints'; and what logs it may have.
-    assert.deepEqual(asked.filter((each) => each.split(path.sep)[0] === 'a').sort(), [
-      'a',
-      'a',
-      'a/checkpoints',
-      'a/metrics.jsonl',
-      'a/training_log.jsonl',
-    ]);
+    assert.deepEqual(
+      asked()
+        .filter((each) => each.split(path.sep)[0] === 'a')
+        .sort(),
+      ['a', 'a', 'a/checkpoints', 'a/metrics.jsonl', 'a/training_log.jsonl'],
+    );
   });
 
   it('are looked at where nobody watches them, and once in a round', async () => {
     await again();
-    asked = [];
+    disk.asked = [];
     await scanRuns(ws.experiments, context, 'changes', () => false);
-    assert.ok(asked.includes(path.join('a', 'config.json')));
+    assert.ok(asked().includes(path.join('a', 'config.json')));
     const looked = new Set<string>();
     for (let each = 0; each < ROUND; each += 1) {
       await again();
-      for (const run of ['a', 'b', 'c']) if (asked.includes(path.join(run, 'config.json'))) looked.add(run);
+      for (const run of ['a', 'b', 'c']) if (asked().includes(path.join(run, 'config.json'))) looked.add(run);
     }
     assert.deepEqual([...looked].sort(), ['a', 'b', 'c']);
   });

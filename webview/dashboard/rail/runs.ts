@@ -48,6 +48,8 @@ export class Runs implements Part {
   private readonly rows = new Map<string, Row>();
   private readonly more;
   private all = false;
+  /** Letters of a name; measured when the list's width changes, since an update comes several times a second. */
+  private room = FEWEST_LETTERS;
   private app: App | undefined;
 
   constructor() {
@@ -63,6 +65,7 @@ export class Runs implements Part {
       this.more.element,
     );
     new ResizeObserver(() => {
+      this.room = Math.max(FEWEST_LETTERS, Math.floor((this.list.clientWidth - BESIDE) / LETTER));
       if (this.app !== undefined) this.update(this.app);
     }).observe(this.list);
   }
@@ -74,10 +77,9 @@ export class Runs implements Part {
     setText(this.metric, `${app.look.metric} · last logged`);
     const shown = this.all ? ordered : ordered.slice(0, Math.max(MOST, app.look.overlay.length + 1));
     this.more.set({ shown: shown.length < ordered.length, label: `Show all ${ordered.length}` });
-    const room = Math.max(FEWEST_LETTERS, Math.floor((this.list.clientWidth - BESIDE) / LETTER));
     const names = shortNames(
       shown.map((run) => run.name),
-      room,
+      this.room,
     );
     const elements = shown.map((run, at) => this.row(app, run, names[at] ?? run.name).element);
     if (
