@@ -76,7 +76,13 @@ describe('the GPU of a start that does not say which', () => {
     let now = 0;
     const gpus = new FreeGpus(machine('two-gpus'), {}, () => now);
     const devices = async (): Promise<unknown> => (await gpus.place(plan())).launch.options.devices;
-    assert.deepEqual(await Promise.all([devices(), devices()]), [[FREE], []]);
+    // Whichever is answered first has it.
+    const given = await Promise.all([devices(), devices()]);
+    assert.deepEqual(given.flat(), [FREE]);
+    assert.ok(
+      given.some((each) => Array.isArray(each) && each.length === 0),
+      JSON.stringify(given),
+    );
     now = 121_000;
     assert.deepEqual(await devices(), [FREE]);
   });
