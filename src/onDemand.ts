@@ -3,7 +3,6 @@
  * from a file beside the extension's own (esbuild.mjs). Several such modules would make a file of each set of what they
  * share, and a window that opens would have to load a dozen of them.
  */
-export { renderEvaluation } from './core/checkpoint/report/renderEvaluation';
 export { renderReport } from './core/checkpoint/report/renderReport';
 export { renderReports } from './core/checkpoint/report/renderReports';
 export { readGpusHere } from './core/training/gpus/nvidiaSmi';
@@ -19,6 +18,7 @@ export { deleteChosen } from './features/manage/delete';
 export { openTrainLog } from './features/manage/openLog';
 export { pin } from './features/manage/pin';
 export { ProbePanel } from './features/probe/panel';
+export { ProgramCommands } from './features/programs/programs';
 export { enqueuePlans } from './features/queue/enqueue';
 export { review } from './features/review/review';
 export { debugStage, fineTune, reRun } from './features/start/fromCheckpoint';
@@ -27,6 +27,7 @@ export { startRun } from './features/start/startRun';
 export { onFreeGpu } from './features/training/freeGpu';
 export { holdJobs } from './features/training/hold';
 export { requirementsTask } from './features/training/requirements';
+export { showTorchFile } from './features/torchFile/editor';
 export { askForStacks } from './features/training/stacks';
 export { StopCommands } from './features/training/stop';
 export { earlierEnded, endOf } from './features/training/taskEnd';

@@ -2,9 +2,7 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { CheckpointWorker } from '../../core/checkpoint/worker/workerClient';
-import { showPage } from '../../platform/webviewPage';
 import type { FeatureDeps } from '../deps';
-import { TorchFileSession } from './session';
 
 export const VIEW_TYPE = 'npt.torchFile';
 
@@ -12,37 +10,20 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
   // A thread of its own: an opened file must not wait behind a validation of gigabytes. It starts with the first file.
   const reader = new CheckpointWorker(path.join(context.extensionPath, 'dist', 'checkpoint-worker.js'));
 
-  const show = (document: vscode.CustomDocument, panel: vscode.WebviewPanel): void => {
-    const { webview } = panel;
-    const session = new TorchFileSession(document.uri.fsPath, {
-      reader,
-      post: (message) => void webview.postMessage(message),
-      log: (message) => {
-        deps.log.warn(message);
-      },
-    });
-    const listeners = [
-      webview.onDidReceiveMessage((raw: unknown) => {
-        session.receive(raw);
-      }),
-      panel.onDidChangeViewState(() => {
-        session.setVisible(panel.visible);
-      }),
-    ];
-    panel.onDidDispose(() => {
-      for (const listener of listeners) listener.dispose();
-      session.dispose();
-    });
-    showPage(webview, context.extensionUri, 'torchfile', path.basename(document.uri.fsPath));
-  };
-
   const provider: vscode.CustomReadonlyEditorProvider = {
     openCustomDocument: (uri) => {
       if (uri.scheme !== 'file')
         throw new Error(vscode.l10n.t('Only torch files on disk can be opened, not those of {0}:', uri.scheme));
       return { uri, dispose: () => undefined };
     },
-    resolveCustomEditor: show,
+    resolveCustomEditor: async (document, panel) => {
+      const tab = { isClosed: false };
+      panel.onDidDispose(() => {
+        tab.isClosed = true;
+      });
+      const { showTorchFile } = await import('../../onDemand');
+      if (!tab.isClosed) showTorchFile(document.uri.fsPath, panel, context.extensionUri, deps, reader);
+    },
   };
   context.subscriptions.push(
     reader,
