@@ -110,6 +110,57 @@ export async function pickUntil<T extends PickRow>(
   });
 }
 
+export interface TickOptions<T extends PickRow> {
+  readonly title: string;
+  readonly placeHolder: string;
+  /** What a text that is none of the rows stands for: a row of its own, or what is wrong with it, in one line. */
+  readonly typed: (text: string) => { readonly row?: T; readonly problem?: string };
+}
+
+/** A quick pick of which several rows may be ticked, and others typed. @returns those that are; undefined for Escape */
+export async function tick<T extends PickRow>(
+  rows: readonly T[],
+  ticked: readonly T[],
+  options: TickOptions<T>,
+): Promise<readonly T[] | undefined> {
+  const picker = vscode.window.createQuickPick<Item<T>>();
+  picker.title = plainText(options.title);
+  picker.placeholder = plainText(options.placeHolder);
+  picker.canSelectMany = true;
+  const known = rows.map(item);
+  picker.items = known;
+  picker.selectedItems = known.filter(({ row }) => ticked.includes(row));
+  const offered = (text: string): void => {
+    const { row, problem } = options.typed(text);
+    const chosen = picker.selectedItems;
+    // A row that was typed earlier and ticked stays.
+    const kept = chosen.filter((each) => !known.includes(each));
+    const isKept = kept.some(({ row: each }) => each.label === row?.label);
+    const more = row === undefined || isKept ? [] : [{ ...item(row), alwaysShow: true }];
+    // Of the picker's places the only one that is always seen and cannot be ticked.
+    picker.title = plainText(problem ?? options.title);
+    picker.items = [...more, ...kept, ...known];
+    // VS Code forgets the ticks of what it is given anew.
+    picker.selectedItems = chosen;
+  };
+  return new Promise((resolve) => {
+    picker.onDidChangeValue(offered);
+    picker.onDidAccept(() => {
+      const { row, problem } = options.typed(picker.value);
+      if (problem !== undefined) return;
+      const chosen = picker.selectedItems.map((each) => each.row).filter((each) => each.label !== row?.label);
+      // What was typed is meant, whether or not it was ticked, too.
+      resolve(row === undefined ? chosen : [...chosen, row]);
+      picker.hide();
+    });
+    picker.onDidHide(() => {
+      resolve(undefined);
+      picker.dispose();
+    });
+    picker.show();
+  });
+}
+
 export interface QuestionOptions {
   readonly title: string;
   readonly prompt: string;

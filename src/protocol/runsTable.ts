@@ -42,7 +42,19 @@ export interface LookMessage {
 export type RunsHostMessage = RowsMessage | StatusMessage | LookMessage;
 
 /** What can be done with runs. */
-export const RUNS_COMMANDS = ['dashboard', 'overlay', 'compare', 'branch', 'delete', 'log', 'path'] as const;
+export const RUNS_COMMANDS = [
+  'dashboard',
+  'overlay',
+  'compare',
+  'branch',
+  'tag',
+  'star',
+  'unstar',
+  'notes',
+  'delete',
+  'log',
+  'path',
+] as const;
 export type RunsCommand = (typeof RUNS_COMMANDS)[number];
 
 export interface RunsActMessage {

@@ -203,11 +203,14 @@ describe('the table of runs’ page', function () {
           .evaluateAll((all) => all.filter((each) => !each.hasAttribute('disabled')).map((each) => each.textContent));
       assert.deepEqual(await enabled(), []);
       await row(page, runs[4]!).click();
-      await until(async () => (await enabled()).join() === 'Dashboard,Branch…,Delete…', 'what can be done with one');
+      await until(
+        async () => (await enabled()).join() === 'Dashboard,Branch…,Tag…,Star,Delete…',
+        'what can be done with one',
+      );
       await page.getByText('Branch…').click();
       await row(page, runs[6]!).click({ modifiers: ['ControlOrMeta'] });
       await page.getByText('2 runs chosen').waitFor();
-      assert.deepEqual(await enabled(), ['Dashboard', 'Overlay', 'Differences', 'Compare', 'Delete…']);
+      assert.deepEqual(await enabled(), ['Dashboard', 'Overlay', 'Differences', 'Compare', 'Tag…', 'Star', 'Delete…']);
       await page.getByText('Overlay').click();
       await page.getByText('Compare', { exact: true }).click();
       await row(page, runs[8]!).click({ modifiers: ['Shift'] });
@@ -353,6 +356,36 @@ describe('the table of runs’ page', function () {
         'folded',
       );
       assert.equal(await row(page, best).count(), 0);
+    });
+
+    it('stars and tags the chosen runs, and has a run in the group of each of its tags', async () => {
+      const tagged = runs.map((run, at) =>
+        at === 4
+          ? { ...run, notes: { tags: ['star', 'keep'], summary: 'Good' } }
+          : at === 6
+            ? { ...run, notes: { tags: ['keep'], summary: '' } }
+            : run,
+      );
+      const page = await open(tagged, { look: { ...START_LOOK, group: 'tag' } });
+      await page.getByLabel('Filter runs').fill('tag:keep,star');
+      await counts(page, 5);
+      assert.deepEqual(await page.locator('.row.group .title').allTextContents(), ['star1 run', 'keep2 runs']);
+      assert.equal(await page.locator('.row.starred').count(), 2, 'in both of its groups');
+      const both = row(page, tagged[4]!);
+      await both.first().click();
+      await row(page, tagged[6]!).click({ modifiers: ['Shift'] });
+      await page.getByText('2 runs chosen').waitFor();
+      await page.getByText('Star', { exact: true }).click();
+      await row(page, tagged[4]!).last().click();
+      await page.getByText('1 run chosen').waitFor();
+      await page.getByText('Star', { exact: true }).click();
+      await page.getByText('Tag…').click();
+      await until(() => opened.acts.length === 3, 'all three');
+      assert.deepEqual(opened.acts, [
+        ['star', [tagged[4]!.path, tagged[6]!.path]],
+        ['unstar', [tagged[4]!.path]],
+        ['tag', [tagged[4]!.path]],
+      ]);
     });
 
     it('has all that it showed after a reload', async () => {

@@ -134,4 +134,25 @@ describe('the tree at a glance', function () {
     await widen(600);
     await session.shot('wide', ['dark']);
   });
+
+  it('follows a filter as it is typed, says what it leaves out, and takes another order', async () => {
+    const { window, tree } = session;
+    await widen(NARROW);
+    const names = async (): Promise<string[]> => (await tree.rows()).map((row) => row.name);
+    await window.runCommand('NPT: Filter Runs…');
+    await window.quickInput().fill('state:failed,interrupted');
+    await eventually('only what ended badly', LIMIT_MS, async () =>
+      JSON.stringify(await names()) === JSON.stringify(['fails', 'killed']) ? true : undefined,
+    );
+    await window.quickInput().press('Enter');
+    await window.page.getByText('Filter “state:failed,interrupted”: 2 of 51 runs').waitFor();
+    await session.shot('300px-filtered');
+    await window.runAndPick('NPT: Sort Runs…', 'Name');
+    await window.runCommand('NPT: Clear Filter');
+    await eventually('all runs by name', LIMIT_MS, async () => {
+      const all = await names();
+      return all[0] === 'extended' && all.includes('fails') ? true : undefined;
+    });
+    await window.runAndPick('NPT: Sort Runs…', 'Newest first');
+  });
 });

@@ -5,7 +5,7 @@ import { asText, fill, h, setText, setTitle } from '../ui/dom';
 
 /** Kinds whose texts stand at the left. */
 export function isText({ kind }: Column): boolean {
-  return kind === 'text';
+  return kind === 'text' || kind === 'words';
 }
 
 function toneOf(column: Column, cell: Cell): string {
@@ -42,7 +42,7 @@ export function drawCell(element: HTMLElement, column: Column, cell: Cell, best:
   const look = [
     'cell',
     isText(column) ? '' : 'number',
-    ENDS.has(column.id) ? 'name' : '',
+    ENDS.has(column.id) ? `name ${column.id}` : '',
     toneOf(column, cell),
     isBest ? 'best' : '',
   ]

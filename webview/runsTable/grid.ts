@@ -2,10 +2,10 @@
  * The table itself: rows and columns of which only those in sight exist, so that 5,000 runs of 40 columns scroll as ten do. One
  * cell is active; the keyboard moves it, and screen readers follow it through aria-activedescendant.
  */
-import type { Column, Columns } from '../../src/core/table/columns';
+import { type Column, type Columns, isStarred } from '../../src/core/table/columns';
 import type { TableLook } from '../../src/core/table/look';
 import type { RunRow } from '../../src/core/table/row';
-import type { GroupItem, Item, TableView } from '../../src/core/table/view';
+import type { GroupItem, Item, RowItem, TableView } from '../../src/core/table/view';
 import { h, icon, setText } from '../ui/dom';
 import { onceAFrame } from '../ui/frame';
 import { bringIntoSight, rowsInSight } from '../ui/rowsInSight';
@@ -46,7 +46,7 @@ interface DrawnRow {
 }
 
 function keyOf(item: Item): string {
-  return item.kind === 'row' ? item.row.path : `group ${item.id}`;
+  return item.kind === 'row' ? item.key : `group ${item.id}`;
 }
 
 /** By how many places most of these went down: what moves by its own new figures must not take the others along. */
@@ -105,7 +105,7 @@ export class Grid {
       const item = this.itemAt(event.target);
       if (item === undefined) return;
       this.activate(this.indexOf(item), this.columnAt(event.target));
-      if (item.kind === 'row') this.menuOf(item.row, { x: event.clientX, y: event.clientY });
+      if (item.kind === 'row') this.menuOf(item, { x: event.clientX, y: event.clientY });
     });
     new ResizeObserver(() => {
       this.plan();
@@ -217,7 +217,8 @@ export class Grid {
     } else {
       if (isNew) {
         const selected = state.selected.has(item.row.path);
-        element.className = selected ? 'row selected' : 'row';
+        const starred = isStarred(item.row.cells);
+        element.className = ['row', selected && 'selected', starred && 'starred'].filter(Boolean).join(' ');
         element.setAttribute('aria-selected', String(selected));
         row.pins.style.width = `${this.layout.pinnedWidth}px`;
       }
@@ -349,36 +350,37 @@ export class Grid {
       this.actions.fold(item, !item.folded);
       return;
     }
-    if (event.shiftKey) this.selectRange(item.row.path);
-    else if (event.ctrlKey || event.metaKey) this.toggle(item.row.path);
-    else this.selectOnly(item.row.path);
+    if (event.shiftKey) this.selectRange(item);
+    else if (event.ctrlKey || event.metaKey) this.toggle(item);
+    else this.selectOnly(item);
   }
 
-  private selectOnly(path: string): void {
-    this.anchor = path;
-    this.actions.select(new Set([path]));
+  private selectOnly(item: RowItem): void {
+    this.anchor = item.key;
+    this.actions.select(new Set([item.row.path]));
   }
 
-  private toggle(path: string): void {
-    this.anchor = path;
+  private toggle(item: RowItem): void {
+    this.anchor = item.key;
     const selected = new Set(this.state?.selected);
-    if (!selected.delete(path)) selected.add(path);
+    if (!selected.delete(item.row.path)) selected.add(item.row.path);
     this.actions.select(selected);
   }
 
   /** From the last run that was chosen alone up to this one. */
-  private selectRange(path: string): void {
-    const paths = this.items.flatMap((item) => (item.kind === 'row' ? [item.row.path] : []));
-    const to = paths.indexOf(path);
-    const from = this.anchor === null ? to : paths.indexOf(this.anchor);
-    if (from === -1) this.anchor = path;
+  private selectRange({ key }: RowItem): void {
+    const rows = this.items.filter((item) => item.kind === 'row');
+    const placeOf = (wanted: string): number => rows.findIndex((row) => row.key === wanted);
+    const to = placeOf(key);
+    const from = this.anchor === null ? to : placeOf(this.anchor);
+    if (from === -1) this.anchor = key;
     const [low, high] = from === -1 ? [to, to] : [Math.min(from, to), Math.max(from, to)];
-    this.actions.select(new Set(paths.slice(low, high + 1)));
+    this.actions.select(new Set(rows.slice(low, high + 1).map(({ row }) => row.path)));
   }
 
-  private menuOf(row: RunRow, at: { x: number; y: number }): void {
-    if (this.state?.selected.has(row.path) !== true) this.selectOnly(row.path);
-    this.actions.rowMenu(row, at);
+  private menuOf(item: RowItem, at: { x: number; y: number }): void {
+    if (this.state?.selected.has(item.row.path) !== true) this.selectOnly(item);
+    this.actions.rowMenu(item.row, at);
   }
 
   /** Where a menu of the active cell opens. */
@@ -433,11 +435,10 @@ export class Grid {
       this.actions.fold(item, folds);
       return true;
     }
-    const { path } = item.row;
     if (key === 'Enter') this.actions.open(item.row);
-    else if (key === ' ' && event.shiftKey) this.selectRange(path);
-    else if (key === ' ') this.toggle(path);
-    else if (key === 'ContextMenu' || (key === 'F10' && event.shiftKey)) this.menuOf(item.row, this.activeCorner());
+    else if (key === ' ' && event.shiftKey) this.selectRange(item);
+    else if (key === ' ') this.toggle(item);
+    else if (key === 'ContextMenu' || (key === 'F10' && event.shiftKey)) this.menuOf(item, this.activeCorner());
     else return false;
     return true;
   }
@@ -477,8 +478,8 @@ export class Grid {
     this.activate(...to);
     const item = this.items[this.activeRow];
     if (event.shiftKey && item?.kind === 'row' && to[0] !== row) {
-      this.anchor ??= item.row.path;
-      this.selectRange(item.row.path);
+      this.anchor ??= item.key;
+      this.selectRange(item);
     }
     return true;
   }

@@ -349,10 +349,17 @@ class RunsPage {
     // What was just chosen is drawn with the next frame.
     const rows = this.rows.filter(({ path }) => this.selected.has(path));
     this.bar.update(rows.length > 0 ? rows : [row], this.canTrain);
-    const act = (command: 'log' | 'path'): void => {
+    const act = (command: 'notes' | 'log' | 'path'): void => {
       send({ type: 'act', command, paths: rows.map(({ path }) => path) });
     };
     const more = [
+      {
+        label: 'Edit Notes',
+        icon: 'note',
+        run: () => {
+          act('notes');
+        },
+      },
       {
         label: 'Open Training Log',
         icon: 'output',

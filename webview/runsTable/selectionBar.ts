@@ -1,4 +1,5 @@
 /** Below the table: what can be done with the runs that are chosen. It keeps its place, so that a click never moves the table. */
+import { isStarred } from '../../src/core/table/columns';
 import type { RunRow } from '../../src/core/table/row';
 import type { RunsCommand } from '../../src/protocol/runsTable';
 import { button, type ButtonControl } from '../ui/controls';
@@ -67,6 +68,24 @@ function actionsOf({ act, only }: SelectionActions): readonly Action[] {
       about: 'A new run from the chosen run’s newest complete checkpoint',
       run: command('branch'),
       enabled: (rows, canTrain) => canTrain && rows.length === 1 && checkpoints(rows) === 1,
+    },
+    {
+      label: 'Tag…',
+      short: 'Tag…',
+      icon: 'tag',
+      about: 'Gives the chosen runs tags, or takes them away',
+      run: command('tag'),
+      enabled: (rows) => rows.length > 0,
+    },
+    {
+      label: 'Star',
+      short: 'Star',
+      icon: 'star-full',
+      about: 'Marks the chosen runs with a star; takes it from them where each has one',
+      run: (rows) => {
+        act(rows.every(({ cells }) => isStarred(cells)) ? 'unstar' : 'star', rows);
+      },
+      enabled: (rows) => rows.length > 0,
     },
     {
       label: 'Delete Checkpoints…',

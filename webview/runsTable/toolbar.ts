@@ -4,13 +4,18 @@ import type { TableView } from '../../src/core/table/view';
 import { button, checkbox, dropdown } from '../ui/controls';
 import { h, setText, setTitle } from '../ui/dom';
 
-const GROUPED: Readonly<Record<Grouping, string>> = { parent: 'By parent', day: 'By day', state: 'By state' };
+const GROUPED: Readonly<Record<Grouping, string>> = {
+  parent: 'By parent',
+  tag: 'By tag',
+  day: 'By day',
+  state: 'By state',
+};
 
 const HELP = [
-  'Words are looked for in name, state, stage and parent.',
+  'Words are looked for in name, state, stage, parent, tags and notes.',
   'stage:student   state:failed,killed   lr:1e-5',
   'loss<2.1   step>=24k   duration>2h   started:today',
-  '-seed:3 leaves out · parent:none · "quotes" for spaces',
+  'tag:keep   -seed:3 leaves out · parent:none · "quotes" for spaces',
 ].join('\n');
 
 export interface ToolbarActions {

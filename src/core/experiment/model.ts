@@ -105,6 +105,16 @@ export interface QueuedRun {
   readonly failure: string | null;
 }
 
+/** The tag that a star is. */
+export const STAR_TAG = 'star';
+
+/** What people wrote of a run, in its notes.md. */
+export interface RunNotes {
+  readonly tags: readonly string[];
+  /** The first line that says something; '' where none does. */
+  readonly summary: string;
+}
+
 export interface Run {
   /** The folder's name (for nested sequential runs `parent/child`): what a person sees. */
   readonly name: string;
@@ -134,6 +144,8 @@ export interface Run {
   readonly final: Checkpoint | null;
   /** Missing where nothing of it is in the queue. */
   readonly queue?: QueuedRun;
+  /** Missing where nobody wrote any. */
+  readonly notes?: RunNotes;
 }
 
 /** Something in the workspace that could not be read, in one line. */

@@ -277,9 +277,14 @@ export class ScanContext {
   }
 
   /** A JSON document read with `read`; what cannot be read becomes a problem and null. */
-  async readJson<T>(path: string, read: (json: ReturnType<typeof parseDocument>) => T): Promise<T | null> {
+  readJson<T>(path: string, read: (json: ReturnType<typeof parseDocument>) => T): Promise<T | null> {
+    return this.readDocument(path, (content) => read(parseDocument(content)));
+  }
+
+  /** A document read with `read`, likewise. */
+  async readDocument<T>(path: string, read: (content: Uint8Array) => T): Promise<T | null> {
     try {
-      return await this.readCached(path, (content) => read(parseDocument(content)));
+      return await this.readCached(path, read);
     } catch (error) {
       this.problem(path, error instanceof FileContentError ? error.message : readFailure(error));
       return null;

@@ -11,9 +11,10 @@ import { fieldFacts } from './fieldFacts';
 import type { JsonObject } from '../jsonText';
 import { TAIL_BYTES, lastLogged } from './lastLogged';
 import type { Checkpoint, Run } from './model';
-import { BEST, BIRTH, EXIT, GROWING, PINS, PROCESS } from './runLayout';
+import { BEST, BIRTH, EXIT, GROWING, NOTES, PINS, PROCESS } from './runLayout';
 import { checkpointsIn, isRun } from './runMarks';
 import { isAbout } from './processFolder';
+import { readNotes } from './notes';
 import { readBest, readBirth, readExit, readPins, readProcess } from './runFiles';
 import { runState } from './runState';
 import type { CheckpointPlace, FoundCheckpoint } from './checkpointContent';
@@ -83,6 +84,7 @@ async function lookAt(
   const exit = await context.readJson(inRun(EXIT), readExit);
   const best = await context.readJson(inRun(path.join(CHECKPOINTS, BEST)), readBest);
   const pins = await context.readJson(inRun(PINS), readPins);
+  const notes = await context.readDocument(inRun(NOTES), readNotes);
   const logged = await readLastLogged(runPath, context);
 
   const processState = process === null ? null : await context.ask(process);
@@ -155,6 +157,7 @@ async function lookAt(
     loss: logged?.loss ?? newest?.loss ?? null,
     checkpoints,
     final,
+    ...(notes === null ? {} : { notes }),
   };
   const all = found.final === null ? found.checkpoints : [...found.checkpoints, found.final];
   return { run, folders: all.map(({ place }) => place.folder) };

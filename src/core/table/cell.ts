@@ -19,6 +19,19 @@ export function numberIn(cell: Cell): number | undefined {
   return cell === null || !Object.hasOwn(NOT_FINITE, cell) ? undefined : NOT_FINITE[cell];
 }
 
+/** What parts the words of a cell that holds several: none of them has a comma in it. */
+const BETWEEN = ', ';
+
+/** Several words as one cell; null where there are none. */
+export function listCell(words: readonly string[]): Cell {
+  return words.length === 0 ? null : words.join(BETWEEN);
+}
+
+/** The words of such a cell. */
+export function listed(cell: Cell): readonly string[] {
+  return cell === null ? [] : String(cell).split(BETWEEN);
+}
+
 /** As people order names: `seed9` before `seed10`, `B` beside `b`. */
 const names = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
 

@@ -3,10 +3,12 @@
  * a new kind of column needs is an entry of `COLUMNS`, and its cell in rows.ts.
  */
 import { formatBytes, formatCount, formatDuration, formatFigure, valueText } from '../format';
-import { type Cell, numberIn } from './cell';
+import { STAR_TAG } from '../experiment/model';
+import { type Cell, listed, numberIn } from './cell';
 
 /** How a column's cells are written, compared with what is typed into the filter, and aligned. */
-export type ColumnKind = 'text' | 'count' | 'share' | 'loss' | 'duration' | 'bytes' | 'time' | 'value';
+/** `words`: several, parted by commas, each of which counts by itself. */
+export type ColumnKind = 'text' | 'words' | 'count' | 'share' | 'loss' | 'duration' | 'bytes' | 'time' | 'value';
 
 export interface Column {
   /** An argument's is its option: `--learning_rate`. */
@@ -43,7 +45,7 @@ function column<Id extends string>(
   about: string,
   rest: Partial<Column> & { readonly title: string },
 ): Column & { readonly id: Id } {
-  return { ...BASE, descendingFirst: kind !== 'text', ...rest, id, kind, width, about };
+  return { ...BASE, descendingFirst: kind !== 'text' && kind !== 'words', ...rest, id, kind, width, about };
 }
 
 /** In the order in which they stand until the user moves one. rows.ts has a cell for each. */
@@ -79,10 +81,19 @@ export const COLUMNS = [
   column('origin', 'count', 96, 'The step at which it left its parent', { title: 'Branched at', shown: false }),
   column('checkpoint_count', 'count', 96, 'How many checkpoints it has', { title: 'Checkpoints', shown: false }),
   column('size', 'bytes', 80, 'Its checkpoints’ files', { title: 'Size', shown: false }),
+  column('tags', 'words', 140, 'Its tags, in the front matter of its notes.md', { title: 'Tags', words: ['tag'] }),
+  column('notes', 'text', 240, 'The first line of its notes.md', { title: 'Notes', words: ['note'] }),
   column('error', 'text', 260, 'Why it failed or was killed', { title: 'Error', shown: false }),
 ] as const;
 
 export type ColumnId = (typeof COLUMNS)[number]['id'];
+
+const TAGS = COLUMNS.findIndex(({ id }) => id === 'tags');
+
+/** Whether somebody starred the run of these cells. */
+export function isStarred(cells: readonly Cell[]): boolean {
+  return listed(cells[TAGS] ?? null).includes(STAR_TAG);
+}
 
 /** What begins the id of an argument's column. */
 export const ARGUMENT = '--';
@@ -151,6 +162,7 @@ export function cellText({ kind }: Column, cell: Cell): string {
     case 'value':
       return typeof cell === 'string' ? cell : valueText(number);
     case 'text':
+    case 'words':
       return String(cell);
   }
 }

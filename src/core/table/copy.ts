@@ -21,7 +21,7 @@ function markdown(rows: readonly RunRow[], shown: readonly Column[], columns: Co
   const places = shown.map((column) => ({ column, place: columns.placeOf(column.id) }));
   return [
     line(shown.map(({ title }) => markdownText(title))),
-    line(shown.map(({ kind }) => (kind === 'text' ? '---' : '--:'))),
+    line(shown.map(({ kind }) => (kind === 'text' || kind === 'words' ? '---' : '--:'))),
     ...rows.map(({ cells }) =>
       line(places.map(({ column, place }) => markdownText(cellText(column, cells[place] ?? null)))),
     ),

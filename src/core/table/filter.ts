@@ -1,8 +1,8 @@
 /**
  * The filter above the table: `stage:student loss<2.1 lr:1e-5 state:failed,killed -seed:3 llama`. Each word must hold; a word
- * by itself is looked for in a run's name, state, stage and parent. What cannot be read is told in one line.
+ * by itself is looked for in a run's name, state, stage, parent, tags and notes. What cannot be read is told in one line.
  */
-import { type Cell, NONE, numberIn } from './cell';
+import { type Cell, listed, NONE, numberIn } from './cell';
 import { ARGUMENT, type Column, type Columns, isArgument } from './columns';
 import type { RunRow } from './row';
 import { type Operator, stands, type TypedRange, typedNumber, typedRange, ValueProblem } from './typedValue';
@@ -154,6 +154,12 @@ function textTest(column: Column, operator: Operator, value: string): Test {
   };
 }
 
+/** Each of the words by itself: `tag=keep` is a run that has just this one among others. */
+function wordsTest(column: Column, operator: Operator, value: string): Test {
+  const isIt = textTest(column, operator, value);
+  return (cell) => listed(cell).some(isIt);
+}
+
 function numberTest(operator: Operator, range: TypedRange): Test {
   return (cell) => {
     const number = numberIn(cell);
@@ -176,12 +182,13 @@ function testOf(column: Column, operator: Operator, value: string, now: number):
   if (isEqual && value.toLowerCase() === NONE) return isUnknown;
   if (column.kind === 'value') return valueTest(column, operator, value, now);
   if (column.kind === 'text') return textTest(column, operator, value);
+  if (column.kind === 'words') return wordsTest(column, operator, value);
   if (isEqual && value.toLowerCase() === 'nan') return (cell) => Number.isNaN(numberIn(cell));
   return numberTest(operator, typedRange(column, operator, value, now));
 }
 
-/** What a word by itself is looked for in. Tags and notes belong here, too, once runs have them. */
-const SEARCHED = ['run', 'state', 'stage', 'parent'];
+/** What a word by itself is looked for in. */
+const SEARCHED = ['run', 'state', 'stage', 'parent', 'tags', 'notes'];
 
 const searched = new WeakMap<RunRow, string>();
 

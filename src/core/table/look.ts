@@ -6,7 +6,7 @@ export interface SortBy {
   readonly descending: boolean;
 }
 
-export const GROUPINGS = ['parent', 'day', 'state'] as const;
+export const GROUPINGS = ['parent', 'tag', 'day', 'state'] as const;
 export type Grouping = (typeof GROUPINGS)[number];
 
 export interface TableLook {

@@ -4,7 +4,7 @@ import { allCheckpoints } from '../experiment/checkpoints';
 import type { Lineage } from '../experiment/lineage';
 import type { Checkpoint, Run } from '../experiment/model';
 import { valueText } from '../format';
-import { type Cell, cellOf, NONE } from './cell';
+import { type Cell, cellOf, listCell, NONE } from './cell';
 import { type ArgumentColumn, COLUMNS, type ColumnId } from './columns';
 import type { RunRow } from './row';
 
@@ -91,6 +91,8 @@ function cellsOf(run: Run, now: number): Readonly<Record<ColumnId, Cell>> {
     origin: run.parent?.step ?? null,
     checkpoint_count: checkpoints.length,
     size: checkpoints.reduce((sum, { bytes }) => sum + bytes, 0),
+    tags: listCell(run.notes?.tags ?? []),
+    notes: run.notes?.summary || null,
     error: run.exit?.error ?? run.queue?.failure ?? null,
   };
 }

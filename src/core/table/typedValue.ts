@@ -91,7 +91,7 @@ function typedTime(text: string, now: number): TypedRange | undefined {
   return date.getMonth() === Number(month) - 1 && date.getDate() === Number(of) ? day(date) : undefined;
 }
 
-const WANTED: Readonly<Record<Exclude<Column['kind'], 'text' | 'value'>, string>> = {
+const WANTED: Readonly<Record<Exclude<Column['kind'], 'text' | 'words' | 'value'>, string>> = {
   count: 'a number, such as 24000 or 24k',
   loss: 'a number, such as 2.1',
   share: 'a share, such as 50%',
@@ -109,6 +109,7 @@ export function typedRange({ title, kind }: Column, operator: Operator, text: st
     switch (kind) {
       case 'count':
       case 'value':
+      case 'words':
       case 'text': {
         const value = typedNumber(text);
         return value === undefined ? undefined : one(value);
@@ -126,7 +127,8 @@ export function typedRange({ title, kind }: Column, operator: Operator, text: st
     }
   })();
   if (range !== undefined) return range;
-  const wanted = kind === 'value' || kind === 'text' ? 'a number, such as 0.1 or 1e-5' : WANTED[kind];
+  const wanted =
+    kind === 'value' || kind === 'text' || kind === 'words' ? 'a number, such as 0.1 or 1e-5' : WANTED[kind];
   throw new ValueProblem(text === '' ? `After ${title} goes ${wanted}.` : `“${text}” is not ${wanted} (${title}).`);
 }
 

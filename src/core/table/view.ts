@@ -3,7 +3,7 @@
  * column. Of 5,000 runs and 40 columns in a few hundredths of a second, so that it is simply made again after each change.
  */
 import { RUN_STATES } from '../experiment/model';
-import { NONE, compareNames, numberIn, sortKeys } from './cell';
+import { NONE, compareNames, listed, numberIn, sortKeys } from './cell';
 import { type Column, type Columns, dayText } from './columns';
 import { readFilter } from './filter';
 import { arranged, type Grouping, isShown, sortedColumns, type TableLook } from './look';
@@ -20,6 +20,8 @@ export interface GroupItem {
 export interface RowItem {
   readonly kind: 'row';
   readonly row: RunRow;
+  /** Tells it from all others: a run with two tags stands in two groups. */
+  readonly key: string;
 }
 
 export type Item = GroupItem | RowItem;
@@ -139,22 +141,28 @@ interface Group {
   readonly title: string;
 }
 
-function groupOf(row: RunRow, grouping: Grouping, columns: Columns): Group {
+/** One; of tags, one for each that it has. */
+function groupsOf(row: RunRow, grouping: Grouping, columns: Columns): readonly Group[] {
   const cell = (id: string): RunRow['cells'][number] => row.cells[columns.placeOf(id)] ?? null;
   switch (grouping) {
     case 'parent': {
       const name = cell('parent');
-      if (name === null) return { id: 'parent', title: 'No parent' };
-      return { id: `parent ${row.parentPath ?? String(name)}`, title: String(name) };
+      if (name === null) return [{ id: 'parent', title: 'No parent' }];
+      return [{ id: `parent ${row.parentPath ?? String(name)}`, title: String(name) }];
     }
     case 'day': {
       const started = numberIn(cell('started'));
       const title = started === undefined ? 'Day unknown' : dayText(started);
-      return { id: `day ${title}`, title };
+      return [{ id: `day ${title}`, title }];
+    }
+    case 'tag': {
+      const tags = listed(cell('tags'));
+      if (tags.length === 0) return [{ id: 'tag', title: 'No tag' }];
+      return tags.map((tag) => ({ id: `tag ${tag}`, title: tag }));
     }
     case 'state': {
       const state = String(cell('state') ?? '');
-      return { id: `state ${state}`, title: state };
+      return [{ id: `state ${state}`, title: state }];
     }
   }
 }
@@ -166,17 +174,20 @@ function grouped(
   columns: Columns,
   folded: ReadonlySet<string>,
 ): Item[] {
-  if (grouping === null) return rows.map((row) => ({ kind: 'row', row }));
+  if (grouping === null) return rows.map((row) => ({ kind: 'row', row, key: row.path }));
   const groups = new Map<string, { title: string; rows: RunRow[] }>();
   for (const row of rows) {
-    const { id, title } = groupOf(row, grouping, columns);
-    const group = groups.get(id);
-    if (group === undefined) groups.set(id, { title, rows: [row] });
-    else group.rows.push(row);
+    for (const { id, title } of groupsOf(row, grouping, columns)) {
+      const group = groups.get(id);
+      if (group === undefined) groups.set(id, { title, rows: [row] });
+      else group.rows.push(row);
+    }
   }
   return [...groups].flatMap(([id, group]): Item[] => {
     const heading: GroupItem = { kind: 'group', id, ...group, folded: folded.has(id) };
-    return heading.folded ? [heading] : [heading, ...group.rows.map((row): Item => ({ kind: 'row', row }))];
+    if (heading.folded) return [heading];
+    const keyOf = (row: RunRow): string => (grouping === 'tag' ? `${id}\n${row.path}` : row.path);
+    return [heading, ...group.rows.map((row): Item => ({ kind: 'row', row, key: keyOf(row) }))];
   });
 }
 

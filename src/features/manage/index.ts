@@ -1,4 +1,4 @@
-/** Small things one does with a run or a checkpoint: pin, delete, copy the path. */
+/** Small things one does with a run or a checkpoint: pin, delete, tag, copy the path. */
 import * as vscode from 'vscode';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
@@ -23,6 +23,10 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
     'npt.pin': async (named) => (await import('../../onDemand')).pin(deps, named, true),
     'npt.unpin': async (named) => (await import('../../onDemand')).pin(deps, named, false),
     'npt.deleteCheckpoints': async (named) => (await import('../../onDemand')).deleteChosen(deps, named),
+    'npt.tagRuns': async (named) => (await import('../../onDemand')).tagRuns(deps, named),
+    'npt.starRuns': async (named) => (await import('../../onDemand')).starRuns(deps, named, true),
+    'npt.unstarRuns': async (named) => (await import('../../onDemand')).starRuns(deps, named, false),
+    'npt.editNotes': async (named) => (await import('../../onDemand')).editNotes(deps, named),
     'npt.openTrainLog': async (named) => (await import('../../onDemand')).openTrainLog(deps, named),
     'npt.copyPath': (named) => copyPath(deps, named),
     'npt.showLog': () => {

@@ -193,6 +193,10 @@ export class RunsTableSession extends Disposable {
     switch (command) {
       case 'dashboard':
       case 'overlay':
+      case 'tag':
+      case 'star':
+      case 'unstar':
+      case 'notes':
       case 'log':
       case 'path':
         return [run.path];

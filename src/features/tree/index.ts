@@ -7,6 +7,7 @@ import { Disposable } from '../../core/disposable';
 import { TreeViewText } from '../../platform/treeText';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
+import type { TreeArranger } from './arranger';
 import { isElsewhere, isWaitingJob, treeItem } from './items';
 import { runLabel } from './labels';
 import {
@@ -18,6 +19,9 @@ import {
   holderOf,
   isOvertaken,
   runNode,
+  isShown,
+  KEPT_ORDER,
+  type Arrangement,
   type TreeModel,
   type TreeNode,
 } from './nodes';
@@ -32,6 +36,9 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
   private readonly changed = this._register(new vscode.EventEmitter<TreeNode[] | undefined>());
   readonly onDidChangeTreeData = this.changed.event;
   private readonly rows = new TreeRows();
+  private look: ((model: TreeModel) => Arrangement) | undefined;
+  /** The model as it was last arranged. */
+  private arranged: TreeModel | undefined;
   private timer: NodeJS.Timeout | undefined;
   /** A timer of its own: what changes meanwhile and must be shown at once does not wait for the figures. */
   private postponed: NodeJS.Timeout | undefined;
@@ -90,7 +97,7 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
     const { workspaces } = this.deps;
     switch (node.kind) {
       case 'run':
-        return containerOf(node.run, workspaces.lineage);
+        return containerOf(node.run, this.model());
       case 'group':
         return runNode(node.run);
       case 'checkpoint':
@@ -108,8 +115,21 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
     if (outdated.length > 0) this.changed.fire(outdated);
   }
 
-  private model(): TreeModel {
-    return this.deps.workspaces;
+  /** Shows the runs otherwise: `look` says how, of the runs of a moment; undefined: as the model has them. */
+  arrange(look: ((model: TreeModel) => Arrangement) | undefined): void {
+    this.look = look;
+    this.arranged = undefined;
+    this.schedule();
+  }
+
+  model(): TreeModel {
+    const { runs, lineage } = this.deps.workspaces;
+    if (this.look === undefined) return this.deps.workspaces;
+    // There is another lineage whenever a run changed.
+    if (this.arranged?.lineage !== lineage) {
+      this.arranged = { runs, lineage, arrangement: this.look({ runs, lineage }) };
+    }
+    return this.arranged;
   }
 
   /** VS Code keeps the nodes it was given; the model behind them may have moved on. */
@@ -168,7 +188,7 @@ class AgeRefresh extends Disposable {
   }
 }
 
-function updateView(view: TreeViewText, deps: FeatureDeps): void {
+function updateView(view: TreeViewText, tree: ExperimentsTree, deps: FeatureDeps): void {
   const runs: readonly Run[] = deps.workspaces.runs;
   const training = runs.filter((run) => run.state === 'training').length;
   view.setBadge(
@@ -180,7 +200,9 @@ function updateView(view: TreeViewText, deps: FeatureDeps): void {
     deps.workspaces.degraded,
     problems[0] === undefined ? null : `${problems[0].path}: ${problems[0].message}`,
   ];
-  view.setMessage(messages.find((message) => message !== null) ?? undefined);
+  const filtered = tree.model().arrangement?.about ?? null;
+  const told = [filtered, messages.find((message) => message !== null) ?? null].filter((message) => message !== null);
+  view.setMessage(told.length === 0 ? undefined : told.join(' · '));
 }
 
 /**
@@ -192,6 +214,7 @@ class BranchReveal extends Disposable {
 
   constructor(
     private readonly view: vscode.TreeView<TreeNode>,
+    private readonly tree: ExperimentsTree,
     private readonly deps: FeatureDeps,
   ) {
     super();
@@ -214,7 +237,8 @@ class BranchReveal extends Disposable {
       this.known.add(run.path);
       if (
         run.state !== 'training' ||
-        containerOf(run, this.deps.workspaces.lineage) === undefined ||
+        containerOf(run, this.tree.model()) === undefined ||
+        !isShown(run, this.tree.model()) ||
         !this.view.visible
       )
         continue;
@@ -271,15 +295,37 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
     showCollapseAll: true,
   });
   const text = new TreeViewText(view);
+  const update = (): void => {
+    updateView(text, tree, deps);
+  };
+  let arranger: Promise<TreeArranger> | undefined;
+  const arrange = (): Promise<TreeArranger> =>
+    (arranger ??= import('../../onDemand').then(
+      (onDemand) =>
+        new onDemand.TreeArranger(context, deps, {
+          arrange: (look) => {
+            tree.arrange(look);
+            update();
+          },
+        }),
+    ));
+  if (context.workspaceState.get(KEPT_ORDER) !== undefined) void arrange();
   context.subscriptions.push(
     tree,
     view,
-    new BranchReveal(view, deps),
+    new BranchReveal(view, tree, deps),
     new AgeRefresh(view, tree),
     deps.workspaces.onDidChange(() => {
-      updateView(text, deps);
+      update();
       updateContext();
     }),
   );
-  registerCommands(context, deps, { 'npt.refresh': () => deps.workspaces.rescan('everything') });
+  registerCommands(context, deps, {
+    'npt.refresh': () => deps.workspaces.rescan('everything'),
+    'npt.sortRuns': async () => (await arrange()).askOrder(),
+    'npt.filterRuns': async () => (await arrange()).askFilter(),
+    'npt.clearFilter': async () => {
+      (await arrange()).clearFilter();
+    },
+  });
 }

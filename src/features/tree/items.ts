@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { bestEvaluated } from '../../core/experiment/checkpoints';
 import { formatAge, formatBytes, formatCount, formatValue } from '../../core/format';
-import type { Checkpoint, Run, RunState } from '../../core/experiment/model';
+import { STAR_TAG, type Checkpoint, type Run, type RunState } from '../../core/experiment/model';
 import { FINAL } from '../../core/checkpoint/fileNames';
 import type { Verdict } from '../../core/checkpoint/report/report';
 import { treeRow, type Tooltip } from '../../platform/treeText';
@@ -52,6 +52,10 @@ export function isWaitingJob(run: Run): boolean {
   return run.processState?.liveness === 'waiting';
 }
 
+function isStarred({ notes }: Run): boolean {
+  return notes?.tags.includes(STAR_TAG) ?? false;
+}
+
 /** What the queue's commands are offered for. */
 function inQueue({ queue }: Run): string {
   if (queue === undefined) return '';
@@ -83,7 +87,7 @@ function contextValue(node: TreeNode): string {
     const { run } = node;
     const resumable = RESUMABLE.has(run.state) && run.checkpoints.some((checkpoint) => checkpoint.state === 'complete');
     const waits = isWaitingJob(run) ? (run.processState?.held === true ? 'held;' : 'waiting;') : '';
-    return `run;${run.state};${resumable ? 'resumable;' : ''}${isElsewhere(run) ? 'elsewhere;' : ''}${waits}${inQueue(run)}`;
+    return `run;${run.state};${resumable ? 'resumable;' : ''}${isElsewhere(run) ? 'elsewhere;' : ''}${isStarred(run) ? 'starred;' : ''}${waits}${inQueue(run)}`;
   }
   const { checkpoint } = node;
   const flags = [checkpoint.best && 'best', checkpoint.pinned && 'pinned', checkpoint.name === FINAL && 'final'];
@@ -125,6 +129,7 @@ function runDescription(run: Run): string {
     // Of a run that is done, icon and step say all there is to say.
     waits || run.state === 'finished' ? null : endText(run),
     run.state === 'training' ? job : null,
+    ...(run.notes?.tags ?? []).map((tag) => `#${tag}`),
   ]);
 }
 
@@ -204,6 +209,8 @@ function runRows(run: Run): Tooltip['rows'] {
     [vscode.l10n.t('Best evaluation (★)'), bestText(run)],
     [vscode.l10n.t('Checkpoints'), formatCount(run.checkpoints.length)],
     [vscode.l10n.t('Branched from'), parent === null ? null : `${parent.run} @ ${formatCount(parent.step)}`],
+    [vscode.l10n.t('Tags'), run.notes?.tags.join(', ') || null],
+    [vscode.l10n.t('Notes'), run.notes?.summary || null],
     [vscode.l10n.t('Process'), processText(run)],
     [vscode.l10n.t('Folder'), run.path],
   ];

@@ -2,27 +2,35 @@
 import type { Lineage } from '../../core/experiment/lineage';
 import type { Run } from '../../core/experiment/model';
 import { nameBelow, shortNames } from '../../core/shortNames';
-import { containerOf, type TreeModel } from './nodes';
+import { containerOf, isShown, type TreeModel } from './nodes';
 
 /** As many letters as leave room for the figures in a view of 300 pixels. */
 const LONGEST = 18;
 
-const made = new WeakMap<Lineage, ReadonlyMap<string, string>>();
+/** For each lineage, by what is shown of it: of a model that did not change, names are not made anew. */
+const made = new WeakMap<
+  Lineage,
+  { readonly shown: ReadonlySet<string> | null; readonly labels: ReadonlyMap<string, string> }
+>();
 
 /** The label of a run's row; no other row beside it has the same. */
 export function runLabel(run: Run, model: TreeModel): string {
-  let labels = made.get(model.lineage);
-  if (labels === undefined) {
-    labels = labelsOf(model);
-    made.set(model.lineage, labels);
+  const { lineage, arrangement } = model;
+  const shown = arrangement?.shown ?? null;
+  let known = made.get(lineage);
+  if (known?.shown !== shown) {
+    known = { shown, labels: labelsOf(model) };
+    made.set(lineage, known);
   }
-  return labels.get(run.path) ?? run.name;
+  return known.labels.get(run.path) ?? run.name;
 }
 
-function labelsOf({ runs, lineage }: TreeModel): ReadonlyMap<string, string> {
+function labelsOf(model: TreeModel): ReadonlyMap<string, string> {
+  const { runs, lineage } = model;
   const together = new Map<string, Run[]>();
   for (const run of runs) {
-    const key = containerOf(run, lineage)?.id ?? '';
+    if (!isShown(run, model)) continue;
+    const key = containerOf(run, model)?.id ?? '';
     const siblings = together.get(key) ?? [];
     siblings.push(run);
     together.set(key, siblings);

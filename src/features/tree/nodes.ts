@@ -41,10 +41,34 @@ export interface FileNode {
 
 export type TreeNode = RunNode | GroupNode | CheckpointNode | FileNode;
 
+/** How somebody wants to see the runs; arrangement.ts, which is loaded when somebody does, makes one. */
+export interface Arrangement {
+  /** Paths of the runs that are shown; null: all. */
+  readonly shown: ReadonlySet<string> | null;
+  /** Those of these runs that are shown, as they stand beside each other. @param runs newest first */
+  arrange(runs: readonly Run[]): readonly Run[];
+  /** What is not shown, in one line; null where nothing is left out. */
+  readonly about: string | null;
+}
+
+/** Where the workspace's state has the order of the runs, where that is not the model's. */
+export const KEPT_ORDER = 'npt.tree.order';
+
 /** What the tree is made of: a model's runs, newest first, and who branched from whom. */
 export interface TreeModel {
   readonly runs: readonly Run[];
   readonly lineage: Lineage;
+  /** Missing: every run, newest first. */
+  readonly arrangement?: Arrangement;
+}
+
+export function isShown(run: Run, { arrangement }: Pick<TreeModel, 'arrangement'>): boolean {
+  return arrangement?.shown?.has(run.path) ?? true;
+}
+
+/** Those of these runs that are shown, as they stand beside each other. */
+export function arranged(runs: readonly Run[], { arrangement }: TreeModel): readonly Run[] {
+  return arrangement?.arrange(runs) ?? runs;
 }
 
 /** Checkpoints that a run always shows by themselves: its newest. */
@@ -92,8 +116,10 @@ function groupOf(run: Run, checkpoint: Checkpoint): GroupNode | undefined {
 }
 
 /** Children of a node; of the root when undefined. */
-export function childrenOf(node: TreeNode | undefined, { runs, lineage }: TreeModel): TreeNode[] {
-  if (node === undefined) return runs.filter((run) => lineage.parentOf(run) === undefined).map(runNode);
+export function childrenOf(node: TreeNode | undefined, model: TreeModel): TreeNode[] {
+  const { runs, lineage } = model;
+  const together = (beside: readonly Run[]): TreeNode[] => arranged(beside, model).map(runNode);
+  if (node === undefined) return together(runs.filter((run) => containerOf(run, model) === undefined));
   switch (node.kind) {
     case 'run': {
       const { run } = node;
@@ -107,7 +133,7 @@ export function childrenOf(node: TreeNode | undefined, { runs, lineage }: TreeMo
         ...(final === null ? [] : [checkpointNode(run, final)]),
         ...own.slice(newer.length).map((checkpoint) => checkpointNode(run, checkpoint)),
         ...older,
-        ...lineage.detachedFrom(run).map(runNode),
+        ...together(lineage.detachedFrom(run)),
       ];
     }
     case 'group':
@@ -120,7 +146,7 @@ export function childrenOf(node: TreeNode | undefined, { runs, lineage }: TreeMo
         file,
         checkpoint: node.checkpoint,
       }));
-      return [...lineage.branchesAt(node.checkpoint).map(runNode), ...files];
+      return [...together(lineage.branchesAt(node.checkpoint)), ...files];
     }
     case 'file':
       return [];
@@ -133,23 +159,26 @@ export function isOvertaken(final: Checkpoint, run: Run): boolean {
 }
 
 /** Whether a node can be unfolded, without making its children. */
-export function hasChildren(node: TreeNode, { lineage }: TreeModel): boolean {
+export function hasChildren(node: TreeNode, model: TreeModel): boolean {
+  const { lineage } = model;
+  const areShown = (runs: readonly Run[]): boolean => runs.some((run) => isShown(run, model));
   switch (node.kind) {
     case 'run':
-      return node.run.checkpoints.length > 0 || node.run.final !== null || lineage.detachedFrom(node.run).length > 0;
+      return node.run.checkpoints.length > 0 || node.run.final !== null || areShown(lineage.detachedFrom(node.run));
     case 'group':
       return true;
     case 'checkpoint':
-      return node.checkpoint.files.length > 0 || lineage.branchesAt(node.checkpoint).length > 0;
+      return node.checkpoint.files.length > 0 || areShown(lineage.branchesAt(node.checkpoint));
     case 'file':
       return false;
   }
 }
 
-/** Where a run hangs: undefined for the root. */
-export function containerOf(run: Run, lineage: Lineage): RunNode | CheckpointNode | undefined {
+/** Where a run hangs: undefined for the root, where a branch is, too, whose parent is not shown. */
+export function containerOf(run: Run, model: Omit<TreeModel, 'runs'>): RunNode | CheckpointNode | undefined {
+  const { lineage } = model;
   const parent = lineage.parentOf(run);
-  if (parent === undefined) return undefined;
+  if (parent === undefined || !isShown(parent, model)) return undefined;
   const origin = lineage.originOf(run);
   return origin === undefined ? runNode(parent) : checkpointNode(parent, origin);
 }

@@ -1,7 +1,7 @@
 /** The rows that VS Code holds, and which of them a change of the model redraws, when. No vscode here. */
 import { formatAge } from '../../core/format';
 import type { Run } from '../../core/experiment/model';
-import { containerOf, runNode, type TreeModel, type TreeNode } from './nodes';
+import { arranged, containerOf, runNode, type TreeModel, type TreeNode } from './nodes';
 
 /**
  * Step and loss of a training run change every second, but its row is redrawn at most this often: while VS Code redraws a
@@ -30,9 +30,9 @@ export class TreeRows {
   private readonly changed = new Map<string, boolean>();
   /** What was last drawn of a run, and when. */
   private readonly drawn = new Map<string, { readonly run: Run; readonly at: number }>();
-  /** The root's runs in order, and what each other run hangs under, as last drawn. */
-  private root = '';
+  /** Paths of the runs under each row, the root among them, in their order as last drawn. */
   private hung = new Map<string, string>();
+  private isFirst = true;
 
   /** VS Code was given these rows under that one (undefined: the root), in place of those before. */
   give(parent: TreeNode | undefined, rows: readonly TreeNode[]): void {
@@ -57,20 +57,23 @@ export class TreeRows {
   }
 
   /** What is to be redrawn at `now` (milliseconds of any clock that does not go back). */
-  take({ runs, lineage }: TreeModel, now: number): Redraw {
-    const root: string[] = [];
-    const hung = new Map<string, string>();
+  take(model: TreeModel, now: number): Redraw {
+    const { runs } = model;
+    const under = new Map<string, Run[]>();
     for (const run of runs) {
-      const container = containerOf(run, lineage);
-      if (container === undefined) root.push(run.path);
-      else hung.set(run.path, container.id);
+      const container = containerOf(run, model)?.id ?? ROOT;
+      const beside = under.get(container);
+      if (beside === undefined) under.set(container, [run]);
+      else beside.push(run);
     }
-    const rootText = JSON.stringify(root);
-    const all = rootText !== this.root;
-    const moved = new Set<string>();
-    for (const [run, container] of hung) if (this.hung.get(run) !== container) moved.add(container);
-    for (const [run, container] of this.hung) if (hung.get(run) !== container) moved.add(container);
-    this.root = rootText;
+    const hung = new Map<string, string>();
+    for (const [container, beside] of under) {
+      hung.set(container, JSON.stringify(arranged(beside, model).map(({ path }) => path)));
+    }
+    const all = hung.get(ROOT) !== this.hung.get(ROOT) || this.isFirst;
+    this.isFirst = false;
+    const containers = new Set([...hung.keys(), ...this.hung.keys()]);
+    const moved = [...containers].filter((id) => id !== ROOT && hung.get(id) !== this.hung.get(id));
     this.hung = hung;
     const due = this.takeDue(runs, now);
     // Only what changed: a whole-tree refresh loses the scroll position and blinks (microsoft/vscode#153982).

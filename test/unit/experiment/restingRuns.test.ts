@@ -95,6 +95,7 @@ describe('runs in which nothing goes on', () => {
       fc.tuple(fc.constant('loses' as const), run, step),
       fc.tuple(fc.constant('ends' as const), run, step),
       fc.tuple(fc.constant('pins' as const), run, step),
+      fc.tuple(fc.constant('is noted' as const), run, step),
       fc.tuple(fc.constant('is best' as const), run, step),
       fc.tuple(fc.constant('moves' as const), run, step),
       fc.tuple(fc.constant('breaks' as const), run, step),
@@ -113,7 +114,11 @@ describe('runs in which nothing goes on', () => {
       else if (what === 'ends')
         ws.write(`${name}/exit.json`, { ...EXIT, step: at, why: at % 100 === 0 ? 'stopped' : 'failed' });
       else if (what === 'pins') ws.write(`${name}/pins.json`, { schema: 1, checkpoints: [`checkpoint-${at}`] });
-      else if (what === 'is best')
+      else if (what === 'is noted') {
+        const notes = path.join(folder, 'notes.md');
+        fs.writeFileSync(`${notes}.new`, `---\ntags: [t${at}]\n---\n`);
+        fs.renameSync(`${notes}.new`, notes);
+      } else if (what === 'is best')
         ws.write(`${name}/checkpoints/best.json`, { schema: 1, checkpoint: `checkpoint-${at}`, step: at });
       else if (what === 'moves') fs.renameSync(folder, path.join(ws.experiments, `${name}-moved-${(moved += 1)}`));
       else if (what === 'breaks' && fs.existsSync(checkpoint)) {

@@ -485,6 +485,7 @@ describe('scanning a workspace', () => {
     ws.write('bad/run.json', '[1]');
     ws.write('bad/pins.json', '');
     ws.write('bad/process.json', { schema: 9 });
+    fs.writeFileSync(path.join(ws.experiments, 'bad/notes.md'), Uint8Array.of(0x61, 0xff, 0x62));
     fs.rmSync(path.join(ws.experiments, 'bad/exit.json'), { force: true });
     fs.mkdirSync(path.join(ws.experiments, 'bad/exit.json'));
     fs.writeFileSync(path.join(ws.experiments, 'bad/checkpoints'), 'a file');
@@ -494,6 +495,7 @@ describe('scanning a workspace', () => {
       'checkpoints',
       'config.json',
       'exit.json',
+      'notes.md',
       'pins.json',
       'process.json',
       'run.json',

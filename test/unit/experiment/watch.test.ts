@@ -135,6 +135,11 @@ describe('watching a workspace', () => {
     await until(() => runOf('late')?.checkpoints.length === 1);
     ws.write('late/pins.json', { schema: 1, checkpoints: ['checkpoint-50'] });
     await until(() => runOf('late')?.checkpoints[0]?.pinned === true);
+    // As editors save: in place, which gives the folder no other time.
+    fs.writeFileSync(path.join(ws.experiments, 'late/notes.md'), '---\ntags: [keep]\n---\nGood');
+    await until(() => runOf('late')?.notes?.tags[0] === 'keep');
+    fs.writeFileSync(path.join(ws.experiments, 'late/notes.md'), 'Better');
+    await until(() => runOf('late')?.notes?.summary === 'Better');
     ws.write('late/exit.json', { schema: 1, why: 'failed', step: 50, segment: 1, signal: null, error: 'x', time: 1 });
     await until(() => runOf('late')?.state === 'failed');
   });

@@ -14,7 +14,8 @@ import { aCheckpoint, aRun } from '../model/builders';
 
 const childrenOf = (node: TreeNode | undefined, runs: readonly Run[]): TreeNode[] =>
   childrenIn(node, { runs, lineage: new Lineage([{ runs }]) });
-const containerOf = (run: Run, runs: readonly Run[]): TreeNode | undefined => containerIn(run, new Lineage([{ runs }]));
+const containerOf = (run: Run, runs: readonly Run[]): TreeNode | undefined =>
+  containerIn(run, { lineage: new Lineage([{ runs }]) });
 const ids = (nodes: readonly TreeNode[]): string[] => nodes.map((node) => node.id);
 
 function branchOf(parent: Run, name: string, step: number, rest: Partial<Run> = {}): Run {

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { Lineage } from '../../../src/core/experiment/lineage';
+import type { Run } from '../../../src/core/experiment/model';
+import { RunFilter } from '../../../src/core/table/runFilter';
+import { arrangementOf, RUN_ORDERS, type RunOrder } from '../../../src/features/tree/arrangement';
+import {
+  childrenOf,
+  checkpointNode,
+  containerOf,
+  hasChildren,
+  type TreeModel,
+  type TreeNode,
+} from '../../../src/features/tree/nodes';
+import { TreeRows } from '../../../src/features/tree/rows';
+import { aCheckpoint, aRun } from '../model/builders';
+
+const evaluated = (name: string, evalLoss: number): Run['checkpoints'] => [
+  aCheckpoint(100, `/ws/experiments/${name}`, { evalLoss, best: true }),
+];
+
+const RUNS = [
+  aRun('run10', { step: 5, loss: 1, checkpoints: [] }),
+  aRun('run9', { step: 700, loss: 9, checkpoints: evaluated('run9', 2.5) }),
+  aRun('b', { step: 50, loss: Number.NaN, checkpoints: [] }),
+  aRun('A', { step: 50, loss: 0.5, checkpoints: evaluated('A', 2.25) }),
+  aRun('c', { step: 0, loss: null, checkpoints: [] }),
+];
+
+function modelOf(runs: readonly Run[], order: RunOrder = 'time', shown: readonly Run[] | null = null): TreeModel {
+  const paths = shown === null ? null : new Set(shown.map(({ path }) => path));
+  return { runs, lineage: new Lineage([{ runs }]), arrangement: arrangementOf(order, paths, null) };
+}
+
+const names = (nodes: readonly TreeNode[]): string[] => nodes.map((node) => node.path.split('/').at(-1) ?? '');
+
+describe('the arrangement of the tree', () => {
+  it('sorts runs that stand beside each other, unknown and NaN at the end, equal ones as they came', () => {
+    const orders: Readonly<Record<RunOrder, readonly string[]>> = {
+      time: ['run10', 'run9', 'b', 'A', 'c'],
+      name: ['A', 'b', 'c', 'run9', 'run10'],
+      step: ['run9', 'b', 'A', 'run10', 'c'],
+      loss: ['A', 'run9', 'run10', 'b', 'c'],
+      size: ['run9', 'A', 'run10', 'b', 'c'],
+    };
+    for (const order of RUN_ORDERS)
+      assert.deepEqual(names(childrenOf(undefined, modelOf(RUNS, order))), orders[order], order);
+  });
+
+  it('shows a branch at the root where its parent is filtered out, and below it where it is not', () => {
+    const parent = aRun('parent');
+    const branch = aRun('branch', {
+      parent: { id: parent.id, run: 'parent', checkpoint: 'checkpoint-200', step: 200 },
+    });
+    const runs = [branch, parent];
+    const origin = checkpointNode(parent, parent.checkpoints[1]!);
+    const alone = modelOf(runs, 'time', [branch]);
+    assert.deepEqual(names(childrenOf(undefined, alone)), ['branch']);
+    assert.equal(containerOf(branch, alone), undefined);
+    const both = modelOf(runs, 'time', runs);
+    assert.deepEqual(names(childrenOf(undefined, both)), ['parent']);
+    assert.equal(containerOf(branch, both)?.id, origin.id);
+    const without = modelOf(runs, 'time', [parent]);
+    assert.ok(!names(childrenOf(origin, without)).includes('branch'));
+    const bare = { ...origin, checkpoint: { ...origin.checkpoint, files: [] } };
+    assert.deepEqual([hasChildren(bare, both), hasChildren(bare, without)], [true, false]);
+  });
+
+  it('redraws what another order, another filter or a changed figure moves, and nothing otherwise', () => {
+    const rows = new TreeRows();
+    rows.take(modelOf(RUNS), 0);
+    assert.deepEqual(rows.take(modelOf(RUNS), 1).all, false);
+    assert.equal(rows.take(modelOf(RUNS, 'name'), 2).all, true);
+    assert.equal(rows.take(modelOf(RUNS, 'name'), 3).all, false);
+    assert.equal(rows.take(modelOf(RUNS, 'name', RUNS.slice(1)), 4).all, true);
+    const parent = aRun('parent');
+    const branches = ['x', 'y'].map((name, at) =>
+      aRun(name, { step: at, parent: { id: parent.id, run: 'parent', checkpoint: 'checkpoint-200', step: 200 } }),
+    );
+    const below = new TreeRows();
+    const before = modelOf([...branches, parent], 'step');
+    below.give(undefined, childrenOf(undefined, before));
+    for (const node of childrenOf(undefined, before)) below.give(node, childrenOf(node, before));
+    below.take(before, 0);
+    const overtaken = branches.map((run, at) => ({ ...run, step: 10 - at }));
+    const redraw = below.take(modelOf([...overtaken, parent], 'step'), 1);
+    assert.deepEqual([redraw.all, names(redraw.rows)], [false, ['checkpoint-200']]);
+  });
+});
+
+describe('the filter of the tree', () => {
+  it('is the table’s, finds tags and notes, and says what it cannot read', () => {
+    const filter = new RunFilter();
+    const runs = [
+      aRun('kept', { notes: { tags: ['keep', 'base line'], summary: 'Good Start' }, config: { learning_rate: 1e-5 } }),
+      aRun('other', { notes: { tags: ['keeper'], summary: '' }, config: { learning_rate: 1e-4, seed: 3 } }),
+      aRun('plain'),
+    ];
+    const found = (typed: string): string[] => {
+      const { runs: passing, problem } = filter.filter(typed, runs, new Lineage([{ runs }]), 0);
+      assert.equal(problem, null, typed);
+      return passing.map(({ name }) => name);
+    };
+    assert.deepEqual(found(''), ['kept', 'other', 'plain']);
+    assert.deepEqual(found('tag:keep'), ['kept', 'other']);
+    assert.deepEqual(found('tag=keep'), ['kept']);
+    assert.deepEqual(found('tags="base line"'), ['kept']);
+    assert.deepEqual(found('tag:none'), ['plain']);
+    assert.deepEqual(found('-tag:keep'), ['plain']);
+    assert.deepEqual(found('start'), ['kept']);
+    assert.deepEqual(found('keeper'), ['other']);
+    assert.deepEqual(found('lr:1e-4 seed:3'), ['other']);
+    const { runs: all, problem } = filter.filter('los<2', runs, new Lineage([{ runs }]), 0);
+    assert.deepEqual([all.length, problem], [3, 'There is no column “los”. Did you mean loss?']);
+  });
+});
