@@ -71,8 +71,8 @@ interface CheckpointListing {
   readonly names: readonly string[];
   /** Whether anything that comes or goes later gives it another time. */
   readonly firm: boolean;
-  /** The scan that last looked at the finished ones in it. */
-  looked: number;
+  /** Which scan of a round looks at the finished ones in it, whenever else they are looked at: not all runs in the same. */
+  readonly turn: number;
   visit: Visit;
 }
 
@@ -322,9 +322,7 @@ export class ScanContext {
     const unchanged = known?.firm === true && known.ino === stats?.ino && known.mtimeMs === stats.mtimeMs;
     if (known !== undefined && unchanged && this.look !== 'everything') {
       known.visit = this.visit;
-      const due = this.full && this.isDue(known);
-      if (due) known.looked = this.scan;
-      return { names: known.names, same: !due };
+      return { names: known.names, same: !(this.full && this.isDue(known)) };
     }
     const listed = await this.disk.list(folder);
     if (listed === null) return null;
@@ -336,8 +334,7 @@ export class ScanContext {
         mtimeMs: stats.mtimeMs,
         names,
         firm: age !== null && age > SAME_TIME_SECONDS,
-        // Not all runs in the same scan.
-        looked: this.scan - (this.checkpointListings.size % ROUND),
+        turn: known?.turn ?? this.checkpointListings.size % ROUND,
         visit: this.visit,
       });
     }
@@ -346,7 +343,7 @@ export class ScanContext {
 
   /** Whether a scan of everything is to look at the finished checkpoints, though none came or went. */
   private isDue(listing: CheckpointListing): boolean {
-    return this.look === 'folders' || this.scan - listing.looked >= ROUND;
+    return this.look === 'folders' || this.scan % ROUND === listing.turn;
   }
 
   /**

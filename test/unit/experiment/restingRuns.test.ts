@@ -77,6 +77,21 @@ describe('runs in which nothing goes on', () => {
     assert.deepEqual([...looked].sort(), ['a', 'b', 'c']);
   });
 
+  it('are not all looked at in the same scan, also after one that looked at all of them', async () => {
+    await again();
+    await scanRuns(ws.experiments, context, 'folders', () => true);
+    const scans: string[][] = [];
+    for (let each = 0; each < 2 * ROUND; each += 1) {
+      await again();
+      scans.push(['a', 'b', 'c'].filter((run) => asked().includes(path.join(run, 'config.json'))));
+    }
+    assert.deepEqual([...new Set(scans.flat())].sort(), ['a', 'b', 'c']);
+    assert.ok(
+      scans.every((runs) => runs.length <= 1),
+      JSON.stringify(scans),
+    );
+  });
+
   it('are looked at after something told that they changed', async () => {
     await again();
     // Written in place: the folder's time stays, and only an event tells.
