@@ -1,5 +1,6 @@
 /** When a task has ended: VS Code takes a start of what is still ending for the same task, and starts nothing. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import * as vscode from 'vscode';
 import { processIn } from '../../core/experiment/processFolder';
 import { liveness } from '../../core/experiment/runningProcess';
@@ -62,14 +63,10 @@ export async function earlierEnded(task: vscode.Task, run: string): Promise<'end
 
 /** Whether VS Code takes both for one: it compares what tasks are about, and not their names. */
 function isSame(one: vscode.Task, other: vscode.Task): boolean {
-  return textOf(one.definition) === textOf(other.definition);
+  return isDeepStrictEqual(plain(one.definition), plain(other.definition));
 }
 
-/** The same text whatever the order of the properties. */
-function textOf(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
+/** What is left of it on the way to VS Code: what is undefined is not there. */
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
 }

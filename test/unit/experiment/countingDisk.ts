@@ -4,6 +4,8 @@ import { PacedDisk } from '../../../src/core/experiment/disk';
 export class CountingDisk extends PacedDisk {
   /** In the order of asking; emptied by who looks. */
   asked: string[] = [];
+  /** Of these, the folders whose files were looked at with their sizes: checkpoints. */
+  lookedInto: string[] = [];
 
   override list(folder: string): ReturnType<PacedDisk['list']> {
     this.asked.push(folder);
@@ -12,6 +14,7 @@ export class CountingDisk extends PacedDisk {
 
   override listWithStats(folder: string): ReturnType<PacedDisk['listWithStats']> {
     this.asked.push(folder);
+    this.lookedInto.push(folder);
     return super.listWithStats(folder);
   }
 

@@ -5,6 +5,7 @@ import { PacedDisk } from '../../../src/core/experiment/disk';
 import { ScanContext, scanRunAt, scanRuns } from '../../../src/core/experiment/scan';
 import { WorkspaceWatcher } from '../../../src/core/experiment/watch';
 import { meaningOf, type KnownRuns } from '../../../src/core/experiment/watchScope';
+import { CountingDisk } from './countingDisk';
 import { FixtureWorkspace } from './fixtureWorkspace';
 
 describe('what a name in a watched folder means', () => {
@@ -151,32 +152,25 @@ describe('the cost of watching', () => {
 describe('the cost of scanning a run again', () => {
   it('is no look into its finished checkpoints, until everything is scanned or one of them changes', async () => {
     const ws = new FixtureWorkspace();
-    const looked: string[] = [];
-    class CountingDisk extends PacedDisk {
-      override listWithStats(folder: string): ReturnType<PacedDisk['listWithStats']> {
-        looked.push(path.basename(folder));
-        return super.listWithStats(folder);
-      }
-    }
+    const disk = new CountingDisk();
+    const looked = (): string[] => disk.lookedInto.splice(0).map((each) => path.basename(each));
     try {
       ws.run('a');
       for (let step = 1; step <= 50; step += 1) ws.checkpoint('a', step);
-      const context = new ScanContext({ disk: new CountingDisk() });
+      const context = new ScanContext({ disk });
       const run = path.join(ws.experiments, 'a');
       await scanRunAt(run, 'a', context);
-      assert.equal(looked.length, 50);
-      looked.length = 0;
+      assert.equal(looked().length, 50);
       ws.checkpoint('a', 51);
       fs.rmSync(path.join(run, 'checkpoints', 'checkpoint-7', 'config.json'));
       const scanned = await scanRunAt(run, 'a', context);
-      assert.deepEqual(looked.sort(), ['checkpoint-51', 'checkpoint-7']);
+      assert.deepEqual(looked().sort(), ['checkpoint-51', 'checkpoint-7']);
       assert.deepEqual(
         scanned.run?.checkpoints.filter((each) => each.state !== 'complete').map((each) => each.name),
         ['checkpoint-7'],
       );
-      looked.length = 0;
       await scanRuns(ws.experiments, context);
-      assert.equal(looked.length, 51);
+      assert.equal(looked().length, 51);
     } finally {
       ws.remove();
     }
