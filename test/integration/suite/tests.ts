@@ -19,3 +19,4 @@ import './alerts.test';
 import './queue.test';
 import './review.test';
 import './start.test';
+import './assistant.test';
