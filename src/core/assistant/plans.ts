@@ -36,14 +36,15 @@ export function requestFrom(
 
 /** Why what was asked for as a resume makes a new run. */
 const NEW_RUN = 'what does not go on from the newest checkpoint of its run, or has a name of its own, makes a new run';
-/** A command or a message of a plan is longer than a name. */
-const LONG = 4000;
+/** A message and a command are longer than a name. */
+const OF_MESSAGE = 1000;
+const OF_COMMAND = 4000;
 const MOST_MESSAGES = 12;
 
 /** The command as a person would type it; without the values of variables that somebody set. */
 export function commandOf(plan: Plan): string {
   const { argv, launch } = withoutValues(plan.argv, plan.launch);
-  return argv.length === 0 ? '' : textFrom(shellCommandOf(argv, launch), LONG);
+  return argv.length === 0 ? '' : textFrom(shellCommandOf(argv, launch), OF_COMMAND);
 }
 
 /** How it is started, one fact an entry; likewise. */
@@ -60,8 +61,8 @@ export function changesOf(plan: Plan): { argument: string; was: string; becomes:
     .filter(({ source }) => source === 'changed')
     .map(({ name, previous, value }) => ({
       argument: textFrom(name),
-      was: textFrom(typedText(previous)),
-      becomes: textFrom(typedText(value)),
+      was: textFrom(typedText(previous), OF_MESSAGE),
+      becomes: textFrom(typedText(value), OF_MESSAGE),
     }));
 }
 
@@ -108,10 +109,10 @@ export function obstaclesOf({ errors, questions }: Plan, trusted: boolean): stri
     ...(trusted
       ? []
       : ['This workspace is in Restricted Mode: training starts a process, so the user has to trust it first.']),
-    ...errors.map(({ message }) => textFrom(message, LONG)),
+    ...errors.map(({ message }) => textFrom(message, OF_MESSAGE)),
     ...questions.map(
       ({ argument, message, proposal }) =>
-        `${textFrom(message, LONG)} Answer it in "changes" as ${textFrom(argument)}${proposal === null ? '' : `, such as ${textFrom(proposal)}`}.`,
+        `${textFrom(message, OF_MESSAGE)} Answer it in "changes" as ${textFrom(argument)}${proposal === null ? '' : `, such as ${textFrom(proposal)}`}.`,
     ),
   ];
 }
@@ -120,7 +121,7 @@ function messages(title: string, all: readonly (PlanMessage | PlanQuestion)[]): 
   if (all.length === 0) return {};
   const told = all.slice(0, MOST_MESSAGES).map((each) => ({
     ...('code' in each ? { code: each.code } : {}),
-    message: textFrom(each.message, LONG),
+    message: textFrom(each.message, OF_MESSAGE),
     ...(each.argument === undefined ? {} : { argument: textFrom(each.argument) }),
     ...(each.proposal === undefined || each.proposal === null ? {} : { proposal: textFrom(each.proposal) }),
     ...('remedies' in each && each.remedies !== undefined ? { remedies: each.remedies.map(remedyOf) } : {}),

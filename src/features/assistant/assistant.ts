@@ -1,7 +1,7 @@
 /** What an assistant asks, answered: from the model, the logs, the validations and the plans that everything else goes by, too. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { answerText } from '../../core/assistant/answer';
+import { answerText, textFrom } from '../../core/assistant/answer';
 import { comparisonAnswer, type CompareInput, type ComparedWeights } from '../../core/assistant/comparison';
 import { listExperiments, type ListInput } from '../../core/assistant/experiments';
 import { InputProblem, readInput, type InputSchema } from '../../core/assistant/input';
@@ -11,7 +11,8 @@ import type { Experiments } from '../../core/assistant/runFacts';
 import { ShownPlans } from '../../core/assistant/shownPlans';
 import { validationAnswer, type ValidateInput } from '../../core/assistant/validation';
 import { Disposable } from '../../core/disposable';
-import type { Run } from '../../core/experiment/model';
+import { newestComplete } from '../../core/experiment/checkpoints';
+import type { Checkpoint, Run } from '../../core/experiment/model';
 import { NameProblem, placeNamed, runNamed, type NamedPlace } from '../../core/experiment/named';
 import { SharedMetrics } from '../../core/metrics/runMetrics';
 import { newestCheckpoint } from '../../core/table/rows';
@@ -73,7 +74,8 @@ class Assistant extends Disposable implements Tools {
     if (name !== START) return undefined;
     const read = this.read(name, input);
     await this.deps.workspaces.ready();
-    const { plan } = await this.startable(read as unknown as PlanInput);
+    const { plan } = await this.planOf(read as unknown as PlanInput);
+    refuseBlocked(plan);
     this.shown.show(read, plan);
     return confirmationOf(plan);
   }
@@ -152,8 +154,8 @@ class Assistant extends Disposable implements Tools {
     const { validations, checkpoints, log } = this.deps;
     const named = await this.place(input.run, input.checkpoint);
     const { run } = named;
-    const { checkpoint = placeNamed(this.deps.workspaces.all, run.path, 'newest').checkpoint } = named;
-    if (checkpoint === undefined) throw new NameProblem(`${run.name} has no checkpoint yet.`);
+    // The one that a resume would take.
+    const checkpoint = named.checkpoint ?? newestComplete(run) ?? newestOf(run);
     const level = input.level ?? settings.validationLevel();
     const report = await validations.run(checkpoint.path, () =>
       checkpoints.validate(checkpoint.path, { level, signal }),
@@ -171,15 +173,13 @@ class Assistant extends Disposable implements Tools {
   }
 
   private async weightsOf(runs: readonly Run[], signal: AbortSignal): Promise<ComparedWeights> {
-    const [a, b] = runs.map((run) => ({ run, checkpoint: newestCheckpoint(run) }));
-    if (runs.length !== 2) throw new InputProblem(`"weights" is for two runs, and these are ${runs.length}.`);
-    for (const side of [a, b]) {
-      if (side?.checkpoint === null) throw new InputProblem(`${side.run.name} has no complete checkpoint to compare.`);
+    const [a, b] = runs;
+    if (a === undefined || b === undefined || runs.length > 2) {
+      throw new InputProblem(`"weights" is for two runs, and these are ${runs.length}.`);
     }
-    const [left, right] = [a?.checkpoint?.path ?? '', b?.checkpoint?.path ?? ''];
-    const comparison = await this.deps.checkpoints.compare(left, right, { signal });
-    const nameOf = (side: typeof a): string => `${side?.run.name ?? ''}/${side?.checkpoint?.name ?? ''}`;
-    return { checkpoints: [nameOf(a), nameOf(b)], comparison };
+    const [left, right] = [newestOf(a), newestOf(b)];
+    const comparison = await this.deps.checkpoints.compare(left.path, right.path, { signal });
+    return { checkpoints: [`${a.name}/${left.name}`, `${b.name}/${right.name}`], comparison };
   }
 
   private async plan(input: PlanInput): Promise<object> {
@@ -193,18 +193,12 @@ class Assistant extends Disposable implements Tools {
     return { plan: await planFor(this.deps, this.deps.workspaces.rootOf(place.run), request), asked: request.kind };
   }
 
-  /** The plan, where nothing is in its way. @throws Error of one line that says what is */
-  private async startable(input: PlanInput): Promise<PlanAsked> {
-    const made = await this.planOf(input);
-    const inTheWay = obstaclesOf(made.plan, vscode.workspace.isTrusted);
-    if (inTheWay.length > 0) throw new Error(`${vscode.l10n.t('Nothing was started.')} ${inTheWay.join(' ')}`);
-    return made;
-  }
-
   /** Starts the plan that was shown: a person agreed to that one and to no other, and to one start. */
   private async start(input: PlanInput): Promise<object> {
-    const { plan, asked } = await this.startable(input);
-    switch (this.shown.take(input, plan)) {
+    const { plan, asked } = await this.planOf(input);
+    const agreed = this.shown.take(input, plan);
+    refuseBlocked(plan);
+    switch (agreed) {
       case 'shown':
         break;
       case 'changed':
@@ -236,4 +230,17 @@ class Assistant extends Disposable implements Tools {
       next: 'It appears in npt_list_experiments once its trainer has started, which takes some seconds; the user stops it with Stop Training.',
     };
   }
+}
+
+/** @throws NameProblem */
+function newestOf(run: Run): Checkpoint {
+  const newest = newestCheckpoint(run);
+  if (newest === null) throw new NameProblem(`${textFrom(run.name)} has no complete checkpoint.`);
+  return newest;
+}
+
+/** @throws Error of one line that says what is in a plan's way */
+function refuseBlocked(plan: Plan): void {
+  const inTheWay = obstaclesOf(plan, vscode.workspace.isTrusted);
+  if (inTheWay.length > 0) throw new Error(`${vscode.l10n.t('Nothing was started.')} ${inTheWay.join(' ')}`);
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { callsOf } from '../../../src/platform/toolTexts';
 import { activated, mainRun, modelShows, workspaceRoot } from './extension';
 
 const TRAINS_WITHIN_MS = 300_000;
@@ -106,6 +107,21 @@ describe('the tools of assistants', function () {
       /Nothing was started\. learning_rate: /,
     );
     await assert.rejects(ask('start_training', { ...BRANCH, force: true }), /There is no input "force"/);
+  });
+
+  it('ask in Markdown in which what is on disk is text', async () => {
+    const rows = [['From', '[run](command:npt.stop) $(zap) <b>x</b> `y` **z**\n# w']] as const;
+    const calls = callsOf({
+      answer: () => Promise.resolve(''),
+      confirmation: () => Promise.resolve({ title: 'Start training?', rows }),
+    });
+    const asked = (await calls.prepare('npt_start_training', {}))?.confirmationMessages;
+    assert.equal(asked?.title, 'Start training?');
+    assert.ok(asked.message instanceof vscode.MarkdownString);
+    const { value, isTrusted, supportHtml } = asked.message;
+    assert.match(value, /^- From: \\\[run\\\]\\\(command:npt\.stop\\\) /);
+    assert.doesNotMatch(value, /\n|<b>|[^\\][`*#$]/);
+    assert.ok(isTrusted !== true && supportHtml !== true);
   });
 
   it('start nothing in Restricted Mode, where a plan can still be made', async () => {
