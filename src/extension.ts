@@ -5,6 +5,7 @@ import { messageOf } from './core/errors';
 import { GpuMonitor } from './core/training/gpus/gpuMonitor';
 import { CheckpointWorker } from './core/checkpoint/worker/workerClient';
 import * as alerts from './features/alerts';
+import * as assistant from './features/assistant';
 import * as branch from './features/branch';
 import * as compare from './features/compare';
 import * as create from './features/create';
@@ -56,6 +57,7 @@ export function activate(context: vscode.ExtensionContext): NptApi {
     environment.register(context, deps);
     queue.register(context, deps);
     alerts.register(context, deps);
+    assistant.register(context, deps);
     return { workspaces: deps.workspaces };
   } catch (error) {
     // A failed activation would otherwise be a silent, empty view.

@@ -14,6 +14,8 @@ export interface PlanStarter {
   readonly supervisor: string;
   /** False when something is in the way, which the user was told. */
   start(plan: Plan): Promise<boolean>;
+  /** What `start` would ask the user about before it starts, in one line; undefined where it would start at once. */
+  obstacle(plan: Plan): Promise<string | undefined>;
   /** The plan on a free GPU of this machine, where it leaves open which. */
   placed(plan: Plan): Promise<Plan>;
   /** Several, as one where their launcher can. False when something is in the way of one of them. */

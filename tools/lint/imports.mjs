@@ -13,6 +13,7 @@ export const ROOMS = [
   'experiment',
   'table',
   'training',
+  'assistant',
 ];
 
 const NO_VSCODE = { name: 'vscode', message: 'core, protocol, cli and the pages run without VS Code.' };

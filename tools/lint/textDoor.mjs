@@ -7,6 +7,7 @@
 /** The doors: each puts every string that it is given through core/plainText. */
 export const DOORS = [
   'editors',
+  'languageModel',
   'log',
   'messages',
   'pageHtml',
@@ -16,6 +17,7 @@ export const DOORS = [
   'statusBar',
   'tasks',
   'terminals',
+  'toolTexts',
   'treeText',
   'webviewPage',
 ].map((name) => `src/platform/${name}.ts`);

@@ -82,38 +82,49 @@ export class TrainingStarter implements PlanStarter {
     this.deps.log.info(`${plan.kind} ${plan.run}: ${plan.argv.join(' ')}`);
   }
 
+  async obstacle(plan: Plan): Promise<string | undefined> {
+    return (await this.unready(plan))?.message;
+  }
+
   private async pythonIsReady(plan: Pick<Plan, 'interpreter' | 'cwd'>): Promise<boolean> {
-    const python = plan.interpreter;
+    const unready = await this.unready(plan);
+    if (unready === undefined) return true;
+    const { message, missing } = unready;
+    const install = vscode.l10n.t('Install');
+    const choose = vscode.l10n.t('Choose Interpreter');
+    const answer = await showError(message, ...(missing.length === 0 ? [] : [install]), choose);
+    if (answer === install) {
+      await this.execute(async () =>
+        (await import('../../onDemand')).requirementsTask(plan.interpreter, plan.cwd, missing),
+      );
+    } else if (answer === choose) await chooseInterpreter(plan.cwd);
+    return false;
+  }
+
+  /** Why an interpreter cannot train, and what of the modules it lacks, where that is all; undefined where it can. */
+  private async unready({
+    interpreter: python,
+    cwd,
+  }: Pick<Plan, 'interpreter' | 'cwd'>): Promise<{ readonly message: string; readonly missing: string[] } | undefined> {
     const identity = await identityOf(python);
-    if (identity !== undefined && this.ready.get(python) === identity) return true;
+    if (identity !== undefined && this.ready.get(python) === identity) return undefined;
     let missing: string[];
     try {
       missing = await withStatus(
         vscode.l10n.t('Asking {0} whether it has what training needs…', python),
-        missingModules(python, REQUIRED_MODULES, { folder: plan.cwd, limitMs: ANSWERS_WITHIN_MS }),
+        missingModules(python, REQUIRED_MODULES, { folder: cwd, limitMs: ANSWERS_WITHIN_MS }),
       );
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
-      const choose = vscode.l10n.t('Choose Interpreter');
-      const message = vscode.l10n.t('{0} cannot be used: {1}.', python, error.message.replace(/\.$/, ''));
-      if ((await showError(message, choose)) === choose) await chooseInterpreter(plan.cwd);
-      return false;
+      const why = error.message.replace(/\.$/, '');
+      return { message: vscode.l10n.t('{0} cannot be used: {1}.', python, why), missing: [] };
     }
-    if (missing.length === 0) {
-      if (identity !== undefined) this.ready.set(python, identity);
-      return true;
+    if (missing.length > 0) {
+      const message = vscode.l10n.t('{0} does not have {1}, which training needs.', python, missing.join(' or '));
+      return { message, missing };
     }
-    const install = vscode.l10n.t('Install');
-    const choose = vscode.l10n.t('Choose Interpreter');
-    const answer = await showError(
-      vscode.l10n.t('{0} does not have {1}, which training needs.', python, missing.join(' or ')),
-      install,
-      choose,
-    );
-    if (answer === install) {
-      await this.execute(async () => (await import('../../onDemand')).requirementsTask(python, plan.cwd, missing));
-    } else if (answer === choose) await chooseInterpreter(plan.cwd);
-    return false;
+    if (identity !== undefined) this.ready.set(python, identity);
+    return undefined;
   }
 
   /** Starts a task that trains in `run`, once the one that VS Code would take for it has ended. */

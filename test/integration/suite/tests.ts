@@ -20,3 +20,4 @@ import './alerts.test';
 import './queue.test';
 import './review.test';
 import './start.test';
+import './assistant.test';

@@ -137,6 +137,7 @@ describe('docs/architecture.md', () => {
         'a launcher',
         'a command on checkpoints',
         'a program on checkpoints',
+        'a tool for assistants',
         'a finding',
         'a metrics source',
         'a dashboard panel',

@@ -12,7 +12,8 @@ import type {
   Verdict,
 } from './report';
 
-const VERDICTS: Readonly<Record<Verdict, string>> = {
+/** What a verdict means for a resume, in one line. */
+export const VERDICTS: Readonly<Record<Verdict, string>> = {
   valid: 'Valid: a resume from here works.',
   incomplete: 'Incomplete: files are missing, or being written.',
   invalid: 'Not valid: a resume from here would fail or be wrong.',
