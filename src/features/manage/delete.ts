@@ -10,6 +10,7 @@ import {
   type DeletionPlan,
   type Judge,
 } from '../../core/experiment/deleteCheckpoints';
+import { bytesFreed } from '../../core/experiment/diskUse';
 import { writeFailure } from '../../core/files';
 import type { Run } from '../../core/experiment/model';
 import { PinsError, setPinned } from '../../core/experiment/pins';
@@ -95,7 +96,7 @@ async function confirmed(deps: FeatureDeps, ofRuns: readonly OfRun[]): Promise<b
         ? vscode.l10n.t('Delete {0} checkpoints of {1}?', all.length, first.run.name)
         : vscode.l10n.t('Delete {0} checkpoints of {1} runs?', all.length, ofRuns.length);
   const losesLast = ofRuns.some(({ plan }) => plan.losesLast);
-  const bytes = ofRuns.reduce((sum, { plan }) => sum + plan.bytes, 0);
+  const bytes = bytesFreed(ofRuns.flatMap(({ plan }) => plan.doomed.flatMap(({ takes }) => takes)));
   const detail = [
     ...ofRuns.flatMap((ofRun) => losses(deps, ofRun)),
     vscode.l10n.t('This frees {0} and cannot be undone.', formatBytes(bytes)),
