@@ -110,6 +110,47 @@ export async function pickUntil<T extends PickRow>(
   });
 }
 
+export interface TickOptions<T> {
+  /** The pick's title: what the rows that are ticked come to. */
+  readonly titleOf: (ticked: readonly T[]) => string;
+  readonly placeHolder: string;
+}
+
+/**
+ * Rows that are all ticked at first. It stays open while somebody reads elsewhere.
+ *
+ * @returns those that are ticked at the end; undefined for Escape
+ */
+export async function pickMany<T extends PickRow>(
+  rows: readonly T[],
+  { titleOf, placeHolder }: TickOptions<T>,
+): Promise<readonly T[] | undefined> {
+  const picker = vscode.window.createQuickPick<Item<T>>();
+  const show = (ticked: readonly Item<T>[]): void => {
+    picker.title = plainText(titleOf(ticked.map(({ row }) => row)));
+  };
+  picker.placeholder = plainText(placeHolder);
+  picker.canSelectMany = true;
+  picker.ignoreFocusOut = true;
+  picker.matchOnDescription = true;
+  picker.matchOnDetail = true;
+  picker.items = rows.map(item);
+  picker.selectedItems = picker.items.filter(({ row }) => row.heading !== true);
+  show(picker.selectedItems);
+  return new Promise((resolve) => {
+    picker.onDidChangeSelection(show);
+    picker.onDidAccept(() => {
+      resolve(picker.selectedItems.map(({ row }) => row));
+      picker.hide();
+    });
+    picker.onDidHide(() => {
+      resolve(undefined);
+      picker.dispose();
+    });
+    picker.show();
+  });
+}
+
 export interface QuestionOptions {
   readonly title: string;
   readonly prompt: string;

@@ -1,9 +1,6 @@
 /** NPT: Delete Checkpoint…: says what would be lost, asks, and deletes by the rule of core/experiment/deleteCheckpoints.ts. */
-import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { CHECKPOINTS } from '../../core/checkpoint/fileNames';
 import {
-  deleteCheckpoints,
   DeletionError,
   planDeletion,
   strandedText,
@@ -11,14 +8,13 @@ import {
   type Judge,
 } from '../../core/experiment/deleteCheckpoints';
 import { bytesFreed } from '../../core/experiment/diskUse';
-import { writeFailure } from '../../core/files';
 import type { Run } from '../../core/experiment/model';
-import { PinsError, setPinned } from '../../core/experiment/pins';
 import { formatBytes } from '../../core/format';
 import { ask, showError, showInformation, showWarning } from '../../platform/messages';
 import { withCancellableProgress } from '../../platform/progress';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoints, type CheckpointOfRun, type Named } from '../targets';
+import { carryOutDeletion, judgeOf } from './carryOut';
 
 /** What of one run is to go. */
 interface OfRun {
@@ -59,20 +55,6 @@ export async function deleteChosen(deps: FeatureDeps, named: Named): Promise<voi
   if (!(await confirmed(deps, ofRuns))) return;
   for (const ofRun of ofRuns) await carryOut(deps, ofRun);
   await deps.workspaces.rescan('changes');
-}
-
-/** The extension's validation, to the level that a resume needs. */
-function judgeOf(deps: FeatureDeps, signal?: AbortSignal): Judge {
-  return async (checkpoint) => {
-    const level = 'numbers';
-    const known = await deps.validations.current(checkpoint, level);
-    const report =
-      known ??
-      (await deps.validations.run(checkpoint, () =>
-        deps.checkpoints.validate(checkpoint, { level, ...(signal === undefined ? {} : { signal }) }),
-      ));
-    return report.verdict === 'valid';
-  };
 }
 
 async function planAll(chosen: readonly CheckpointOfRun[], isValid: Judge): Promise<OfRun[]> {
@@ -131,9 +113,7 @@ function losses(deps: FeatureDeps, { run, chosen, plan }: OfRun): string[] {
 
 async function carryOut(deps: FeatureDeps, { run, plan }: OfRun): Promise<void> {
   try {
-    const { deleted, kept } = await deleteCheckpoints(plan, judgeOf(deps), plan.losesLast);
-    for (const name of deleted) deps.log.info(`deleted ${path.join(run.path, CHECKPOINTS, name)}`);
-    await unpin(deps, run, deleted);
+    const { deleted, kept } = await carryOutDeletion(deps, run, plan);
     const [first] = kept;
     if (first !== undefined) {
       void showWarning(vscode.l10n.t('{0} of {1} could not be deleted: it {2}.', first.name, run.name, first.reason));
@@ -143,16 +123,5 @@ async function carryOut(deps: FeatureDeps, { run, plan }: OfRun): Promise<void> 
   } catch (error) {
     if (!(error instanceof DeletionError)) throw error;
     void showError(`${run.name}: ${error.message}`);
-  }
-}
-
-/** A name that is free again is not pinned for whatever gets it next. */
-async function unpin(deps: FeatureDeps, run: Run, deleted: readonly string[]): Promise<void> {
-  if (!run.checkpoints.some(({ name, pinned }) => pinned && deleted.includes(name))) return;
-  try {
-    await setPinned(run.path, deleted, false);
-  } catch (error) {
-    const reason = error instanceof PinsError ? error.message : writeFailure(error);
-    deps.log.warn(`${run.path}: the deleted checkpoints are still named in pins.json: ${reason}`);
   }
 }

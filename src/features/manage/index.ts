@@ -1,4 +1,4 @@
-/** Small things one does with a run or a checkpoint: pin, delete, copy the path. */
+/** Small things one does with runs and checkpoints: pin, delete, clean up, see what they take, copy the path. */
 import * as vscode from 'vscode';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
@@ -23,6 +23,8 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
     'npt.pin': async (named) => (await import('../../onDemand')).pin(deps, named, true),
     'npt.unpin': async (named) => (await import('../../onDemand')).pin(deps, named, false),
     'npt.deleteCheckpoints': async (named) => (await import('../../onDemand')).deleteChosen(deps, named),
+    'npt.cleanUp': async (named) => (await import('../../onDemand')).cleanUp(deps, named),
+    'npt.showDiskUse': async (named) => (await import('../../onDemand')).showDiskUse(deps, named),
     'npt.openTrainLog': async (named) => (await import('../../onDemand')).openTrainLog(deps, named),
     'npt.copyPath': (named) => copyPath(deps, named),
     'npt.showLog': () => {

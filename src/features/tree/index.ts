@@ -7,6 +7,7 @@ import { Disposable } from '../../core/disposable';
 import { TreeViewText } from '../../platform/treeText';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
+import { targetPath } from '../targets';
 import { isElsewhere, isWaitingJob, treeItem } from './items';
 import { runLabel } from './labels';
 import {
@@ -281,5 +282,12 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
       updateContext();
     }),
   );
-  registerCommands(context, deps, { 'npt.refresh': () => deps.workspaces.rescan('everything') });
+  registerCommands(context, deps, {
+    'npt.refresh': () => deps.workspaces.rescan('everything'),
+    // For our own lists of runs: not in the palette.
+    'npt.reveal': ({ argument }) => {
+      const run = deps.workspaces.runAt(targetPath(argument) ?? '');
+      return run === undefined ? undefined : view.reveal(runNode(run), { focus: true });
+    },
+  });
 }
