@@ -27,6 +27,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<keyof type
   ['re-run', train('re-run')],
   ['check', async () => (await import('./cli/check')).checkCommand],
   ['queue', async () => (await import('./cli/queue')).queueCommand],
+  ['clean', async () => (await import('./cli/clean')).cleanCommand],
   ['stop', async () => (await import('./cli/stop')).stopRunCommand],
 ]);
 const PROGRAM = 'npt-checkpoints';

@@ -67,6 +67,11 @@ export const SUMMARIES = {
     usage: 'queue [action] [run or id]… [--workspace FOLDER]',
     summary: 'The runs that wait for a device: lists them, changes their order, has them started.',
   },
+  clean: {
+    name: 'clean',
+    usage: 'clean <run…> --keep-last N [options]',
+    summary: 'Which checkpoints a policy would delete and what that frees; with --yes it does.',
+  },
   stop: {
     name: 'stop',
     usage: 'stop <run> [--now]',

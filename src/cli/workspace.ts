@@ -21,8 +21,13 @@ export interface NamedWorkspace {
 }
 
 /** The workspace that the first argument names, or the current folder. @throws UsageError where it is no folder */
-export async function namedWorkspace({ positionals, option }: Invocation): Promise<NamedWorkspace> {
-  const root = path.resolve(positionals[0] ?? '.');
+export function namedWorkspace(invocation: Invocation): Promise<NamedWorkspace> {
+  return workspaceAt(invocation.positionals[0], invocation);
+}
+
+/** The workspace in a folder, or in the current one. @throws UsageError where it is no folder */
+export async function workspaceAt(folder: string | undefined, { option }: Invocation): Promise<NamedWorkspace> {
+  const root = path.resolve(folder ?? '.');
   try {
     requireFolder(root, await stat(root));
   } catch (error) {

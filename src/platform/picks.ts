@@ -110,45 +110,61 @@ export async function pickUntil<T extends PickRow>(
   });
 }
 
-export interface TickOptions<T extends PickRow> {
-  readonly title: string;
+export interface ManyOptions<T extends PickRow> {
+  /** The pick's title, of the rows that are ticked. */
+  readonly titleOf: (ticked: readonly T[]) => string;
   readonly placeHolder: string;
+  /** Ticked at first; all of them unless given. */
+  readonly ticked?: readonly T[];
   /** What a text that is none of the rows stands for: a row of its own, or what is wrong with it, in one line. */
-  readonly typed: (text: string) => { readonly row?: T; readonly problem?: string };
+  readonly typed?: (text: string) => { readonly row?: T; readonly problem?: string };
 }
 
-/** A quick pick of which several rows may be ticked, and others typed. @returns those that are; undefined for Escape */
-export async function tick<T extends PickRow>(
+/**
+ * A quick pick of which several rows may be ticked. It stays open while somebody reads elsewhere.
+ *
+ * @returns those that are ticked at the end; undefined for Escape
+ */
+export async function pickMany<T extends PickRow>(
   rows: readonly T[],
-  ticked: readonly T[],
-  options: TickOptions<T>,
+  { titleOf, placeHolder, ticked = rows, typed = () => ({}) }: ManyOptions<T>,
 ): Promise<readonly T[] | undefined> {
   const picker = vscode.window.createQuickPick<Item<T>>();
-  picker.title = plainText(options.title);
-  picker.placeholder = plainText(options.placeHolder);
+  const rowsOf = (items: readonly Item<T>[]): T[] => items.map(({ row }) => row);
+  // Of the picker's places the only one that is always seen and cannot be ticked.
+  const entitle = (chosen: readonly Item<T>[]): void => {
+    picker.title = plainText(typed(picker.value).problem ?? titleOf(rowsOf(chosen)));
+  };
+  picker.placeholder = plainText(placeHolder);
   picker.canSelectMany = true;
+  picker.ignoreFocusOut = true;
+  picker.matchOnDescription = true;
+  picker.matchOnDetail = true;
   const known = rows.map(item);
   picker.items = known;
-  picker.selectedItems = known.filter(({ row }) => ticked.includes(row));
-  const offered = (text: string): void => {
-    const { row, problem } = options.typed(text);
+  picker.selectedItems = known.filter(({ row }) => row.heading !== true && ticked.includes(row));
+  entitle(picker.selectedItems);
+  const offer = (text: string): void => {
+    const { row } = typed(text);
     const chosen = picker.selectedItems;
+    entitle(chosen);
     // A row that was typed earlier and ticked stays.
     const kept = chosen.filter((each) => !known.includes(each));
     const isKept = kept.some(({ row: each }) => each.label === row?.label);
     const more = row === undefined || isKept ? [] : [{ ...item(row), alwaysShow: true }];
-    // Of the picker's places the only one that is always seen and cannot be ticked.
-    picker.title = plainText(problem ?? options.title);
-    picker.items = [...more, ...kept, ...known];
+    const items = [...more, ...kept, ...known];
+    if (items.length === picker.items.length && items.every((each) => picker.items.includes(each))) return;
+    picker.items = items;
     // VS Code forgets the ticks of what it is given anew.
     picker.selectedItems = chosen;
   };
   return new Promise((resolve) => {
-    picker.onDidChangeValue(offered);
+    picker.onDidChangeSelection(entitle);
+    picker.onDidChangeValue(offer);
     picker.onDidAccept(() => {
-      const { row, problem } = options.typed(picker.value);
+      const { row, problem } = typed(picker.value);
       if (problem !== undefined) return;
-      const chosen = picker.selectedItems.map((each) => each.row).filter((each) => each.label !== row?.label);
+      const chosen = rowsOf(picker.selectedItems).filter((each) => each.label !== row?.label);
       // What was typed is meant, whether or not it was ticked, too.
       resolve(row === undefined ? chosen : [...chosen, row]);
       picker.hide();

@@ -11,6 +11,7 @@ import { DELETED, stepOfFolder } from '../checkpoint/folderNames';
 import { CheckpointPathError } from '../checkpoint/pathErrors';
 import { syncFolder } from '../durable';
 import { errorCode, readFailure } from '../files';
+import { bytesFreed, diskItems, type DiskItem } from './diskUse';
 import { thisHost } from './runningProcess';
 
 /** `final` and another trainer's `best` are whole checkpoints, too, and what is left of a run may be one of them. */
@@ -24,6 +25,19 @@ export class DeletionError extends Error {}
 /** Whether a resume from a checkpoint would work, as validation says. */
 export type Judge = (checkpoint: string) => Promise<boolean>;
 
+/** A judge who answers once for as long as a checkpoint's files are the same. */
+export function remembering(isValid: Judge): Judge {
+  const known = new Map<string, { readonly files: string | null; readonly valid: boolean }>();
+  return async (checkpoint) => {
+    const files = await stateOf(checkpoint);
+    const before = known.get(checkpoint);
+    if (before !== undefined && files !== null && before.files === files) return before.valid;
+    const valid = await isValid(checkpoint);
+    known.set(checkpoint, { files, valid });
+    return valid;
+  };
+}
+
 /** One checkpoint that is to go. */
 export interface Doomed {
   /** The folder's name, such as `checkpoint-500`. */
@@ -33,6 +47,8 @@ export interface Doomed {
   readonly link: boolean;
   /** Tells it from another folder of the same name. */
   readonly identity: string;
+  /** What it takes of the disk, for whoever deletes of several runs at once: together they may free more than each by itself. */
+  readonly takes: readonly DiskItem[];
 }
 
 /** A checkpoint that stays, and its files as they were before it was found to be valid. */
@@ -58,7 +74,7 @@ export interface DeletionPlan {
   readonly losesLast: boolean;
   /** Links that stay and lead to one of the doomed: each would lead to nothing. */
   readonly strands: readonly Stranded[];
-  /** Bytes that this frees: files that other names lead to (`final` shares its files) free nothing. */
+  /** Bytes of the disk that this frees: files that other names lead to (`final` shares its files) free nothing. */
   readonly bytes: number;
 }
 
@@ -90,12 +106,13 @@ export async function planDeletion(checkpoints: readonly string[], isValid: Judg
         errorCode(error) === 'ENOENT' ? `${name} is gone already.` : `${name}: ${readFailure(error)}.`,
       );
     });
-    doomed.push({ name, path: checkpoint, link: found.isSymbolicLink(), identity: identityOf(found) });
+    const takes = await diskItems(checkpoint);
+    doomed.push({ name, path: checkpoint, link: found.isSymbolicLink(), identity: identityOf(found), takes });
   }
   const { apart, strands } = await staying(folder, doomed);
   const survivor = await firstValid(apart, isValid);
   const losesLast = survivor === null && (await firstValid(newestFirst(doomed), isValid)) !== null;
-  return { doomed, survivor, losesLast, strands, bytes: await bytesFreed(doomed) };
+  return { doomed, survivor, losesLast, strands, bytes: bytesFreed(doomed.flatMap(({ takes }) => takes)) };
 }
 
 /**
@@ -224,7 +241,7 @@ async function firstValid(
 }
 
 /** What leads nowhere, or went a moment ago, is no valid checkpoint. */
-async function judged(checkpoint: string, isValid: Judge): Promise<boolean> {
+export async function judged(checkpoint: string, isValid: Judge): Promise<boolean> {
   try {
     return await isValid(checkpoint);
   } catch (error) {
@@ -262,25 +279,6 @@ async function discard(place: string): Promise<void> {
   }
   if (found.isDirectory()) await rm(place, { recursive: true });
   else await unlink(place);
-}
-
-/** Bytes of the files to which nothing else leads. */
-async function bytesFreed(doomed: readonly Doomed[]): Promise<number> {
-  const files = new Map<string, { readonly bytes: number; readonly names: number; seen: number }>();
-  const folders = doomed.filter(({ link }) => !link).map((one) => one.path);
-  for (let next = folders.pop(); next !== undefined; next = folders.pop()) {
-    const place = next;
-    const found = await lstat(place).catch(() => null);
-    if (found?.isDirectory() === true) {
-      folders.push(...(await readdir(place).catch(() => [])).map((name) => path.join(place, name)));
-    } else if (found !== null) {
-      const key = `${found.dev}:${found.ino}`;
-      const known = files.get(key) ?? { bytes: found.size, names: found.nlink, seen: 0 };
-      known.seen += 1;
-      files.set(key, known);
-    }
-  }
-  return [...files.values()].reduce((sum, { bytes, names, seen }) => sum + (seen >= names ? bytes : 0), 0);
 }
 
 /** As the trainer names it in leftovers, so that its next start can finish a deletion that was cut short. */

@@ -1,23 +1,20 @@
 /** NPT: Delete Checkpoint…: says what would be lost, asks, and deletes by the rule of core/experiment/deleteCheckpoints.ts. */
-import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { CHECKPOINTS } from '../../core/checkpoint/fileNames';
 import {
-  deleteCheckpoints,
   DeletionError,
   planDeletion,
   strandedText,
   type DeletionPlan,
   type Judge,
 } from '../../core/experiment/deleteCheckpoints';
-import { writeFailure } from '../../core/files';
+import { bytesFreed } from '../../core/experiment/diskUse';
 import type { Run } from '../../core/experiment/model';
-import { PinsError, setPinned } from '../../core/experiment/pins';
 import { formatBytes } from '../../core/format';
 import { ask, showError, showInformation, showWarning } from '../../platform/messages';
 import { withCancellableProgress } from '../../platform/progress';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoints, type CheckpointOfRun, type Named } from '../targets';
+import { carryOutDeletion, judgeOf } from './carryOut';
 
 /** What of one run is to go. */
 interface OfRun {
@@ -60,20 +57,6 @@ export async function deleteChosen(deps: FeatureDeps, named: Named): Promise<voi
   await deps.workspaces.rescan('changes');
 }
 
-/** The extension's validation, to the level that a resume needs. */
-function judgeOf(deps: FeatureDeps, signal?: AbortSignal): Judge {
-  return async (checkpoint) => {
-    const level = 'numbers';
-    const known = await deps.validations.current(checkpoint, level);
-    const report =
-      known ??
-      (await deps.validations.run(checkpoint, () =>
-        deps.checkpoints.validate(checkpoint, { level, ...(signal === undefined ? {} : { signal }) }),
-      ));
-    return report.verdict === 'valid';
-  };
-}
-
 async function planAll(chosen: readonly CheckpointOfRun[], isValid: Judge): Promise<OfRun[]> {
   const planned: OfRun[] = [];
   for (const run of new Set(chosen.map((each) => each.run))) {
@@ -95,7 +78,7 @@ async function confirmed(deps: FeatureDeps, ofRuns: readonly OfRun[]): Promise<b
         ? vscode.l10n.t('Delete {0} checkpoints of {1}?', all.length, first.run.name)
         : vscode.l10n.t('Delete {0} checkpoints of {1} runs?', all.length, ofRuns.length);
   const losesLast = ofRuns.some(({ plan }) => plan.losesLast);
-  const bytes = ofRuns.reduce((sum, { plan }) => sum + plan.bytes, 0);
+  const bytes = bytesFreed(ofRuns.flatMap(({ plan }) => plan.doomed.flatMap(({ takes }) => takes)));
   const detail = [
     ...ofRuns.flatMap((ofRun) => losses(deps, ofRun)),
     vscode.l10n.t('This frees {0} and cannot be undone.', formatBytes(bytes)),
@@ -130,9 +113,7 @@ function losses(deps: FeatureDeps, { run, chosen, plan }: OfRun): string[] {
 
 async function carryOut(deps: FeatureDeps, { run, plan }: OfRun): Promise<void> {
   try {
-    const { deleted, kept } = await deleteCheckpoints(plan, judgeOf(deps), plan.losesLast);
-    for (const name of deleted) deps.log.info(`deleted ${path.join(run.path, CHECKPOINTS, name)}`);
-    await unpin(deps, run, deleted);
+    const { deleted, kept } = await carryOutDeletion(deps, run, plan);
     const [first] = kept;
     if (first !== undefined) {
       void showWarning(vscode.l10n.t('{0} of {1} could not be deleted: it {2}.', first.name, run.name, first.reason));
@@ -142,16 +123,5 @@ async function carryOut(deps: FeatureDeps, { run, plan }: OfRun): Promise<void> 
   } catch (error) {
     if (!(error instanceof DeletionError)) throw error;
     void showError(`${run.name}: ${error.message}`);
-  }
-}
-
-/** A name that is free again is not pinned for whatever gets it next. */
-async function unpin(deps: FeatureDeps, run: Run, deleted: readonly string[]): Promise<void> {
-  if (!run.checkpoints.some(({ name, pinned }) => pinned && deleted.includes(name))) return;
-  try {
-    await setPinned(run.path, deleted, false);
-  } catch (error) {
-    const reason = error instanceof PinsError ? error.message : writeFailure(error);
-    deps.log.warn(`${run.path}: the deleted checkpoints are still named in pins.json: ${reason}`);
   }
 }

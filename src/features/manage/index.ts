@@ -1,4 +1,4 @@
-/** Small things one does with a run or a checkpoint: pin, delete, tag, copy the path. */
+/** Small things one does with runs and checkpoints: pin, delete, clean up, tag, see what they take, copy the path. */
 import * as vscode from 'vscode';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
@@ -27,6 +27,8 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
     'npt.starRuns': async (named) => (await import('../../onDemand')).starRuns(deps, named, true),
     'npt.unstarRuns': async (named) => (await import('../../onDemand')).starRuns(deps, named, false),
     'npt.editNotes': async (named) => (await import('../../onDemand')).editNotes(deps, named),
+    'npt.cleanUp': async (named) => (await import('../../onDemand')).cleanUp(deps, named),
+    'npt.showDiskUse': async (named) => (await import('../../onDemand')).showDiskUse(deps, named),
     'npt.openTrainLog': async (named) => (await import('../../onDemand')).openTrainLog(deps, named),
     'npt.copyPath': (named) => copyPath(deps, named),
     'npt.showLog': () => {

@@ -7,7 +7,7 @@ import { STAR_TAG, type Run } from '../../core/experiment/model';
 import { NOTES } from '../../core/experiment/runLayout';
 import { errorCode, writeFailure } from '../../core/files';
 import { showError } from '../../platform/messages';
-import { tick, type PickRow } from '../../platform/picks';
+import { pickMany, type PickRow } from '../../platform/picks';
 import { isUnsaved } from '../../platform/unsaved';
 import type { FeatureDeps } from '../deps';
 import { chooseRuns, type Named } from '../targets';
@@ -49,8 +49,9 @@ export async function tagRuns(deps: FeatureDeps, named: Named): Promise<void> {
   const known = [...new Set([STAR_TAG, ...counted(deps.workspaces.runs).keys()])].sort().map(rowOf);
   const onAll = known.filter(({ tag }) => here.get(tag) === runs.length);
   const [first] = runs;
-  const ticked = await tick(known, onAll, {
-    title: runs.length === 1 && first !== undefined ? `${title}: ${first.name}` : `${title}: ${runs.length}`,
+  const ticked = await pickMany(known, {
+    titleOf: () => (runs.length === 1 && first !== undefined ? `${title}: ${first.name}` : `${title}: ${runs.length}`),
+    ticked: onAll,
     placeHolder: vscode.l10n.t('Choose tags, or type a new one'),
     typed: (text) => {
       const tag = text.trim();

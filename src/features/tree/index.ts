@@ -7,6 +7,7 @@ import { Disposable } from '../../core/disposable';
 import { TreeViewText } from '../../platform/treeText';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
+import { targetPath } from '../targets';
 import type { TreeArranger } from './arranger';
 import { isElsewhere, isWaitingJob, treeItem } from './items';
 import { runLabel } from './labels';
@@ -326,6 +327,13 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
     'npt.filterRuns': async () => (await arrange()).askFilter(),
     'npt.clearFilter': async () => {
       (await arrange()).clearFilter();
+    },
+    // For our own lists of runs: not in the palette.
+    'npt.reveal': async ({ argument }) => {
+      const run = deps.workspaces.runAt(targetPath(argument) ?? '');
+      if (run === undefined) return;
+      if (!isShown(run, tree.model())) (await arrange()).clearFilter();
+      await view.reveal(runNode(run), { focus: true });
     },
   });
 }

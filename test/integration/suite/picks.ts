@@ -11,6 +11,12 @@ const textOf = ({ label }: vscode.QuickPickItem): string => label.replace(/^\$\(
 export type Answer =
   /** Chooses the row whose text fits; `rows` may look at all of them first. */
   | { readonly choose: RegExp; readonly rows?: (rows: readonly string[]) => void }
+  /** Unticks the rows that fit, as the space bar does, and goes on; `titles` gets the pick's title before and after. Null: none. */
+  | {
+      readonly untick: RegExp | null;
+      readonly rows?: (rows: readonly string[]) => void;
+      readonly titles?: (titles: readonly string[]) => void;
+    }
   /** Types into an input box, or a pick's own, which has to accept it; `refuses` are texts that an input box must not. */
   | { readonly type: string; readonly refuses?: readonly [string, RegExp][] }
   /** Leaves with Escape. */
@@ -77,13 +83,21 @@ async function pressIn(picker: Picker, next: (what: string) => Answer): Promise<
     return;
   }
   answer.rows?.(rows);
-  const at = picker.items.findIndex(
-    ({ kind }, index) => kind !== vscode.QuickPickItemKind.Separator && answer.choose.test(rows[index] ?? ''),
-  );
-  const item = picker.items[at];
-  if (item === undefined) throw new Error(`no row fits ${String(answer.choose)}: ${rows.join(' | ')}`);
-  picker.activeItems = [item];
-  // The workbench takes its time to make a row active; until then Enter would choose another.
+  const fitting = (fits: RegExp): vscode.QuickPickItem[] => {
+    const found = picker.items.filter(
+      ({ kind }, index) => kind !== vscode.QuickPickItemKind.Separator && fits.test(rows[index] ?? ''),
+    );
+    if (found.length === 0) throw new Error(`no row fits ${String(fits)}: ${rows.join(' | ')}`);
+    return found;
+  };
+  if ('untick' in answer) {
+    const before = picker.title ?? '';
+    for (const item of answer.untick === null ? [] : fitting(answer.untick)) await untick(picker, item);
+    answer.titles?.([before, picker.title ?? '']);
+  } else {
+    const [item] = fitting(answer.choose);
+    if (item !== undefined) await makeActive(picker, item);
+  }
   const accepted = new Promise<void>((resolve) => {
     picker.onDidHide(() => {
       resolve();
@@ -92,16 +106,34 @@ async function pressIn(picker: Picker, next: (what: string) => Answer): Promise<
       resolve();
     });
   });
+  await vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem');
+  await accepted;
+}
+
+/** The workbench takes its time to make a row active; until then Enter would choose another. */
+async function makeActive(picker: Picker, item: vscode.QuickPickItem): Promise<void> {
+  picker.activeItems = [item];
   await new Promise<void>((resolve) => {
     const listener = picker.onDidChangeActive(([active]) => {
       if (active !== item) return;
       listener.dispose();
       resolve();
     });
-    if (picker.activeItems[0] === item && at === 0) resolve();
+    if (picker.activeItems[0] === item && picker.items[0] === item) resolve();
   });
-  await vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem');
-  await accepted;
+}
+
+async function untick(picker: Picker, item: vscode.QuickPickItem): Promise<void> {
+  await makeActive(picker, item);
+  const unticked = new Promise<void>((resolve) => {
+    const listener = picker.onDidChangeSelection((selected) => {
+      if (selected.includes(item)) return;
+      listener.dispose();
+      resolve();
+    });
+  });
+  await vscode.commands.executeCommand('workbench.action.quickPickManyToggle');
+  await unticked;
 }
 
 async function typeIntoPick(picker: Picker, text: string): Promise<void> {

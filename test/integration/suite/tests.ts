@@ -9,6 +9,7 @@ import './python.test';
 import './torchFile.test';
 import './targets.test';
 import './notes.test';
+import './cleanUp.test';
 import './taskWords.test';
 import './tasks.test';
 import './programs.test';

@@ -10,6 +10,7 @@ import {
   deleteCheckpoints,
   DeletionError,
   planDeletion,
+  remembering,
   type Deletion,
 } from '../../../src/core/experiment/deleteCheckpoints';
 
@@ -197,30 +198,35 @@ describe('deleting checkpoints', () => {
     fs.symlinkSync(path.join(bench.disk, 'precious'), path.join(bench.at('checkpoint-60'), 'inside'));
     const before = digest(bench.disk);
     const plan = await planDeletion([bench.at('checkpoint-30')], isValid);
-    assert.deepEqual([plan.doomed[0]?.link, plan.bytes], [true, 0]);
+    const link = Number(fs.lstatSync(bench.at('checkpoint-30'), { bigint: true }).blocks) * 512;
+    assert.deepEqual([plan.doomed[0]?.link, plan.bytes], [true, link]);
     await bench.delete(['checkpoint-30', 'checkpoint-60']);
     assert.deepEqual(bench.names(), ['checkpoint-1500']);
     assert.equal(digest(bench.disk), before);
   });
 
-  it('counts the bytes that are freed: none that final shares', async () => {
-    const sizes = fs
-      .readdirSync(bench.at('checkpoint-30'))
-      .map((n) => fs.statSync(path.join(bench.at('checkpoint-30'), n)).size);
-    assert.equal(
-      (await planDeletion([bench.at('checkpoint-30')], isValid)).bytes,
-      sizes.reduce((a, b) => a + b),
-    );
+  it('counts the bytes of the disk that are freed: none that final shares', async () => {
+    const bytes = (place: string): number => Number(fs.lstatSync(place, { bigint: true }).blocks) * 512;
+    const place = bench.at('checkpoint-30');
+    const files = fs.readdirSync(place).reduce((sum, name) => sum + bytes(path.join(place, name)), 0);
+    assert.equal((await planDeletion([place], isValid)).bytes, files + bytes(place));
     fs.mkdirSync(bench.at('final'));
-    for (const name of fs.readdirSync(bench.at('checkpoint-30'))) {
-      fs.linkSync(path.join(bench.at('checkpoint-30'), name), path.join(bench.at('final'), name));
-    }
-    assert.equal((await planDeletion([bench.at('checkpoint-30')], isValid)).bytes, 0);
-    const both = await planDeletion([bench.at('checkpoint-30'), bench.at('final')], isValid);
-    assert.equal(
-      both.bytes,
-      sizes.reduce((a, b) => a + b),
-    );
+    for (const name of fs.readdirSync(place)) fs.linkSync(path.join(place, name), path.join(bench.at('final'), name));
+    assert.equal((await planDeletion([place], isValid)).bytes, bytes(place));
+    const both = await planDeletion([place, bench.at('final')], isValid);
+    assert.equal(both.bytes, files + bytes(place) + bytes(bench.at('final')));
+  });
+
+  it('remembers what was found valid for as long as the files are the same', async () => {
+    let asked = 0;
+    const judge = remembering((checkpoint) => {
+      asked += 1;
+      return isValid(checkpoint);
+    });
+    assert.deepEqual([await judge(bench.at('checkpoint-30')), await judge(bench.at('checkpoint-30'))], [true, true]);
+    assert.equal(asked, 1);
+    fs.truncateSync(path.join(bench.at('checkpoint-30'), 'npt_weights.pt'), 50);
+    assert.equal(await judge(bench.at('checkpoint-30')), false);
   });
 
   it('puts everything back where what was to stay went meanwhile', async () => {

@@ -1,7 +1,8 @@
 """Which checkpoints ``--save_total_limit`` deletes, and that it never deletes the last good ones.
 
 A limit counts valid checkpoints of this trainer. What is broken, empty, unreadable, another trainer's or no folder
-neither counts nor is touched: it may be all that somebody has, and a person has to judge it.
+neither counts nor is touched: it may be all that somebody has, and a person has to judge it. The extension's clean-up
+counts in the same way: test/fixtures/retention in its repository has cases for both.
 """
 
 from __future__ import annotations
