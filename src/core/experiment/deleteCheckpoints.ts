@@ -11,7 +11,7 @@ import { DELETED, stepOfFolder } from '../checkpoint/folderNames';
 import { CheckpointPathError } from '../checkpoint/pathErrors';
 import { syncFolder } from '../durable';
 import { errorCode, readFailure } from '../files';
-import { thisHost } from './runningProcess';
+import { hostInNames } from '../thisHost';
 
 /** `final` and another trainer's `best` are whole checkpoints, too, and what is left of a run may be one of them. */
 const FULL_COPIES = [FINAL, BEST_COPY];
@@ -114,7 +114,7 @@ export async function deleteCheckpoints(plan: DeletionPlan, isValid: Judge, even
   const hidden: { readonly one: Doomed; readonly place: string }[] = [];
   const kept: { name: string; reason: string }[] = [];
   for (const one of newestFirst(plan.doomed).reverse()) {
-    const place = path.join(path.dirname(one.path), `${DELETED}${one.name}-${hostName()}-${process.pid}`);
+    const place = path.join(path.dirname(one.path), `${DELETED}${one.name}-${hostInNames()}-${process.pid}`);
     try {
       const now = await lstat(one.path);
       if (identityOf(now) !== one.identity) {
@@ -281,9 +281,4 @@ async function bytesFreed(doomed: readonly Doomed[]): Promise<number> {
     }
   }
   return [...files.values()].reduce((sum, { bytes, names, seen }) => sum + (seen >= names ? bytes : 0), 0);
-}
-
-/** As the trainer names it in leftovers, so that its next start can finish a deletion that was cut short. */
-function hostName(): string {
-  return thisHost().name.replaceAll('/', '_') || 'localhost';
 }
