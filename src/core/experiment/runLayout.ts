@@ -13,6 +13,8 @@ export const BIRTH = 'run.json';
 export const PROCESS = 'process.json';
 export const EXIT = 'exit.json';
 export const PINS = 'pins.json';
+/** Which of its checkpoints were backed up, and where. */
+export const BACKUPS = 'backups.json';
 /** The W&B run that it logs to. */
 export const WANDB = 'wandb.json';
 /** The console of whatever trained. */
@@ -24,10 +26,10 @@ export const BEST = 'best.json';
 const OF_A_RUN: ReadonlySet<string> = new Set([BIRTH, ...METRICS_FILES, PROCESS, EXIT]);
 
 /** Files whose coming and going tells something of a run, beside those that make it one. */
-const TELLING: ReadonlySet<string> = new Set([CONFIG, PINS, CHECKPOINTS]);
+const TELLING: ReadonlySet<string> = new Set([CONFIG, PINS, BACKUPS, CHECKPOINTS]);
 
 /** Small files that are written anew. A metrics file or a log only grows, several times a second: who trains is looked at. */
-const REWRITTEN: ReadonlySet<string> = new Set([BIRTH, CONFIG, PROCESS, EXIT, PINS]);
+const REWRITTEN: ReadonlySet<string> = new Set([BIRTH, CONFIG, PROCESS, EXIT, PINS, BACKUPS]);
 
 /** What is written while a run trains: their times are its signs of life. */
 export const GROWING: readonly string[] = [...METRICS_FILES, TRAIN_LOG, PROCESS];

@@ -410,7 +410,7 @@ describe('backups', () => {
     const prototype = Object.getPrototypeOf(file) as { sync: (...words: unknown[]) => unknown };
     await file.close();
     const { sync } = prototype;
-    prototype.sync = async function (...words) {
+    prototype.sync = function (...words) {
       const [partial = ''] = fs.readdirSync(path.join(destination, 'demo'));
       const copied = path.join(destination, 'demo', partial, 'copy', 'a.pt');
       if (fs.existsSync(copied)) flip(copied, 1000, 0);
@@ -481,8 +481,8 @@ describe('backups', () => {
         { source: { ...record.source, run: '../demo' } },
       ];
       for (const each of bad) {
-        const { sha256: _, ...rest } = { ...record, ...each } as Record<string, unknown>;
-        fs.writeFileSync(file, JSON.stringify({ ...rest, sha256: manifestHash(rest) }));
+        const changed = { ...record, ...each };
+        fs.writeFileSync(file, JSON.stringify({ ...changed, sha256: manifestHash(changed) }));
         await assert.rejects(readRecord(folder), BackupError);
       }
       fs.writeFileSync(file, JSON.stringify({ ...record, time: 1 }));

@@ -14,6 +14,7 @@ describe('the lint rule of the names of files', () => {
     'process.json',
     'exit.json',
     'pins.json',
+    'backups.json',
     'best.json',
     'wandb.json',
     'train.log',

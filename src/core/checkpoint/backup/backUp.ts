@@ -76,6 +76,8 @@ export async function backUp(request: BackupRequest, options: BackupOptions = {}
   const runFolder = await folderOfRun(destination, source);
   const there = await alreadyThere(runFolder, source, files, progress);
   if (there !== null) {
+    // Of one that was killed when all but this was done.
+    await (await takenOver(runFolder, source))?.remove();
     progress.finish();
     return { ...there, made: false, kept: 0 };
   }
@@ -244,30 +246,43 @@ async function hashesOf(files: readonly SourceFile[], progress: Progress): Promi
   return hashed;
 }
 
-/** The hidden folder that the backup is put together in: what an earlier attempt left of it, the largest, or a new one. */
+/** The hidden folder that the backup is put together in: what an earlier attempt left of it, or a new one. */
 async function partialIn(runFolder: string, source: BackupSource): Promise<OwnedFolder> {
-  const prefix = `${PARTIAL}${source.checkpoint}-`;
   try {
-    const left: { readonly at: string; readonly bytes: number }[] = [];
-    for (const at of await leftIn(runFolder, prefix)) {
-      const of = await ownerOf(at);
-      if (of !== null && sameSource(of, source)) left.push({ at, bytes: await bytesIn(path.join(at, COPY)) });
-    }
-    left.sort((a, b) => b.bytes - a.bytes);
-    let taken: OwnedFolder | null = null;
-    for (const { at } of left) {
-      const own: OwnedFolder | null = await OwnedFolder.takeOver(at, prefix);
-      // One is enough; what others left would never be looked at again.
-      if (taken === null) taken = own;
-      else await own?.remove();
-    }
+    const taken = await takenOver(runFolder, source);
     if (taken !== null) return taken;
-    const made = await OwnedFolder.make(runFolder, prefix);
-    await writeFile(path.join(made.path, OWNER), JSON.stringify(source));
+    const made = await OwnedFolder.make(runFolder, prefixOf(source));
+    await writeFile(path.join(made.path, OWNER), JSON.stringify(source)).catch(async (error: unknown) => {
+      await made.remove();
+      throw error;
+    });
     return made;
   } catch (error) {
     throw unwritable(runFolder, error);
   }
+}
+
+function prefixOf({ checkpoint }: BackupSource): string {
+  return `${PARTIAL}${checkpoint}-`;
+}
+
+/** The largest of what attempts that ended left of this backup; the others go, nobody would look at them again. */
+async function takenOver(runFolder: string, source: BackupSource): Promise<OwnedFolder | null> {
+  const left: { readonly at: string; readonly bytes: number }[] = [];
+  for (const at of await leftIn(runFolder, prefixOf(source))) {
+    const of = await ownerOf(at);
+    // One that does not say whose it is was killed before it had copied anything.
+    if (of === null) await (await OwnedFolder.takeOver(at, prefixOf(source)))?.remove();
+    else if (sameSource(of, source)) left.push({ at, bytes: await bytesIn(path.join(at, COPY)) });
+  }
+  left.sort((a, b) => b.bytes - a.bytes);
+  let taken: OwnedFolder | null = null;
+  for (const { at } of left) {
+    const own: OwnedFolder | null = await OwnedFolder.takeOver(at, prefixOf(source));
+    if (taken === null) taken = own;
+    else await own?.remove();
+  }
+  return taken;
 }
 
 async function copyAll(
