@@ -27,6 +27,9 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<keyof type
   ['re-run', train('re-run')],
   ['check', async () => (await import('./cli/check')).checkCommand],
   ['queue', async () => (await import('./cli/queue')).queueCommand],
+  ['backup', async () => (await import('./cli/backup')).backupCommand],
+  ['restore', async () => (await import('./cli/restore')).restoreCommand],
+  ['verify-backup', async () => (await import('./cli/verifyBackup')).verifyBackupCommand],
   ['stop', async () => (await import('./cli/stop')).stopRunCommand],
 ]);
 const PROGRAM = 'npt-checkpoints';

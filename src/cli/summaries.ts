@@ -67,6 +67,21 @@ export const SUMMARIES = {
     usage: 'queue [action] [run or id]… [--workspace FOLDER]',
     summary: 'The runs that wait for a device: lists them, changes their order, has them started.',
   },
+  backup: {
+    name: 'backup',
+    usage: 'backup <checkpoint>… --to DIR',
+    summary: 'Copies checkpoints to another disk, verified and resumable.',
+  },
+  restore: {
+    name: 'restore',
+    usage: 'restore <backup> [--workspace DIR]',
+    summary: 'Brings a backed-up checkpoint back, into its run or with it.',
+  },
+  'verify-backup': {
+    name: 'verify-backup',
+    usage: 'verify-backup <backup>',
+    summary: 'Whether a backup is what it was when it was made.',
+  },
   stop: {
     name: 'stop',
     usage: 'stop <run> [--now]',
