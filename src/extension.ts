@@ -5,6 +5,7 @@ import { messageOf } from './core/errors';
 import { GpuMonitor } from './core/training/gpus/gpuMonitor';
 import { CheckpointWorker } from './core/checkpoint/worker/workerClient';
 import * as alerts from './features/alerts';
+import * as backup from './features/backup';
 import * as branch from './features/branch';
 import * as compare from './features/compare';
 import * as create from './features/create';
@@ -51,6 +52,7 @@ export function activate(context: vscode.ExtensionContext): NptApi {
     torchFile.register(context, deps);
     status.register(context, deps);
     manage.register(context, deps);
+    backup.register(context, deps);
     programs.register(context, deps);
     create.register(context, deps);
     environment.register(context, deps);

@@ -8,6 +8,7 @@ import './runsTable.test';
 import './python.test';
 import './torchFile.test';
 import './targets.test';
+import './backup.test';
 import './taskWords.test';
 import './tasks.test';
 import './programs.test';

@@ -1,5 +1,6 @@
 /** The extension host's side of the checkpoint worker. Starts the thread with the first request, replaces one that died. */
 import { Worker } from 'node:worker_threads';
+import type { Backup, BackupRequest, Restored, RestoreRequest, VerifiedBackup } from '../backup';
 import type { Comparison } from '../compare/compare';
 import type { FileIdentity } from '../fileIdentity';
 import type { RunProbe } from '../probe/probeRun';
@@ -58,6 +59,21 @@ export class CheckpointWorker {
     options: WorkOptions = {},
   ): Promise<PackedSummaries> {
     return this.request<'summarize'>({ kind: 'summarize', path, identity, tensors }, options);
+  }
+
+  /** backUp in the worker; rejects as validate does, for whatever keeps it from being done. */
+  backUp(request: BackupRequest, options: WorkOptions = {}): Promise<Backup> {
+    return this.request<'backUp'>({ kind: 'backUp', request }, options);
+  }
+
+  /** verifyBackup in the worker; rejects as validate does, for what is no backup. */
+  verifyBackup(folder: string, options: WorkOptions = {}): Promise<VerifiedBackup> {
+    return this.request<'verifyBackup'>({ kind: 'verifyBackup', folder }, options);
+  }
+
+  /** restore in the worker; rejects as validate does, for whatever keeps it from being done. */
+  restore(request: RestoreRequest, options: WorkOptions = {}): Promise<Restored> {
+    return this.request<'restore'>({ kind: 'restore', request }, options);
   }
 
   private request<K extends keyof WorkResults>(
