@@ -17,11 +17,6 @@ export function thisHost(): Host {
   return host;
 }
 
-/** As the trainer writes this machine into the names of leftovers, so that its next start can finish what was cut short. */
-export function hostInNames(): string {
-  return thisHost().name.replaceAll('/', '_') || 'localhost';
-}
-
 function readBootId(): string {
   try {
     return fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

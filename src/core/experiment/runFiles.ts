@@ -114,14 +114,14 @@ export function readPins(json: JsonObject): ReadonlySet<string> {
   return new Set((json.checkpoints as unknown[]).filter((name): name is string => typeof name === 'string'));
 }
 
+const NOTED = { checkpoint: 'string', folder: 'string', finished: 'number', bytes: 'number', time: 'number' };
+
 /** backups.json. @throws FileContentError where it has no list */
 export function readBackups(json: JsonObject): readonly NotedBackup[] {
   if (!Array.isArray(json.backups)) throw new FileContentError('has no list "backups"');
-  return (json.backups as unknown[]).flatMap((each) => {
-    if (!isObject(each)) return [];
-    const [checkpoint, folder] = [stringIn(each, 'checkpoint'), stringIn(each, 'folder')];
-    const [finished, bytes, time] = [numberIn(each, 'finished'), countIn(each, 'bytes'), numberIn(each, 'time')];
-    const known = checkpoint !== null && folder !== null && finished !== null && bytes !== null && time !== null;
-    return known ? [{ checkpoint, finished, bytes, folder, time }] : [];
-  });
+  return (json.backups as unknown[]).filter(isNoted);
+}
+
+function isNoted(entry: unknown): entry is NotedBackup {
+  return isObject(entry) && Object.entries(NOTED).every(([key, type]) => typeof entry[key] === type);
 }

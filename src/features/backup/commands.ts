@@ -14,7 +14,6 @@ import {
 } from '../../core/checkpoint/backup';
 import { CheckpointPathError } from '../../core/checkpoint/pathErrors';
 import { CheckpointWorker } from '../../core/checkpoint/worker/workerClient';
-import { Disposable } from '../../core/disposable';
 import { backupRequest, noteBackup, restoreRequest, RestoreConflict, runOf } from '../../core/experiment/backups';
 import type { Workspace } from '../../core/experiment/model';
 import { BACKUPS } from '../../core/experiment/runLayout';
@@ -34,17 +33,17 @@ interface Failed {
   readonly reason: string;
 }
 
-export class BackupCommands extends Disposable {
+export class BackupCommands {
   private readonly worker: CheckpointWorker;
   /** What is being backed up, by its path: a second press waits for the first. */
   private readonly running = new Map<string, Promise<readonly Backup[]>>();
 
   constructor(
+    context: vscode.ExtensionContext,
     private readonly deps: FeatureDeps,
-    workerScript: string,
   ) {
-    super();
-    this.worker = this._register(new CheckpointWorker(workerScript));
+    this.worker = new CheckpointWorker(path.join(context.extensionPath, 'dist', 'checkpoint-worker.js'));
+    context.subscriptions.push(this.worker);
   }
 
   /** @returns the folders of the backups */
@@ -96,10 +95,13 @@ export class BackupCommands extends Disposable {
       for (const [index, of] of chosen.entries()) {
         const name = chosen.length === 1 ? of.checkpoint.name : `${index + 1}/${chosen.length} ${of.checkpoint.name}`;
         try {
-          const backup = await this.worker.backUp(backupRequest(of.run, of.checkpoint, destination), {
-            signal,
-            onProgress: shower(name, index, chosen.length, showShare, showMessage),
-          });
+          const backup = await this.worker.request<'backUp'>(
+            { kind: 'backUp', request: backupRequest(of.run, of.checkpoint, destination) },
+            {
+              signal,
+              onProgress: shower(name, index, chosen.length, showShare, showMessage),
+            },
+          );
           this.deps.log.info(`backed up ${of.checkpoint.path} to ${backup.folder}, ${backup.kept} bytes were there`);
           made.push(backup);
           await this.note(of, backup);
@@ -151,7 +153,10 @@ export class BackupCommands extends Disposable {
       vscode.l10n.t('Restoring'),
       (reason) => vscode.l10n.t('{0} of {1} was not restored: {2}', name, run, reason),
       (signal, showShare, showMessage) =>
-        this.worker.restore(request, { signal, onProgress: shower(name, 0, 1, showShare, showMessage) }),
+        this.worker.request<'restore'>(
+          { kind: 'restore', request },
+          { signal, onProgress: shower(name, 0, 1, showShare, showMessage) },
+        ),
     );
     if (restored === undefined) return undefined;
     this.deps.log.info(`restored ${restored.checkpoint} from ${backup.folder}`);
@@ -226,10 +231,13 @@ export class BackupCommands extends Disposable {
       vscode.l10n.t('Verifying backup'),
       (reason) => reason,
       (signal, showShare, showMessage) =>
-        this.worker.verifyBackup(folder, {
-          signal,
-          onProgress: shower(record.source.checkpoint, 0, 1, showShare, showMessage),
-        }),
+        this.worker.request<'verifyBackup'>(
+          { kind: 'verifyBackup', folder },
+          {
+            signal,
+            onProgress: shower(record.source.checkpoint, 0, 1, showShare, showMessage),
+          },
+        ),
     );
     if (verified === undefined) return undefined;
     const { problems } = verified;

@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { bestEvaluated } from '../../core/experiment/checkpoints';
 import { formatAge, formatBytes, formatCount, formatValue } from '../../core/format';
-import type { Checkpoint, CheckpointBackup, Run, RunState } from '../../core/experiment/model';
+import type { Checkpoint, Run, RunState } from '../../core/experiment/model';
 import { FINAL } from '../../core/checkpoint/fileNames';
 import type { Verdict } from '../../core/checkpoint/report/report';
 import { treeRow, type Tooltip } from '../../platform/treeText';
@@ -233,13 +233,9 @@ function checkpointRows(checkpoint: Checkpoint, verdict: Verdict | undefined): T
     [vscode.l10n.t('Eval loss'), checkpoint.evalLoss === null ? null : formatValue(checkpoint.evalLoss)],
     [vscode.l10n.t('Size'), formatBytes(checkpoint.bytes)],
     [vscode.l10n.t('Finished'), new Date(checkpoint.time * 1000).toLocaleString()],
-    [vscode.l10n.t('Backed up'), checkpoint.backup === undefined ? null : backupText(checkpoint.backup)],
+    [vscode.l10n.t('Backed up'), checkpoint.backup?.folder ?? null],
     [vscode.l10n.t('Folder'), checkpoint.path],
   ];
-}
-
-function backupText({ folder, time }: CheckpointBackup): string {
-  return vscode.l10n.t('{0}, to {1}', new Date(time * 1000).toLocaleString(), folder);
 }
 
 export interface ItemContext {

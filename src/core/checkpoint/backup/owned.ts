@@ -5,7 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { hostInNames, isRunning, procStat } from '../../thisHost';
+import { hostInNames } from '../../hostInNames';
+import { isRunning, procStat } from '../../thisHost';
 import { entriesIn } from './folders';
 
 /** Another machine's processes cannot be asked: what nobody wrote for so long, nobody writes any more. */

@@ -1,6 +1,5 @@
 /** The extension host's side of the checkpoint worker. Starts the thread with the first request, replaces one that died. */
 import { Worker } from 'node:worker_threads';
-import type { Backup, BackupRequest, Restored, RestoreRequest, VerifiedBackup } from '../backup';
 import type { Comparison } from '../compare/compare';
 import type { FileIdentity } from '../fileIdentity';
 import type { RunProbe } from '../probe/probeRun';
@@ -61,22 +60,8 @@ export class CheckpointWorker {
     return this.request<'summarize'>({ kind: 'summarize', path, identity, tensors }, options);
   }
 
-  /** backUp in the worker; rejects as validate does, for whatever keeps it from being done. */
-  backUp(request: BackupRequest, options: WorkOptions = {}): Promise<Backup> {
-    return this.request<'backUp'>({ kind: 'backUp', request }, options);
-  }
-
-  /** verifyBackup in the worker; rejects as validate does, for what is no backup. */
-  verifyBackup(folder: string, options: WorkOptions = {}): Promise<VerifiedBackup> {
-    return this.request<'verifyBackup'>({ kind: 'verifyBackup', folder }, options);
-  }
-
-  /** restore in the worker; rejects as validate does, for whatever keeps it from being done. */
-  restore(request: RestoreRequest, options: WorkOptions = {}): Promise<Restored> {
-    return this.request<'restore'>({ kind: 'restore', request }, options);
-  }
-
-  private request<K extends keyof WorkResults>(
+  /** Any work; rejects as validate does. What a window that opens need not know of is asked for by this. */
+  request<K extends keyof WorkResults>(
     work: Extract<Work, { kind: K }>,
     { signal, onProgress }: WorkOptions,
   ): Promise<WorkResults[K]> {
