@@ -28,6 +28,9 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<keyof type
   ['check', async () => (await import('./cli/check')).checkCommand],
   ['queue', async () => (await import('./cli/queue')).queueCommand],
   ['clean', async () => (await import('./cli/clean')).cleanCommand],
+  ['backup', async () => (await import('./cli/backup')).backupCommand],
+  ['restore', async () => (await import('./cli/restore')).restoreCommand],
+  ['verify-backup', async () => (await import('./cli/verifyBackup')).verifyBackupCommand],
   ['stop', async () => (await import('./cli/stop')).stopRunCommand],
 ]);
 const PROGRAM = 'npt-checkpoints';

@@ -6,6 +6,7 @@ import { GpuMonitor } from './core/training/gpus/gpuMonitor';
 import { CheckpointWorker } from './core/checkpoint/worker/workerClient';
 import * as alerts from './features/alerts';
 import * as assistant from './features/assistant';
+import * as backup from './features/backup';
 import * as branch from './features/branch';
 import * as compare from './features/compare';
 import * as create from './features/create';
@@ -52,6 +53,7 @@ export function activate(context: vscode.ExtensionContext): NptApi {
     torchFile.register(context, deps);
     status.register(context, deps);
     manage.register(context, deps);
+    backup.register(context, deps);
     programs.register(context, deps);
     create.register(context, deps);
     environment.register(context, deps);

@@ -10,6 +10,7 @@ export { askScript } from './core/training/field/askScript';
 export { makePlan, makePlans } from './core/training/plan/makePlan';
 export { followRuns } from './features/alerts/followRuns';
 export { toolCalls } from './features/assistant/assistant';
+export { BackupCommands } from './features/backup/commands';
 export { branch, branchWithLowerRate } from './features/branch/branch';
 export { compare } from './features/compare/compare';
 export { createWorkspace } from './features/create/create';

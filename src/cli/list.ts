@@ -66,6 +66,7 @@ function runText(run: Run): string {
       checkpoint.state === 'complete' ? '' : `${checkpoint.state}: ${checkpoint.stateReason ?? ''}`,
       checkpoint.best ? 'best' : '',
       checkpoint.pinned ? 'pinned' : '',
+      checkpoint.backup === undefined ? '' : 'backed up',
     ]
       .filter((flag) => flag !== '')
       .join(', '),

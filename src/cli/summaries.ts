@@ -72,6 +72,21 @@ export const SUMMARIES = {
     usage: 'clean <run…> --keep-last N [options]',
     summary: 'Which checkpoints a policy would delete and what that frees; with --yes it does.',
   },
+  backup: {
+    name: 'backup',
+    usage: 'backup <checkpoint>… --to DIR',
+    summary: 'Copies checkpoints to another disk, verified and resumable.',
+  },
+  restore: {
+    name: 'restore',
+    usage: 'restore <backup> [--workspace DIR]',
+    summary: 'Brings a backed-up checkpoint back, into its run or with it.',
+  },
+  'verify-backup': {
+    name: 'verify-backup',
+    usage: 'verify-backup <backup>',
+    summary: 'Whether a backup is what it was when it was made.',
+  },
   stop: {
     name: 'stop',
     usage: 'stop <run> [--now]',

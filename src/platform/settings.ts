@@ -80,6 +80,11 @@ export const settings = {
     const set = vscode.workspace.getConfiguration(SECTION, vscode.Uri.file(root)).inspect<unknown>('queue.cpuSlots');
     return readCpuSlots(set?.workspaceFolderValue ?? set?.workspaceValue ?? set?.globalValue);
   },
+  /** Where backups of checkpoints go; empty where nobody said. */
+  backupFolder: (scope: vscode.Uri): string => readPathAt('backup.folder', scope, ''),
+  setBackupFolder: async (folder: string): Promise<void> => {
+    await vscode.workspace.getConfiguration(SECTION).update('backup.folder', folder, vscode.ConfigurationTarget.Global);
+  },
   /** Steps that Extend and the resume script add unless told otherwise. */
   additionalSteps: (scope?: vscode.ConfigurationScope): number => read('additionalSteps', scope, 15000),
   /** A threshold of an alert, as it was set. */

@@ -1,7 +1,7 @@
 /** The names of a run's and a checkpoint's files are written once: what else in src/ needs one takes it from where it is. */
 
 const OF_RUNS =
-  '/^((run|process|exit|pins|best|wandb|trainer_state)[.]json|train[.]log|notes[.]md|(metrics|training_log)[.]jsonl|experiments)$/';
+  '/^((run|process|exit|pins|backups|best|wandb|trainer_state)[.]json|train[.]log|notes[.]md|(metrics|training_log)[.]jsonl|experiments)$/';
 const OF_CHECKPOINTS = '/^((npt_weights|training_state|multi_layer_state)[.]pt|(config|manifest)[.]json|checkpoints)$/';
 /** "1 checkpoint", "2 checkpoints": a word of a sentence. */
 const OF_A_TEXT = 'ConditionalExpression > Literal';

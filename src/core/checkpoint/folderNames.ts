@@ -6,7 +6,7 @@ const SAVED = /^checkpoint-(\d{1,15})$/;
 /** Our trainer writes beside the target and renames. */
 const BEING_SAVED = /^\.tmp-checkpoint-(\d{1,15})-/;
 
-const TEMPORARY = '.tmp-';
+export const TEMPORARY = '.tmp-';
 /** What is deleted gets this before its name first. */
 export const DELETED = '.del-';
 

@@ -11,8 +11,8 @@ import { DELETED, stepOfFolder } from '../checkpoint/folderNames';
 import { CheckpointPathError } from '../checkpoint/pathErrors';
 import { syncFolder } from '../durable';
 import { errorCode, readFailure } from '../files';
+import { hostInNames } from '../hostInNames';
 import { bytesFreed, diskItems, type DiskItem } from './diskUse';
-import { thisHost } from './runningProcess';
 
 /** `final` and another trainer's `best` are whole checkpoints, too, and what is left of a run may be one of them. */
 const FULL_COPIES = [FINAL, BEST_COPY];
@@ -131,7 +131,7 @@ export async function deleteCheckpoints(plan: DeletionPlan, isValid: Judge, even
   const hidden: { readonly one: Doomed; readonly place: string }[] = [];
   const kept: { name: string; reason: string }[] = [];
   for (const one of newestFirst(plan.doomed).reverse()) {
-    const place = path.join(path.dirname(one.path), `${DELETED}${one.name}-${hostName()}-${process.pid}`);
+    const place = path.join(path.dirname(one.path), `${DELETED}${one.name}-${hostInNames()}-${process.pid}`);
     try {
       const now = await lstat(one.path);
       if (identityOf(now) !== one.identity) {
@@ -279,9 +279,4 @@ async function discard(place: string): Promise<void> {
   }
   if (found.isDirectory()) await rm(place, { recursive: true });
   else await unlink(place);
-}
-
-/** As the trainer names it in leftovers, so that its next start can finish a deletion that was cut short. */
-function hostName(): string {
-  return thisHost().name.replaceAll('/', '_') || 'localhost';
 }

@@ -14,6 +14,14 @@ export interface CheckpointFile {
   readonly bytes: number;
 }
 
+/** A copy of a checkpoint elsewhere, as it was noted when it was made; nobody looks whether it is still there. */
+export interface CheckpointBackup {
+  /** Absolute. */
+  readonly folder: string;
+  /** Unix seconds. */
+  readonly time: number;
+}
+
 export interface Checkpoint {
   /** The folder's name: `checkpoint-<step>`, or `final`. */
   readonly name: string;
@@ -33,6 +41,8 @@ export interface Checkpoint {
   readonly time: number;
   readonly best: boolean;
   readonly pinned: boolean;
+  /** The newest; missing where it was not backed up. */
+  readonly backup?: CheckpointBackup;
   readonly files: readonly CheckpointFile[];
 }
 

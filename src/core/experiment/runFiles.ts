@@ -1,5 +1,5 @@
 /** The small JSON files of a run (contract section 1), read into types. Each reader gives null for a file that is not there. */
-import type { RunExit, RunParent, RunProcess } from './model';
+import type { CheckpointBackup, RunExit, RunParent, RunProcess } from './model';
 import { FileContentError, type JsonObject, countIn, isObject, numberIn, stringIn } from '../jsonText';
 
 export interface RunBirth {
@@ -95,6 +95,14 @@ export function readExit(json: JsonObject): RunExit | null {
   };
 }
 
+/** A backup of a checkpoint, with what tells that checkpoint from another one of its name. */
+export interface NotedBackup extends CheckpointBackup {
+  readonly checkpoint: string;
+  /** Of the checkpoint: when it was finished, Unix seconds. */
+  readonly finished: number;
+  readonly bytes: number;
+}
+
 /** best.json: the name of the best checkpoint. */
 export function readBest(json: JsonObject): string | null {
   return stringIn(json, 'checkpoint');
@@ -104,4 +112,16 @@ export function readBest(json: JsonObject): string | null {
 export function readPins(json: JsonObject): ReadonlySet<string> {
   if (!Array.isArray(json.checkpoints)) throw new FileContentError('has no list "checkpoints"');
   return new Set((json.checkpoints as unknown[]).filter((name): name is string => typeof name === 'string'));
+}
+
+const NOTED = { checkpoint: 'string', folder: 'string', finished: 'number', bytes: 'number', time: 'number' };
+
+/** backups.json. @throws FileContentError where it has no list */
+export function readBackups(json: JsonObject): readonly NotedBackup[] {
+  if (!Array.isArray(json.backups)) throw new FileContentError('has no list "backups"');
+  return (json.backups as unknown[]).filter(isNoted);
+}
+
+function isNoted(entry: unknown): entry is NotedBackup {
+  return isObject(entry) && Object.entries(NOTED).every(([key, type]) => typeof entry[key] === type);
 }

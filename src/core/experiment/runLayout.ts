@@ -15,6 +15,8 @@ export const EXIT = 'exit.json';
 export const PINS = 'pins.json';
 /** What people write of the run, and its tags. */
 export const NOTES = 'notes.md';
+/** Which of its checkpoints were backed up, and where. */
+export const BACKUPS = 'backups.json';
 /** The W&B run that it logs to. */
 export const WANDB = 'wandb.json';
 /** The console of whatever trained. */
@@ -26,10 +28,10 @@ export const BEST = 'best.json';
 const OF_A_RUN: ReadonlySet<string> = new Set([BIRTH, ...METRICS_FILES, PROCESS, EXIT]);
 
 /** Files whose coming and going tells something of a run, beside those that make it one. */
-const TELLING: ReadonlySet<string> = new Set([CONFIG, PINS, NOTES, CHECKPOINTS]);
+const TELLING: ReadonlySet<string> = new Set([CONFIG, PINS, BACKUPS, NOTES, CHECKPOINTS]);
 
 /** Small files that are written anew. A metrics file or a log only grows, several times a second: who trains is looked at. */
-const REWRITTEN: ReadonlySet<string> = new Set([BIRTH, CONFIG, PROCESS, EXIT, PINS, NOTES]);
+const REWRITTEN: ReadonlySet<string> = new Set([BIRTH, CONFIG, PROCESS, EXIT, PINS, BACKUPS, NOTES]);
 
 /** What is written while a run trains: their times are its signs of life. */
 export const GROWING: readonly string[] = [...METRICS_FILES, TRAIN_LOG, PROCESS];

@@ -10,37 +10,15 @@ import fs from 'node:fs';
 import os from 'node:os';
 import type { Liveness, ProcessState, RunProcess } from './model';
 import { errorCode } from '../files';
+import { answersSignals, isRunning, procStat, thisHost, type Host } from '../thisHost';
 
-export interface Host {
-  readonly name: string;
-  /** Changes at each start of the machine; empty where the system has none (macOS, Windows). */
-  readonly bootId: string;
-}
-
-let host: Host | undefined;
-
-/** This machine, as the trainer and the supervisor name it in process.json. */
-export function thisHost(): Host {
-  host ??= { name: os.hostname(), bootId: readBootId() };
-  return host;
-}
-
-function readBootId(): string {
-  try {
-    return fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    return ''; // No /proc: boot ids are a Linux thing, and identity is then judged without one.
-  }
-}
+export { procStat, thisHost, type Host } from '../thisHost';
 
 export function liveness(named: RunProcess, here: Host = thisHost()): Liveness {
   if (named.host !== here.name) return 'elsewhere';
   if (endedWithMachine(named, here)) return 'dead';
   if (named.pid <= 0) return 'dead';
-  if (here.bootId === '') return answersSignals(named.pid) ? 'alive' : 'dead';
-  const stat = procStat(named.pid);
-  if (stat === null || stat.state === 'Z' || stat.state === 'X') return 'dead';
-  return stat.startTicks === named.startTicks ? 'alive' : 'dead';
+  return isRunning(named.pid, named.startTicks, here) ? 'alive' : 'dead';
 }
 
 /** What this machine's process table says: all that there is to know of a process that somebody started by hand. */
@@ -59,38 +37,6 @@ function restartText({ number, of, after, at }: NonNullable<RunProcess['restart'
 /** Whether a process was one of this machine's, before the machine was started anew. */
 export function endedWithMachine(named: RunProcess, here: Host = thisHost()): boolean {
   return named.host === here.name && named.bootId !== '' && here.bootId !== '' && named.bootId !== here.bootId;
-}
-
-/** What /proc/<pid>/stat says of a process, proc(5). */
-export interface ProcStat {
-  /** A letter. */
-  readonly state: string;
-  /** Its pid. */
-  readonly parent: number;
-  /** Clock ticks since boot. */
-  readonly startTicks: number;
-}
-
-/** Null where there is no such process. */
-export function procStat(pid: number): ProcStat | null {
-  let text: string;
-  try {
-    text = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-  } catch {
-    return null;
-  }
-  // The second field is the command in parentheses and may itself hold spaces and parentheses.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { state: fields[0] ?? '', parent: Number(fields[1]), startTicks: Number(fields[19]) };
-}
-
-function answersSignals(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errorCode(error) === 'EPERM';
-  }
 }
 
 /** The run could not be asked to stop; the message is one line for the user. */

@@ -13,6 +13,7 @@ import {
 } from '../checkpoint/layouts/layout';
 import type { CheckpointContent, CheckpointPlace } from './checkpointContent';
 import type { Checkpoint, CheckpointFile } from './model';
+import type { NotedBackup } from './runFiles';
 import { changedMomentsAgo } from '../checkpoint/writing';
 import { isFileError, kindOf, readFailure } from '../files';
 import type { FolderEntry } from './disk';
@@ -159,7 +160,13 @@ export function assembleCheckpoint(
   place: CheckpointPlace,
   content: CheckpointContent,
   ofRun: { readonly step: number; readonly stage: string | null; readonly best: boolean; readonly pinned: boolean },
+  backups: readonly NotedBackup[],
 ): Checkpoint {
+  // Another one that got the name since is not backed up.
+  const backup = backups.findLast(
+    ({ checkpoint, finished, bytes }) =>
+      checkpoint === place.name && finished === content.time && bytes === content.bytes,
+  );
   return {
     name: place.name,
     path: place.path,
@@ -174,5 +181,6 @@ export function assembleCheckpoint(
     best: ofRun.best,
     pinned: ofRun.pinned,
     files: content.files,
+    ...(backup === undefined ? {} : { backup }),
   };
 }

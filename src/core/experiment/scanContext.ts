@@ -525,5 +525,6 @@ export class ScanContext {
 
 /** Whether two findings of the same files say the same. */
 function agree(a: Checkpoint, b: Checkpoint): boolean {
-  return a.state === b.state && a.step === b.step && a.stage === b.stage && a.best === b.best && a.pinned === b.pinned;
+  if (a.state !== b.state || a.step !== b.step || a.stage !== b.stage || a.best !== b.best) return false;
+  return a.pinned === b.pinned && a.backup?.folder === b.backup?.folder && a.backup?.time === b.backup?.time;
 }

@@ -11,11 +11,11 @@ import { fieldFacts } from './fieldFacts';
 import type { JsonObject } from '../jsonText';
 import { TAIL_BYTES, lastLogged } from './lastLogged';
 import type { Checkpoint, Run } from './model';
-import { BEST, BIRTH, EXIT, GROWING, NOTES, PINS, PROCESS } from './runLayout';
+import { BACKUPS, BEST, BIRTH, EXIT, GROWING, NOTES, PINS, PROCESS } from './runLayout';
 import { checkpointsIn, isRun } from './runMarks';
 import { isAbout } from './processFolder';
 import { readNotes } from './notes';
-import { readBest, readBirth, readExit, readPins, readProcess } from './runFiles';
+import { readBackups, readBest, readBirth, readExit, readPins, readProcess } from './runFiles';
 import { runState } from './runState';
 import type { CheckpointPlace, FoundCheckpoint } from './checkpointContent';
 import { assembleCheckpoint, readCheckpointContent } from './scanCheckpoint';
@@ -84,7 +84,9 @@ async function lookAt(
   const exit = await context.readJson(inRun(EXIT), readExit);
   const best = await context.readJson(inRun(path.join(CHECKPOINTS, BEST)), readBest);
   const pins = await context.readJson(inRun(PINS), readPins);
-  const notes = await context.readDocument(inRun(NOTES), readNotes);
+  // Few runs have these: their absence is not asked for.
+  const backups = names.includes(BACKUPS) ? await context.readJson(inRun(BACKUPS), readBackups) : null;
+  const notes = names.includes(NOTES) ? await context.readDocument(inRun(NOTES), readNotes) : null;
   const logged = await readLastLogged(runPath, context);
 
   const processState = process === null ? null : await context.ask(process);
@@ -107,7 +109,7 @@ async function lookAt(
       best: (best ?? toldBest) === place.name,
       pinned: pins?.has(place.name) ?? false,
     };
-    return context.reuseCheckpoint(content.signature, assembleCheckpoint(place, content, flags));
+    return context.reuseCheckpoint(content.signature, assembleCheckpoint(place, content, flags, backups ?? []));
   };
   const checkpoints = found.checkpoints.map(assemble).sort((a, b) => a.step - b.step);
   const final = found.final === null ? null : assemble(found.final);

@@ -39,7 +39,8 @@ function checkpointIcon(checkpoint: Checkpoint, verdict: Verdict | undefined): v
   if (verdict !== undefined) return icon(...VERDICT_ICONS[verdict]);
   if (checkpoint.best) return icon('star-full', 'charts.yellow');
   if (checkpoint.pinned) return icon('pinned', 'charts.blue');
-  return icon(checkpoint.name === FINAL ? 'flag' : 'circle-outline');
+  if (checkpoint.name === FINAL) return icon('flag');
+  return icon(checkpoint.backup === undefined ? 'circle-outline' : 'archive');
 }
 
 /** Trained by a process on another host, which nobody here can ask whether it still runs. */
@@ -90,7 +91,12 @@ function contextValue(node: TreeNode): string {
     return `run;${run.state};${resumable ? 'resumable;' : ''}${isElsewhere(run) ? 'elsewhere;' : ''}${isStarred(run) ? 'starred;' : ''}${waits}${inQueue(run)}`;
   }
   const { checkpoint } = node;
-  const flags = [checkpoint.best && 'best', checkpoint.pinned && 'pinned', checkpoint.name === FINAL && 'final'];
+  const flags = [
+    checkpoint.best && 'best',
+    checkpoint.pinned && 'pinned',
+    checkpoint.backup !== undefined && 'backedUp',
+    checkpoint.name === FINAL && 'final',
+  ];
   return `checkpoint;${checkpoint.state};${flags
     .filter((flag) => flag !== false)
     .map((flag) => `${flag};`)
@@ -145,6 +151,7 @@ function checkpointDescription(checkpoint: Checkpoint, { now, branches, overtake
     checkpoint.stage,
     branches === 0 ? null : branches === 1 ? vscode.l10n.t('1 branch') : vscode.l10n.t('{0} branches', branches),
     checkpoint.pinned ? vscode.l10n.t('pinned') : null,
+    checkpoint.backup === undefined ? null : vscode.l10n.t('backed up'),
     formatBytes(checkpoint.bytes),
     formatAge(checkpoint.time, now),
   ]);
@@ -233,6 +240,7 @@ function checkpointRows(checkpoint: Checkpoint, verdict: Verdict | undefined): T
     [vscode.l10n.t('Eval loss'), checkpoint.evalLoss === null ? null : formatValue(checkpoint.evalLoss)],
     [vscode.l10n.t('Size'), formatBytes(checkpoint.bytes)],
     [vscode.l10n.t('Finished'), new Date(checkpoint.time * 1000).toLocaleString()],
+    [vscode.l10n.t('Backed up'), checkpoint.backup?.folder ?? null],
     [vscode.l10n.t('Folder'), checkpoint.path],
   ];
 }

@@ -10,6 +10,7 @@ import './torchFile.test';
 import './targets.test';
 import './notes.test';
 import './cleanUp.test';
+import './backup.test';
 import './taskWords.test';
 import './tasks.test';
 import './programs.test';

@@ -15,6 +15,7 @@ describe('the lint rule of the names of files', () => {
     'exit.json',
     'pins.json',
     'notes.md',
+    'backups.json',
     'best.json',
     'wandb.json',
     'train.log',

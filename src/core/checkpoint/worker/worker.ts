@@ -1,6 +1,7 @@
-/** dist/checkpoint-worker.js: validates, compares and probes checkpoints one after the other, away from the extension host's thread. */
+/** dist/checkpoint-worker.js: validates, compares, probes and copies checkpoints one after the other, away from the extension host's thread. */
 import { parentPort } from 'node:worker_threads';
 import { messageOf } from '../../errors';
+import { backUp, restore, verifyBackup } from '../backup';
 import { compareCheckpoints } from '../compare/compare';
 import { probeRun } from '../probe/probeRun';
 import { outlineFile, summarizeTensors } from '../outline/outline';
@@ -33,6 +34,12 @@ function perform(work: Work, options: WorkOptions): Promise<WorkResults[keyof Wo
       return packedOutline(work.path);
     case 'summarize':
       return packedSummaries(work, options);
+    case 'backUp':
+      return backUp(work.request, options);
+    case 'verifyBackup':
+      return verifyBackup(work.folder, options);
+    case 'restore':
+      return restore(work.request, options);
   }
 }
 

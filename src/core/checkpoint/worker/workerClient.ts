@@ -60,7 +60,8 @@ export class CheckpointWorker {
     return this.request<'summarize'>({ kind: 'summarize', path, identity, tensors }, options);
   }
 
-  private request<K extends keyof WorkResults>(
+  /** Any work; rejects as validate does. What a window that opens need not know of is asked for by this. */
+  request<K extends keyof WorkResults>(
     work: Extract<Work, { kind: K }>,
     { signal, onProgress }: WorkOptions,
   ): Promise<WorkResults[K]> {

@@ -1,4 +1,5 @@
 /** What the extension host and the checkpoint worker say to each other. */
+import type { Backup, BackupRequest, Restored, RestoreRequest, VerifiedBackup } from '../backup';
 import type { Comparison } from '../compare/compare';
 import type { FileIdentity } from '../fileIdentity';
 import type { RunProbe } from '../probe/probeRun';
@@ -25,6 +26,9 @@ export interface WorkResults {
   readonly outline: PackedOutline;
   readonly summarize: PackedSummaries;
   readonly probe: RunProbe;
+  readonly backUp: Backup;
+  readonly verifyBackup: VerifiedBackup;
+  readonly restore: Restored;
 }
 
 /** What is asked for, as plain data. */
@@ -39,7 +43,10 @@ export type Work =
       readonly tensors: readonly number[];
     }
   /** Absolute paths of a run's checkpoints, in the order of their steps. */
-  | { readonly kind: 'probe'; readonly checkpoints: readonly string[] };
+  | { readonly kind: 'probe'; readonly checkpoints: readonly string[] }
+  | { readonly kind: 'backUp'; readonly request: BackupRequest }
+  | { readonly kind: 'verifyBackup'; readonly folder: string }
+  | { readonly kind: 'restore'; readonly request: RestoreRequest };
 
 /** Host to worker. `cancel` is one 32-bit word: not zero means stop. */
 export interface WorkerRequest {

@@ -94,6 +94,16 @@ interface WebAssemblyApi {
   validate(bytes: Uint8Array): boolean;
 }
 
+function webAssembly(): WebAssemblyApi | undefined {
+  return (globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly;
+}
+
+/** Bytes that begin at a page, as reading past the system's cache (O_DIRECT) asks of them; null without WebAssembly. */
+export function pageAligned(bytes: number): Uint8Array | null {
+  const api = webAssembly();
+  return api === undefined ? null : new Uint8Array(new api.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) }).buffer);
+}
+
 /** A module that is assembled at most once. */
 export class WasmModule {
   /** Undefined before the first use; null where the machine does not know its instructions. */
@@ -103,7 +113,7 @@ export class WasmModule {
 
   /** The functions over a memory of their own with room for `bytes`; null where the machine has no WebAssembly SIMD. */
   instantiate(bytes: number): { readonly buffer: ArrayBuffer; readonly exports: Record<string, unknown> } | null {
-    const api = (globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly;
+    const api = webAssembly();
     if (!api) return null;
     if (this.compiled === undefined) {
       const code = assemble(this.functions);
