@@ -78,7 +78,7 @@ describe('backups', () => {
     vscode.window.showWarningMessage = ((message: string, ...buttons: string[]) => {
       said.push(message);
       return Promise.resolve(buttons[0]);
-    }) as typeof showWarningMessage;
+    }) as unknown as typeof showWarningMessage;
     try {
       const restored = await answering([{ type: 'another', refuses: [['backed-up', /already a run/]] }], () =>
         vscode.commands.executeCommand<string>('npt.restore', folder),
