@@ -113,7 +113,7 @@ export class BackupCommands {
       }
     });
     await this.deps.workspaces.rescan('changes');
-    tellBackedUp(made, failed);
+    tellBackedUp(made, failed, destination);
     return made;
   }
 
@@ -173,9 +173,12 @@ export class BackupCommands {
 
   /** The backup that a command was called with, or that the user picks. */
   private async backupMeant(named: Named, title: string): Promise<ListedBackup | undefined> {
+    const { workspaces } = this.deps;
     const target = targetPath(named.argument);
-    const noted = target === undefined ? undefined : this.deps.workspaces.checkpointAt(target)?.checkpoint.backup;
-    const folder = noted?.folder ?? target;
+    const noted = target === undefined ? undefined : workspaces.checkpointAt(target)?.checkpoint.backup;
+    // What lies in a run is no backup: a node of the tree that was not backed up names none.
+    const folder =
+      noted?.folder ?? (target === undefined || workspaces.runAt(target) !== undefined ? undefined : target);
     if (folder === undefined) return pickBackup(this.deps, title);
     try {
       return { folder, record: await readRecord(folder) };
@@ -287,7 +290,7 @@ function shower(
 }
 
 /** Not awaited: notifications stay as long as they like. */
-function tellBackedUp(made: readonly Backup[], failed: readonly Failed[]): void {
+function tellBackedUp(made: readonly Backup[], failed: readonly Failed[], destination: string): void {
   const [first] = made;
   const [wrong] = failed;
   if (wrong !== undefined) {
@@ -295,7 +298,9 @@ function tellBackedUp(made: readonly Backup[], failed: readonly Failed[]): void 
     const message = vscode.l10n.t('{0} of {1} was not backed up: {2}', checkpoint.name, run.name, wrong.reason);
     const others =
       failed.length === 1 ? '' : vscode.l10n.t(' Nor were {0} others; the log says why.', failed.length - 1);
-    tellWithSetting(message + others);
+    // Where it is about the folder, another one may help.
+    if (wrong.reason.includes(destination)) tellWithSetting(message + others);
+    else void showError(message + others);
   }
   if (first === undefined) return;
   const bytes = formatBytes(made.reduce((sum, { record }) => sum + bytesOfRecord(record), 0));

@@ -70,6 +70,29 @@ describe('backups', () => {
     );
   });
 
+  it('go over nothing: a run of another name is offered', async () => {
+    const api = await activated();
+    const [folder = ''] = await backUp('checkpoint-8');
+    const { showWarningMessage } = vscode.window;
+    const said: string[] = [];
+    vscode.window.showWarningMessage = ((message: string, ...buttons: string[]) => {
+      said.push(message);
+      return Promise.resolve(buttons[0]);
+    }) as unknown as typeof showWarningMessage;
+    try {
+      const restored = await answering([{ type: 'another', refuses: [['backed-up', /already a run/]] }], () =>
+        vscode.commands.executeCommand<string>('npt.restore', folder),
+      );
+      assert.equal(restored, path.join(workspaceRoot(), 'experiments/another/checkpoints/checkpoint-8'));
+    } finally {
+      vscode.window.showWarningMessage = showWarningMessage;
+    }
+    assert.match(said.join(), /checkpoint-8 is there already: nothing is restored over it\.$/);
+    await modelShows(api, 'the other run', MODEL_MS, (runs) =>
+      runs.find(({ name, checkpoints }) => name === 'another' && checkpoints[0]?.state === 'complete'),
+    );
+  });
+
   it('bring a checkpoint back that is picked, and its run where that is gone', async () => {
     const api = await activated();
     const [folder = ''] = await backUp('checkpoint-8');

@@ -74,6 +74,44 @@ describe('CheckpointWorker', () => {
     await assert.rejects(worker.compare(a, join(bench.root, 'nowhere')), CheckpointPathError);
   });
 
+  it('backs up, verifies and restores as the core does, and says what cannot be copied', async () => {
+    const checkpoint = bench.copy(CHECKPOINTS.oursDual);
+    const destination = join(bench.root, 'backups');
+    mkdirSync(destination);
+    const source = {
+      id: 'id',
+      run: 'demo',
+      path: bench.root,
+      checkpoint: 'checkpoint-30',
+      place: 'checkpoints',
+      step: 30,
+    };
+    const request = { checkpoint, source, ofRun: [], destination, outside: [] };
+    const told: number[] = [];
+    const { folder } = await worker.request<'backUp'>(
+      { kind: 'backUp', request },
+      { onProgress: (done, total) => told.push(done / total) },
+    );
+    assert.equal(told.at(-1), 1);
+    assert.deepEqual((await worker.request<'verifyBackup'>({ kind: 'verifyBackup', folder })).problems, []);
+    const run = join(bench.root, 'restored');
+    const back = await worker.request<'restore'>({
+      kind: 'restore',
+      request: { backup: folder, run, place: null, without: [] },
+    });
+    assert.equal((await worker.validate(back.checkpoint)).verdict, 'valid');
+    const nowhere = { ...request, destination: join(bench.root, 'nowhere') };
+    await assert.rejects(worker.request<'backUp'>({ kind: 'backUp', request: nowhere }), CheckpointPathError);
+    const abort = new AbortController();
+    const reason = new Error('not wanted any more');
+    const cancelled = worker.request<'backUp'>(
+      { kind: 'backUp', request: { ...request, source: { ...source, checkpoint: 'checkpoint-31' } } },
+      { signal: abort.signal },
+    );
+    abort.abort(reason);
+    await assert.rejects(cancelled, reason);
+  });
+
   it('stops comparing when cancelled', async () => {
     const large = (fill: number): string => {
       const folder = join(bench.root, `large-${fill}`);

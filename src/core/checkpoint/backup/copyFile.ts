@@ -8,7 +8,6 @@ import { open, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { synced } from '../../durable';
 import { openRegular } from '../../files';
-import { MANIFEST } from '../fileNames';
 import type { Progress } from '../validate/progress';
 import { BackupError, unwritable } from './backupError';
 import { lstatOrNull, makeFolders } from './folders';
@@ -62,18 +61,14 @@ export async function copyFile(source: SourceFile, folder: string, copying: Copy
     });
     if (identityOf(await input.stat({ bigint: true })) !== source.identity) throw changedMeanwhile(source.path);
     const sha256 = read.digest('hex');
-    if (source.expected !== null && sha256 !== source.expected) throw damaged(source);
+    if (source.expected !== null && sha256 !== source.expected)
+      throw new DamagedSourceError(`${source.path} is damaged: its sha256 is not the one that was recorded of it.`);
     if (end !== source.bytes || copied.digest('hex') !== sha256)
       throw new BackupError(`${target} is not what was written to it: its disk does not keep what it is given.`);
     return { name: source.name, bytes: source.bytes, sha256 };
   } finally {
     await input.close();
   }
-}
-
-function damaged({ path: at, name }: SourceFile): DamagedSourceError {
-  const by = name === MANIFEST ? 'the record' : `what its ${MANIFEST} or record says`;
-  return new DamagedSourceError(`${at} is damaged: its sha256 is not ${by}.`);
 }
 
 /** Puts as much of the copy as is the source's into both hashes, and cuts the rest off. @returns how much that is */
@@ -125,8 +120,9 @@ async function append(
     at += length;
     copying.progress.add(length / 2);
   }
+  // Some network disks keep no other time than their own.
+  await output.utimes(...source.times).catch(() => undefined);
   try {
-    await output.utimes(...source.times);
     await synced(output);
   } catch (error) {
     throw unwritable(target, error);

@@ -63,7 +63,7 @@ export class CheckpointWorker {
   /** Any work; rejects as validate does. What a window that opens need not know of is asked for by this. */
   request<K extends keyof WorkResults>(
     work: Extract<Work, { kind: K }>,
-    { signal, onProgress }: WorkOptions,
+    { signal, onProgress }: WorkOptions = {},
   ): Promise<WorkResults[K]> {
     if (this.disposed) return Promise.reject(new Error('The checkpoint worker has ended.'));
     if (signal?.aborted === true) return Promise.reject(abortReason(signal));
