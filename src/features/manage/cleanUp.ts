@@ -104,7 +104,7 @@ async function chooseNumbers(title: string, others: number): Promise<Numbers | '
     });
   }
   const placeHolder = vscode.l10n.t('What stays, besides what is pinned, branched from or may be training?');
-  const picked = await pick(rows, { title, placeHolder });
+  const picked = await pick(rows, { title, placeHolder, ignoreFocusOut: true });
   return picked?.does === 'type' ? typeNumbers(title) : picked?.does;
 }
 
@@ -112,7 +112,7 @@ async function typeNumbers(title: string): Promise<Numbers | undefined> {
   const count = async (prompt: string, value: string, least: number): Promise<number | undefined> => {
     const problem = (text: string): string | undefined =>
       readCount(text, least) === null ? vscode.l10n.t('Type a whole number from {0} on.', least) : undefined;
-    const typed = await askText({ title, prompt, value, problem });
+    const typed = await askText({ title, prompt, value, problem, ignoreFocusOut: true });
     return typed === undefined ? undefined : (readCount(typed, least) ?? undefined);
   };
   const last = await count(vscode.l10n.t('How many of the newest valid checkpoints does each run keep?'), '3', 1);
@@ -143,7 +143,7 @@ async function chooseBroken(title: string, runs: readonly Run[]): Promise<boolea
       { label: vscode.l10n.t('What is broken stays'), goes: false },
       { label: vscode.l10n.t('What is broken goes, too'), goes: true },
     ],
-    { title, placeHolder },
+    { title, placeHolder, ignoreFocusOut: true },
   );
   return picked?.goes;
 }
