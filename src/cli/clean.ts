@@ -133,7 +133,8 @@ async function carryOut(
       problems.push(`${run.name}: ${error.message}`);
     }
   }
-  return { deleted, freed: bytesFreed(freed), problems };
+  // One line each, whatever a run is called.
+  return { deleted, freed: bytesFreed(freed), problems: problems.map(printable) };
 }
 
 function documentOf(
@@ -147,9 +148,14 @@ function documentOf(
     runs: cleanUps.map(({ run, goes, stays }) => ({
       ...{ name: run.name, path: run.path, frees: bytesOf(goes) },
       goes: goes.map(({ checkpoint: { name, path: at, step }, takes, why }) => ({
-        ...{ name, path: at, step, bytes: bytesUsed(takes), why },
+        ...{ name, path: at, step, bytes: bytesUsed(takes), why: printable(why) },
       })),
-      stays: stays.map(({ checkpoint: { name, path: at, step }, why }) => ({ name, path: at, step, why })),
+      stays: stays.map(({ checkpoint: { name, path: at, step }, why }) => ({
+        name,
+        path: at,
+        step,
+        why: printable(why),
+      })),
     })),
     frees: bytesOf(cleanUps.flatMap(({ goes }) => goes)),
     deleted: outcome?.deleted ?? null,
@@ -171,7 +177,7 @@ function textOf(policy: RetentionPolicy, cleanUps: readonly RunCleanUp[], outcom
   return [
     `Of each run stay ${policyText(policy)}, and always what is pinned, branched from or may be training.`,
     ...cleanUps.map(runText),
-    ...(outcome?.problems ?? []).map((problem) => printable(`error: ${problem}`)),
+    ...(outcome?.problems ?? []).map((problem) => `error: ${problem}`),
     last,
   ].join('\n');
 }

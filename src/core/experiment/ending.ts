@@ -34,7 +34,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     /out of memory|allocate memory|MemoryError/i,
     'Free the device (nvidia-smi tells who uses it), or branch with a smaller batch_size and more gradient_accumulation_steps.',
   ],
-  [/no space left|disk quota|disk is full/i, 'Free space on that disk, for example with NPT: Delete Checkpoint…'],
+  [/no space left|disk quota|disk is full/i, 'Free space on that disk, for example with NPT: Clean Up Checkpoints…'],
   [
     /no module named|ModuleNotFoundError|ImportError/i,
     'Install it for the run’s interpreter, or choose another one (npt.pythonPath).',

@@ -118,8 +118,7 @@ function waysOf(run: Run, alert: Alert): Way[] {
     });
   if (alert.kind === 'stalled')
     ways.push({ label: vscode.l10n.t('Open Log'), command: 'npt.openTrainLog', target: run.path });
-  if (alert.kind === 'disk')
-    ways.push({ label: vscode.l10n.t('Delete Checkpoint…'), command: 'npt.deleteCheckpoints' });
+  if (alert.kind === 'disk') ways.push({ label: vscode.l10n.t('Clean Up Checkpoints…'), command: 'npt.cleanUp' });
   ways.push({ label: vscode.l10n.t('Open Dashboard'), command: 'npt.openDashboard', target: run.path });
   return ways;
 }

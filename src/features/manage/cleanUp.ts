@@ -31,11 +31,7 @@ export async function cleanUp(deps: FeatureDeps, named: Named): Promise<void> {
   const planned = await plan(deps, task);
   if (planned === undefined) return;
   const show = (): Thenable<unknown> =>
-    deps.reports.show(
-      vscode.l10n.t('Clean-up'),
-      task.runs.map((run) => run.path).join('|'),
-      renderCleanUp(planned, task.policy),
-    );
+    deps.reports.show(vscode.l10n.t('Clean-up'), '', renderCleanUp(planned, task.policy));
   if (planned.every(({ goes }) => goes.length === 0)) {
     const why = vscode.l10n.t('Show Why');
     void showInformation(vscode.l10n.t('By this policy nothing goes.'), why).then((pressed) =>
@@ -53,8 +49,6 @@ export async function cleanUp(deps: FeatureDeps, named: Named): Promise<void> {
 /** Which runs, and what they keep; undefined where the user gave up, or was told that there is nothing. */
 async function chooseTask(deps: FeatureDeps, named: Named): Promise<Task | undefined> {
   await deps.workspaces.ready();
-  // What is read now must be what is there, whatever watching missed.
-  await deps.workspaces.rescan('folders');
   const none = vscode.l10n.t('There is no checkpoint in this workspace yet.');
   const isNamed = targetPaths(named).length > 0;
   const all = deps.workspaces.runs.filter((run) => run.checkpoints.length > 0);
@@ -110,7 +104,7 @@ async function chooseNumbers(title: string, others: number): Promise<Numbers | '
     });
   }
   const placeHolder = vscode.l10n.t('What stays, besides what is pinned, branched from or may be training?');
-  const picked = await pick(rows, { title, placeHolder });
+  const picked = await pick(rows, { title, placeHolder, ignoreFocusOut: true });
   return picked?.does === 'type' ? typeNumbers(title) : picked?.does;
 }
 
@@ -118,7 +112,7 @@ async function typeNumbers(title: string): Promise<Numbers | undefined> {
   const count = async (prompt: string, value: string, least: number): Promise<number | undefined> => {
     const problem = (text: string): string | undefined =>
       readCount(text, least) === null ? vscode.l10n.t('Type a whole number from {0} on.', least) : undefined;
-    const typed = await askText({ title, prompt, value, problem });
+    const typed = await askText({ title, prompt, value, problem, ignoreFocusOut: true });
     return typed === undefined ? undefined : (readCount(typed, least) ?? undefined);
   };
   const last = await count(vscode.l10n.t('How many of the newest valid checkpoints does each run keep?'), '3', 1);
@@ -149,17 +143,21 @@ async function chooseBroken(title: string, runs: readonly Run[]): Promise<boolea
       { label: vscode.l10n.t('What is broken stays'), goes: false },
       { label: vscode.l10n.t('What is broken goes, too'), goes: true },
     ],
-    { title, placeHolder },
+    { title, placeHolder, ignoreFocusOut: true },
   );
   return picked?.goes;
 }
 
 /** Undefined when cancelled. */
-function plan(deps: FeatureDeps, { runs, policy }: Task): Promise<RunCleanUp[] | undefined> {
-  const held = heldNow(deps);
+function plan(deps: FeatureDeps, { runs: chosen, policy }: Task): Promise<RunCleanUp[] | undefined> {
   return withCancellableProgress(
     vscode.l10n.t('Looking at what would stay'),
     async (signal, showShare, showMessage) => {
+      // What is decided by must be what is there, whatever watching missed.
+      await deps.workspaces.rescan('folders');
+      const paths = new Set(chosen.map((run) => run.path));
+      const runs = deps.workspaces.runs.filter((run) => paths.has(run.path));
+      const held = heldNow(deps);
       const judge = judgeOf(deps, signal);
       const planned: RunCleanUp[] = [];
       for (const [done, run] of runs.entries()) {

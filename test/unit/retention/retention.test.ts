@@ -122,6 +122,16 @@ describe('what a policy takes of a run', () => {
     });
   }
 
+  it('leaves alone what does not lie where our trainer keeps checkpoints', async () => {
+    const run = aRun('a');
+    const { goes, why } = await fates({
+      ...run,
+      checkpoints: [1, 2, 3].map((step) => aCheckpoint(step, run.path, { path: `${run.path}/checkpoint-${step}` })),
+    });
+    assert.deepEqual(goes, []);
+    assert.match(why['checkpoint-1'] ?? '', /left to the trainer that wrote them$/);
+  });
+
   const parent = (id: string | null, name: string, step: number): RunParent => ({
     id,
     run: name,

@@ -55,6 +55,9 @@ export class Held {
     if (run.process !== null && run.processState?.liveness !== 'dead') {
       return `nothing here can tell whether its process on ${run.process.host} trains`;
     }
+    if (run.checkpoints.some((checkpoint) => path.basename(path.dirname(checkpoint.path)) !== CHECKPOINTS)) {
+      return 'its checkpoints do not lie in a folder of their own: they are left to the trainer that wrote them';
+    }
     for (const [file, may] of TELLING) {
       const wrong = this.unread.get(path.join(run.path, file));
       if (wrong !== undefined) return `${path.basename(file)} ${wrong}: ${may}`;

@@ -1,4 +1,4 @@
-/** A clean-up as a Markdown document: what would go and what it takes, what stays, and why, before anything is deleted. */
+/** A clean-up as a Markdown document: what would go and what it takes, what stays, and why. To be read before anything is deleted. */
 import { formatBytes, formatCount, formatValue } from '../../format';
 import { markdownText } from '../../plainText';
 import { bytesUsed } from '../diskUse';
@@ -16,7 +16,7 @@ export function renderCleanUp(cleanUps: readonly RunCleanUp[], policy: Retention
   return [
     '# Clean-up',
     '',
-    `**${formatCount(going.length)} of ${formatCount(all)} checkpoints would go, which frees ${formatBytes(bytesOf(going))}.** Nothing is deleted yet.`,
+    `**${formatCount(going.length)} of ${formatCount(all)} checkpoints would go, which frees ${formatBytes(bytesOf(going))}.** Nothing goes before the list is confirmed.`,
     '',
     `Of each run stay ${policyText(policy)}, and always what is pinned, where runs branched, \`final\`, and everything of a run that may train.${policy.broken ? ' What is not valid goes, too.' : ''}`,
     '',
