@@ -23,7 +23,7 @@ interface Candidate {
 const LISTED = 10;
 
 /**
- * The run, and the checkpoint where one is named: by itself, or in the run's own words, as `demo/checkpoint-200` and as a
+ * The run, and the checkpoint where one is named: by itself, or together with its run, as in `demo/checkpoint-200` and in a
  * checkpoint's path.
  *
  * @param typed a run's name, path, id or part of its name, or a checkpoint's path
@@ -39,12 +39,10 @@ export function placeNamed(workspaces: readonly Workspace[], typed: string, chec
     return { run: runNamed(workspaces, typed) };
   } catch (error) {
     if (!(error instanceof NameProblem)) throw error;
-    return checkpointWithRun(workspaces, typed) ?? fail(error);
+    const both = checkpointWithRun(workspaces, typed);
+    if (both === undefined) throw error;
+    return both;
   }
-}
-
-function fail(error: unknown): never {
-  throw error;
 }
 
 /** The two in one: `demo/checkpoint-200`, `experiments/demo/checkpoints/checkpoint-200`; undefined where it is nothing such. */
