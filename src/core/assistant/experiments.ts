@@ -1,9 +1,7 @@
 /** Which experiments there are: the answer of `npt_list_experiments`. */
 import { bestEvaluated } from '../experiment/checkpoints';
 import type { Run } from '../experiment/model';
-import { Columns } from '../table/columns';
-import { readFilter } from '../table/filter';
-import { argumentColumns, ArgumentNames, rowOf } from '../table/rows';
+import { RunFilter } from '../table/runFilter';
 import { fitting, textFrom } from './answer';
 import { InputProblem } from './input';
 import { ABOUT_FIGURES, type Experiments, runFacts } from './runFacts';
@@ -51,11 +49,9 @@ export function listExperiments({ filter = '', sort = 'newest', limit }: ListInp
 function matchingRuns(typed: string, { workspaces, lineage, now }: Experiments): readonly Run[] {
   const runs = workspaces.flatMap((workspace) => workspace.runs);
   if (typed.trim() === '') return runs;
-  const names = new ArgumentNames();
-  const rows = runs.map((run) => ({ run, row: rowOf(run, lineage, names, now) }));
-  const { filter, problem } = readFilter(typed, new Columns(argumentColumns(names, () => undefined)), now);
-  if (problem !== null) throw new InputProblem(`"filter": ${problem}`);
-  return rows.filter(({ row }) => filter.matches(row)).map(({ run }) => run);
+  const filtered = new RunFilter().filter(typed, runs, lineage, now);
+  if (filtered.problem !== null) throw new InputProblem(`"filter": ${filtered.problem}`);
+  return filtered.runs;
 }
 
 /** A NaN is no evaluation to be the best by. */

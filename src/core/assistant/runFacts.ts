@@ -55,6 +55,9 @@ export interface RunFacts {
   };
   /** What validations found, by checkpoint; those that are missing were not validated in this window. */
   readonly verdicts?: Readonly<Record<string, string>>;
+  /** What people wrote of it; "star" is a star. */
+  readonly tags?: readonly string[];
+  readonly notes?: string;
   readonly error?: string;
   /** A job's state, or its place in the queue. */
   readonly waiting?: string;
@@ -94,6 +97,10 @@ export function runFacts(run: Run, experiments: Experiments): RunFacts {
       ...(other === undefined ? {} : { other }),
     },
     ...(verdicts === undefined ? {} : { verdicts }),
+    ...(run.notes === undefined || run.notes.tags.length === 0
+      ? {}
+      : { tags: run.notes.tags.map((tag) => textFrom(tag)) }),
+    ...(run.notes === undefined || run.notes.summary === '' ? {} : { notes: textFrom(run.notes.summary) }),
     ...(error === null || error === undefined ? {} : { error: textFrom(error) }),
     ...(waiting === undefined ? {} : { waiting }),
   };

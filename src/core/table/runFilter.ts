@@ -1,4 +1,4 @@
-/** The table's filter for whoever has runs and no rows: the tree. */
+/** The table's filter for whoever has runs and no rows: the tree, an assistant's tools. */
 import type { Lineage } from '../experiment/lineage';
 import type { Run } from '../experiment/model';
 import { Columns } from './columns';

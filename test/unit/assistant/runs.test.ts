@@ -78,6 +78,16 @@ describe('npt_list_experiments', () => {
     assert.deepEqual([told.loss, told.error, told.waiting], ['NaN', 'CUDA out of memory', 'number 2 in the queue']);
   });
 
+  it('tells what people wrote of a run, and finds it by that', () => {
+    const runs = [aRun('a', { notes: { tags: ['star', 'keep'], summary: 'A good start' } }), aRun('b')];
+    const { runs: found } = listed(runs, { filter: 'tag:keep start' });
+    assert.deepEqual(
+      found.map(({ name, tags, notes }) => [name, tags, notes]),
+      [['a', ['star', 'keep'], 'A good start']],
+    );
+    assert.ok(!('tags' in (listed(runs).runs[1] ?? {})));
+  });
+
   it('takes the language of the table, and says what is wrong with a filter', () => {
     assert.deepEqual(
       listed([branch, parent], { filter: 'lr:5e-5' }).runs.map(({ name }) => name),
