@@ -53,13 +53,16 @@ describe('the tools of assistants', function () {
     changes: { max_steps: '6', learning_rate: '2e-4', save_steps: '2' },
   };
 
-  it('are there for assistants', async () => {
+  it('are there for assistants, and answer by themselves', async () => {
     await activated();
-    const wanted = TOOLS.map((name) => `npt_${name}`);
+    // VS Code passes on what a tool says of an input that is none of its own.
+    for (const tool of TOOLS) await assert.rejects(ask(tool, { force: true }), /There is no input "force"/, tool);
+    // The build of 1.100 that tests run in calls tools, and tells extensions of none, its own included.
+    if (vscode.version.startsWith('1.100.')) return;
     // VS Code tells of tools some time after it knows them.
     await eventually('the tools', 60_000, () => {
       const there = new Set(vscode.lm.tools.map(({ name }) => name));
-      return wanted.every((name) => there.has(name)) ? there : undefined;
+      return TOOLS.every((name) => there.has(`npt_${name}`)) ? there : undefined;
     });
   });
 
