@@ -1,11 +1,11 @@
 /** `clean`: what a policy takes of a workspace's runs, by the rule of NPT: Clean Up Checkpoints…; it deletes with --yes alone. */
 import path from 'node:path';
 import { validateCheckpoint } from '../core/checkpoint/validate/validate';
-import { DeletionError, deleteCheckpoints, remembering, type Judge } from '../core/experiment/deleteCheckpoints';
-import { bytesFreed, bytesUsed, type DiskItem } from '../core/experiment/diskUse';
+import { deleteCheckpoints, remembering, type Judge } from '../core/experiment/deleteCheckpoints';
+import { bytesUsed } from '../core/experiment/diskUse';
 import { Lineage } from '../core/experiment/lineage';
 import type { Run, Workspace } from '../core/experiment/model';
-import { bytesOf, planRunCleanUp, type RunCleanUp } from '../core/experiment/retention/cleanUp';
+import { bytesOf, cleanUpRun, planRunCleanUp, type Going, type RunCleanUp } from '../core/experiment/retention/cleanUp';
 import { Held } from '../core/experiment/retention/held';
 import { policyText, readCount, type RetentionPolicy } from '../core/experiment/retention/policy';
 import { scanWorkspace } from '../core/experiment/scan';
@@ -104,8 +104,7 @@ async function carryOut(
   scan: () => Promise<Workspace>,
   isValid: Judge,
 ): Promise<Outcome> {
-  const deleted: string[] = [];
-  const freed: DiskItem[] = [];
+  const deleted: Going[] = [];
   const problems: string[] = [];
   for (const { run: before, goes: planned } of cleanUps) {
     if (planned.length === 0) continue;
@@ -117,24 +116,16 @@ async function carryOut(
     }
     const chosen = new Set(planned.map(({ checkpoint }) => checkpoint.path));
     const held = new Held([workspace], new Lineage([workspace]));
-    const { goes, stays, plan } = await planRunCleanUp(run, policy, held, isValid, chosen);
-    for (const { checkpoint, why } of stays) {
-      if (chosen.has(checkpoint.path)) problems.push(`${checkpoint.name} of ${run.name} ${why}.`);
-    }
-    if (plan === null) continue;
-    try {
-      const done = await deleteCheckpoints(plan, isValid);
-      const gone = goes.filter(({ checkpoint }) => done.deleted.includes(checkpoint.name));
-      deleted.push(...gone.map(({ checkpoint }) => checkpoint.path));
-      freed.push(...gone.flatMap(({ takes }) => takes));
-      problems.push(...done.kept.map(({ name, reason }) => `${name} of ${run.name} ${reason}.`));
-    } catch (error) {
-      if (!(error instanceof DeletionError)) throw error;
-      problems.push(`${run.name}: ${error.message}`);
-    }
+    const done = await cleanUpRun(run, policy, held, isValid, chosen, (plan) => deleteCheckpoints(plan, isValid));
+    deleted.push(...done.deleted);
+    problems.push(...done.stayed.map((reason) => `${reason}.`));
   }
-  // One line each, whatever a run is called.
-  return { deleted, freed: bytesFreed(freed), problems: problems.map(printable) };
+  return {
+    deleted: deleted.map(({ checkpoint }) => checkpoint.path),
+    freed: bytesOf(deleted),
+    // One line each, whatever a run is called.
+    problems: problems.map(printable),
+  };
 }
 
 function documentOf(

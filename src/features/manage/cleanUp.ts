@@ -3,10 +3,16 @@
  * question. What it takes of a run is core/experiment/retention's to say, before and once more right before it goes.
  */
 import * as vscode from 'vscode';
-import { DeletionError } from '../../core/experiment/deleteCheckpoints';
-import { bytesFreed, bytesUsed, type DiskItem } from '../../core/experiment/diskUse';
+import { bytesFreed, bytesUsed } from '../../core/experiment/diskUse';
 import type { Run } from '../../core/experiment/model';
-import { bytesOf, planRunCleanUp, type Going, type RunCleanUp } from '../../core/experiment/retention/cleanUp';
+import {
+  bytesOf,
+  cleanUpRun,
+  planRunCleanUp,
+  type CleanedUp,
+  type Going,
+  type RunCleanUp,
+} from '../../core/experiment/retention/cleanUp';
 import { Held } from '../../core/experiment/retention/held';
 import { readCount, type RetentionPolicy } from '../../core/experiment/retention/policy';
 import { renderCleanUp } from '../../core/experiment/retention/render';
@@ -260,15 +266,6 @@ async function confirmed(chosen: readonly GoingOfRun[]): Promise<boolean> {
   return (await ask(question, detail, button)) === button;
 }
 
-/** What came of it. */
-interface Outcome {
-  /** Names of checkpoints, and what they took. */
-  readonly deleted: string[];
-  readonly freed: DiskItem[];
-  /** What stayed after all, with why, a clause each. */
-  readonly stayed: string[];
-}
-
 async function carryOut(
   deps: FeatureDeps,
   policy: RetentionPolicy,
@@ -278,56 +275,39 @@ async function carryOut(
   const runs = planned
     .filter(({ goes }) => goes.some(({ checkpoint }) => chosen.has(checkpoint.path)))
     .map(({ run }) => run);
-  const outcome: Outcome = { deleted: [], freed: [], stayed: [] };
+  const deleted: Going[] = [];
+  const stayed: string[] = [];
   await withCancellableProgress(vscode.l10n.t('Deleting'), async (signal, showShare, showMessage) => {
-    for (const [done, { path: runPath, name }] of runs.entries()) {
-      showShare(done, runs.length);
+    for (const [index, { path: runPath, name }] of runs.entries()) {
+      showShare(index, runs.length);
       showMessage(name);
       // What began, was pinned or branched since the review counts, and what does while other runs' checkpoints go.
-      await deps.workspaces.rescan(done === 0 ? 'folders' : 'changes');
+      await deps.workspaces.rescan(index === 0 ? 'folders' : 'changes');
       if (signal.aborted) break;
       const run = deps.workspaces.runs.find((each) => each.path === runPath);
-      if (run === undefined) outcome.stayed.push(vscode.l10n.t('{0} is gone', name));
-      else await deleteOf(deps, run, policy, chosen, outcome);
+      if (run === undefined) {
+        stayed.push(vscode.l10n.t('{0} is gone', name));
+        continue;
+      }
+      const done = await cleanUpRun(run, policy, heldNow(deps), judgeOf(deps), chosen, (plan) =>
+        carryOutDeletion(deps, run, plan),
+      );
+      deleted.push(...done.deleted);
+      stayed.push(...done.stayed);
     }
   });
   await deps.workspaces.rescan('changes');
-  tell(outcome);
+  tell({ deleted, stayed });
 }
 
-/** Deletes of one run what may still go of what was chosen. */
-async function deleteOf(
-  deps: FeatureDeps,
-  run: Run,
-  policy: RetentionPolicy,
-  chosen: ReadonlySet<string>,
-  { deleted, freed, stayed }: Outcome,
-): Promise<void> {
-  const still = await planRunCleanUp(run, policy, heldNow(deps), judgeOf(deps), chosen);
-  for (const { checkpoint, why } of still.stays) {
-    if (chosen.has(checkpoint.path)) stayed.push(`${checkpoint.name} of ${run.name} ${why}`);
-  }
-  if (still.plan === null) return;
-  try {
-    const done = await carryOutDeletion(deps, run, still.plan);
-    const gone = still.goes.filter(({ checkpoint }) => done.deleted.includes(checkpoint.name));
-    deleted.push(...done.deleted);
-    freed.push(...gone.flatMap(({ takes }) => takes));
-    stayed.push(...done.kept.map(({ name, reason }) => `${name} of ${run.name} ${reason}`));
-  } catch (error) {
-    if (!(error instanceof DeletionError)) throw error;
-    stayed.push(`${run.name}: ${error.message.replace(/\.$/, '')}`);
-  }
-}
-
-function tell({ deleted, freed, stayed }: Outcome): void {
-  const bytes = formatBytes(bytesFreed(freed));
+function tell({ deleted, stayed }: CleanedUp): void {
+  const bytes = formatBytes(bytesOf(deleted));
   const [only] = deleted;
   const done =
     only === undefined
       ? vscode.l10n.t('Nothing was deleted.')
       : deleted.length === 1
-        ? vscode.l10n.t('{0} was deleted, which freed {1}.', only, bytes)
+        ? vscode.l10n.t('{0} was deleted, which freed {1}.', only.checkpoint.name, bytes)
         : vscode.l10n.t('{0} checkpoints were deleted, which freed {1}.', formatCount(deleted.length), bytes);
   const [first] = stayed;
   if (first === undefined) {

@@ -7,7 +7,7 @@
  * review, a rename before anything is deleted, and the second look.
  */
 import { bytesFreed, type DiskItem } from '../diskUse';
-import { DeletionError, planDeletion, type DeletionPlan, type Judge } from '../deleteCheckpoints';
+import { DeletionError, planDeletion, type Deletion, type DeletionPlan, type Judge } from '../deleteCheckpoints';
 import type { Checkpoint, Run } from '../model';
 import type { Held } from './held';
 import type { RetentionPolicy } from './policy';
@@ -60,6 +60,44 @@ export async function planRunCleanUp(
   return { run, goes: [], stays: retention.stays, plan: null };
 }
 
+/** What came of the second look at a run. */
+export interface CleanedUp {
+  readonly deleted: readonly Going[];
+  /** What was chosen and stayed after all, with why, a clause each. */
+  readonly stayed: readonly string[];
+}
+
+/**
+ * Looks at a run once more and deletes of it what may still go of what was chosen.
+ *
+ * @param chosen paths of checkpoints
+ * @param carryOut deletes what is planned; a DeletionError of it is one of the reasons to stay
+ */
+export async function cleanUpRun(
+  run: Run,
+  policy: RetentionPolicy,
+  held: Held,
+  isValid: Judge,
+  chosen: ReadonlySet<string>,
+  carryOut: (plan: DeletionPlan) => Promise<Deletion>,
+): Promise<CleanedUp> {
+  const { goes, stays, plan } = await planRunCleanUp(run, policy, held, isValid, chosen);
+  const stayed = stays
+    .filter(({ checkpoint }) => chosen.has(checkpoint.path))
+    .map(({ checkpoint, why }) => `${checkpoint.name} of ${run.name} ${why}`);
+  if (plan === null) return { deleted: [], stayed };
+  try {
+    const { deleted, kept } = await carryOut(plan);
+    return {
+      deleted: goes.filter(({ checkpoint }) => deleted.includes(checkpoint.name)),
+      stayed: [...stayed, ...kept.map(({ name, reason }) => `${name} of ${run.name} ${reason}`)],
+    };
+  } catch (error) {
+    if (!(error instanceof DeletionError)) throw error;
+    return { deleted: [], stayed: [...stayed, `${run.name}: ${clauseOf(error)}`] };
+  }
+}
+
 /** Bytes that are free once all of these are gone: of files that several of them share, once the last name went. */
 export function bytesOf(going: readonly Going[]): number {
   return bytesFreed(going.flatMap(({ takes }) => takes));
@@ -74,8 +112,12 @@ async function planOf(goes: readonly Fate[], isValid: Judge): Promise<DeletionPl
     );
   } catch (error) {
     if (!(error instanceof DeletionError)) throw error;
-    return error.message.replace(/\.$/, '');
+    return clauseOf(error);
   }
+}
+
+function clauseOf(error: DeletionError): string {
+  return error.message.replace(/\.$/, '');
 }
 
 /** The same with those kept that there is a reason for. */
