@@ -7,9 +7,7 @@ import { FileContentError } from '../jsonText';
 import { decodeText, EncodingError } from '../textEncoding';
 import { tagLines } from './notes';
 import { NOTES } from './runLayout';
-
-/** Nothing was changed; the message is one line for the user. */
-export class TagsError extends Error {}
+import { NoteError } from './runNotes';
 
 const LONGEST_TAG = 40;
 
@@ -32,12 +30,12 @@ function isPlainWord(tag: string): boolean {
  * A text with other tags.
  *
  * @returns null where it has just these already
- * @throws TagsError where its tags are written in a way that is not understood
+ * @throws NoteError where its tags are written in a way that is not understood
  */
 export function withTags(text: string, change: (tags: readonly string[]) => readonly string[]): string | null {
   const mark = text.startsWith('\ufeff') ? '\ufeff' : '';
   const { lines, head, from, to, tags } = tagLines(text.slice(mark.length));
-  if (tags === null) throw new TagsError(`its tags (line ${from + 1}) are not a list: edit them there`);
+  if (tags === null) throw new NoteError(`its tags (line ${from + 1}) are not a list: edit them there`);
   const next = change(tags);
   if (next.length === tags.length && next.every((tag) => tags.includes(tag))) return null;
   const end = /\r\n/.test(text) ? '\r' : '';
@@ -53,7 +51,7 @@ export function withTags(text: string, change: (tags: readonly string[]) => read
 
 /**
  * @param runPath the run's folder
- * @throws TagsError, and Node's own errors for what cannot be written; notes.md is as it was then
+ * @throws NoteError, and Node's own errors for what cannot be written; notes.md is as it was then
  */
 export async function changeTags(
   runPath: string,
@@ -74,7 +72,7 @@ function changedText(file: string, text: string, change: Parameters<typeof withT
   try {
     return withTags(text, change);
   } catch (error) {
-    throw error instanceof TagsError ? new TagsError(`${file}: ${error.message}.`) : error;
+    throw error instanceof NoteError ? new NoteError(`${file}: ${error.message}.`) : error;
   }
 }
 
@@ -84,13 +82,13 @@ async function notesIn(file: string): Promise<string> {
     const text = decodeText(bytes);
     // Written back as UTF-8, with the mark that it had: what was something else would be changed in every line.
     const whole = [text, `\ufeff${text}`].find((each) => Buffer.from(bytes).equals(Buffer.from(each)));
-    if (whole === undefined) throw new TagsError(`${file} is not UTF-8 text: save it as UTF-8.`);
+    if (whole === undefined) throw new NoteError(`${file} is not UTF-8 text: save it as UTF-8.`);
     return whole;
   } catch (error) {
     if (isFileError(error) && isAbsent(error)) return '';
-    if (error instanceof EncodingError) throw new TagsError(`${file} ${error.clause}; nothing was changed.`);
-    if (error instanceof FileContentError) throw new TagsError(`${file} ${error.message}; nothing was changed.`);
-    if (isFileError(error)) throw new TagsError(`${file} ${readFailure(error)}; nothing was changed.`);
+    if (error instanceof EncodingError) throw new NoteError(`${file} ${error.clause}; nothing was changed.`);
+    if (error instanceof FileContentError) throw new NoteError(`${file} ${error.message}; nothing was changed.`);
+    if (isFileError(error)) throw new NoteError(`${file} ${readFailure(error)}; nothing was changed.`);
     throw error;
   }
 }

@@ -4,13 +4,11 @@ import { readPins } from './runFiles';
 import { PINS } from './runLayout';
 import { changeNote, type DamagedNote } from './runNotes';
 
-export { NoteError as PinsError } from './runNotes';
-
 /**
  * Pins or unpins checkpoints of a run.
  * @param runPath the run's folder. @param checkpoints their folder names.
  * @returns what was in the way, to be said; null where nothing was
- * @throws PinsError when an existing pins.json may not be read, or is of a newer version: nothing is overwritten.
+ * @throws NoteError when an existing pins.json may not be read, or is of a newer version: nothing is overwritten.
  */
 export function setPinned(
   runPath: string,

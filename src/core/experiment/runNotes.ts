@@ -3,12 +3,17 @@
  * a damaged one is renamed, so that nothing is lost, and made anew.
  */
 import { changeFile } from '../changeFile';
-import { isAbsent, isFileError, readFailure } from '../files';
+import { isAbsent, isFileError, readFailure, writeFailure } from '../files';
 import { readDocument } from '../jsonFile';
 import { FileContentError, NewerSchemaError, parseDocument, SCHEMA, type JsonObject } from '../jsonText';
 
 /** The file exists and may be whole, but not for us to read; it is left as it is. The message is one line. */
 export class NoteError extends Error {}
+
+/** Why one could not be changed, in one line for the user. */
+export function noteFailure(file: string, error: unknown): string {
+  return error instanceof NoteError ? error.message : `${file}: ${writeFailure(error)}.`;
+}
 
 /** Why a file could not be used, and the name that it has now. */
 export interface DamagedNote {

@@ -17,8 +17,7 @@ import { CheckpointWorker } from '../../core/checkpoint/worker/workerClient';
 import { backupRequest, noteBackup, restoreRequest, RestoreConflict, runOf } from '../../core/experiment/backups';
 import type { Workspace } from '../../core/experiment/model';
 import { BACKUPS } from '../../core/experiment/runLayout';
-import { NoteError } from '../../core/experiment/runNotes';
-import { writeFailure } from '../../core/files';
+import { noteFailure } from '../../core/experiment/runNotes';
 import { formatBytes, formatProgress } from '../../core/format';
 import { checkRunName, freeFolder } from '../../core/training/plan/branchName';
 import { showError, showInformation, showWarning } from '../../platform/messages';
@@ -131,8 +130,7 @@ export class BackupCommands {
         ),
       );
     } catch (error) {
-      const reason =
-        error instanceof NoteError ? error.message : `${path.join(run.path, BACKUPS)}: ${writeFailure(error)}.`;
+      const reason = noteFailure(path.join(run.path, BACKUPS), error);
       void showWarning(vscode.l10n.t('The tree cannot show that {0} is backed up: {1}', checkpoint.name, reason));
     }
   }

@@ -8,7 +8,8 @@ import {
   type Judge,
 } from '../../core/experiment/deleteCheckpoints';
 import type { Run } from '../../core/experiment/model';
-import { PinsError, setPinned } from '../../core/experiment/pins';
+import { setPinned } from '../../core/experiment/pins';
+import { NoteError } from '../../core/experiment/runNotes';
 import { writeFailure } from '../../core/files';
 import type { FeatureDeps } from '../deps';
 
@@ -40,7 +41,7 @@ async function unpin(deps: FeatureDeps, run: Run, deleted: readonly string[]): P
   try {
     await setPinned(run.path, deleted, false);
   } catch (error) {
-    const reason = error instanceof PinsError ? error.message : writeFailure(error);
+    const reason = error instanceof NoteError ? error.message : writeFailure(error);
     deps.log.warn(`${run.path}: the deleted checkpoints are still named in pins.json: ${reason}`);
   }
 }

@@ -2,9 +2,9 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { FINAL } from '../../core/checkpoint/fileNames';
-import { writeFailure } from '../../core/files';
-import { PinsError, setPinned } from '../../core/experiment/pins';
+import { setPinned } from '../../core/experiment/pins';
 import { PINS } from '../../core/experiment/runLayout';
+import { noteFailure } from '../../core/experiment/runNotes';
 import { showError, showWarning } from '../../platform/messages';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoints, type Named } from '../targets';
@@ -36,11 +36,7 @@ export async function pin(deps: FeatureDeps, named: Named, pinned: boolean): Pro
         );
       }
     } catch (error) {
-      const reason =
-        error instanceof PinsError
-          ? error.message
-          : vscode.l10n.t('{0}: {1}.', path.join(run, PINS), writeFailure(error));
-      void showError(reason);
+      void showError(noteFailure(path.join(run, PINS), error));
       break;
     }
   }

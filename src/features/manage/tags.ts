@@ -2,9 +2,10 @@
 import { open } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { changeTags, tagProblem, TagsError } from '../../core/experiment/changeTags';
+import { changeTags, tagProblem } from '../../core/experiment/changeTags';
 import { STAR_TAG, type Run } from '../../core/experiment/model';
 import { NOTES } from '../../core/experiment/runLayout';
+import { noteFailure } from '../../core/experiment/runNotes';
 import { errorCode, writeFailure } from '../../core/files';
 import { showError } from '../../platform/messages';
 import { pickMany, type PickRow } from '../../platform/picks';
@@ -90,8 +91,7 @@ async function change(deps: FeatureDeps, runs: readonly Run[], tags: TagChange):
     try {
       await changeTags(run.path, tags);
     } catch (error) {
-      const reason = error instanceof TagsError ? error.message : `${file}: ${writeFailure(error)}.`;
-      void showError(reason);
+      void showError(noteFailure(file, error));
       break;
     }
   }

@@ -3,8 +3,9 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
-import { changeTags, tagProblem, TagsError, withTags } from '../../../src/core/experiment/changeTags';
+import { changeTags, tagProblem, withTags } from '../../../src/core/experiment/changeTags';
 import { readNotes, tagLines } from '../../../src/core/experiment/notes';
+import { NoteError } from '../../../src/core/experiment/runNotes';
 import { FileContentError } from '../../../src/core/jsonText';
 
 const notes = (text: string): ReturnType<typeof readNotes> => readNotes(new TextEncoder().encode(text));
@@ -128,7 +129,7 @@ describe('notes.md', () => {
       for (const content of others) {
         await writeFile(file(), content);
         await assert.rejects(changeTags(run, { add: ['a'] }), (error: unknown) => {
-          assert.ok(error instanceof TagsError && error.message.includes('notes.md') && !error.message.includes('\n'));
+          assert.ok(error instanceof NoteError && error.message.includes('notes.md') && !error.message.includes('\n'));
           return true;
         });
         assert.deepEqual(await readFile(file()), content);

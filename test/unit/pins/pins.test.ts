@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdtemp, open, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { PinsError, setPinned } from '../../../src/core/experiment/pins';
+import { setPinned } from '../../../src/core/experiment/pins';
+import { NoteError } from '../../../src/core/experiment/runNotes';
 
 describe('pins.json', () => {
   let run: string;
@@ -61,7 +62,7 @@ describe('pins.json', () => {
     const file = path.join(run, 'pins.json');
     await writeFile(file, '{"schema":2}');
     const refused = setPinned(run, ['checkpoint-1'], true);
-    await assert.rejects(refused, PinsError);
+    await assert.rejects(refused, NoteError);
     await writeFile(file, '{"schema":1,"checkpoints":[]}');
     await setPinned(run, ['checkpoint-1'], true);
     assert.deepEqual(await readdir(run), ['pins.json']);
@@ -70,7 +71,7 @@ describe('pins.json', () => {
   it('never overwrites a newer schema', async () => {
     const text = '{"schema":2,"checkpoints":["checkpoint-1"]}';
     await writeFile(path.join(run, 'pins.json'), text);
-    await assert.rejects(setPinned(run, ['checkpoint-100'], true), PinsError);
+    await assert.rejects(setPinned(run, ['checkpoint-100'], true), NoteError);
     assert.deepEqual(await readdir(run), ['pins.json']);
     assert.equal(await readFile(path.join(run, 'pins.json'), 'utf8'), text);
   });
