@@ -17,6 +17,11 @@ export function thisHost(): Host {
   return host;
 }
 
+/** This machine in the names of leftovers, as the trainer writes it, so that its next start can finish what was cut short. */
+export function hostInNames(): string {
+  return thisHost().name.replaceAll('/', '_') || 'localhost';
+}
+
 function readBootId(): string {
   try {
     return fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Run, RunExit } from '../../src/core/experiment/model';
-import { thisHost } from '../../src/core/experiment/runningProcess';
+import { thisHost } from '../../src/core/thisHost';
 import type { Gpu } from '../../src/core/training/gpus/gpu';
 import type { GpuReading } from '../../src/core/training/gpus/nvidiaSmi';
 import { boxOf, DashboardSuite, until } from './dashboardSuite';

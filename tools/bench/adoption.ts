@@ -7,7 +7,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { rmSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { procStat, thisHost } from '../../src/core/experiment/runningProcess';
+import { procStat, thisHost } from '../../src/core/thisHost';
 import { FixtureWorkspace, metricsLine } from '../../test/unit/experiment/fixtureWorkspace';
 import { measureInWindow, median } from './window';
 

@@ -11,7 +11,7 @@ import { DELETED, stepOfFolder } from '../checkpoint/folderNames';
 import { CheckpointPathError } from '../checkpoint/pathErrors';
 import { syncFolder } from '../durable';
 import { errorCode, readFailure } from '../files';
-import { hostInNames } from '../hostInNames';
+import { hostInNames } from '../thisHost';
 import { bytesFreed, diskItems, type DiskItem } from './diskUse';
 
 /** `final` and another trainer's `best` are whole checkpoints, too, and what is left of a run may be one of them. */

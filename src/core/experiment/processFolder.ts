@@ -10,7 +10,7 @@ import type { RunProcess } from './model';
 import { networkMount } from './networkMount';
 import { readProcess } from './runFiles';
 import { PROCESS } from './runLayout';
-import { type Host, thisHost } from './runningProcess';
+import { type Host, thisHost } from '../thisHost';
 
 /** A folder as a process.json names it; device and inode are 0 where a system has none. */
 export interface FolderIdentity {

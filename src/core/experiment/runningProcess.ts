@@ -12,8 +12,6 @@ import type { Liveness, ProcessState, RunProcess } from './model';
 import { errorCode } from '../files';
 import { answersSignals, isRunning, procStat, thisHost, type Host } from '../thisHost';
 
-export { procStat, thisHost, type Host } from '../thisHost';
-
 export function liveness(named: RunProcess, here: Host = thisHost()): Liveness {
   if (named.host !== here.name) return 'elsewhere';
   if (endedWithMachine(named, here)) return 'dead';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { Run } from '../../../src/core/experiment/model';
-import { thisHost } from '../../../src/core/experiment/runningProcess';
+import { thisHost } from '../../../src/core/thisHost';
 import { GpuMonitor } from '../../../src/core/training/gpus/gpuMonitor';
 import type { FeatureDeps } from '../../../src/features/deps';
 import * as status from '../../../src/features/status';

@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { processIn } from '../../../src/core/experiment/processFolder';
-import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
+import { procStat, thisHost } from '../../../src/core/thisHost';
 import { isAboutRun } from '../../../src/core/training/launchers';
 import type { Run, RunState } from '../../../src/core/experiment/model';
 import { eventually } from '../../eventually';

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { RunExit, RunState } from '../../../src/core/experiment/model';
-import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
+import { procStat, thisHost } from '../../../src/core/thisHost';
 import { eventually } from '../../eventually';
 import { activated, mainRun, modelShows, workspaceRoot } from './extension';
 

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { procStat } from '../../../src/core/experiment/runningProcess';
+import { procStat } from '../../../src/core/thisHost';
 import { CHECKPOINTS, FIXTURES, pickle, text, torchEntries, zip } from '../../unit/checkpoint/fixtures';
 import { FixtureWorkspace } from '../../unit/experiment/fixtureWorkspace';
 import { FOLDER_NAMES, HOSTILE_NAMES } from './hostileNames';

@@ -6,7 +6,7 @@ import Ajv2020 from 'ajv/dist/2020';
 import { build } from 'esbuild';
 import { processIn } from '../../../src/core/experiment/processFolder';
 import { readQueue } from '../../../src/core/experiment/queueFiles';
-import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
+import { procStat, thisHost } from '../../../src/core/thisHost';
 import type { FixtureWorkspace } from '../experiment/fixtureWorkspace';
 import { bundledCli, ROOT } from './bundledCli';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Lineage } from '../../../src/core/experiment/lineage';
 import type { Run } from '../../../src/core/experiment/model';
-import { thisHost } from '../../../src/core/experiment/runningProcess';
+import { thisHost } from '../../../src/core/thisHost';
 import { DEFAULT_THRESHOLDS } from '../../../src/core/metrics/alerts/thresholds';
 import { GpuMonitor } from '../../../src/core/training/gpus/gpuMonitor';
 import type { Gpu } from '../../../src/core/training/gpus/gpu';

@@ -7,7 +7,7 @@ import { parseDocument } from '../../../src/core/jsonText';
 import type { Run, RunProcess } from '../../../src/core/experiment/model';
 import { processIn, speaksFor } from '../../../src/core/experiment/processFolder';
 import { readProcess } from '../../../src/core/experiment/runFiles';
-import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
+import { procStat, thisHost } from '../../../src/core/thisHost';
 import { scanWorkspace } from '../../../src/core/experiment/scan';
 import { treatAsEnded } from '../../../src/core/experiment/treatAsEnded';
 import { FixtureWorkspace, metricsLine } from './fixtureWorkspace';

@@ -7,10 +7,9 @@ import {
   askThisHost,
   endedWithMachine,
   liveness,
-  procStat,
   stopProcess,
-  thisHost,
 } from '../../../src/core/experiment/runningProcess';
+import { procStat, thisHost } from '../../../src/core/thisHost';
 
 describe('the process that trains a run', () => {
   const started: ChildProcess[] = [];

@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Run } from '../../../src/core/experiment/model';
 import { ScanContext, scanFolder, scanRun, scanRuns, scanWorkspace } from '../../../src/core/experiment/scan';
 import { PacedDisk } from '../../../src/core/experiment/disk';
-import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
+import { procStat, thisHost } from '../../../src/core/thisHost';
 import { FixtureWorkspace, metricsLine } from './fixtureWorkspace';
 import { cpuMs } from '../cpuTime';
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { FolderWatches } from '../../../src/core/experiment/folderWatches';
 import type { Run } from '../../../src/core/experiment/model';
 import { WorkspaceWatcher, type WatchOptions, type WorkspaceChange } from '../../../src/core/experiment/watch';
-import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
+import { procStat, thisHost } from '../../../src/core/thisHost';
 import { FixtureWorkspace, metricsLine } from './fixtureWorkspace';
 
 describe('watching a workspace', () => {

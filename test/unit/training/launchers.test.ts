@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
+import { procStat, thisHost } from '../../../src/core/thisHost';
 import type { RunProcess } from '../../../src/core/experiment/model';
 import {
   askProcess,

@@ -6,7 +6,7 @@ import type { PlanRequest } from '../../../src/core/training/plan/request';
 import type { Plan } from '../../../src/core/training/plan/plan';
 import { readPlanSource } from '../../../src/core/training/plan/planSource';
 import { scanWorkspace } from '../../../src/core/experiment/scan';
-import { procStat, thisHost } from '../../../src/core/experiment/runningProcess';
+import { procStat, thisHost } from '../../../src/core/thisHost';
 import { FixtureWorkspace } from '../experiment/fixtureWorkspace';
 
 const SCRIPT = 'scripts/train_multi_layer_npt.py';

@@ -5,8 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { hostInNames } from '../../hostInNames';
-import { isRunning, procStat } from '../../thisHost';
+import { hostInNames, isRunning, procStat } from '../../thisHost';
 import { entriesIn } from './folders';
 
 /** Another machine's processes cannot be asked: what nobody wrote for so long, nobody writes any more. */

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { syncFolder } from '../../durable';
 import { isThere } from '../../files';
 import { freeBytesAt } from '../../freeSpace';
-import { hostInNames } from '../../hostInNames';
+import { hostInNames } from '../../thisHost';
 import { TEMPORARY } from '../folderNames';
 import type { ValidationOptions } from '../report/report';
 import { Progress } from '../validate/progress';

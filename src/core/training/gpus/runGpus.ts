@@ -1,6 +1,6 @@
 /** Which of this machine's GPUs a run computes on. */
 import type { Run, RunProcess } from '../../experiment/model';
-import { procStat, thisHost } from '../../experiment/runningProcess';
+import { procStat, thisHost } from '../../thisHost';
 import type { Gpu } from './gpu';
 
 /** A parent's parent and so on; more than any chain of launchers is long. */

@@ -2,7 +2,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import type { QueueState } from '../../experiment/queueFiles';
-import { procStat, thisHost } from '../../experiment/runningProcess';
+import { procStat, thisHost } from '../../thisHost';
 import { readJsonObject } from '../../jsonFile';
 import { countIn, stringIn } from '../../jsonText';
 import { lastLine, runProgram } from '../../runProgram';
