@@ -15,22 +15,10 @@ import pytest
 from npt.checkpoint import manifest
 from npt.run import opened
 from tests.conftest import SMALL, Process, check_schema, events
+from tests.holds import held, hold_save, hold_step
 from tests.test_resume_exact import assert_equal
-from tests.test_stop import held
 
 Launch = Callable[..., Process]
-
-
-def hold_step(gate: Path) -> None:
-    from npt.trainer import MultiLayerNPTTrainer
-
-    held(MultiLayerNPTTrainer, "train_step", lambda trainer: trainer.global_step == 7, gate)
-
-
-def hold_save(gate: Path) -> None:
-    from npt.checkpoint import save
-
-    held(save, "_fill", lambda folder, content: content.step == 5, gate)
 
 
 def hold_loading(gate: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.conftest import SMALL, Process, events, same, series, weights
+from tests.conftest import SAMPLES, SMALL, Process, events, same, series, weights
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def reference(
 
 
 def arguments(run: Path, accumulation: int) -> list[str]:
-    return [*SMALL, "--gradient_accumulation_steps", str(accumulation), "--output_dir", str(run)]
+    return [*SMALL, *SAMPLES, "--gradient_accumulation_steps", str(accumulation), "--output_dir", str(run)]
 
 
 def assert_equal(run: Path, expected: Path) -> None:

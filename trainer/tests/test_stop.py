@@ -17,38 +17,13 @@ import pytest
 from npt.checkpoint import manifest
 from npt.model.llama import DEMO_TEACHER
 from tests import streamed_documents
-from tests.conftest import SMALL, Process, check_schema, events, same, series, weights
+from tests.conftest import SAMPLES, SMALL, Process, check_schema, events, same, series, weights
+from tests.holds import held, hold_save, hold_step
 from tests.test_prefetch import LONG_STEPS, stream_here
 from tests.test_resume_exact import assert_equal
 
 Launch = Callable[..., Process]
 ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
-
-
-def held(owner: Any, name: str, when: Callable[..., bool], gate: Path) -> None:
-    """In a trainer: a call says that it was reached, and waits for a file before it goes on."""
-    original = getattr(owner, name)
-
-    def call(*arguments: Any, **named: Any) -> Any:
-        if not gate.exists() and when(*arguments):
-            print(f"held in {name}", flush=True)
-            while not gate.exists():
-                time.sleep(0.01)
-        return original(*arguments, **named)
-
-    setattr(owner, name, call)
-
-
-def hold_step(gate: Path) -> None:
-    from npt.trainer import MultiLayerNPTTrainer
-
-    held(MultiLayerNPTTrainer, "train_step", lambda trainer: trainer.global_step == 7, gate)
-
-
-def hold_save(gate: Path) -> None:
-    from npt.checkpoint import save
-
-    held(save, "_fill", lambda folder, content: content.step == 5, gate)
 
 
 def hold_last_save(gate: Path) -> None:
@@ -213,8 +188,9 @@ def test_asked_in_the_last_evaluation(launch: Launch, train: Launch, tmp_path: P
 
 def test_asked_while_generating(launch: Launch, train: Launch, tmp_path: Path) -> None:
     expected, run = tmp_path / "expected", tmp_path / "run"
-    assert train(*SMALL, "--output_dir", str(expected)).code == 0
-    process = launch(*SMALL, "--output_dir", str(run), before=lambda: held_until_asked("generate"))
+    words = [*SMALL, *SAMPLES]
+    assert train(*words, "--output_dir", str(expected)).code == 0
+    process = launch(*words, "--output_dir", str(run), before=lambda: held_until_asked("generate"))
     process.wait_for(lambda: "held in generate" in process.output)
     process.send(signal.SIGUSR1)
     assert process.wait() == 128 + signal.SIGUSR1, process.output

@@ -20,7 +20,7 @@ import torch
 from torch.distributed.elastic.multiprocessing import api
 
 from npt.checkpoint import manifest
-from tests.conftest import LIMIT, SMALL, TRAINER, Process, events, same, series, weights
+from tests.conftest import LIMIT, SAMPLES, SMALL, TRAINER, Process, events, same, series, weights
 from tests.test_prefetch import ARGUMENTS, stream_here
 
 PASSES_USR1_ON = "TORCHELASTIC_SIGNALS_TO_HANDLE" in inspect.getsource(api)
@@ -82,8 +82,8 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def test_two_processes(tmp_path: Path, launch: Callable[..., Process]) -> None:
     whole, part = tmp_path / "whole", tmp_path / "part"
-    pair(launch, *SMALL, "--output_dir", str(whole))
-    second = torchrun(2, part, *SMALL, cwd=tmp_path)
+    pair(launch, *SMALL, *SAMPLES, "--output_dir", str(whole))
+    second = torchrun(2, part, *SMALL, *SAMPLES, cwd=tmp_path)
     wait_until((part / "checkpoints" / "checkpoint-5").exists)
     os.kill(agent_of(part), signal.SIGUSR1)
     output, _ = second.communicate(timeout=LIMIT)

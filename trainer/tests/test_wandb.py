@@ -15,7 +15,8 @@ import pytest
 
 from npt.run import wandb_records
 from npt.run.wandb_log import logged_in
-from tests.conftest import SMALL, Process, check_schema, events
+from tests.conftest import SAMPLES, SMALL, Process, check_schema, events
+from tests.holds import hold_step
 
 Train = Callable[..., Process]
 
@@ -133,7 +134,7 @@ def points(path: Path) -> list[tuple[int, str]]:
 def test_replayed_steps_are_not_sent_twice(train: Train, launch: Train, tmp_path: Path) -> None:
     run, record = tmp_path / "run", tmp_path / "calls.jsonl"
     install = recording(record)
-    words = [*SMALL, "--wandb_mode", "offline", "--output_dir", str(run)]
+    words = [*SMALL, *SAMPLES, "--wandb_mode", "offline", "--output_dir", str(run)]
     process = launch(*words, before=install)
     process.wait_for(lambda: "step 8/" in process.output and "saved checkpoint-5" in process.output)
     process.send(signal.SIGKILL)
@@ -161,7 +162,7 @@ def test_offline_records_have_every_step_once(train: Train, launch: Train, tmp_p
     """With the library itself, where it is installed, and SIGKILL."""
     pytest.importorskip("wandb")
     run = tmp_path / "run"
-    first = train(*SMALL, "--wandb_mode", "offline", "--output_dir", str(run))
+    first = train(*SMALL, *SAMPLES, "--wandb_mode", "offline", "--output_dir", str(run))
     assert first.code == 0, first.output
     identity = json.loads((run / "wandb.json").read_text())["id"]
 
@@ -194,8 +195,13 @@ def test_what_the_server_has_is_not_sent_again(
     """W&B keeps a while what it is sent: after a kill its server may have less than metrics.jsonl."""
     run, record = tmp_path / "run", tmp_path / "calls.jsonl"
     install = recording(record)
-    process = launch(*SMALL, "--wandb_mode", "offline", "--output_dir", str(run), before=install)
-    process.wait_for(lambda: "step 7/" in process.output and "saved checkpoint-5" in process.output)
+
+    def held_after_step_7() -> None:
+        install()
+        hold_step(tmp_path / "never")
+
+    process = launch(*SMALL, "--wandb_mode", "offline", "--output_dir", str(run), before=held_after_step_7)
+    process.wait_for(lambda: "held in train_step" in process.output and "saved checkpoint-5" in process.output)
     process.send(signal.SIGKILL)
     process.wait()
     record.unlink()
