@@ -48,6 +48,12 @@ const PARTS = [
     command: (python) => pytest(python, 'tests/test_resume_stress.py'),
   },
   {
+    name: 'soak',
+    what: 'half an hour of 20 writers that make, save, rename, delete and damage what the model shows',
+    env: { NPT_SOAK_SECONDS: '1800' },
+    command: () => mocha('test/unit/experiment/soak.test.ts'),
+  },
+  {
     name: 'flips',
     what: '1,000 flipped bits of a checkpoint',
     env: {},

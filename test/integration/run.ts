@@ -8,13 +8,15 @@ import os from 'node:os';
 import path from 'node:path';
 import { runTests } from '@vscode/test-electron';
 import { stopTraining } from '../../tools/demo/training.mjs';
+import { Cluster } from '../slurm/cluster';
 import { severalRoots } from './roots';
 import { makeWorkspace } from './workspace';
 
 const root = path.resolve(__dirname, '../..');
-/** `roots`: a window with several folders open instead of one. */
-const roots = process.env.NPT_TEST_ROOTS === '1';
-const suite = path.join(root, `out/integration/${roots ? 'roots' : 'suite'}.js`);
+/** `one` folder is open, or several, or one on a machine with a Slurm cluster: each has its entry in suite/. */
+const WINDOWS = ['one', 'roots', 'slurm'] as const;
+const asked = process.env.NPT_TEST_WINDOW ?? 'one';
+const window = WINDOWS.find((known) => known === asked);
 
 function executable(): string | undefined {
   const named = process.env.VSCODE_EXECUTABLE;
@@ -23,8 +25,10 @@ function executable(): string | undefined {
 }
 
 async function main(): Promise<void> {
+  if (window === undefined) throw new Error(`NPT_TEST_WINDOW is ${asked}: it is one of ${WINDOWS.join(', ')}.`);
+  const suite = path.join(root, `out/integration/${window}.js`);
   await build({
-    entryPoints: [path.join(__dirname, 'suite', roots ? 'roots.ts' : 'index.ts')],
+    entryPoints: [path.join(__dirname, 'suite', `${window}.ts`)],
     outfile: suite,
     bundle: true,
     platform: 'node',
@@ -40,14 +44,16 @@ async function main(): Promise<void> {
     throw new Error('NPT_TEST_PYTHON is not set: start this suite with `npm test -- --only integration`.');
   const folder = mkdtempSync(path.join(os.tmpdir(), 'npt-integration-'));
   const workspace = path.join(folder, 'workspace');
+  const cluster = window === 'slurm' ? await Cluster.start() : undefined;
   try {
     await makeWorkspace(root, workspace, python);
     const code = await runTests({
       extensionDevelopmentPath: root,
       extensionTestsPath: suite,
       vscodeExecutablePath: executable(),
+      extensionTestsEnv: cluster?.environment,
       launchArgs: [
-        roots ? severalRoots(workspace, folder) : workspace,
+        window === 'roots' ? severalRoots(workspace, folder) : workspace,
         '--disable-extensions',
         `--user-data-dir=${path.join(folder, 'user-data')}`,
         `--extensions-dir=${path.join(folder, 'extensions')}`,
@@ -55,6 +61,7 @@ async function main(): Promise<void> {
     });
     process.exitCode = code;
   } finally {
+    await cluster?.stop();
     if (existsSync(workspace)) await stopTraining(workspace, 15_000);
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }

@@ -24,17 +24,17 @@ const node = (root, file, ...args) => [process.execPath, bin(root, file), ...arg
 /**
  * The in-host suite in one release of VS Code.
  * @param {string} name @param {string} tool @param {import('../setup/vscode-host.mjs').VscodeRelease} release
- * @param {NodeJS.ProcessEnv} [extra]
+ * @param {{ window?: string, needs?: string[] }} [more] which window it is (test/integration/run.ts), and what that one needs
  * @returns {Suite}
  */
-function inHost(name, tool, release, extra = {}) {
+function inHost(name, tool, release, { window = 'one', needs = [] } = {}) {
   return {
     name,
-    needs: ['build', 'python', tool, 'chromium'],
+    needs: ['build', 'python', tool, 'chromium', ...needs],
     alone: true,
     run: (context) => {
       const runner = [process.execPath, '--import', 'tsx', path.join(context.root, 'test/integration/run.ts')];
-      const env = { ...context.env, ...extra, NPT_TEST_VSCODE: release };
+      const env = { ...context.env, NPT_TEST_WINDOW: window, NPT_TEST_VSCODE: release };
       return runMochaProgram(name, () => runner, { ...context, env }, 25);
     },
   };
@@ -134,7 +134,8 @@ export const SUITES = [
   { name: 'supervisor', needs: ['python'], run: (context) => runPytest('supervisor', 'supervisor', context, 30) },
   inHost('integration', 'vscode', 'newest'),
   inHost('integration-oldest', 'vscodeOldest', 'oldest'),
-  inHost('integration-roots', 'vscode', 'newest', { NPT_TEST_ROOTS: '1' }),
+  inHost('integration-roots', 'vscode', 'newest', { window: 'roots' }),
+  inHost('integration-slurm', 'vscode', 'newest', { window: 'slurm', needs: ['slurm'] }),
   {
     name: 'ui',
     needs: ['python', 'vscode', 'chromium'],

@@ -3,7 +3,8 @@
  * what the first ones trained.
  */
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { Run } from '../../../src/core/experiment/model';
@@ -154,4 +155,39 @@ describe('ways to start training', function () {
       .flatMap(({ metrics }) => metrics?.['curriculum/mixing_ratio'] ?? []);
     assert.deepEqual(ratios, [0, 0], 'the teacher’s stage');
   });
+
+  it('Resume from an earlier checkpoint is a branch: what came later in its run stays as it is', async () => {
+    const api = await activated();
+    const before = new Set(api.workspaces.runs.map((run) => run.path));
+    const held = filesOf(folderOf('short'));
+    await answering(
+      [
+        {
+          choose: /^Start branch short/,
+          rows: (rows) => {
+            assert.match(rows.join('\n'), /later|newer/);
+          },
+        },
+      ],
+      () => vscode.commands.executeCommand('npt.resume', checkpointOf('short', 4)),
+    );
+    const run = await modelShows(api, 'a finished branch', TRAINS_WITHIN_MS, (runs) =>
+      runs.find((each) => !before.has(each.path) && each.state === 'finished'),
+    );
+    assert.equal(run.step, 8);
+    const { parent } = documentOf(run.name);
+    assert.deepEqual([parent?.run, parent?.step], ['short', 4]);
+    assert.deepEqual(filesOf(folderOf('short')), held);
+  });
 });
+
+/** Every file of a folder with what is in it, as a digest. */
+function filesOf(folder: string): Record<string, string> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return Object.fromEntries(
+    files.map((entry) => {
+      const file = path.join(entry.parentPath, entry.name);
+      return [path.relative(folder, file), createHash('sha256').update(readFileSync(file)).digest('hex')];
+    }),
+  );
+}

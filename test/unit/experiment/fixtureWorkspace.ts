@@ -11,8 +11,12 @@ import { Float, torchBytes, Zeros } from '../../torchWriter';
 export const CURRICULUM = 'teacher:100,mixed:100:0.5,student:100';
 
 export class FixtureWorkspace {
-  readonly root = fs.mkdtempSync(path.join(os.tmpdir(), 'npt-ws-'));
-  readonly experiments = path.join(this.root, 'experiments');
+  readonly experiments: string;
+
+  /** @param root left out: a folder of its own */
+  constructor(readonly root = fs.mkdtempSync(path.join(os.tmpdir(), 'npt-ws-'))) {
+    this.experiments = path.join(root, 'experiments');
+  }
 
   remove(): void {
     fs.rmSync(this.root, { recursive: true, force: true });
