@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npt.launched import launch
-from tests.conftest import SMALL, TRAINER
+from tests.conftest import SMALL, Process
 
 GROUP = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
 
@@ -59,18 +58,12 @@ def test_any_environment_is_one_process_or_a_whole_group(environment: dict[str, 
 @pytest.mark.parametrize(
     "stray", [{"RANK": "1"}, {"LOCAL_RANK": "1"}, {"WORLD_SIZE": "abc"}, {"WORLD_SIZE": "4", "RANK": "3"}], ids=str
 )
-def test_a_trainer_with_stray_variables_speaks_and_trains(stray: dict[str, str], tmp_path: Path) -> None:
-    command = [sys.executable, str(TRAINER / "scripts" / "train_multi_layer_npt.py"), *SMALL, "--max_steps", "1"]
-    done = subprocess.run(
-        [*command, "--output_dir", "run"],
-        cwd=tmp_path,
-        env=os.environ | stray,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    notes = [line for line in done.stdout.splitlines() if line.startswith("note: ")]
+def test_a_trainer_with_stray_variables_speaks_and_trains(
+    stray: dict[str, str], train: Callable[..., Process], tmp_path: Path
+) -> None:
+    done = train(*SMALL, "--max_steps", "1", "--output_dir", "run", before=lambda: os.environ.update(stray))
+    assert done.code == 0, done.output
+    notes = [line for line in done.output.splitlines() if line.startswith("note: ")]
     assert len(notes) == 1 and next(iter(stray)) in notes[0] and "ignored" in notes[0]
-    assert "step 1/1" in done.stdout
+    assert "step 1/1" in done.output
     assert json.loads((tmp_path / "run" / "config.json").read_text())["environment"]["world_size"] == 1
