@@ -70,7 +70,7 @@ async function runSuite(suite, prepared) {
   }
 }
 
-/** Runs suites, two at a time, those that want to be alone at the end. */
+/** Runs suites, two at a time: those that drive a window after the others, and those that want to be alone at the end. */
 async function runAll(suites, prepared) {
   const outcomes = [];
   const running = new Map();
@@ -90,9 +90,11 @@ async function runAll(suites, prepared) {
     }
   };
   try {
-    const together = suites.filter((suite) => suite.alone !== true);
-    await Promise.all(Array.from({ length: BESIDE }, () => drain(together)));
-    await drain(suites.filter((suite) => suite.alone === true));
+    for (const turn of [undefined, 'windows']) {
+      const together = suites.filter((suite) => suite.turn === turn);
+      await Promise.all(Array.from({ length: BESIDE }, () => drain(together)));
+    }
+    await drain(suites.filter((suite) => suite.turn === 'last'));
   } finally {
     clearInterval(timer);
   }

@@ -26,7 +26,8 @@ function executable(): string | undefined {
 
 async function main(): Promise<void> {
   if (window === undefined) throw new Error(`NPT_TEST_WINDOW is ${asked}: it is one of ${WINDOWS.join(', ')}.`);
-  const suite = path.join(root, `out/integration/${window}.js`);
+  // Two releases' may run beside each other.
+  const suite = path.join(root, `out/integration/${window}-${process.env.NPT_TEST_VSCODE ?? 'desktop'}.js`);
   await build({
     entryPoints: [path.join(__dirname, 'suite', `${window}.ts`)],
     outfile: suite,

@@ -14,7 +14,7 @@ import { runChecks, runMocha, runMochaProgram, runPytest } from './runners.mjs';
  * @property {string} name
  * @property {string[]} needs tools (tools.mjs)
  * @property {boolean} [onDemand] true: runs only when it is named
- * @property {boolean} [alone] true: measures time or drives a window, so nothing else runs beside it
+ * @property {'windows' | 'last'} [turn] after all others: beside other windows only, or beside nothing; left out: at once
  * @property {(context: Context) => Promise<import('./outcome.mjs').Outcome>} run
  */
 
@@ -31,7 +31,7 @@ function inHost(name, tool, release, { window = 'one', needs = [] } = {}) {
   return {
     name,
     needs: ['build', 'python', tool, 'chromium', ...needs],
-    alone: true,
+    turn: 'windows',
     run: (context) => {
       const runner = [process.execPath, '--import', 'tsx', path.join(context.root, 'test/integration/run.ts')];
       const env = { ...context.env, NPT_TEST_WINDOW: window, NPT_TEST_VSCODE: release };
@@ -139,7 +139,8 @@ export const SUITES = [
   {
     name: 'ui',
     needs: ['python', 'vscode', 'chromium'],
-    alone: true,
+    // It looks at pictures of what moves.
+    turn: 'last',
     run: async (context) => {
       const vsix = await packageExtension(context.root);
       return runMocha('ui', 'test/ui/**/*.test.ts', { ...context, env: { ...context.env, NPT_TEST_VSIX: vsix } }, 60);

@@ -27,7 +27,10 @@ class Nowhere(NamedTuple):
     asked: Callable[[], int | None]
 
 
-@pytest.fixture(params=["refused", "unknown name", "silent", "gateway"])
+WAYS = ["refused", "unknown name", "silent", "gateway"]
+
+
+@pytest.fixture(params=WAYS)
 def nowhere(request: pytest.FixtureRequest) -> Iterator[Nowhere]:
     """A hub that cannot be reached, in each of the ways that a practitioner meets."""
     if request.param == "unknown name":
@@ -79,7 +82,9 @@ def environment(hub: str, cache: Path) -> dict[str, str]:
     return kept | {"HF_ENDPOINT": hub, "HF_HOME": str(cache), "NO_PROXY": "*"}
 
 
-@pytest.mark.parametrize("what", ["model", "text"])
+@pytest.mark.parametrize(
+    ("nowhere", "what"), [*((way, "model") for way in WAYS), ("silent", "text")], indirect=["nowhere"]
+)
 def test_a_hub_that_is_not_there_is_asked_once(what: str, nowhere: Nowhere, tmp_path: Path) -> None:
     ours = ["--model_name", "npt-demo", "--train_layers", "2,3"]
     words = {"model": ["--model_name", "meta-llama/Llama-3.2-1B", "--train_layers", "1"], "text": ours}[what]
