@@ -17,10 +17,13 @@ import {
   containerOf,
   groupNode,
   hasChildren,
+  headingsOf,
   holderOf,
   isOvertaken,
   runNode,
   isShown,
+  KEPT_FLAT,
+  KEPT_GROUP,
   KEPT_ORDER,
   type Arrangement,
   type TreeModel,
@@ -97,15 +100,17 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
   getParent(node: TreeNode): TreeNode | undefined {
     const { workspaces } = this.deps;
     switch (node.kind) {
+      case 'heading':
+        return undefined;
       case 'run':
-        return containerOf(node.run, this.model());
+        return this.heading(node.under) ?? containerOf(node.run, this.model());
       case 'group':
-        return runNode(node.run);
+        return runNode(node.run, node.under);
       case 'checkpoint':
-        return holderOf(node.run, node.checkpoint);
+        return holderOf(node.run, node.checkpoint, node.under);
       case 'file': {
         const owner = workspaces.checkpointAt(node.checkpoint.path);
-        return owner === undefined ? undefined : checkpointNode(owner.run, owner.checkpoint);
+        return owner === undefined ? undefined : checkpointNode(owner.run, owner.checkpoint, node.under);
       }
     }
   }
@@ -133,19 +138,30 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
     return this.arranged;
   }
 
+  /** A row of the run; of several, the first. */
+  rowOf(run: Run): TreeNode {
+    const heading = headingsOf(this.model())?.find(({ runs }) => runs.some(({ path }) => path === run.path));
+    return runNode(run, heading?.id);
+  }
+
+  private heading(id: string): TreeNode | undefined {
+    return headingsOf(this.model())?.find((each) => each.id === id);
+  }
+
   /** VS Code keeps the nodes it was given; the model behind them may have moved on. */
   private fresh(node: TreeNode): TreeNode {
+    if (node.kind === 'heading') return this.heading(node.id) ?? node;
     if (node.kind === 'run') {
       const run = this.deps.workspaces.runAt(node.path);
-      return run === undefined ? node : runNode(run);
+      return run === undefined ? node : runNode(run, node.under);
     }
     if (node.kind === 'group') {
       const run = this.deps.workspaces.runAt(node.run.path);
-      return run === undefined ? node : groupNode(run, node.index);
+      return run === undefined ? node : groupNode(run, node.index, node.under);
     }
     if (node.kind === 'checkpoint') {
       const found = this.deps.workspaces.checkpointAt(node.path);
-      return found === undefined ? node : checkpointNode(found.run, found.checkpoint);
+      return found === undefined ? node : checkpointNode(found.run, found.checkpoint, node.under);
     }
     return node;
   }
@@ -310,7 +326,8 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
           },
         }),
     ));
-  if (context.workspaceState.get(KEPT_ORDER) !== undefined) void arrange();
+  const isKept = (key: string): boolean => context.workspaceState.get(key) !== undefined;
+  if ([KEPT_ORDER, KEPT_FLAT, KEPT_GROUP].some(isKept)) void arrange();
   context.subscriptions.push(
     tree,
     view,
@@ -324,6 +341,9 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
   registerCommands(context, deps, {
     'npt.refresh': () => deps.workspaces.rescan('everything'),
     'npt.sortRuns': async () => (await arrange()).askOrder(),
+    'npt.groupRuns': async () => (await arrange()).askGroup(),
+    'npt.nestBranches': async () => (await arrange()).setFlat(false),
+    'npt.listFlat': async () => (await arrange()).setFlat(true),
     'npt.filterRuns': async () => (await arrange()).askFilter(),
     'npt.clearFilter': async () => {
       (await arrange()).clearFilter();
@@ -333,7 +353,7 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
       const run = deps.workspaces.runAt(targetPath(argument) ?? '');
       if (run === undefined) return;
       if (!isShown(run, tree.model())) (await arrange()).clearFilter();
-      await view.reveal(runNode(run), { focus: true });
+      await view.reveal(tree.rowOf(run), { focus: true });
     },
   });
 }

@@ -3,10 +3,23 @@ import { CHECKPOINTS } from '../../core/checkpoint/fileNames';
 import type { Lineage } from '../../core/experiment/lineage';
 import type { Checkpoint, CheckpointFile, Run } from '../../core/experiment/model';
 
+/** What runs are under that have something in common, where the tree is grouped. */
+export interface HeadingNode {
+  readonly kind: 'heading';
+  readonly id: string;
+  /** It is of no place. */
+  readonly path: '';
+  readonly title: string;
+  readonly icon: string;
+  readonly runs: readonly Run[];
+}
+
+/** `under`, here and below: the heading that the row is under; '' for none. A run with two tags has two rows. */
 export interface RunNode {
   readonly kind: 'run';
   readonly id: string;
   readonly path: string;
+  readonly under: string;
   readonly run: Run;
 }
 
@@ -16,6 +29,7 @@ export interface GroupNode {
   readonly id: string;
   /** Of the folder that the checkpoints are in. */
   readonly path: string;
+  readonly under: string;
   readonly run: Run;
   /** Counted from the oldest, so that a group stays the same as newer checkpoints come. */
   readonly index: number;
@@ -27,6 +41,7 @@ export interface CheckpointNode {
   readonly kind: 'checkpoint';
   readonly id: string;
   readonly path: string;
+  readonly under: string;
   readonly run: Run;
   readonly checkpoint: Checkpoint;
 }
@@ -35,11 +50,12 @@ export interface FileNode {
   readonly kind: 'file';
   readonly id: string;
   readonly path: string;
+  readonly under: string;
   readonly file: CheckpointFile;
   readonly checkpoint: Checkpoint;
 }
 
-export type TreeNode = RunNode | GroupNode | CheckpointNode | FileNode;
+export type TreeNode = HeadingNode | RunNode | GroupNode | CheckpointNode | FileNode;
 
 /** How somebody wants to see the runs; arrangement.ts, which is loaded when somebody does, makes one. */
 export interface Arrangement {
@@ -47,12 +63,18 @@ export interface Arrangement {
   readonly shown: ReadonlySet<string> | null;
   /** Those of these runs that are shown, as they stand beside each other. @param runs newest first */
   arrange(runs: readonly Run[]): readonly Run[];
+  /** Branches stand beside their parents. */
+  readonly flat: boolean;
+  /** What the runs are under, each with those that are shown; null: they stand by themselves. */
+  headings(runs: readonly Run[]): readonly HeadingNode[] | null;
   /** What is not shown, in one line; null where nothing is left out. */
   readonly about: string | null;
 }
 
-/** Where the workspace's state has the order of the runs, where that is not the model's. */
+/** Where the workspace's state has the order of the runs, whether branches stand beside their parents, and what groups them. */
 export const KEPT_ORDER = 'npt.tree.order';
+export const KEPT_FLAT = 'npt.tree.flat';
+export const KEPT_GROUP = 'npt.tree.group';
 
 /** What the tree is made of: a model's runs, newest first, and who branched from whom. */
 export interface TreeModel {
@@ -71,27 +93,43 @@ export function arranged(runs: readonly Run[], { arrangement }: TreeModel): read
   return arrangement?.arrange(runs) ?? runs;
 }
 
+/** What the runs are under; null where the tree is not grouped. */
+export function headingsOf({ runs, arrangement }: TreeModel): readonly HeadingNode[] | null {
+  return arrangement?.headings(runs) ?? null;
+}
+
+/** Branches that hang under something. */
+function hanging(runs: readonly Run[], { arrangement }: Pick<TreeModel, 'arrangement'>): readonly Run[] {
+  return arrangement?.flat === true ? [] : runs;
+}
+
 /** Checkpoints that a run always shows by themselves: its newest. */
 const SHOWN = 100;
 /** Checkpoints of a group; more where there would otherwise be more than a hundred groups. */
 const GROUPED = 100;
 
 /** Ids are of paths: a run that is renamed is another row, and starts folded. */
-export function runNode(run: Run): RunNode {
-  return { kind: 'run', id: `run:${run.path}`, path: run.path, run };
+function idOf(text: string, under: string): string {
+  return under === '' ? text : `${text}\n${under}`;
 }
 
-export function checkpointNode(run: Run, checkpoint: Checkpoint): CheckpointNode {
-  return { kind: 'checkpoint', id: `checkpoint:${checkpoint.path}`, path: checkpoint.path, run, checkpoint };
+export function runNode(run: Run, under = ''): RunNode {
+  return { kind: 'run', id: idOf(`run:${run.path}`, under), path: run.path, under, run };
 }
 
-export function groupNode(run: Run, index: number): GroupNode {
+export function checkpointNode(run: Run, checkpoint: Checkpoint, under = ''): CheckpointNode {
+  const { path } = checkpoint;
+  return { kind: 'checkpoint', id: idOf(`checkpoint:${path}`, under), path, under, run, checkpoint };
+}
+
+export function groupNode(run: Run, index: number, under = ''): GroupNode {
   const size = groupSize(run);
   const checkpoints = run.checkpoints.slice(index * size, (index + 1) * size);
   return {
     kind: 'group',
-    id: `group:${run.path}:${index}`,
+    id: idOf(`group:${run.path}:${index}`, under),
     path: `${run.path}/${CHECKPOINTS}`,
+    under,
     run,
     index,
     checkpoints,
@@ -108,45 +146,51 @@ function groupCount(run: Run): number {
 }
 
 /** The group that a checkpoint is in; undefined where it stands by itself. */
-function groupOf(run: Run, checkpoint: Checkpoint): GroupNode | undefined {
+function groupOf(run: Run, checkpoint: Checkpoint, under: string): GroupNode | undefined {
   const groups = groupCount(run);
   if (groups === 0) return undefined;
   const index = Math.floor(run.checkpoints.findIndex(({ path }) => path === checkpoint.path) / groupSize(run));
-  return index >= 0 && index < groups ? groupNode(run, index) : undefined;
+  return index >= 0 && index < groups ? groupNode(run, index, under) : undefined;
 }
 
 /** Children of a node; of the root when undefined. */
 export function childrenOf(node: TreeNode | undefined, model: TreeModel): TreeNode[] {
   const { runs, lineage } = model;
-  const together = (beside: readonly Run[]): TreeNode[] => arranged(beside, model).map(runNode);
-  if (node === undefined) return together(runs.filter((run) => containerOf(run, model) === undefined));
+  const together = (beside: readonly Run[]): TreeNode[] => arranged(beside, model).map((run) => runNode(run));
+  if (node === undefined) {
+    const headings = headingsOf(model);
+    return headings === null ? together(runs.filter((run) => containerOf(run, model) === undefined)) : [...headings];
+  }
   switch (node.kind) {
+    case 'heading':
+      return node.runs.map((run) => runNode(run, node.id));
     case 'run': {
-      const { run } = node;
+      const { run, under } = node;
       const groups = groupCount(run);
       const own = run.checkpoints.slice(groups * groupSize(run)).reverse();
-      const older = Array.from({ length: groups }, (_, index) => groupNode(run, groups - 1 - index));
+      const older = Array.from({ length: groups }, (_, index) => groupNode(run, groups - 1 - index, under));
       const { final } = run;
       const newer = final === null ? own : own.filter((checkpoint) => checkpoint.step > final.step);
       return [
-        ...newer.map((checkpoint) => checkpointNode(run, checkpoint)),
-        ...(final === null ? [] : [checkpointNode(run, final)]),
-        ...own.slice(newer.length).map((checkpoint) => checkpointNode(run, checkpoint)),
+        ...newer.map((checkpoint) => checkpointNode(run, checkpoint, under)),
+        ...(final === null ? [] : [checkpointNode(run, final, under)]),
+        ...own.slice(newer.length).map((checkpoint) => checkpointNode(run, checkpoint, under)),
         ...older,
-        ...together(lineage.detachedFrom(run)),
+        ...together(hanging(lineage.detachedFrom(run), model)),
       ];
     }
     case 'group':
-      return [...node.checkpoints].reverse().map((checkpoint) => checkpointNode(node.run, checkpoint));
+      return [...node.checkpoints].reverse().map((checkpoint) => checkpointNode(node.run, checkpoint, node.under));
     case 'checkpoint': {
       const files = node.checkpoint.files.map((file): FileNode => ({
         kind: 'file',
-        id: `file:${node.path}/${file.name}`,
+        id: idOf(`file:${node.path}/${file.name}`, node.under),
         path: `${node.path}/${file.name}`,
+        under: node.under,
         file,
         checkpoint: node.checkpoint,
       }));
-      return [...together(lineage.branchesAt(node.checkpoint)), ...files];
+      return [...together(hanging(lineage.branchesAt(node.checkpoint), model)), ...files];
     }
     case 'file':
       return [];
@@ -161,10 +205,11 @@ export function isOvertaken(final: Checkpoint, run: Run): boolean {
 /** Whether a node can be unfolded, without making its children. */
 export function hasChildren(node: TreeNode, model: TreeModel): boolean {
   const { lineage } = model;
-  const areShown = (runs: readonly Run[]): boolean => runs.some((run) => isShown(run, model));
+  const areShown = (runs: readonly Run[]): boolean => hanging(runs, model).some((run) => isShown(run, model));
   switch (node.kind) {
     case 'run':
       return node.run.checkpoints.length > 0 || node.run.final !== null || areShown(lineage.detachedFrom(node.run));
+    case 'heading':
     case 'group':
       return true;
     case 'checkpoint':
@@ -174,16 +219,16 @@ export function hasChildren(node: TreeNode, model: TreeModel): boolean {
   }
 }
 
-/** Where a run hangs: undefined for the root, where a branch is, too, whose parent is not shown. */
+/** Where a run hangs: undefined for the root, where a branch is, too, whose parent is not shown, and for what has a heading. */
 export function containerOf(run: Run, model: Omit<TreeModel, 'runs'>): RunNode | CheckpointNode | undefined {
   const { lineage } = model;
   const parent = lineage.parentOf(run);
-  if (parent === undefined || !isShown(parent, model)) return undefined;
+  if (parent === undefined || model.arrangement?.flat === true || !isShown(parent, model)) return undefined;
   const origin = lineage.originOf(run);
   return origin === undefined ? runNode(parent) : checkpointNode(parent, origin);
 }
 
 /** What a checkpoint's row is under. */
-export function holderOf(run: Run, checkpoint: Checkpoint): RunNode | GroupNode {
-  return groupOf(run, checkpoint) ?? runNode(run);
+export function holderOf(run: Run, checkpoint: Checkpoint, under = ''): RunNode | GroupNode {
+  return groupOf(run, checkpoint, under) ?? runNode(run, under);
 }
