@@ -21,6 +21,7 @@ export { deleteChosen } from './features/manage/delete';
 export { showDiskUse } from './features/manage/diskUse';
 export { openTrainLog } from './features/manage/openLog';
 export { pin } from './features/manage/pin';
+export { renameChosen } from './features/manage/rename';
 export { editNotes, starRuns, tagRuns } from './features/manage/tags';
 export { ProbePanel } from './features/probe/panel';
 export { ProgramCommands } from './features/programs/programs';

@@ -1,6 +1,6 @@
 /** Who branched from whom: looked up once a model, then asked by tree and dashboard alike. */
 import path from 'node:path';
-import type { Checkpoint, Run, RunParent } from './model';
+import type { Checkpoint, LostParent, Run, RunParent } from './model';
 
 /** An ancestor, and the last step of it that belongs to the line. */
 export interface Ancestor {
@@ -20,6 +20,7 @@ export class Lineage {
   private readonly origins = new Map<string, Checkpoint>();
   private readonly byOrigin = new Map<string, Run[]>();
   private readonly detached = new Map<string, Run[]>();
+  private readonly circling: ReadonlySet<string>;
 
   /** @param workspaces newest run first in each, as the model has them */
   constructor(workspaces: readonly { readonly runs: readonly Run[] }[]) {
@@ -30,13 +31,21 @@ export class Lineage {
         if (parent !== undefined) this.parents.set(run.path, parent);
       }
     }
-    for (const run of this.inCircles()) this.parents.delete(run);
+    this.circling = new Set(this.inCircles());
+    for (const run of this.circling) this.parents.delete(run);
     for (const { runs } of homes) for (const run of runs) this.hang(run);
   }
 
   /** The run that this one branched from; undefined for one that began by itself, or whose parent is gone. */
   parentOf(run: Run): Run | undefined {
     return this.parents.get(run.path);
+  }
+
+  /** Why the parent that the run's record names is not `parentOf`; null where it is, or where none is recorded. */
+  lostParentOf(run: Run): LostParent | null {
+    if (run.parent === null || this.parents.has(run.path)) return null;
+    if (this.circling.has(run.path)) return 'circle';
+    return namesItself(run, run.parent) ? 'self' : 'gone';
   }
 
   /** The checkpoint that the run left its parent at; undefined where the parent or the checkpoint is gone. */
@@ -143,6 +152,11 @@ function parentIn(run: Run, parent: RunParent, home: Names, all: readonly Names[
     if (found !== undefined) return found;
   }
   return named?.id === null ? named : undefined;
+}
+
+function namesItself(run: Run, parent: RunParent): boolean {
+  if (parent.id !== null) return parent.id === run.id;
+  return parent.run === run.name || parent.run === path.basename(run.path);
 }
 
 /** The checkpoint of that step, `final` where no other has it. Checkpoints ascend by step. */

@@ -1,4 +1,4 @@
-/** Small things one does with runs and checkpoints: pin, delete, clean up, tag, see what they take, copy the path. */
+/** Small things one does with runs and checkpoints: pin, delete, clean up, tag, rename, see what they take, copy the path. */
 import * as vscode from 'vscode';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
@@ -26,6 +26,7 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
     'npt.tagRuns': async (named) => (await import('../../onDemand')).tagRuns(deps, named),
     'npt.starRuns': async (named) => (await import('../../onDemand')).starRuns(deps, named, true),
     'npt.unstarRuns': async (named) => (await import('../../onDemand')).starRuns(deps, named, false),
+    'npt.renameRun': async (named) => (await import('../../onDemand')).renameChosen(deps, named),
     'npt.editNotes': async (named) => (await import('../../onDemand')).editNotes(deps, named),
     'npt.cleanUp': async (named) => (await import('../../onDemand')).cleanUp(deps, named),
     'npt.showDiskUse': async (named) => (await import('../../onDemand')).showDiskUse(deps, named),
