@@ -16,6 +16,7 @@ export { compare } from './features/compare/compare';
 export { createWorkspace } from './features/create/create';
 export { dashboards } from './features/dashboard/panel';
 export { showEnvironment } from './features/environment/showEnvironment';
+export { lineages } from './features/lineage/panel';
 export { cleanUp } from './features/manage/cleanUp';
 export { deleteChosen } from './features/manage/delete';
 export { showDiskUse } from './features/manage/diskUse';
