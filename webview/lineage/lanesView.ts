@@ -65,6 +65,8 @@ export class LanesView {
   private hover: Spot | null = null;
   private dragged = false;
   private waiting: LanesPlace | undefined;
+  /** All runs have come. */
+  private isComplete = false;
   private readonly plan = onceAFrame(() => {
     this.drawNow();
   });
@@ -208,9 +210,10 @@ export class LanesView {
     if (isThere(waiting.top, top) && isThere(waiting.focus, focus)) this.waiting = undefined;
   }
 
-  /** All runs have come: what was kept of others counts no more. */
+  /** All runs have come: what was kept of others counts no more, once it was looked for. */
   settle(): void {
-    this.waiting = undefined;
+    this.isComplete = true;
+    if (this.room.width > 0) this.waiting = undefined;
   }
 
   private move(view: Viewport, isMoved = true): void {
@@ -238,6 +241,7 @@ export class LanesView {
     if (this.layout.lanes.length === 0) return;
     this.view = first ? this.startView() : within(this.view, this.layout, room);
     if (first) this.restorePlace();
+    if (this.isComplete) this.waiting = undefined;
     this.draw();
   }
 

@@ -145,7 +145,7 @@ class LineagePage {
     const count = (number: number, one: string, many: string): string =>
       number === 1 ? `1 ${one}` : `${number.toLocaleString('en-US')} ${many}`;
     const training = all.filter(({ state }) => state === 'training').length;
-    const branches = all.filter(({ parent }) => parent !== null).length;
+    const branches = all.filter(({ parent }) => parent !== null && (parent.key !== null || parent.ghost !== '')).length;
     const about = [
       count(all.length, 'run', 'runs'),
       branches > 0 && count(branches, 'branch', 'branches'),

@@ -9,7 +9,6 @@ import { AXIS, lanesInSight, type Spot } from './scene';
 
 /** Deeper branches are not moved further to the right: there is no room. */
 const DEEPEST = 6;
-const INDENT = 10;
 
 interface Row {
   readonly element: HTMLElement;
@@ -73,11 +72,12 @@ export class NameList {
     const { run } = lane;
     const above = layout.lanes[lane.parent]?.name ?? '';
     setText(name, nameBelow(lane.name, above));
-    setText(figure, figureOf(lane));
-    figure.className = `figure${run?.best == null ? ' dim' : ''}`;
+    const text = figureOf(lane);
+    setText(figure, text);
+    figure.className = `figure${text.startsWith('★') ? '' : ' dim'}`;
     state.className = `state ${run?.state ?? 'gone'}`;
     element.classList.toggle('dimmed', lane.dim);
-    element.style.paddingLeft = `${6 + Math.min(lane.depth, DEEPEST) * INDENT}px`;
+    element.style.paddingLeft = `calc(6px + ${Math.min(lane.depth, DEEPEST)} * var(--indent))`;
     element.setAttribute('aria-label', laneSentence(lane, layout));
     element.setAttribute('aria-level', String(lane.depth + 1));
     element.setAttribute('aria-posinset', String(lane.index + 1));

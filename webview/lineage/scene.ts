@@ -116,7 +116,7 @@ function drawEdges(context: CanvasRenderingContext2D, scene: Scene, first: numbe
       if (drawn.has(pixel)) continue;
       drawn.add(pixel);
     }
-    const round = Math.min(8, view.lane / 2);
+    const round = bend(view);
     context.globalAlpha = lane.dim ? DIM : 1;
     context.strokeStyle = lane.run === null ? theme.dim : lineColor(lane.run, lane.left, theme);
     context.lineWidth = thin;
@@ -136,6 +136,11 @@ function drawEdges(context: CanvasRenderingContext2D, scene: Scene, first: numbe
   context.globalAlpha = 1;
 }
 
+/** How far before its lane a branch's line bends, CSS pixels. */
+function bend(view: Viewport): number {
+  return Math.min(8, view.lane / 2);
+}
+
 /** A line has the colour of its stage. */
 function lineColor({ stages }: LaneRun, step: number, theme: Theme): string {
   const name = (stages.find(({ until }) => step < until) ?? stages.at(-1))?.name;
@@ -153,7 +158,9 @@ function drawLane(context: CanvasRenderingContext2D, scene: Scene, lane: Lane): 
     context.globalAlpha = 1;
     return;
   }
-  let at = lane.from;
+  // Where the line that comes down from the parent has bent into the lane.
+  const perPixel = (view.until - view.from) / Math.max(1, room.width);
+  let at = lane.from === lane.left ? Math.min(lane.to, lane.from + bend(view) * perPixel) : lane.from;
   for (const { until } of run.stages) {
     if (until <= at || at >= lane.to) continue;
     const end = Math.min(until, lane.to);
@@ -208,7 +215,7 @@ function drawMarks(context: CanvasRenderingContext2D, scene: Scene, lane: Lane, 
     const marks = run.marks[place] ?? 0;
     const isSpecial = (marks & SPECIAL) !== 0;
     const isAt = [focus, hover].some((spot) => spot?.lane === lane.index && spot.place === place);
-    if (!isSpecial && !isAt && (x < free || view.lane < 5)) continue;
+    if (!isSpecial && !isAt && (x < free || size < 2)) continue;
     if (!isSpecial) free = x + MARK_GAP;
     drawMark(context, theme, { x, y, size, marks });
     if (!isAt) continue;
@@ -242,6 +249,13 @@ interface Mark {
 /** Each kind has a shape of its own, so that nobody has to tell colours apart. What is worse is drawn, best and pinned together. */
 export function drawMark(context: CanvasRenderingContext2D, theme: Theme, { x, y, size, marks }: Mark): void {
   context.setLineDash([]);
+  if (size < 2) {
+    // No room for shapes.
+    context.fillStyle =
+      (marks & BROKEN) !== 0 ? theme.error : (marks & BEST) !== 0 ? theme.gold : theme.foreground;
+    context.fillRect(x - 1.5, y - 1.5, 3, 3);
+    return;
+  }
   if ((marks & BROKEN) !== 0) {
     cross(context, x, y, size + 1, theme.error);
     return;
@@ -254,7 +268,7 @@ export function drawMark(context: CanvasRenderingContext2D, theme: Theme, { x, y
     // A frame: what is in it is seen, too.
     context.strokeStyle = theme.foreground;
     context.lineWidth = 1;
-    context.strokeRect(x - size - 2.5, y - size - 2.5, 2 * size + 5, 2 * size + 5);
+    context.strokeRect(x - size - 3.5, y - size - 3.5, 2 * size + 7, 2 * size + 7);
   }
   if ((marks & BEST) !== 0) star(context, x, y, size + 2.5, theme);
   else if ((marks & FINAL) !== 0) diamond(context, x, y, size + 1.5, theme);

@@ -8,9 +8,6 @@ import { stepOfFolder } from '../checkpoint/folderNames';
 import { stringIn, type JsonObject } from '../jsonText';
 import type { RunParent } from './model';
 
-/** What trainers call the argument. */
-const NAMES = ['resume_from', 'resume_from_checkpoint', 'resume_checkpoint'];
-
 /**
  * Null where nothing is named, or what has no step in its name, or the run itself, which was resumed in place.
  *
@@ -18,19 +15,14 @@ const NAMES = ['resume_from', 'resume_from_checkpoint', 'resume_checkpoint'];
  * @param name the run's, as shown
  */
 export function fieldParent(config: JsonObject | null, runPath: string, name: string): RunParent | null {
-  if (config === null) return null;
-  const typed = NAMES.map((argument) => stringIn(config, argument)).find((text) => text !== null && text !== '');
-  if (typed === undefined || typed === null) return null;
-  const parts = typed.split(/[\\/]+/).filter((part) => part !== '' && part !== '.');
+  const parts = ((config && stringIn(config, 'resume_from')) ?? '').split(/[\\/]+/);
   // A file of the checkpoint may be named.
   const at = parts.findLastIndex((part) => stepOfFolder(part) !== null);
-  const checkpoint = parts[at];
-  const step = checkpoint === undefined ? null : stepOfFolder(checkpoint);
-  if (checkpoint === undefined || step === null) return null;
-  const above = parts.slice(0, parts[at - 1] === CHECKPOINTS ? at - 1 : at);
-  const experiments = path.basename(path.resolve(runPath, ...name.split('/').map(() => '..')));
-  const from = above.lastIndexOf(experiments);
-  const run = from !== -1 && from < above.length - 1 ? above.slice(from + 1).join('/') : above.at(-1);
-  if (run === undefined || run === '..' || run === name || run === path.basename(runPath)) return null;
+  const checkpoint = parts[at] ?? '';
+  const step = stepOfFolder(checkpoint);
+  const above = parts.slice(0, Math.max(0, at)).filter((part) => !['', '.', CHECKPOINTS].includes(part));
+  const experiments = above.lastIndexOf(path.basename(runPath.slice(0, -name.length - 1)));
+  const run = above.slice(experiments === -1 ? -1 : experiments + 1).join('/');
+  if (step === null || ['', '..', name, path.basename(runPath)].includes(run)) return null;
   return { id: null, run, checkpoint, step };
 }

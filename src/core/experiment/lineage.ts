@@ -1,6 +1,6 @@
 /** Who branched from whom: looked up once a model, then asked by tree and dashboard alike. */
 import path from 'node:path';
-import type { Checkpoint, LostParent, Run, RunParent } from './model';
+import type { Checkpoint, Run, RunParent } from './model';
 
 /** An ancestor, and the last step of it that belongs to the line. */
 export interface Ancestor {
@@ -41,11 +41,9 @@ export class Lineage {
     return this.parents.get(run.path);
   }
 
-  /** Why the parent that the run's record names is not `parentOf`; null where it is, or where none is recorded. */
-  lostParentOf(run: Run): LostParent | null {
-    if (run.parent === null || this.parents.has(run.path)) return null;
-    if (this.circling.has(run.path)) return 'circle';
-    return namesItself(run, run.parent) ? 'self' : 'gone';
+  /** Whether the run is its own ancestor by what records say: then it has no parent. */
+  isInCircle(run: Run): boolean {
+    return this.circling.has(run.path);
   }
 
   /** The checkpoint that the run left its parent at; undefined where the parent or the checkpoint is gone. */
@@ -152,11 +150,6 @@ function parentIn(run: Run, parent: RunParent, home: Names, all: readonly Names[
     if (found !== undefined) return found;
   }
   return named?.id === null ? named : undefined;
-}
-
-function namesItself(run: Run, parent: RunParent): boolean {
-  if (parent.id !== null) return parent.id === run.id;
-  return parent.run === run.name || parent.run === path.basename(run.path);
 }
 
 /** The checkpoint of that step, `final` where no other has it. Checkpoints ascend by step. */

@@ -54,12 +54,6 @@ export interface RunParent {
   readonly step: number;
 }
 
-/**
- * Why a recorded parent is none: nothing that is there has its id or name; the record names the run itself; or parents go in a
- * circle.
- */
-export type LostParent = 'gone' | 'self' | 'circle';
-
 /** The process that trains a run, as process.json names it (contract section 1). */
 export interface RunProcess {
   readonly host: string;

@@ -151,6 +151,7 @@ async function lookAt(
     maxSteps,
     stage: stageOf(step),
     created: sinceWhen([birth?.created ?? null, await bornAt(runPath, context), ...dates], now),
+    // Runs of ours say it themselves.
     parent: birth === null ? fieldParent(config, runPath, name) : birth.parent,
     config,
     curriculum,

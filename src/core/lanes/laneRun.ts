@@ -1,5 +1,5 @@
 /** A run as the picture of the lineage has it: what of a run the page knows. */
-import type { LostParent, RunState } from '../experiment/model';
+import type { RunState } from '../experiment/model';
 
 /** What tells a checkpoint from the others, as bits. */
 export const BEST = 1;
@@ -9,6 +9,12 @@ export const BROKEN = 8;
 export const WRITING = 16;
 /** Every bit above. */
 export const ALL_MARKS = 31;
+
+/**
+ * Why a recorded parent is none: nothing that is there has its id or name; the record names the run itself; or parents go in a
+ * circle.
+ */
+export type LostParent = 'gone' | 'self' | 'circle';
 
 /** Where a run says it came from. */
 export interface LaneParent {

@@ -4,7 +4,7 @@ import { FINAL as FINAL_NAME } from '../checkpoint/fileNames';
 import { allCheckpoints, bestEvaluated } from '../experiment/checkpoints';
 import type { Lineage } from '../experiment/lineage';
 import type { Checkpoint, Run } from '../experiment/model';
-import { BEST, BROKEN, FINAL, PINNED, WRITING, type LaneParent, type LaneRun } from './laneRun';
+import { BEST, BROKEN, FINAL, PINNED, WRITING, type LaneParent, type LaneRun, type LostParent } from './laneRun';
 
 /** Numbers for the runs of a page: a path is long, and is in every branch again. */
 export class LaneKeys {
@@ -17,10 +17,20 @@ export class LaneKeys {
   }
 }
 
+/** Why the parent that the run's record names is not its parent in the lineage; null where it is, or where none is recorded. */
+function lostParentOf(run: Run, lineage: Lineage): LostParent | null {
+  const { parent } = run;
+  if (parent === null || lineage.parentOf(run) !== undefined) return null;
+  if (lineage.isInCircle(run)) return 'circle';
+  const namesItself =
+    parent.id === null ? parent.run === run.name || parent.run === path.basename(run.path) : parent.id === run.id;
+  return namesItself ? 'self' : 'gone';
+}
+
 /** What of its lineage a run's lane shows: where this is the same, so is the lane of an unchanged run. */
 export function relationOf(run: Run, lineage: Lineage): string {
   const parent = lineage.parentOf(run);
-  return `${parent?.path ?? lineage.lostParentOf(run) ?? ''}\n${lineage.originOf(run)?.path ?? ''}`;
+  return `${parent?.path ?? lostParentOf(run, lineage) ?? ''}\n${lineage.originOf(run)?.path ?? ''}`;
 }
 
 export function laneRunOf(run: Run, lineage: Lineage, keys: LaneKeys): LaneRun {
@@ -58,7 +68,7 @@ function parentOf(run: Run, lineage: Lineage, keys: LaneKeys): LaneParent | null
   if (run.parent === null) return null;
   const { id, run: name, step } = run.parent;
   const parent = lineage.parentOf(run);
-  const lost = lineage.lostParentOf(run);
+  const lost = lostParentOf(run, lineage);
   // Names are a workspace's own.
   const home = path.resolve(run.path, ...run.name.split('/').map(() => '..'));
   return {

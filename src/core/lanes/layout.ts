@@ -87,6 +87,11 @@ function newestFirst(a: LaneRun, b: LaneRun): number {
   return b.created - a.created || (a.name < b.name ? -1 : a.name > b.name ? 1 : a.key - b.key);
 }
 
+/** Written out: an object that is spread together is several times slower to use. */
+function aNode(id: string, run: LaneRun | null, name: string, left: number | null, parent: Node | null): Node {
+  return { id, run, name, left, parent, children: [], newest: 0, visible: false };
+}
+
 /** Every run's node, and one for each parent that is gone; each hangs under its parent. */
 function nodesOf(runs: Iterable<LaneRun>): Node[] {
   const sorted = [...runs].sort(newestFirst);
@@ -96,10 +101,7 @@ function nodesOf(runs: Iterable<LaneRun>): Node[] {
   const ghosts: Node[] = [];
   const make = (run: LaneRun, parent: Node | null): Node => {
     const left = parent === null ? null : (run.parent?.step ?? 0);
-    const node: Node = {
-      ...{ id: laneId(run.key), run, name: run.name, left, parent },
-      ...{ children: [], newest: 0, visible: false },
-    };
+    const node = aNode(laneId(run.key), run, run.name, left, parent);
     made.set(node.id, node);
     parent?.children.push(node);
     return node;
@@ -109,10 +111,7 @@ function nodesOf(runs: Iterable<LaneRun>): Node[] {
     const id = `gone ${parent.ghost}`;
     const known = made.get(id);
     if (known !== undefined) return known;
-    const ghost: Node = {
-      ...{ id, run: null, name: parent.name, left: null, parent: null },
-      ...{ children: [], newest: 0, visible: false },
-    };
+    const ghost = aNode(id, null, parent.name, null, null);
     made.set(id, ghost);
     ghosts.push(ghost);
     return ghost;
@@ -176,7 +175,8 @@ function placed(roots: readonly Node[], shown: ReadonlySet<number> | null): Omit
   const lanes: Draft[] = [];
   const places = new Map<string, number>();
   let steps = 1;
-  const below = new Map<number, number[]>();
+  /** By lane: those of its children. */
+  const below: number[][] = [];
   // What is to come first is taken first: from the end.
   const waiting: { readonly node: Node; readonly parent: number; readonly depth: number }[] = roots
     .filter(({ visible }) => visible)
@@ -194,12 +194,23 @@ function placed(roots: readonly Node[], shown: ReadonlySet<number> | null): Omit
     const reach = Math.max(to, furthest);
     steps = Math.max(steps, reach);
     const own: number[] = [];
-    below.set(index, own);
-    below.get(parent)?.push(index);
+    below.push(own);
+    below[parent]?.push(index);
     const dim = run === null || !(shown?.has(run.key) ?? true);
     lanes.push({
-      ...{ index, run, name: node.name, id: node.id, depth, parent, left, from, to, reach },
-      ...{ children: own, end: index, dim },
+      index,
+      run,
+      name: node.name,
+      id: node.id,
+      depth,
+      parent,
+      left,
+      from,
+      to,
+      reach,
+      children: own,
+      end: index,
+      dim,
     });
     places.set(node.id, index);
     children.sort((a, b) => (b.left ?? 0) - (a.left ?? 0) || b.newest - a.newest);

@@ -24,11 +24,17 @@ const FITTING_LANE = 28;
 const LOWEST_LANE = 2;
 /** The least steps in sight. */
 const LEAST_STEPS = 20;
-/** As a share of all steps: room for the mark at the end of the longest line. */
+/** Room for the mark at the end of the longest line: of all steps at least this share, and so many CSS pixels. */
 const BEYOND = 0.03;
+const END = 20;
 
 function clamp(value: number, low: number, high: number): number {
   return Math.max(low, Math.min(high, value));
+}
+
+/** The steps that are in sight where all are. */
+function allSteps({ steps }: Layout, { width }: Room): number {
+  return steps * (1 + Math.max(BEYOND, width > 4 * END ? END / (width - END) : 0));
 }
 
 /** The lowest lane: one at which all are in sight, as long as they can still be told apart. */
@@ -39,7 +45,7 @@ function lowest({ lanes }: Layout, { height }: Room): number {
 /** Everything in sight, as far as lanes can be told apart. */
 export function fitted(layout: Layout, room: Room): Viewport {
   const lane = clamp(room.height / Math.max(1, layout.lanes.length), lowest(layout, room), FITTING_LANE);
-  return { from: 0, until: layout.steps * (1 + BEYOND), lane, top: 0 };
+  return { from: 0, until: allSteps(layout, room), lane, top: 0 };
 }
 
 /** All steps, in lanes that have names. */
@@ -49,7 +55,7 @@ export function opening(layout: Layout, room: Room): Viewport {
 
 /** Within what there is. */
 export function within(view: Viewport, layout: Layout, room: Room): Viewport {
-  const most = layout.steps * (1 + BEYOND);
+  const most = allSteps(layout, room);
   const span = clamp(view.until - view.from, Math.min(LEAST_STEPS, most), most);
   const from = clamp(view.from, 0, most - span);
   const lane = clamp(view.lane, lowest(layout, room), HIGHEST_LANE);
@@ -72,7 +78,7 @@ export function zoomed(view: Viewport, { factor, x, y, stepsAlone }: Zoom, layou
   const step = view.from + share * (view.until - view.from);
   const before = within(view, layout, room);
   // Both bounds are kept before the place under the pointer is: it must not run away where one is reached.
-  const most = layout.steps * (1 + BEYOND);
+  const most = allSteps(layout, room);
   const span = clamp((before.until - before.from) / factor, Math.min(LEAST_STEPS, most), most);
   const from = step - share * span;
   const lane = stepsAlone === true ? before.lane : clamp(before.lane * factor, lowest(layout, room), HIGHEST_LANE);

@@ -3,7 +3,7 @@ import { allCheckpoints, bestEvaluated } from '../../core/experiment/checkpoints
 import { STAR_TAG, type Run } from '../../core/experiment/model';
 import { compareNames } from '../../core/table/cell';
 import { dayText } from '../../core/table/columns';
-import type { Arrangement, HeadingNode } from './nodes';
+import { rowUnder, runNode, type Arrangement, type HeadingNode, type Headings } from './nodes';
 
 export const RUN_ORDERS = ['time', 'name', 'step', 'loss', 'size'] as const;
 export type RunOrder = (typeof RUN_ORDERS)[number];
@@ -52,10 +52,12 @@ export type TreeGrouping = (typeof TREE_GROUPINGS)[number];
 export interface HeadingWords {
   readonly noTag: string;
   readonly noDay: string;
+  /** So many runs. */
+  readonly count: (count: number) => string;
 }
 
 /** A run with several tags stands under each of them. Days stand newest first, tags by name; what has none comes last. */
-function headed(runs: readonly Run[], grouping: TreeGrouping, words: HeadingWords): HeadingNode[] {
+function headed(runs: readonly Run[], grouping: TreeGrouping, words: HeadingWords): Headings {
   const groups = new Map<string, Run[]>();
   for (const run of runs) {
     for (const title of titlesOf(run, grouping)) {
@@ -65,17 +67,32 @@ function headed(runs: readonly Run[], grouping: TreeGrouping, words: HeadingWord
     }
   }
   const nothing = grouping === 'tag' ? words.noTag : words.noDay;
-  return [...groups]
+  const rows = [...groups]
     .sort(([a], [b]) => (a === '' ? 1 : b === '' ? -1 : grouping === 'tag' ? compareNames(a, b) : a < b ? 1 : -1))
-    .map(([title, under]) => ({
+    .map(([title, under]): HeadingNode => ({
       kind: 'heading',
       // No tag is empty, and what has none is not called as a tag may be.
       id: `${grouping}:${title}`,
       path: '',
       title: title === '' ? nothing : title,
       icon: grouping === 'day' ? 'calendar' : title === STAR_TAG ? 'star-full' : 'tag',
+      description: words.count(under.length),
       runs: under,
     }));
+  const pathsOf = (under: readonly Run[]): string => JSON.stringify(under.map(({ path }) => path));
+  return {
+    rows,
+    hung: new Map([
+      ['', JSON.stringify(rows.map(({ id }) => id))],
+      ...rows.map(({ id, runs: under }): [string, string] => [id, pathsOf(under)]),
+    ]),
+    idsOf: (wanted) => {
+      const paths = new Set(wanted.map(({ path }) => path));
+      return rows.flatMap(({ id, runs: under }) =>
+        under.flatMap((run) => (paths.has(run.path) ? [rowUnder(id, runNode(run)).id] : [])),
+      );
+    },
+  };
 }
 
 function titlesOf(run: Run, grouping: TreeGrouping): readonly string[] {
@@ -99,7 +116,7 @@ export function arrangementOf(
 ): Arrangement {
   const arrange = (runs: readonly Run[]): readonly Run[] =>
     ordered(shown === null ? runs : runs.filter(({ path }) => shown.has(path)), order);
-  let known: { readonly of: readonly Run[]; readonly headings: readonly HeadingNode[] } | undefined;
+  let known: { readonly of: readonly Run[]; readonly headings: Headings } | undefined;
   return {
     shown,
     about,

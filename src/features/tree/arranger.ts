@@ -1,6 +1,7 @@
 /** NPT: Sort Runs…, Filter Runs…, Group Runs… and the flat list: what was asked for, and the arrangement that comes of it. */
 import * as vscode from 'vscode';
 import type { Run } from '../../core/experiment/model';
+import { formatCount } from '../../core/format';
 import { RunFilter } from '../../core/table/runFilter';
 import { askLive, pick, type PickRow } from '../../platform/picks';
 import type { FeatureDeps } from '../deps';
@@ -36,6 +37,10 @@ function orderText(order: RunOrder): string {
     case 'size':
       return vscode.l10n.t('Size of the checkpoints, largest first');
   }
+}
+
+function countText(count: number): string {
+  return count === 1 ? vscode.l10n.t('1 run') : vscode.l10n.t('{0} runs', formatCount(count));
 }
 
 function groupingText(grouping: TreeGrouping | null): string {
@@ -103,8 +108,17 @@ export class TreeArranger {
     await this.context.workspaceState.update(KEPT_GROUP, picked.group ?? undefined);
   }
 
-  /** @param flat branches stand beside their parents, and not under the checkpoint that they left */
-  async setFlat(flat: boolean): Promise<void> {
+  /** Branches stand under the checkpoint that they left. */
+  nest(): Promise<void> {
+    return this.setFlat(false);
+  }
+
+  /** Branches stand beside their parents. */
+  listFlat(): Promise<void> {
+    return this.setFlat(true);
+  }
+
+  private async setFlat(flat: boolean): Promise<void> {
     this.flat = flat;
     this.apply();
     await this.context.workspaceState.update(KEPT_FLAT, flat || undefined);
@@ -156,7 +170,7 @@ export class TreeArranger {
 
   private arrangement({ runs, lineage }: TreeModel): Arrangement {
     const { filter, order, flat, group } = this;
-    const words = { noTag: vscode.l10n.t('No tag'), noDay: vscode.l10n.t('Day unknown') };
+    const words = { noTag: vscode.l10n.t('No tag'), noDay: vscode.l10n.t('Day unknown'), count: countText };
     const look: TreeLook = { order, flat, group: group === null ? null : { by: group, words } };
     if (filter === '') return arrangementOf(look, null, null);
     const passing = this.engine.filter(filter, runs, lineage, Date.now() / 1000).runs;

@@ -25,11 +25,22 @@ import {
   KEPT_FLAT,
   KEPT_GROUP,
   KEPT_ORDER,
+  rowUnder,
   type Arrangement,
   type TreeModel,
   type TreeNode,
 } from './nodes';
 import { TreeRows } from './rows';
+
+/** What changes how the runs are shown, by what the arranger calls it. */
+const ARRANGING = {
+  'npt.sortRuns': 'askOrder',
+  'npt.filterRuns': 'askFilter',
+  'npt.clearFilter': 'clearFilter',
+  'npt.groupRuns': 'askGroup',
+  'npt.nestBranches': 'nest',
+  'npt.listFlat': 'listFlat',
+} as const;
 
 /** Changes within this time are shown together: a run that trains changes several times a second. */
 const COALESCE_MS = 200;
@@ -98,19 +109,25 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
   }
 
   getParent(node: TreeNode): TreeNode | undefined {
+    const above = this.above(node);
+    return above === undefined ? this.headingOf(node) : rowUnder(node.under, above);
+  }
+
+  /** What a row is under, but for headings. */
+  private above(node: TreeNode): TreeNode | undefined {
     const { workspaces } = this.deps;
     switch (node.kind) {
       case 'heading':
         return undefined;
       case 'run':
-        return this.heading(node.under) ?? containerOf(node.run, this.model());
+        return containerOf(node.run, this.model());
       case 'group':
-        return runNode(node.run, node.under);
+        return runNode(node.run);
       case 'checkpoint':
-        return holderOf(node.run, node.checkpoint, node.under);
+        return holderOf(node.run, node.checkpoint);
       case 'file': {
         const owner = workspaces.checkpointAt(node.checkpoint.path);
-        return owner === undefined ? undefined : checkpointNode(owner.run, owner.checkpoint, node.under);
+        return owner === undefined ? undefined : checkpointNode(owner.run, owner.checkpoint);
       }
     }
   }
@@ -140,30 +157,33 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
 
   /** A row of the run; of several, the first. */
   rowOf(run: Run): TreeNode {
-    const heading = headingsOf(this.model())?.find(({ runs }) => runs.some(({ path }) => path === run.path));
-    return runNode(run, heading?.id);
+    const heading = headingsOf(this.model())?.rows.find(({ runs }) => runs.includes(run));
+    return rowUnder(heading?.id, runNode(run));
   }
 
-  private heading(id: string): TreeNode | undefined {
-    return headingsOf(this.model())?.find((each) => each.id === id);
+  /** The heading that the row is, or is under, as it is now. */
+  private headingOf({ id, under = id }: TreeNode): TreeNode | undefined {
+    return headingsOf(this.model())?.rows.find((each) => each.id === under);
   }
 
   /** VS Code keeps the nodes it was given; the model behind them may have moved on. */
   private fresh(node: TreeNode): TreeNode {
-    if (node.kind === 'heading') return this.heading(node.id) ?? node;
+    const { workspaces } = this.deps;
+    let now: TreeNode | undefined;
+    if (node.kind === 'heading') now = this.headingOf(node);
     if (node.kind === 'run') {
-      const run = this.deps.workspaces.runAt(node.path);
-      return run === undefined ? node : runNode(run, node.under);
+      const run = workspaces.runAt(node.path);
+      now = run && runNode(run);
     }
     if (node.kind === 'group') {
-      const run = this.deps.workspaces.runAt(node.run.path);
-      return run === undefined ? node : groupNode(run, node.index, node.under);
+      const run = workspaces.runAt(node.run.path);
+      now = run && groupNode(run, node.index);
     }
     if (node.kind === 'checkpoint') {
-      const found = this.deps.workspaces.checkpointAt(node.path);
-      return found === undefined ? node : checkpointNode(found.run, found.checkpoint, node.under);
+      const found = workspaces.checkpointAt(node.path);
+      now = found && checkpointNode(found.run, found.checkpoint);
     }
-    return node;
+    return now === undefined ? node : rowUnder(node.under, now);
   }
 
   private schedule(): void {
@@ -338,16 +358,13 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
       updateContext();
     }),
   );
+  const arranging = Object.entries(ARRANGING).map(([command, act]): [string, () => unknown] => [
+    command,
+    async () => (await arrange())[act](),
+  ]);
   registerCommands(context, deps, {
     'npt.refresh': () => deps.workspaces.rescan('everything'),
-    'npt.sortRuns': async () => (await arrange()).askOrder(),
-    'npt.groupRuns': async () => (await arrange()).askGroup(),
-    'npt.nestBranches': async () => (await arrange()).setFlat(false),
-    'npt.listFlat': async () => (await arrange()).setFlat(true),
-    'npt.filterRuns': async () => (await arrange()).askFilter(),
-    'npt.clearFilter': async () => {
-      (await arrange()).clearFilter();
-    },
+    ...Object.fromEntries(arranging),
     // For our own lists of runs: not in the palette.
     'npt.reveal': async ({ argument }) => {
       const run = deps.workspaces.runAt(targetPath(argument) ?? '');

@@ -83,9 +83,7 @@ function processText(run: Run): string | null {
 
 /** Tokens end with ';' so that a `when` clause can match a whole token. */
 function contextValue(node: TreeNode): string {
-  // Nothing can be done with it: it has no menu.
-  if (node.kind === 'heading') return '';
-  if (node.kind === 'file' || node.kind === 'group') return `${node.kind};`;
+  if (node.kind === 'file' || node.kind === 'group' || node.kind === 'heading') return `${node.kind};`;
   if (node.kind === 'run') {
     const { run } = node;
     const resumable = RESUMABLE.has(run.state) && run.checkpoints.some((checkpoint) => checkpoint.state === 'complete');
@@ -301,10 +299,8 @@ export function treeItem(node: TreeNode, context: ItemContext): vscode.TreeItem 
 
 function description(node: TreeNode, context: ItemContext): string {
   switch (node.kind) {
-    case 'heading': {
-      const { length } = node.runs;
-      return length === 1 ? vscode.l10n.t('1 run') : vscode.l10n.t('{0} runs', formatCount(length));
-    }
+    case 'heading':
+      return node.description;
     case 'run':
       return runDescription(node.run);
     case 'checkpoint':

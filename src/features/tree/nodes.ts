@@ -9,17 +9,28 @@ export interface HeadingNode {
   readonly id: string;
   /** It is of no place. */
   readonly path: '';
+  readonly under?: never;
   readonly title: string;
+  readonly description: string;
   readonly icon: string;
   readonly runs: readonly Run[];
 }
 
-/** `under`, here and below: the heading that the row is under; '' for none. A run with two tags has two rows. */
+/** The headings, with what TreeRows asks of them. */
+export interface Headings {
+  readonly rows: readonly HeadingNode[];
+  /** Paths of the runs under each row, as one text each; '' is the root. */
+  readonly hung: ReadonlyMap<string, string>;
+  /** Ids of all rows of these runs. */
+  idsOf(runs: readonly Run[]): readonly string[];
+}
+
+/** `under`, here and below: the heading that the row is under, where there is one. A run with two tags has two rows. */
 export interface RunNode {
   readonly kind: 'run';
   readonly id: string;
   readonly path: string;
-  readonly under: string;
+  readonly under?: string;
   readonly run: Run;
 }
 
@@ -29,7 +40,7 @@ export interface GroupNode {
   readonly id: string;
   /** Of the folder that the checkpoints are in. */
   readonly path: string;
-  readonly under: string;
+  readonly under?: string;
   readonly run: Run;
   /** Counted from the oldest, so that a group stays the same as newer checkpoints come. */
   readonly index: number;
@@ -41,7 +52,7 @@ export interface CheckpointNode {
   readonly kind: 'checkpoint';
   readonly id: string;
   readonly path: string;
-  readonly under: string;
+  readonly under?: string;
   readonly run: Run;
   readonly checkpoint: Checkpoint;
 }
@@ -50,7 +61,7 @@ export interface FileNode {
   readonly kind: 'file';
   readonly id: string;
   readonly path: string;
-  readonly under: string;
+  readonly under?: string;
   readonly file: CheckpointFile;
   readonly checkpoint: Checkpoint;
 }
@@ -66,7 +77,7 @@ export interface Arrangement {
   /** Branches stand beside their parents. */
   readonly flat: boolean;
   /** What the runs are under, each with those that are shown; null: they stand by themselves. */
-  headings(runs: readonly Run[]): readonly HeadingNode[] | null;
+  headings(runs: readonly Run[]): Headings | null;
   /** What is not shown, in one line; null where nothing is left out. */
   readonly about: string | null;
 }
@@ -94,7 +105,7 @@ export function arranged(runs: readonly Run[], { arrangement }: TreeModel): read
 }
 
 /** What the runs are under; null where the tree is not grouped. */
-export function headingsOf({ runs, arrangement }: TreeModel): readonly HeadingNode[] | null {
+export function headingsOf({ runs, arrangement }: TreeModel): Headings | null {
   return arrangement?.headings(runs) ?? null;
 }
 
@@ -109,31 +120,30 @@ const SHOWN = 100;
 const GROUPED = 100;
 
 /** Ids are of paths: a run that is renamed is another row, and starts folded. */
-function idOf(text: string, under: string): string {
-  return under === '' ? text : `${text}\n${under}`;
+export function runNode(run: Run): RunNode {
+  return { kind: 'run', id: `run:${run.path}`, path: run.path, run };
 }
 
-export function runNode(run: Run, under = ''): RunNode {
-  return { kind: 'run', id: idOf(`run:${run.path}`, under), path: run.path, under, run };
+export function checkpointNode(run: Run, checkpoint: Checkpoint): CheckpointNode {
+  return { kind: 'checkpoint', id: `checkpoint:${checkpoint.path}`, path: checkpoint.path, run, checkpoint };
 }
 
-export function checkpointNode(run: Run, checkpoint: Checkpoint, under = ''): CheckpointNode {
-  const { path } = checkpoint;
-  return { kind: 'checkpoint', id: idOf(`checkpoint:${path}`, under), path, under, run, checkpoint };
-}
-
-export function groupNode(run: Run, index: number, under = ''): GroupNode {
+export function groupNode(run: Run, index: number): GroupNode {
   const size = groupSize(run);
   const checkpoints = run.checkpoints.slice(index * size, (index + 1) * size);
   return {
     kind: 'group',
-    id: idOf(`group:${run.path}:${index}`, under),
+    id: `group:${run.path}:${index}`,
     path: `${run.path}/${CHECKPOINTS}`,
-    under,
     run,
     index,
     checkpoints,
   };
+}
+
+/** The row as it is under a heading: VS Code takes no two rows of one id. @param heading its id; undefined: none */
+export function rowUnder<T extends TreeNode>(heading: string | undefined, row: T): T {
+  return heading === undefined ? row : { ...row, id: `${row.id}\n${heading}`, under: heading };
 }
 
 function groupSize({ checkpoints: { length } }: Run): number {
@@ -146,47 +156,49 @@ function groupCount(run: Run): number {
 }
 
 /** The group that a checkpoint is in; undefined where it stands by itself. */
-function groupOf(run: Run, checkpoint: Checkpoint, under: string): GroupNode | undefined {
+function groupOf(run: Run, checkpoint: Checkpoint): GroupNode | undefined {
   const groups = groupCount(run);
   if (groups === 0) return undefined;
   const index = Math.floor(run.checkpoints.findIndex(({ path }) => path === checkpoint.path) / groupSize(run));
-  return index >= 0 && index < groups ? groupNode(run, index, under) : undefined;
+  return index >= 0 && index < groups ? groupNode(run, index) : undefined;
 }
 
 /** Children of a node; of the root when undefined. */
 export function childrenOf(node: TreeNode | undefined, model: TreeModel): TreeNode[] {
+  const heading = node?.kind === 'heading' ? node.id : node?.under;
+  return below(node, model).map((row) => rowUnder(heading, row));
+}
+
+function below(node: TreeNode | undefined, model: TreeModel): readonly TreeNode[] {
   const { runs, lineage } = model;
-  const together = (beside: readonly Run[]): TreeNode[] => arranged(beside, model).map((run) => runNode(run));
-  if (node === undefined) {
-    const headings = headingsOf(model);
-    return headings === null ? together(runs.filter((run) => containerOf(run, model) === undefined)) : [...headings];
-  }
+  const together = (beside: readonly Run[]): TreeNode[] => arranged(beside, model).map(runNode);
+  if (node === undefined)
+    return headingsOf(model)?.rows ?? together(runs.filter((run) => containerOf(run, model) === undefined));
   switch (node.kind) {
     case 'heading':
-      return node.runs.map((run) => runNode(run, node.id));
+      return node.runs.map(runNode);
     case 'run': {
-      const { run, under } = node;
+      const { run } = node;
       const groups = groupCount(run);
       const own = run.checkpoints.slice(groups * groupSize(run)).reverse();
-      const older = Array.from({ length: groups }, (_, index) => groupNode(run, groups - 1 - index, under));
+      const older = Array.from({ length: groups }, (_, index) => groupNode(run, groups - 1 - index));
       const { final } = run;
       const newer = final === null ? own : own.filter((checkpoint) => checkpoint.step > final.step);
       return [
-        ...newer.map((checkpoint) => checkpointNode(run, checkpoint, under)),
-        ...(final === null ? [] : [checkpointNode(run, final, under)]),
-        ...own.slice(newer.length).map((checkpoint) => checkpointNode(run, checkpoint, under)),
+        ...newer.map((checkpoint) => checkpointNode(run, checkpoint)),
+        ...(final === null ? [] : [checkpointNode(run, final)]),
+        ...own.slice(newer.length).map((checkpoint) => checkpointNode(run, checkpoint)),
         ...older,
         ...together(hanging(lineage.detachedFrom(run), model)),
       ];
     }
     case 'group':
-      return [...node.checkpoints].reverse().map((checkpoint) => checkpointNode(node.run, checkpoint, node.under));
+      return [...node.checkpoints].reverse().map((checkpoint) => checkpointNode(node.run, checkpoint));
     case 'checkpoint': {
       const files = node.checkpoint.files.map((file): FileNode => ({
         kind: 'file',
-        id: idOf(`file:${node.path}/${file.name}`, node.under),
+        id: `file:${node.path}/${file.name}`,
         path: `${node.path}/${file.name}`,
-        under: node.under,
         file,
         checkpoint: node.checkpoint,
       }));
@@ -229,6 +241,6 @@ export function containerOf(run: Run, model: Omit<TreeModel, 'runs'>): RunNode |
 }
 
 /** What a checkpoint's row is under. */
-export function holderOf(run: Run, checkpoint: Checkpoint, under = ''): RunNode | GroupNode {
-  return groupOf(run, checkpoint, under) ?? runNode(run, under);
+export function holderOf(run: Run, checkpoint: Checkpoint): RunNode | GroupNode {
+  return groupOf(run, checkpoint) ?? runNode(run);
 }

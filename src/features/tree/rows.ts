@@ -1,7 +1,7 @@
 /** The rows that VS Code holds, and which of them a change of the model redraws, when. No vscode here. */
 import { formatAge } from '../../core/format';
 import type { Run } from '../../core/experiment/model';
-import { arranged, containerOf, headingsOf, runNode, type HeadingNode, type TreeModel, type TreeNode } from './nodes';
+import { arranged, containerOf, headingsOf, runNode, type TreeModel, type TreeNode } from './nodes';
 
 /**
  * Step and loss of a training run change every second, but its row is redrawn at most this often: while VS Code redraws a
@@ -31,7 +31,7 @@ export class TreeRows {
   /** What was last drawn of a run, and when. */
   private readonly drawn = new Map<string, { readonly run: Run; readonly at: number }>();
   /** Paths of the runs under each row, the root among them, in their order as last drawn. */
-  private hung = new Map<string, string>();
+  private hung: ReadonlyMap<string, string> = new Map();
   private isFirst = true;
 
   /** VS Code was given these rows under that one (undefined: the root), in place of those before. */
@@ -60,7 +60,7 @@ export class TreeRows {
   take(model: TreeModel, now: number): Redraw {
     const { runs } = model;
     const headings = headingsOf(model);
-    const hung = headings === null ? hanging(model) : beneath(headings);
+    const hung = headings?.hung ?? hanging(model);
     const all = hung.get(ROOT) !== this.hung.get(ROOT) || this.isFirst;
     this.isFirst = false;
     const containers = new Set([...hung.keys(), ...this.hung.keys()]);
@@ -68,7 +68,7 @@ export class TreeRows {
     this.hung = hung;
     const due = this.takeDue(runs, now);
     // Only what changed: a whole-tree refresh loses the scroll position and blinks (microsoft/vscode#153982).
-    const ids = new Set([...moved, ...(all ? [] : idsOf(due, headings))]);
+    const ids = new Set([...moved, ...(headings?.idsOf(due) ?? due.map((run) => runNode(run).id))]);
     const rows = all ? [] : [...ids].flatMap((id) => this.given.get(id) ?? []);
     return { all, rows, again: this.wait(now) };
   }
@@ -125,27 +125,7 @@ function hanging(model: TreeModel): Map<string, string> {
     if (beside === undefined) under.set(container, [run]);
     else beside.push(run);
   }
-  return new Map([...under].map(([container, beside]) => [container, listed(arranged(beside, model))]));
-}
-
-function beneath(headings: readonly HeadingNode[]): Map<string, string> {
-  return new Map([
-    [ROOT, JSON.stringify(headings.map(({ id }) => id))],
-    ...headings.map(({ id, runs }): [string, string] => [id, listed(runs)]),
-  ]);
-}
-
-function listed(runs: readonly Run[]): string {
-  return JSON.stringify(runs.map(({ path }) => path));
-}
-
-/** Ids of all rows of these runs. */
-function idsOf(runs: readonly Run[], headings: readonly HeadingNode[] | null): string[] {
-  if (headings === null) return runs.map((run) => runNode(run).id);
-  const wanted = new Set(runs.map(({ path }) => path));
-  return headings.flatMap(({ id, runs: under }) =>
-    under.flatMap((run) => (wanted.has(run.path) ? [runNode(run, id).id] : [])),
-  );
+  return new Map([...under].map(([container, beside]) => [container, JSON.stringify(arranged(beside, model).map(({ path }) => path))]));
 }
 
 /** Whether two states of a run differ in nothing but running figures. What did not change is the same object (reuse.ts). */

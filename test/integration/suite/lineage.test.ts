@@ -43,10 +43,10 @@ async function ticked(command: string): Promise<string[]> {
 async function errorsOf(act: () => Thenable<unknown>): Promise<string[]> {
   const { showErrorMessage } = vscode.window;
   const told: string[] = [];
-  vscode.window.showErrorMessage = ((message: string) => {
+  vscode.window.showErrorMessage = (message: string) => {
     told.push(message);
     return Promise.resolve(undefined);
-  }) as typeof showErrorMessage;
+  };
   try {
     await act();
   } finally {

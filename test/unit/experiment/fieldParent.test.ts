@@ -38,7 +38,7 @@ describe('the parent of another trainer’s run', () => {
       '../checkpoints/checkpoint-200',
     ])
       assert.equal(found(typed), null, String(typed));
-    assert.equal(fieldParent(null, PATH, 'branch'), null);
+    for (const config of [null, {}]) assert.equal(fieldParent(config, PATH, 'branch'), null);
   });
 
   it('is read from anything without an error', () => {

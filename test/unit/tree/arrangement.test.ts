@@ -93,7 +93,7 @@ describe('the arrangement of the tree', () => {
 });
 
 describe('a tree that is grouped or flat', () => {
-  const WORDS = { noTag: 'No tag', noDay: 'Day unknown' };
+  const WORDS = { noTag: 'No tag', noDay: 'Day unknown', count: String };
   const tagged = (name: string, tags: readonly string[], rest: Partial<Run> = {}): Run =>
     aRun(name, { ...(tags.length === 0 ? {} : { notes: { tags, summary: '' } }), ...rest });
   const grouped = (by: TreeGrouping, runs: readonly Run[], shown: readonly Run[] | null = null): TreeModel => ({
@@ -107,7 +107,7 @@ describe('a tree that is grouped or flat', () => {
   });
   const outline = (model: TreeModel): string[] =>
     childrenOf(undefined, model).flatMap((node) => [
-      node.kind === 'heading' ? `${node.title}:${node.runs.length}` : node.kind,
+      node.kind === 'heading' ? `${node.title}:${node.description}` : node.kind,
       ...names(childrenOf(node, model)),
     ]);
 
