@@ -251,8 +251,7 @@ export function drawMark(context: CanvasRenderingContext2D, theme: Theme, { x, y
   context.setLineDash([]);
   if (size < 2) {
     // No room for shapes.
-    context.fillStyle =
-      (marks & BROKEN) !== 0 ? theme.error : (marks & BEST) !== 0 ? theme.gold : theme.foreground;
+    context.fillStyle = (marks & BROKEN) !== 0 ? theme.error : (marks & BEST) !== 0 ? theme.gold : theme.foreground;
     context.fillRect(x - 1.5, y - 1.5, 3, 3);
     return;
   }

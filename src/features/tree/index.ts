@@ -27,6 +27,7 @@ import {
   KEPT_ORDER,
   rowUnder,
   type Arrangement,
+  type HeadingNode,
   type TreeModel,
   type TreeNode,
 } from './nodes';
@@ -109,16 +110,15 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
   }
 
   getParent(node: TreeNode): TreeNode | undefined {
+    if (node.kind === 'heading') return undefined;
     const above = this.above(node);
-    return above === undefined ? this.headingOf(node) : rowUnder(node.under, above);
+    return above === undefined ? this.headingOf(node.under) : rowUnder(node.under, above);
   }
 
   /** What a row is under, but for headings. */
-  private above(node: TreeNode): TreeNode | undefined {
+  private above(node: Exclude<TreeNode, HeadingNode>): TreeNode | undefined {
     const { workspaces } = this.deps;
     switch (node.kind) {
-      case 'heading':
-        return undefined;
       case 'run':
         return containerOf(node.run, this.model());
       case 'group':
@@ -161,16 +161,16 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
     return rowUnder(heading?.id, runNode(run));
   }
 
-  /** The heading that the row is, or is under, as it is now. */
-  private headingOf({ id, under = id }: TreeNode): TreeNode | undefined {
-    return headingsOf(this.model())?.rows.find((each) => each.id === under);
+  /** The heading of this id, as it is now. */
+  private headingOf(id: string | undefined): TreeNode | undefined {
+    return headingsOf(this.model())?.rows.find((each) => each.id === id);
   }
 
   /** VS Code keeps the nodes it was given; the model behind them may have moved on. */
   private fresh(node: TreeNode): TreeNode {
     const { workspaces } = this.deps;
     let now: TreeNode | undefined;
-    if (node.kind === 'heading') now = this.headingOf(node);
+    if (node.kind === 'heading') now = this.headingOf(node.id);
     if (node.kind === 'run') {
       const run = workspaces.runAt(node.path);
       now = run && runNode(run);

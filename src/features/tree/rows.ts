@@ -125,7 +125,12 @@ function hanging(model: TreeModel): Map<string, string> {
     if (beside === undefined) under.set(container, [run]);
     else beside.push(run);
   }
-  return new Map([...under].map(([container, beside]) => [container, JSON.stringify(arranged(beside, model).map(({ path }) => path))]));
+  return new Map(
+    [...under].map(([container, beside]) => [
+      container,
+      JSON.stringify(arranged(beside, model).map(({ path }) => path)),
+    ]),
+  );
 }
 
 /** Whether two states of a run differ in nothing but running figures. What did not change is the same object (reuse.ts). */

@@ -35,7 +35,7 @@ function assertSound(layout: Layout, runs: readonly LaneRun[], shown: ReadonlySe
     assert.equal(lane.depth, parent.depth + 1);
     assert.ok(parent.children.includes(index));
     assert.equal(lane.left, lane.run?.parent?.step, 'a branch leaves at the recorded step');
-    const left = lane.left ?? -1;
+    const { left } = lane;
     assert.ok(parent.reach >= left, 'a branch leaves a line that does not go so far');
     assert.ok(parent.from <= left || parent.run?.parent !== null);
     const recorded = lane.run?.parent;
