@@ -164,6 +164,7 @@ const bundles = [
     format: 'iife',
     entryPoints: {
       dashboard: 'webview/dashboard/main.ts',
+      lineage: 'webview/lineage/main.ts',
       probe: 'webview/probe/main.ts',
       runsTable: 'webview/runsTable/main.ts',
       torchfile: 'webview/torchfile/main.ts',

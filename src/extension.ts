@@ -13,6 +13,7 @@ import * as create from './features/create';
 import * as dashboard from './features/dashboard';
 import * as environment from './features/environment';
 import type { FeatureDeps } from './features/deps';
+import * as lineage from './features/lineage';
 import * as manage from './features/manage';
 import * as probe from './features/probe';
 import * as programs from './features/programs';
@@ -50,6 +51,7 @@ export function activate(context: vscode.ExtensionContext): NptApi {
     start.register(context, deps);
     dashboard.register(context, deps);
     runsTable.register(context, deps);
+    lineage.register(context, deps);
     torchFile.register(context, deps);
     status.register(context, deps);
     manage.register(context, deps);

@@ -5,7 +5,7 @@ import { noteBackup, restoreRequest, RestoreConflict } from '../core/experiment/
 import { checkpointIn } from '../core/experiment/checkpoints';
 import { ScanContext, scanRun, scanWorkspace } from '../core/experiment/scan';
 import { workspaceSettings } from '../core/training/launchSettings';
-import { checkRunName } from '../core/training/plan/branchName';
+import { checkRunName } from '../core/experiment/runName';
 import { noted } from './backup';
 import { type Command, UsageError } from './options';
 import { SUMMARIES } from './summaries';

@@ -12,6 +12,7 @@ export const ROOMS = [
   'checkpoint',
   'experiment',
   'table',
+  'lanes',
   'training',
   'assistant',
 ];
@@ -27,7 +28,7 @@ const OUTSIDE_CORE = {
 };
 
 /** A folder a page; what several need is in webview/ui or webview/charts. */
-const PAGES = ['dashboard', 'probe', 'runsTable', 'torchfile'];
+const PAGES = ['dashboard', 'lineage', 'probe', 'runsTable', 'torchfile'];
 
 const notOf = (pages) => [
   {

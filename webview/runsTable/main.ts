@@ -1,5 +1,6 @@
 /** The page with the table of runs: takes rows from the host, and puts together how they are looked at. */
 import '../ui/page.css';
+import '../ui/allRuns.css';
 import './style.css';
 import { type Column, Columns } from '../../src/core/table/columns';
 import { copied, type CopyFormat } from '../../src/core/table/copy';

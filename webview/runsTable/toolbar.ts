@@ -3,6 +3,7 @@ import { GROUPINGS, type Grouping, type TableLook } from '../../src/core/table/l
 import type { TableView } from '../../src/core/table/view';
 import { button, checkbox, dropdown } from '../ui/controls';
 import { h, setText, setTitle } from '../ui/dom';
+import { FilterBox } from '../ui/filterBox';
 
 const GROUPED: Readonly<Record<Grouping, string>> = {
   parent: 'By parent',
@@ -10,13 +11,6 @@ const GROUPED: Readonly<Record<Grouping, string>> = {
   day: 'By day',
   state: 'By state',
 };
-
-const HELP = [
-  'Words are looked for in name, state, stage, parent, tags and notes.',
-  'stage:student   state:failed,killed   lr:1e-5',
-  'loss<2.1   step>=24k   duration>2h   started:today',
-  'tag:keep   -seed:3 leaves out · parent:none · "quotes" for spaces',
-].join('\n');
 
 export interface ToolbarActions {
   readonly filter: (text: string) => void;
@@ -43,31 +37,15 @@ function runs(count: number): string {
 
 export class Toolbar {
   readonly element: HTMLElement;
-  readonly input: HTMLInputElement;
+  private readonly box: FilterBox;
   private readonly about = h('span', { class: 'dim about' });
   private readonly found = h('span', { class: 'dim found', role: 'status' });
-  private readonly problem = h('span', { class: 'problem', role: 'alert', id: 'filter-problem', hidden: true });
   private readonly group;
   private readonly equal;
   private readonly all;
 
   constructor(actions: ToolbarActions) {
-    this.input = h('input', {
-      type: 'search',
-      'aria-label': 'Filter runs',
-      placeholder: 'Filter, e.g. stage:student loss<2.1',
-      title: HELP,
-      spellcheck: 'false',
-      autocomplete: 'off',
-    });
-    this.input.addEventListener('input', () => {
-      actions.filter(this.input.value);
-    });
-    this.input.addEventListener('keydown', (event) => {
-      if (event.key !== 'ArrowDown' && event.key !== 'Enter') return;
-      event.preventDefault();
-      actions.enter();
-    });
+    this.box = new FilterBox(actions);
     this.group = dropdown('Group runs', (value) => {
       actions.group(GROUPINGS.find((grouping) => grouping === value) ?? null);
     });
@@ -92,15 +70,19 @@ export class Toolbar {
       h(
         'div',
         { class: 'tools', role: 'toolbar', 'aria-label': 'Which runs and columns' },
-        this.input,
+        this.box.input,
         this.group.element,
         this.equal.element,
         this.all.element,
         // At the end, so that nothing moves while a filter is typed.
         this.found,
-        this.problem,
+        this.box.problem,
       ),
     );
+  }
+
+  get input(): HTMLInputElement {
+    return this.box.input;
   }
 
   update(view: TableView, look: TableLook, counts: Counts, filtered: boolean, comparing: boolean): void {
@@ -128,10 +110,6 @@ export class Toolbar {
         ? 'Also arguments that are the same in all runs'
         : `Also ${hidden === 1 ? 'the argument that is' : `the ${hidden} arguments that are`} the same in all runs`,
     );
-    this.problem.hidden = view.problem === null;
-    setText(this.problem, view.problem ?? '');
-    this.input.setAttribute('aria-invalid', String(view.problem !== null));
-    this.input.toggleAttribute('aria-describedby', false);
-    if (view.problem !== null) this.input.setAttribute('aria-describedby', 'filter-problem');
+    this.box.tell(view.problem);
   }
 }

@@ -7,6 +7,8 @@ export interface Theme {
   readonly grid: string;
   readonly background: string;
   readonly error: string;
+  readonly good: string;
+  readonly gold: string;
   readonly focus: string;
   /** By stage name. */
   readonly stages: Readonly<Record<string, string>>;
@@ -50,6 +52,8 @@ export function readTheme(): Theme {
     grid: color('grid'),
     background: color('background'),
     error: color('red'),
+    good: color('green'),
+    gold: color('gold'),
     focus: color('focus'),
     stages: { teacher: color('teacher'), mixed: color('mixed'), student: color('student') },
     tint: contrast ? 0.16 : 0.09,

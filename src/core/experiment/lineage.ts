@@ -20,6 +20,7 @@ export class Lineage {
   private readonly origins = new Map<string, Checkpoint>();
   private readonly byOrigin = new Map<string, Run[]>();
   private readonly detached = new Map<string, Run[]>();
+  private readonly circling: ReadonlySet<string>;
 
   /** @param workspaces newest run first in each, as the model has them */
   constructor(workspaces: readonly { readonly runs: readonly Run[] }[]) {
@@ -30,13 +31,19 @@ export class Lineage {
         if (parent !== undefined) this.parents.set(run.path, parent);
       }
     }
-    for (const run of this.inCircles()) this.parents.delete(run);
+    this.circling = new Set(this.inCircles());
+    for (const run of this.circling) this.parents.delete(run);
     for (const { runs } of homes) for (const run of runs) this.hang(run);
   }
 
   /** The run that this one branched from; undefined for one that began by itself, or whose parent is gone. */
   parentOf(run: Run): Run | undefined {
     return this.parents.get(run.path);
+  }
+
+  /** Whether the run is its own ancestor by what records say: then it has no parent. */
+  isInCircle(run: Run): boolean {
+    return this.circling.has(run.path);
   }
 
   /** The checkpoint that the run left its parent at; undefined where the parent or the checkpoint is gone. */

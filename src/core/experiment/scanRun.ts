@@ -8,6 +8,7 @@ import { stepBeingSaved, stepOfFolder } from '../checkpoint/folderNames';
 import { isAhead } from '../checkpoint/writing';
 import { readFailure } from '../files';
 import { fieldFacts } from './fieldFacts';
+import { fieldParent } from './fieldParent';
 import type { JsonObject } from '../jsonText';
 import { TAIL_BYTES, lastLogged } from './lastLogged';
 import type { Checkpoint, Run } from './model';
@@ -150,7 +151,8 @@ async function lookAt(
     maxSteps,
     stage: stageOf(step),
     created: sinceWhen([birth?.created ?? null, await bornAt(runPath, context), ...dates], now),
-    parent: birth?.parent ?? null,
+    // Runs of ours say it themselves.
+    parent: birth === null ? fieldParent(config, runPath, name) : birth.parent,
     config,
     curriculum,
     process,

@@ -19,7 +19,7 @@ import type { Workspace } from '../../core/experiment/model';
 import { BACKUPS } from '../../core/experiment/runLayout';
 import { noteFailure } from '../../core/experiment/runNotes';
 import { formatBytes, formatProgress } from '../../core/format';
-import { checkRunName, freeFolder } from '../../core/training/plan/branchName';
+import { checkRunName, freeFolder } from '../../core/experiment/runName';
 import { showError, showInformation, showWarning } from '../../platform/messages';
 import { askText, pick } from '../../platform/picks';
 import { withCancellableProgress, type ShowShare } from '../../platform/progress';

@@ -37,6 +37,8 @@ export class DashboardSession extends Disposable {
   private visible = true;
   /** Runs to draw over this one, for a page that is not there yet. */
   private overlaid: readonly string[] = [];
+  /** Who the run is, as of the last look, and other runs that had the same id then. */
+  private seen: { readonly id: string | null; readonly copies: ReadonlySet<string> } = { id: null, copies: new Set() };
   private ticks = 0;
   private ticking = false;
 
@@ -105,6 +107,12 @@ export class DashboardSession extends Disposable {
     if (!this.conversation.isOpen || !this.visible || this.isDisposed) return;
     const run = this.run;
     if (run === undefined) {
+      const renamed = this.renamed;
+      if (renamed !== undefined) {
+        this.host.focused(renamed);
+        void this.focus(renamed.path);
+        return;
+      }
       this.stopFollowing();
       this.post(this.messages.missing(this.path));
       return;
@@ -252,8 +260,18 @@ export class DashboardSession extends Disposable {
     return runAt(this.host, this.path);
   }
 
+  /** The run under another name: its folder was renamed, here or elsewhere. A copy that was there before is not it. */
+  private get renamed(): Run | undefined {
+    const { id, copies } = this.seen;
+    if (id === null) return undefined;
+    const found = this.host.runs().filter((run) => run.id === id && !copies.has(run.path));
+    return found.length === 1 ? found[0] : undefined;
+  }
+
   /** The dashboard is about this run, with the ancestors that the model has now. */
   private look(run: Run): void {
+    const copies = this.host.runs().filter(({ id, path }) => id === run.id && path !== run.path);
+    this.seen = { id: run.id, copies: new Set(copies.map(({ path }) => path)) };
     this.metrics.focus(run.path, this.host.lineage().ancestorsOf(run));
   }
 

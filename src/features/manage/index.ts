@@ -1,4 +1,4 @@
-/** Small things one does with runs and checkpoints: pin, delete, clean up, tag, see what they take, copy the path. */
+/** Small things one does with runs and checkpoints: pin, delete, clean up, tag, rename, see what they take, copy the path. */
 import * as vscode from 'vscode';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
@@ -18,18 +18,28 @@ async function copyPath(deps: FeatureDeps, named: Named): Promise<void> {
   if (paths.length > 0) await vscode.env.clipboard.writeText(paths.join('\n'));
 }
 
+/** What is loaded when somebody asks for it, by what src/onDemand.ts calls it. */
+const LATER = {
+  'npt.deleteCheckpoints': 'deleteChosen',
+  'npt.tagRuns': 'tagRuns',
+  'npt.renameRun': 'renameChosen',
+  'npt.editNotes': 'editNotes',
+  'npt.cleanUp': 'cleanUp',
+  'npt.showDiskUse': 'showDiskUse',
+  'npt.openTrainLog': 'openTrainLog',
+} as const;
+
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
+  const later = Object.entries(LATER).map(([command, action]): [string, (named: Named) => unknown] => [
+    command,
+    async (named) => (await import('../../onDemand'))[action](deps, named),
+  ]);
   registerCommands(context, deps, {
+    ...Object.fromEntries(later),
     'npt.pin': async (named) => (await import('../../onDemand')).pin(deps, named, true),
     'npt.unpin': async (named) => (await import('../../onDemand')).pin(deps, named, false),
-    'npt.deleteCheckpoints': async (named) => (await import('../../onDemand')).deleteChosen(deps, named),
-    'npt.tagRuns': async (named) => (await import('../../onDemand')).tagRuns(deps, named),
     'npt.starRuns': async (named) => (await import('../../onDemand')).starRuns(deps, named, true),
     'npt.unstarRuns': async (named) => (await import('../../onDemand')).starRuns(deps, named, false),
-    'npt.editNotes': async (named) => (await import('../../onDemand')).editNotes(deps, named),
-    'npt.cleanUp': async (named) => (await import('../../onDemand')).cleanUp(deps, named),
-    'npt.showDiskUse': async (named) => (await import('../../onDemand')).showDiskUse(deps, named),
-    'npt.openTrainLog': async (named) => (await import('../../onDemand')).openTrainLog(deps, named),
     'npt.copyPath': (named) => copyPath(deps, named),
     'npt.showLog': () => {
       deps.log.show();

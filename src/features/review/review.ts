@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { findArgument } from '../../core/arguments/arguments';
 import { shellCommandOf } from '../../core/training/launchers/shown';
-import { checkRunName } from '../../core/training/plan/branchName';
+import { checkRunName } from '../../core/experiment/runName';
 import type { Plan } from '../../core/training/plan/plan';
 import { renderPlans } from '../../core/training/plan/renderPlans';
 import type { TrainingRequest } from '../../core/training/plan/taskDefinition';

@@ -2,7 +2,6 @@
  * The host's side of the conversation with the table's page, without VS Code: which rows the page has, and which of them have
  * changed since. The panel gives it a voice and ears; the page's tests run it against a page in a plain browser.
  */
-import { setImmediate } from 'node:timers/promises';
 import { findArgument } from '../../core/arguments/arguments';
 import { Disposable } from '../../core/disposable';
 import { allCheckpoints } from '../../core/experiment/checkpoints';
@@ -19,6 +18,7 @@ import {
   type RunsCommand,
   type RunsHostMessage,
 } from '../../protocol/runsTable';
+import { ChangedRuns } from '../changedRuns';
 
 export interface RunsTableHost {
   post(message: RunsHostMessage & Addressed): void;
@@ -39,25 +39,13 @@ export interface RunsTableHost {
   log(message: string): void;
 }
 
-/** Rows a message: the extension host's thread belongs to others, too. */
-const PART = 250;
-
-interface Sent {
-  readonly run: Run;
-  readonly parentPath: string | null;
-}
-
 export class RunsTableSession extends Disposable {
   private readonly conversation = new Conversation();
-  /** What the page has, by path. */
-  private readonly sent = new Map<string, Sent>();
+  private readonly changes = new ChangedRuns((run, lineage) => lineage.parentOf(run)?.path ?? null);
   private names = new ArgumentNames();
   private visible = true;
-  private first = true;
   private told = 0;
   private status = '';
-  /** Counts what the page was to be told anew: what was begun before gives up. */
-  private round = 0;
 
   constructor(private readonly host: RunsTableHost) {
     super();
@@ -103,9 +91,8 @@ export class RunsTableSession extends Disposable {
 
   private begin(page: string): void {
     this.conversation.begin(page);
-    this.sent.clear();
+    this.changes.forget();
     this.names = new ArgumentNames();
-    this.first = true;
     this.told = 0;
     this.status = '';
     const look = parseLook(this.host.kept());
@@ -134,42 +121,13 @@ export class RunsTableSession extends Disposable {
 
   /** Sends what the page lacks, in parts. */
   private async tell(): Promise<void> {
-    this.round += 1;
-    const { round } = this;
-    const runs = this.host.runs();
     const lineage = this.host.lineage();
-    const there = new Set(runs.map(({ path }) => path));
-    let gone = [...this.sent.keys()].filter((path) => !there.has(path));
-    for (const path of gone) this.sent.delete(path);
-    // A run that did not change is the same object (core/experiment/reuse.ts).
-    const changed = runs.filter((run) => {
-      const before = this.sent.get(run.path);
-      return before?.run !== run || before.parentPath !== (lineage.parentOf(run)?.path ?? null);
+    await this.changes.tell(this.host.runs(), lineage, ({ first, last, runs, gone }) => {
+      if (this.isDisposed) return false;
+      const rows = runs.map((run): RunRow => rowOf(run, lineage, this.names, Date.now() / 1000));
+      this.post({ type: 'rows', first, last, arguments: this.newArguments(), rows, gone });
+      return true;
     });
-    if (changed.length === 0 && gone.length === 0 && !this.first) return;
-    for (let from = 0; from === 0 || from < changed.length; from += PART) {
-      if (from > 0) await setImmediate();
-      // What came in between begins with what is still missing.
-      if (this.isDisposed || round !== this.round) return;
-      const part = changed.slice(from, from + PART);
-      const rows = part.map((run) => this.row(run, lineage));
-      this.post({
-        type: 'rows',
-        first: this.first,
-        last: from + PART >= changed.length,
-        arguments: this.newArguments(),
-        rows,
-        gone,
-      });
-      this.first = false;
-      gone = [];
-    }
-  }
-
-  private row(run: Run, lineage: Lineage): RunRow {
-    const row = rowOf(run, lineage, this.names, Date.now() / 1000);
-    this.sent.set(run.path, { run, parentPath: row.parentPath });
-    return row;
   }
 
   private newArguments(): ReturnType<typeof argumentColumns> | null {

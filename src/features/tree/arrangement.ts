@@ -1,8 +1,9 @@
-/** The orders in which the tree shows runs that stand beside each other, of those that a filter leaves. No vscode here. */
+/** How the tree shows runs: in which order, under which headings, branches nested or not, of those that a filter leaves. No vscode here. */
 import { allCheckpoints, bestEvaluated } from '../../core/experiment/checkpoints';
-import type { Run } from '../../core/experiment/model';
+import { STAR_TAG, type Run } from '../../core/experiment/model';
 import { compareNames } from '../../core/table/cell';
-import type { Arrangement } from './nodes';
+import { dayText } from '../../core/table/columns';
+import { rowUnder, runNode, type Arrangement, type HeadingNode, type Headings } from './nodes';
 
 export const RUN_ORDERS = ['time', 'name', 'step', 'loss', 'size'] as const;
 export type RunOrder = (typeof RUN_ORDERS)[number];
@@ -44,11 +45,88 @@ function ordered(runs: readonly Run[], order: RunOrder): readonly Run[] {
   }
 }
 
+export const TREE_GROUPINGS = ['tag', 'day'] as const;
+export type TreeGrouping = (typeof TREE_GROUPINGS)[number];
+
+/** What the headings say, in the user's language. */
+export interface HeadingWords {
+  readonly noTag: string;
+  readonly noDay: string;
+  /** So many runs. */
+  readonly count: (count: number) => string;
+}
+
+/** A run with several tags stands under each of them. Days stand newest first, tags by name; what has none comes last. */
+function headed(runs: readonly Run[], grouping: TreeGrouping, words: HeadingWords): Headings {
+  const groups = new Map<string, Run[]>();
+  for (const run of runs) {
+    for (const title of titlesOf(run, grouping)) {
+      const group = groups.get(title);
+      if (group === undefined) groups.set(title, [run]);
+      else group.push(run);
+    }
+  }
+  const nothing = grouping === 'tag' ? words.noTag : words.noDay;
+  const rows = [...groups]
+    .sort(([a], [b]) => (a === '' ? 1 : b === '' ? -1 : grouping === 'tag' ? compareNames(a, b) : a < b ? 1 : -1))
+    .map(([title, under]): HeadingNode => ({
+      kind: 'heading',
+      // No tag is empty, and what has none is not called as a tag may be.
+      id: `${grouping}:${title}`,
+      path: '',
+      title: title === '' ? nothing : title,
+      icon: grouping === 'day' ? 'calendar' : title === STAR_TAG ? 'star-full' : 'tag',
+      description: words.count(under.length),
+      runs: under,
+    }));
+  const pathsOf = (under: readonly Run[]): string => JSON.stringify(under.map(({ path }) => path));
+  return {
+    rows,
+    hung: new Map([
+      ['', JSON.stringify(rows.map(({ id }) => id))],
+      ...rows.map(({ id, runs: under }): [string, string] => [id, pathsOf(under)]),
+    ]),
+    idsOf: (wanted) => {
+      const paths = new Set(wanted.map(({ path }) => path));
+      return rows.flatMap(({ id, runs: under }) =>
+        under.flatMap((run) => (paths.has(run.path) ? [rowUnder(id, runNode(run)).id] : [])),
+      );
+    },
+  };
+}
+
+function titlesOf(run: Run, grouping: TreeGrouping): readonly string[] {
+  if (grouping === 'day') return [run.created > 0 ? dayText(run.created) : ''];
+  const tags = new Set(run.notes?.tags ?? []);
+  return tags.size === 0 ? [''] : [...tags];
+}
+
+export interface TreeLook {
+  readonly order: RunOrder;
+  /** Branches stand beside their parents; they always do where runs are grouped. */
+  readonly flat: boolean;
+  readonly group: { readonly by: TreeGrouping; readonly words: HeadingWords } | null;
+}
+
 /** @param shown paths of the runs that are shown; null: all */
-export function arrangementOf(order: RunOrder, shown: ReadonlySet<string> | null, about: string | null): Arrangement {
+export function arrangementOf(
+  { order, flat, group }: TreeLook,
+  shown: ReadonlySet<string> | null,
+  about: string | null,
+): Arrangement {
+  const arrange = (runs: readonly Run[]): readonly Run[] =>
+    ordered(shown === null ? runs : runs.filter(({ path }) => shown.has(path)), order);
+  let known: { readonly of: readonly Run[]; readonly headings: Headings } | undefined;
   return {
     shown,
     about,
-    arrange: (runs) => ordered(shown === null ? runs : runs.filter(({ path }) => shown.has(path)), order),
+    arrange,
+    flat: flat || group !== null,
+    headings: (runs) => {
+      if (group === null) return null;
+      // Asked for with every row that is drawn.
+      if (known?.of !== runs) known = { of: runs, headings: headed(arrange(runs), group.by, group.words) };
+      return known.headings;
+    },
   };
 }

@@ -1,11 +1,19 @@
-/** NPT: Sort Runs… and NPT: Filter Runs…: what was asked for, and the arrangement that comes of it. */
+/** NPT: Sort Runs…, Filter Runs…, Group Runs… and the flat list: what was asked for, and the arrangement that comes of it. */
 import * as vscode from 'vscode';
 import type { Run } from '../../core/experiment/model';
+import { formatCount } from '../../core/format';
 import { RunFilter } from '../../core/table/runFilter';
 import { askLive, pick, type PickRow } from '../../platform/picks';
 import type { FeatureDeps } from '../deps';
-import { arrangementOf, RUN_ORDERS, type RunOrder } from './arrangement';
-import { KEPT_ORDER, type Arrangement, type TreeModel } from './nodes';
+import {
+  arrangementOf,
+  RUN_ORDERS,
+  TREE_GROUPINGS,
+  type RunOrder,
+  type TreeGrouping,
+  type TreeLook,
+} from './arrangement';
+import { KEPT_FLAT, KEPT_GROUP, KEPT_ORDER, type Arrangement, type TreeModel } from './nodes';
 
 /** Names of runs that are listed under the box in which a filter is typed. */
 const MOST_NAMES = 50;
@@ -31,8 +39,25 @@ function orderText(order: RunOrder): string {
   }
 }
 
+function countText(count: number): string {
+  return count === 1 ? vscode.l10n.t('1 run') : vscode.l10n.t('{0} runs', formatCount(count));
+}
+
+function groupingText(grouping: TreeGrouping | null): string {
+  switch (grouping) {
+    case null:
+      return vscode.l10n.t('No groups');
+    case 'tag':
+      return vscode.l10n.t('By tag');
+    case 'day':
+      return vscode.l10n.t('By day');
+  }
+}
+
 export class TreeArranger {
   private order: RunOrder;
+  private flat: boolean;
+  private group: TreeGrouping | null;
   private filter = '';
   private readonly engine = new RunFilter();
 
@@ -43,6 +68,9 @@ export class TreeArranger {
   ) {
     const kept = context.workspaceState.get(KEPT_ORDER);
     this.order = RUN_ORDERS.find((order) => order === kept) ?? 'time';
+    this.flat = context.workspaceState.get(KEPT_FLAT) === true;
+    const group = context.workspaceState.get(KEPT_GROUP);
+    this.group = TREE_GROUPINGS.find((grouping) => grouping === group) ?? null;
     this.apply();
   }
 
@@ -61,6 +89,39 @@ export class TreeArranger {
     this.order = picked.order;
     this.apply();
     await this.context.workspaceState.update(KEPT_ORDER, picked.order === 'time' ? undefined : picked.order);
+  }
+
+  async askGroup(): Promise<void> {
+    const rows = [null, ...TREE_GROUPINGS].map((group) => ({
+      group,
+      label: groupingText(group),
+      icon: group === this.group ? 'check' : 'blank',
+    }));
+    const picked = await pick(rows, {
+      title: vscode.l10n.t('Group Runs'),
+      placeHolder: vscode.l10n.t('A run with several tags stands under each; branches stand beside their parents'),
+      active: rows.find(({ group }) => group === this.group),
+    });
+    if (picked === undefined) return;
+    this.group = picked.group;
+    this.apply();
+    await this.context.workspaceState.update(KEPT_GROUP, picked.group ?? undefined);
+  }
+
+  /** Branches stand under the checkpoint that they left. */
+  nest(): Promise<void> {
+    return this.setFlat(false);
+  }
+
+  /** Branches stand beside their parents. */
+  listFlat(): Promise<void> {
+    return this.setFlat(true);
+  }
+
+  private async setFlat(flat: boolean): Promise<void> {
+    this.flat = flat;
+    this.apply();
+    await this.context.workspaceState.update(KEPT_FLAT, flat || undefined);
   }
 
   /** The tree follows what is typed; Escape takes it back. */
@@ -97,17 +158,24 @@ export class TreeArranger {
   }
 
   private apply(): void {
-    const isAsTheModel = this.order === 'time' && this.filter === '';
-    void vscode.commands.executeCommand('setContext', 'npt.filtered', this.filter !== '');
+    const isAsTheModel = this.order === 'time' && this.filter === '' && !this.flat && this.group === null;
+    for (const [key, value] of [
+      ['npt.filtered', this.filter !== ''],
+      ['npt.flat', this.flat],
+      ['npt.grouped', this.group !== null],
+    ] as const)
+      void vscode.commands.executeCommand('setContext', key, value);
     this.tree.arrange(isAsTheModel ? undefined : (model) => this.arrangement(model));
   }
 
   private arrangement({ runs, lineage }: TreeModel): Arrangement {
-    const { filter, order } = this;
-    if (filter === '') return arrangementOf(order, null, null);
+    const { filter, order, flat, group } = this;
+    const words = { noTag: vscode.l10n.t('No tag'), noDay: vscode.l10n.t('Day unknown'), count: countText };
+    const look: TreeLook = { order, flat, group: group === null ? null : { by: group, words } };
+    if (filter === '') return arrangementOf(look, null, null);
     const passing = this.engine.filter(filter, runs, lineage, Date.now() / 1000).runs;
     const about = vscode.l10n.t('Filter “{0}”: {1} of {2} runs', filter, passing.length, runs.length);
-    return arrangementOf(order, new Set(passing.map(({ path }) => path)), about);
+    return arrangementOf(look, new Set(passing.map(({ path }) => path)), about);
   }
 
   private found(text: string): ReturnType<RunFilter['filter']> {

@@ -17,16 +17,31 @@ import {
   containerOf,
   groupNode,
   hasChildren,
+  headingsOf,
   holderOf,
   isOvertaken,
   runNode,
   isShown,
+  KEPT_FLAT,
+  KEPT_GROUP,
   KEPT_ORDER,
+  rowUnder,
   type Arrangement,
+  type HeadingNode,
   type TreeModel,
   type TreeNode,
 } from './nodes';
 import { TreeRows } from './rows';
+
+/** What changes how the runs are shown, by what the arranger calls it. */
+const ARRANGING = {
+  'npt.sortRuns': 'askOrder',
+  'npt.filterRuns': 'askFilter',
+  'npt.clearFilter': 'clearFilter',
+  'npt.groupRuns': 'askGroup',
+  'npt.nestBranches': 'nest',
+  'npt.listFlat': 'listFlat',
+} as const;
 
 /** Changes within this time are shown together: a run that trains changes several times a second. */
 const COALESCE_MS = 200;
@@ -95,6 +110,13 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
   }
 
   getParent(node: TreeNode): TreeNode | undefined {
+    if (node.kind === 'heading') return undefined;
+    const above = this.above(node);
+    return above === undefined ? this.headingOf(node.under) : rowUnder(node.under, above);
+  }
+
+  /** What a row is under, but for headings. */
+  private above(node: Exclude<TreeNode, HeadingNode>): TreeNode | undefined {
     const { workspaces } = this.deps;
     switch (node.kind) {
       case 'run':
@@ -133,21 +155,35 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
     return this.arranged;
   }
 
+  /** A row of the run; of several, the first. */
+  rowOf(run: Run): TreeNode {
+    const heading = headingsOf(this.model())?.rows.find(({ runs }) => runs.includes(run));
+    return rowUnder(heading?.id, runNode(run));
+  }
+
+  /** The heading of this id, as it is now. */
+  private headingOf(id: string | undefined): TreeNode | undefined {
+    return headingsOf(this.model())?.rows.find((each) => each.id === id);
+  }
+
   /** VS Code keeps the nodes it was given; the model behind them may have moved on. */
   private fresh(node: TreeNode): TreeNode {
+    const { workspaces } = this.deps;
+    let now: TreeNode | undefined;
+    if (node.kind === 'heading') now = this.headingOf(node.id);
     if (node.kind === 'run') {
-      const run = this.deps.workspaces.runAt(node.path);
-      return run === undefined ? node : runNode(run);
+      const run = workspaces.runAt(node.path);
+      now = run && runNode(run);
     }
     if (node.kind === 'group') {
-      const run = this.deps.workspaces.runAt(node.run.path);
-      return run === undefined ? node : groupNode(run, node.index);
+      const run = workspaces.runAt(node.run.path);
+      now = run && groupNode(run, node.index);
     }
     if (node.kind === 'checkpoint') {
-      const found = this.deps.workspaces.checkpointAt(node.path);
-      return found === undefined ? node : checkpointNode(found.run, found.checkpoint);
+      const found = workspaces.checkpointAt(node.path);
+      now = found && checkpointNode(found.run, found.checkpoint);
     }
-    return node;
+    return now === undefined ? node : rowUnder(node.under, now);
   }
 
   private schedule(): void {
@@ -310,7 +346,8 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
           },
         }),
     ));
-  if (context.workspaceState.get(KEPT_ORDER) !== undefined) void arrange();
+  const isKept = (key: string): boolean => context.workspaceState.get(key) !== undefined;
+  if ([KEPT_ORDER, KEPT_FLAT, KEPT_GROUP].some(isKept)) void arrange();
   context.subscriptions.push(
     tree,
     view,
@@ -321,19 +358,19 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
       updateContext();
     }),
   );
+  const arranging = Object.entries(ARRANGING).map(([command, act]): [string, () => unknown] => [
+    command,
+    async () => (await arrange())[act](),
+  ]);
   registerCommands(context, deps, {
     'npt.refresh': () => deps.workspaces.rescan('everything'),
-    'npt.sortRuns': async () => (await arrange()).askOrder(),
-    'npt.filterRuns': async () => (await arrange()).askFilter(),
-    'npt.clearFilter': async () => {
-      (await arrange()).clearFilter();
-    },
+    ...Object.fromEntries(arranging),
     // For our own lists of runs: not in the palette.
     'npt.reveal': async ({ argument }) => {
       const run = deps.workspaces.runAt(targetPath(argument) ?? '');
       if (run === undefined) return;
       if (!isShown(run, tree.model())) (await arrange()).clearFilter();
-      await view.reveal(runNode(run), { focus: true });
+      await view.reveal(tree.rowOf(run), { focus: true });
     },
   });
 }

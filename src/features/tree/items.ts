@@ -83,7 +83,7 @@ function processText(run: Run): string | null {
 
 /** Tokens end with ';' so that a `when` clause can match a whole token. */
 function contextValue(node: TreeNode): string {
-  if (node.kind === 'file' || node.kind === 'group') return `${node.kind};`;
+  if (node.kind === 'file' || node.kind === 'group' || node.kind === 'heading') return `${node.kind};`;
   if (node.kind === 'run') {
     const { run } = node;
     const resumable = RESUMABLE.has(run.state) && run.checkpoints.some((checkpoint) => checkpoint.state === 'complete');
@@ -274,6 +274,9 @@ export function treeItem(node: TreeNode, context: ItemContext): vscode.TreeItem 
   item.id = node.id;
   item.contextValue = contextValue(node);
   switch (node.kind) {
+    case 'heading':
+      item.iconPath = icon(node.icon);
+      break;
     case 'run':
       item.iconPath = icon(...RUN_ICONS[node.run.state]);
       break;
@@ -296,6 +299,8 @@ export function treeItem(node: TreeNode, context: ItemContext): vscode.TreeItem 
 
 function description(node: TreeNode, context: ItemContext): string {
   switch (node.kind) {
+    case 'heading':
+      return node.description;
     case 'run':
       return runDescription(node.run);
     case 'checkpoint':
@@ -314,6 +319,7 @@ function tooltip(node: TreeNode, verdict: Verdict | undefined): { readonly toolt
       return { tooltip: { title: node.run.name, rows: runRows(node.run) } };
     case 'checkpoint':
       return { tooltip: { title: node.checkpoint.name, rows: checkpointRows(node.checkpoint, verdict) } };
+    case 'heading':
     case 'group':
     case 'file':
       return {};
@@ -323,6 +329,8 @@ function tooltip(node: TreeNode, verdict: Verdict | undefined): { readonly toolt
 /** What a row is called: less than its name where the rows around it say the rest. */
 function names(node: TreeNode, { runLabel }: ItemContext): { readonly label: string; readonly name?: string } {
   switch (node.kind) {
+    case 'heading':
+      return { label: node.title };
     case 'run':
       return { label: runLabel, name: node.run.name };
     case 'group':

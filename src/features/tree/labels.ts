@@ -7,19 +7,18 @@ import { containerOf, isShown, type TreeModel } from './nodes';
 /** As many letters as leave room for the figures in a view of 300 pixels. */
 const LONGEST = 18;
 
-/** For each lineage, by what is shown of it: of a model that did not change, names are not made anew. */
+/** For each lineage, by how it is arranged: of a model that did not change, names are not made anew. */
 const made = new WeakMap<
   Lineage,
-  { readonly shown: ReadonlySet<string> | null; readonly labels: ReadonlyMap<string, string> }
+  { readonly arrangement: TreeModel['arrangement']; readonly labels: ReadonlyMap<string, string> }
 >();
 
 /** The label of a run's row; no other row beside it has the same. */
 export function runLabel(run: Run, model: TreeModel): string {
   const { lineage, arrangement } = model;
-  const shown = arrangement?.shown ?? null;
   let known = made.get(lineage);
-  if (known?.shown !== shown) {
-    known = { shown, labels: labelsOf(model) };
+  if (known === undefined || known.arrangement !== arrangement) {
+    known = { arrangement, labels: labelsOf(model) };
     made.set(lineage, known);
   }
   return known.labels.get(run.path) ?? run.name;
@@ -37,7 +36,9 @@ function labelsOf(model: TreeModel): ReadonlyMap<string, string> {
   }
   const labels = new Map<string, string>();
   for (const siblings of together.values()) {
-    const names = siblings.map((run) => nameBelow(run.name, lineage.parentOf(run)?.name ?? ''));
+    // In a flat list the parent's name is not above.
+    const above = (run: Run): string => (model.arrangement?.flat === true ? '' : (lineage.parentOf(run)?.name ?? ''));
+    const names = siblings.map((run) => nameBelow(run.name, above(run)));
     for (const [index, label] of shortNames(names, LONGEST).entries()) {
       const run = siblings[index];
       if (run !== undefined) labels.set(run.path, label);

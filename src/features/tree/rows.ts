@@ -1,7 +1,7 @@
 /** The rows that VS Code holds, and which of them a change of the model redraws, when. No vscode here. */
 import { formatAge } from '../../core/format';
 import type { Run } from '../../core/experiment/model';
-import { arranged, containerOf, runNode, type TreeModel, type TreeNode } from './nodes';
+import { arranged, containerOf, headingsOf, runNode, type TreeModel, type TreeNode } from './nodes';
 
 /**
  * Step and loss of a training run change every second, but its row is redrawn at most this often: while VS Code redraws a
@@ -31,7 +31,7 @@ export class TreeRows {
   /** What was last drawn of a run, and when. */
   private readonly drawn = new Map<string, { readonly run: Run; readonly at: number }>();
   /** Paths of the runs under each row, the root among them, in their order as last drawn. */
-  private hung = new Map<string, string>();
+  private hung: ReadonlyMap<string, string> = new Map();
   private isFirst = true;
 
   /** VS Code was given these rows under that one (undefined: the root), in place of those before. */
@@ -59,17 +59,8 @@ export class TreeRows {
   /** What is to be redrawn at `now` (milliseconds of any clock that does not go back). */
   take(model: TreeModel, now: number): Redraw {
     const { runs } = model;
-    const under = new Map<string, Run[]>();
-    for (const run of runs) {
-      const container = containerOf(run, model)?.id ?? ROOT;
-      const beside = under.get(container);
-      if (beside === undefined) under.set(container, [run]);
-      else beside.push(run);
-    }
-    const hung = new Map<string, string>();
-    for (const [container, beside] of under) {
-      hung.set(container, JSON.stringify(arranged(beside, model).map(({ path }) => path)));
-    }
+    const headings = headingsOf(model);
+    const hung = headings?.hung ?? hanging(model);
     const all = hung.get(ROOT) !== this.hung.get(ROOT) || this.isFirst;
     this.isFirst = false;
     const containers = new Set([...hung.keys(), ...this.hung.keys()]);
@@ -77,7 +68,7 @@ export class TreeRows {
     this.hung = hung;
     const due = this.takeDue(runs, now);
     // Only what changed: a whole-tree refresh loses the scroll position and blinks (microsoft/vscode#153982).
-    const ids = new Set([...moved, ...due.map((run) => runNode(run).id)]);
+    const ids = new Set([...moved, ...(headings?.idsOf(due) ?? due.map((run) => runNode(run).id))]);
     const rows = all ? [] : [...ids].flatMap((id) => this.given.get(id) ?? []);
     return { all, rows, again: this.wait(now) };
   }
@@ -123,6 +114,23 @@ export class TreeRows {
       return row?.kind === 'checkpoint' && formatAge(row.checkpoint.time, now) !== said ? [row] : [];
     });
   }
+}
+
+/** Paths of the runs under each row, in their order. */
+function hanging(model: TreeModel): Map<string, string> {
+  const under = new Map<string, Run[]>();
+  for (const run of model.runs) {
+    const container = containerOf(run, model)?.id ?? ROOT;
+    const beside = under.get(container);
+    if (beside === undefined) under.set(container, [run]);
+    else beside.push(run);
+  }
+  return new Map(
+    [...under].map(([container, beside]) => [
+      container,
+      JSON.stringify(arranged(beside, model).map(({ path }) => path)),
+    ]),
+  );
 }
 
 /** Whether two states of a run differ in nothing but running figures. What did not change is the same object (reuse.ts). */

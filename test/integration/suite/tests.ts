@@ -5,6 +5,7 @@ import './validate.test';
 import './compare.test';
 import './probe.test';
 import './runsTable.test';
+import './lineage.test';
 import './python.test';
 import './torchFile.test';
 import './targets.test';

@@ -391,4 +391,21 @@ describe('a dashboard’s session', () => {
     session.modelChanged();
     await message('snapshot');
   });
+
+  it('follows a run that is renamed, and does not take a copy for it', async () => {
+    const run = addRun('a', line(10, 5));
+    const copy = { ...addRun('copy', line(10, 5)), id: run.id };
+    runs = [run, copy];
+    open(run);
+    await message('snapshot');
+    const renamed = { ...addRun('b', line(10, 5)), id: run.id };
+    runs = [copy];
+    session.modelChanged();
+    assert.equal((await message('missing')).path, run.path);
+    // The new name may be seen in a scan of its own.
+    runs = [copy, renamed];
+    session.modelChanged();
+    assert.equal((await message('snapshot')).run.path, renamed.path);
+    assert.equal(session.runPath, renamed.path);
+  });
 });

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { Lineage } from '../../../src/core/experiment/lineage';
 import type { Run } from '../../../src/core/experiment/model';
 import { RunFilter } from '../../../src/core/table/runFilter';
-import { arrangementOf, RUN_ORDERS, type RunOrder } from '../../../src/features/tree/arrangement';
+import { arrangementOf, RUN_ORDERS, type RunOrder, type TreeGrouping } from '../../../src/features/tree/arrangement';
+import { runLabel } from '../../../src/features/tree/labels';
 import {
   childrenOf,
   checkpointNode,
@@ -28,7 +29,11 @@ const RUNS = [
 
 function modelOf(runs: readonly Run[], order: RunOrder = 'time', shown: readonly Run[] | null = null): TreeModel {
   const paths = shown === null ? null : new Set(shown.map(({ path }) => path));
-  return { runs, lineage: new Lineage([{ runs }]), arrangement: arrangementOf(order, paths, null) };
+  return {
+    runs,
+    lineage: new Lineage([{ runs }]),
+    arrangement: arrangementOf({ order, flat: false, group: null }, paths, null),
+  };
 }
 
 const names = (nodes: readonly TreeNode[]): string[] => nodes.map((node) => node.path.split('/').at(-1) ?? '');
@@ -84,6 +89,98 @@ describe('the arrangement of the tree', () => {
     const overtaken = branches.map((run, at) => ({ ...run, step: 10 - at }));
     const redraw = below.take(modelOf([...overtaken, parent], 'step'), 1);
     assert.deepEqual([redraw.all, names(redraw.rows)], [false, ['checkpoint-200']]);
+  });
+});
+
+describe('a tree that is grouped or flat', () => {
+  const WORDS = { noTag: 'No tag', noDay: 'Day unknown', count: String };
+  const tagged = (name: string, tags: readonly string[], rest: Partial<Run> = {}): Run =>
+    aRun(name, { ...(tags.length === 0 ? {} : { notes: { tags, summary: '' } }), ...rest });
+  const grouped = (by: TreeGrouping, runs: readonly Run[], shown: readonly Run[] | null = null): TreeModel => ({
+    runs,
+    lineage: new Lineage([{ runs }]),
+    arrangement: arrangementOf(
+      { order: 'name', flat: false, group: { by, words: WORDS } },
+      shown === null ? null : new Set(shown.map(({ path }) => path)),
+      null,
+    ),
+  });
+  const outline = (model: TreeModel): string[] =>
+    childrenOf(undefined, model).flatMap((node) => [
+      node.kind === 'heading' ? `${node.title}:${node.description}` : node.kind,
+      ...names(childrenOf(node, model)),
+    ]);
+
+  const parent = tagged('parent', ['keep', 'base']);
+  const child = tagged('child', ['keep'], {
+    parent: { id: parent.id, run: 'parent', checkpoint: 'checkpoint-200', step: 200 },
+  });
+
+  it('puts a run under each of its tags, branches beside their parents, what has none last', () => {
+    const model = grouped('tag', [tagged('a', []), child, parent]);
+    assert.deepEqual(outline(model), ['base:1', 'parent', 'keep:2', 'child', 'parent', 'No tag:1', 'a']);
+    assert.deepEqual(outline(grouped('tag', [child, parent], [child])), ['keep:1', 'child']);
+    assert.equal(containerOf(child, model), undefined);
+    const origin = checkpointNode(parent, parent.checkpoints[1]!);
+    assert.deepEqual(names(childrenOf(origin, model)), ['npt_weights.pt']);
+  });
+
+  it('has no two rows of one id, and names the rows of a run under each heading', () => {
+    const model = grouped('tag', [child, parent]);
+    const ids: string[] = [];
+    const rows = new TreeRows();
+    rows.take(model, 0);
+    const visit = (node: TreeNode | undefined): void => {
+      const children = childrenOf(node, model);
+      rows.give(node, children);
+      for (const each of children) {
+        ids.push(each.id);
+        visit(each);
+      }
+    };
+    visit(undefined);
+    assert.equal(new Set(ids).size, ids.length);
+    rows.note([parent.path], true);
+    const redraw = rows.take(model, 1);
+    assert.deepEqual(
+      [redraw.all, redraw.rows.map(({ id }) => id)],
+      [false, ['base', 'keep'].map((tag) => `run:${parent.path}\ntag:${tag}`)],
+    );
+  });
+
+  it('redraws a heading whose runs changed, and all where headings came', () => {
+    const rows = new TreeRows();
+    const before = grouped('tag', [child, parent]);
+    rows.take(before, 0);
+    rows.give(undefined, childrenOf(undefined, before));
+    const untagged = { ...child, notes: { tags: ['base'], summary: '' } };
+    const redraw = rows.take(grouped('tag', [untagged, parent]), 1);
+    assert.deepEqual([redraw.all, redraw.rows.map(({ id }) => id)], [false, ['tag:base', 'tag:keep']]);
+    assert.equal(rows.take(grouped('tag', [{ ...child, notes: { tags: ['new'], summary: '' } }, parent]), 2).all, true);
+    assert.equal(rows.take(grouped('day', [child, parent]), 3).all, true);
+  });
+
+  it('groups by the day of birth, the newest first', () => {
+    const at = (day: number): number => new Date(2026, 10, day, 12).getTime() / 1000;
+    const runs = [aRun('x', { created: 0 }), aRun('old', { created: at(3) }), aRun('new', { created: at(26) })];
+    assert.deepEqual(outline(grouped('day', runs)), [
+      '2026-11-26:1',
+      'new',
+      '2026-11-03:1',
+      'old',
+      'Day unknown:1',
+      'x',
+    ]);
+  });
+
+  it('lists branches beside their parents, with their whole names', () => {
+    const runs = [aRun('parent-lr', { parent: child.parent }), parent];
+    const flat = arrangementOf({ order: 'time', flat: true, group: null }, null, null);
+    const model: TreeModel = { runs, lineage: new Lineage([{ runs }]), arrangement: flat };
+    assert.deepEqual(names(childrenOf(undefined, model)), ['parent-lr', 'parent']);
+    assert.equal(runLabel(runs[0]!, model), 'parent-lr');
+    const nested = { ...model, arrangement: arrangementOf({ order: 'time', flat: false, group: null }, null, null) };
+    assert.equal(runLabel(runs[0]!, nested), '…lr');
   });
 });
 

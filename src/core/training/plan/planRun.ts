@@ -2,7 +2,8 @@
 import path from 'node:path';
 import { EXPERIMENTS } from '../../experiment/runLayout';
 import { valueText } from '../../format';
-import { branchName, changedName, checkRunName, freeFolder } from './branchName';
+import { checkRunName, freeFolder } from '../../experiment/runName';
+import { branchName, changedName } from './branchName';
 import type { Plan, PlanMessage, PlannedArgument } from './plan';
 import type { PlanKind, PlanRequest } from './request';
 import type { PlanSource } from './planSource';

@@ -1,0 +1,97 @@
+/** NPT: Rename Run…: a new name for its folder, after what would no longer find it was said. */
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import type { Run } from '../../core/experiment/model';
+import { planRename, RenameError, renameObstacle, renameRun, type RenamePlan } from '../../core/experiment/renameRun';
+import { ask, showError } from '../../platform/messages';
+import { moveEditors, unsavedIn } from '../../platform/movedFolder';
+import { askText } from '../../platform/picks';
+import type { FeatureDeps } from '../deps';
+import { chooseRun, type Named } from '../targets';
+
+/** How long the model may take to show the run under its new name, ms; then it is not revealed. */
+const SEEN_MS = 10_000;
+/** Names that a question lists. */
+const LISTED = 5;
+
+export async function renameChosen(deps: FeatureDeps, named: Named): Promise<void> {
+  const title = vscode.l10n.t('Rename Run');
+  const none = vscode.l10n.t('There is no run in this workspace yet.');
+  const run = await chooseRun(deps, named, { title, none, accepts: () => true });
+  if (run === undefined) return;
+  try {
+    await rename(deps, run, title);
+  } catch (error) {
+    if (!(error instanceof RenameError)) throw error;
+    void showError(error.message);
+  }
+}
+
+async function rename(deps: FeatureDeps, run: Run, title: string): Promise<void> {
+  const { workspaces } = deps;
+  const home = workspaces.workspaceOf(run.path);
+  const obstacle = home === undefined ? null : await renameObstacle(run, home);
+  if (obstacle !== null) throw new RenameError(obstacle);
+  const unsaved = unsavedIn(run.path);
+  if (unsaved !== undefined)
+    throw new RenameError(
+      vscode.l10n.t('{0} of {1} is edited and not saved: save it, then rename the run.', unsaved, run.name),
+    );
+  const typed = await askText({
+    title: `${title}: ${run.name}`,
+    prompt: vscode.l10n.t('The folder’s new name. Branches go on finding the run by its id.'),
+    value: path.basename(run.path),
+    problem: async (text) => {
+      if (text.trim() === path.basename(run.path)) return undefined;
+      try {
+        await planRename(run, text, workspaces.all);
+        return undefined;
+      } catch (error) {
+        if (error instanceof RenameError) return error.message;
+        throw error;
+      }
+    },
+  });
+  if (typed === undefined || typed.trim() === path.basename(run.path)) return;
+  // Made anew: much can have happened while the name was typed.
+  const plan = await planRename(run, typed, workspaces.all);
+  if (!(await agreed(plan))) return;
+  await renameRun(plan);
+  deps.log.info(`renamed ${run.path} to ${plan.to}`);
+  await moveEditors(run.path, plan.to);
+  await workspaces.rescan('changes');
+  const seen = await workspaces.until(() => {
+    const now = workspaces.runAt(plan.to);
+    return now?.path === plan.to ? now : undefined;
+  }, SEEN_MS);
+  if (seen !== undefined) await vscode.commands.executeCommand('npt.reveal', seen.path);
+}
+
+/** Asks only where a record goes by the name alone. */
+async function agreed({ run, name, loses, gains }: RenamePlan): Promise<boolean> {
+  const told = [
+    loses.length > 0 &&
+      vscode.l10n.t(
+        'Known by its name alone, and no longer found as the parent, to: {0}. Renamed back, it is found again.',
+        listed(loses),
+      ),
+    gains.length > 0 &&
+      vscode.l10n.t(
+        'Taken for branches of it, since their records name a parent “{0}” without an id: {1}.',
+        name,
+        listed(gains),
+      ),
+  ].filter((line) => line !== false);
+  if (told.length === 0) return true;
+  const go = vscode.l10n.t('Rename');
+  return (await ask(vscode.l10n.t('Rename {0} to {1}?', run.name, name), told.join('\n\n'), go)) === go;
+}
+
+function listed(runs: readonly Run[]): string {
+  const names = runs
+    .slice(0, LISTED)
+    .map(({ name }) => name)
+    .join(', ');
+  const more = runs.length - LISTED;
+  return more > 0 ? vscode.l10n.t('{0} and {1} more', names, more) : names;
+}
