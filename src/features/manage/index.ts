@@ -1,5 +1,8 @@
-/** Small things one does with runs and checkpoints: pin, delete, clean up, tag, see what they take, copy the path. */
+/** Small things one does with runs and checkpoints: pin, delete, clean up, tag, see what they take, take them elsewhere. */
+import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { TRAIN_LOG } from '../../core/experiment/runLayout';
+import { provideLinks } from '../../platform/documentLinks';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoints, targetPaths, type Named } from '../targets';
@@ -18,21 +21,39 @@ async function copyPath(deps: FeatureDeps, named: Named): Promise<void> {
   if (paths.length > 0) await vscode.env.clipboard.writeText(paths.join('\n'));
 }
 
+type Loaded = typeof import('../../onDemand');
+type Late = (deps: FeatureDeps, named: Named) => unknown;
+
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
+  const trainer = path.join(context.extensionPath, 'trainer');
+  /** A command that is loaded when it is first asked for. */
+  const late =
+    (choose: (loaded: Loaded) => Late) =>
+    async (named: Named): Promise<unknown> =>
+      choose(await import('../../onDemand'))(deps, named);
   registerCommands(context, deps, {
-    'npt.pin': async (named) => (await import('../../onDemand')).pin(deps, named, true),
-    'npt.unpin': async (named) => (await import('../../onDemand')).pin(deps, named, false),
-    'npt.deleteCheckpoints': async (named) => (await import('../../onDemand')).deleteChosen(deps, named),
-    'npt.tagRuns': async (named) => (await import('../../onDemand')).tagRuns(deps, named),
-    'npt.starRuns': async (named) => (await import('../../onDemand')).starRuns(deps, named, true),
-    'npt.unstarRuns': async (named) => (await import('../../onDemand')).starRuns(deps, named, false),
-    'npt.editNotes': async (named) => (await import('../../onDemand')).editNotes(deps, named),
-    'npt.cleanUp': async (named) => (await import('../../onDemand')).cleanUp(deps, named),
-    'npt.showDiskUse': async (named) => (await import('../../onDemand')).showDiskUse(deps, named),
-    'npt.openTrainLog': async (named) => (await import('../../onDemand')).openTrainLog(deps, named),
+    'npt.pin': late((of) => (_, named) => of.pin(deps, named, true)),
+    'npt.unpin': late((of) => (_, named) => of.pin(deps, named, false)),
+    'npt.deleteCheckpoints': late((of) => of.deleteChosen),
+    'npt.deleteRuns': late((of) => of.deleteRuns),
+    'npt.tagRuns': late((of) => of.tagRuns),
+    'npt.starRuns': late((of) => (_, named) => of.starRuns(deps, named, true)),
+    'npt.unstarRuns': late((of) => (_, named) => of.starRuns(deps, named, false)),
+    'npt.editNotes': late((of) => of.editNotes),
+    'npt.cleanUp': late((of) => of.cleanUp),
+    'npt.showDiskUse': late((of) => of.showDiskUse),
+    'npt.openTrainLog': late((of) => of.openTrainLog),
+    'npt.openConfig': late((of) => of.openConfig),
+    'npt.revealInExplorer': late((of) => of.revealInExplorer),
+    'npt.revealInFileManager': late((of) => of.revealInFileManager),
     'npt.copyPath': (named) => copyPath(deps, named),
+    'npt.copySnippet': late((of) => (_, named) => of.copySnippet(deps, named, trainer)),
+    'npt.copyResumeCommand': late((of) => of.copyResumeCommand),
     'npt.showLog': () => {
       deps.log.show();
     },
   });
+  context.subscriptions.push(
+    provideLinks(TRAIN_LOG, async (log) => (await import('../../onDemand')).logLinks(deps, log)),
+  );
 }

@@ -8,6 +8,8 @@ import './runsTable.test';
 import './python.test';
 import './torchFile.test';
 import './targets.test';
+import './elsewhere.test';
+import './emptyWorkspace.test';
 import './notes.test';
 import './cleanUp.test';
 import './backup.test';
