@@ -14,7 +14,7 @@ const GROUPED: Readonly<Record<Grouping, string>> = {
 const HELP = [
   'Words are looked for in name, state, stage, parent, tags and notes.',
   'stage:student   state:failed,killed   lr:1e-5',
-  'loss<2.1   step>=24k   duration>2h   started:today',
+  'loss<2.1   step>=24k   duration>2h   started:today   gradnorm<1',
   'tag:keep   -seed:3 leaves out · parent:none · "quotes" for spaces',
 ].join('\n');
 
@@ -28,6 +28,8 @@ export interface ToolbarActions {
   readonly all: () => void;
   /** Down from the filter into the table. */
   readonly enter: () => void;
+  /** Somebody is about to type into the filter. */
+  readonly typing: () => void;
 }
 
 export interface Counts {
@@ -35,6 +37,8 @@ export interface Counts {
   readonly training: number;
   /** Not all of them have come yet. */
   readonly coming: boolean;
+  /** Runs of which a column of a metric is still to be read. */
+  readonly unread: number;
 }
 
 function runs(count: number): string {
@@ -63,6 +67,7 @@ export class Toolbar {
     this.input.addEventListener('input', () => {
       actions.filter(this.input.value);
     });
+    this.input.addEventListener('focus', actions.typing);
     this.input.addEventListener('keydown', (event) => {
       if (event.key !== 'ArrowDown' && event.key !== 'Enter') return;
       event.preventDefault();
@@ -108,6 +113,7 @@ export class Toolbar {
       runs(counts.total),
       counts.training > 0 && `${counts.training} training`,
       counts.coming && 'more to come…',
+      counts.unread > 0 && `metrics of ${counts.unread.toLocaleString('en-US')} to read…`,
     ];
     setText(this.about, about.filter((part) => part !== false).join(' · '));
     const shown = view.rows.length;
