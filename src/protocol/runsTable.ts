@@ -7,7 +7,21 @@ import type { ArgumentColumn } from '../core/table/columns';
 import { GROUPINGS, NARROWEST, WIDEST, type SortBy, type TableLook } from '../core/table/look';
 import type { RunRow } from '../core/table/row';
 import { readyMessage, reportMessage, type ReadyMessage, type ReportMessage } from './requests';
-import { count, either, flag, list, message, name, nullable, number, object, parser, text, word, type Shape } from './shape';
+import {
+  count,
+  either,
+  flag,
+  list,
+  message,
+  name,
+  nullable,
+  number,
+  object,
+  parser,
+  text,
+  word,
+  type Shape,
+} from './shape';
 
 /** Rows that are new or changed. */
 export interface RowsMessage {
@@ -107,13 +121,7 @@ export interface CopyMessage {
 }
 
 export type RunsPageMessage =
-  | ReadyMessage
-  | RunsActMessage
-  | KeepLookMessage
-  | AskMetricsMessage
-  | AskFiguresMessage
-  | CopyMessage
-  | ReportMessage;
+  ReadyMessage | RunsActMessage | KeepLookMessage | AskMetricsMessage | AskFiguresMessage | CopyMessage | ReportMessage;
 
 const MOST_COLUMNS = 10_000;
 /** Of columns of metrics that are read at once. */

@@ -99,7 +99,7 @@ async function main(): Promise<void> {
     await page.waitForTimeout(500);
     const shownColumns = await page.locator('.grid').getAttribute('aria-colcount');
     console.log(`${shownColumns ?? ''} columns, metrics there after ${(performance.now() - began).toFixed(0)} ms`);
-    const columns = ['Loss', 'Run', 'Started', 'np_rank'];
+    const columns = ['Loss', 'Run', 'Step', 'Best eval'];
     const heading = (time: number) =>
       page
         .locator('.heading')
@@ -145,7 +145,9 @@ async function main(): Promise<void> {
     await session.send('HeapProfiler.collectGarbage');
     const { usedSize } = await session.send('Runtime.getHeapUsage');
     const now = await processMemory(page);
-    console.log(`heap: ${(usedSize / 1e6).toFixed(0)} MB; the page's process ${now.toFixed(0)} MB, with one run ${before.toFixed(0)} MB`);
+    console.log(
+      `heap: ${(usedSize / 1e6).toFixed(0)} MB; the page's process ${now.toFixed(0)} MB, with one run ${before.toFixed(0)} MB`,
+    );
     await opened.close();
   } finally {
     await harness.stop();

@@ -333,7 +333,8 @@ describe('the table of runs’ page', function () {
           .locator('.heading')
           .evaluateAll(
             (all, title) =>
-              all.find((each) => each.querySelector('.title')?.textContent === title)?.getAttribute('aria-colindex') ?? '',
+              all.find((each) => each.querySelector('.title')?.textContent === title)?.getAttribute('aria-colindex') ??
+              '',
             column,
           );
         return place === -1 ? '' : ((await row(page, run).locator(`[aria-colindex="${index}"]`).textContent()) ?? '');
@@ -345,13 +346,14 @@ describe('the table of runs’ page', function () {
       await right();
       await until(async () => (await headings(page)).includes('tokens/s'), 'a column from the beginning');
       await until(async () => (await shown('tokens/s', runs[12]!)) === '12k', 'its figures');
-      assert.equal(opened.read.length, 60);
+      const reads = (): number => opened.read.length;
+      assert.equal(reads(), 60);
       await page.getByText('Columns…').click();
       await page.getByLabel('Search columns').fill('best eval');
       await page.locator('.columns-panel vscode-checkbox:visible').getByText('best eval loss').click();
       await page.keyboard.press('Escape');
       await until(async () => (await shown('best eval loss', runs[12]!)) === '2.120', 'the best of its evaluations');
-      assert.equal(opened.read.length, 120);
+      assert.equal(reads(), 120);
       assert.ok((opened.kept() as TableLook).shown.includes('best:eval_loss/total'));
       await heading(page, 'best eval loss').click();
       await shows(
@@ -361,9 +363,9 @@ describe('the table of runs’ page', function () {
       // One that is only asked by the filter is read, too.
       await page.getByLabel('Filter runs').fill('gradnorm<1');
       await counts(page, 10);
-      const before = opened.read.length;
+      const before = reads();
       opened.setRuns(runs.map((run, index) => (index === 5 ? { ...run, step: 1 } : run)));
-      await until(() => opened.read.length === before + 1, 'the run that changed, and no other');
+      await until(() => reads() === before + 1, 'the run that changed, and no other');
       assert.equal(opened.read.at(-1), runs[5]!.path);
       const look = opened.kept();
       await opened.close();

@@ -19,7 +19,12 @@ import type { RunRow } from '../../src/core/table/row';
 import { readFilter } from '../../src/core/table/filter';
 import { inMetricOrder, metricOf, USUAL_METRICS } from '../../src/core/table/metricColumns';
 import { inBaseOrder, telling, type TableView, viewOf } from '../../src/core/table/view';
-import { type FiguresMessage, MOST_FIGURES, type RowsMessage, type RunsHostMessage } from '../../src/protocol/runsTable';
+import {
+  type FiguresMessage,
+  MOST_FIGURES,
+  type RowsMessage,
+  type RunsHostMessage,
+} from '../../src/protocol/runsTable';
 import { pageRoot } from '../page';
 import { button, startControls } from '../ui/controls';
 import { fill, h, icon } from '../ui/dom';
@@ -224,7 +229,9 @@ class RunsPage {
   /** What may be a column. Those that are looked at are, before anybody said that runs log them. */
   private makeColumns(): void {
     const { look } = this;
-    const looked = [...look.shown, ...look.sort.map(({ column }) => column)].flatMap((id) => metricOf(id)?.metric ?? []);
+    const looked = [...look.shown, ...look.sort.map(({ column }) => column)].flatMap(
+      (id) => metricOf(id)?.metric ?? [],
+    );
     this.columns = new Columns(this.named, inMetricOrder([...USUAL_METRICS, ...this.metrics, ...looked]));
   }
 

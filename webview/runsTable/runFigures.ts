@@ -9,6 +9,10 @@ export class RunFigures {
   private columns: readonly string[] = [];
   private cells = new Map<string, readonly Cell[]>();
   private unread = 0;
+  private readonly completed = new WeakMap<
+    RunRow,
+    { readonly known: readonly Cell[]; readonly columns: Columns; readonly full: RunRow }
+  >();
 
   /** How many runs are still to be read. */
   get left(): number {
@@ -44,10 +48,18 @@ export class RunFigures {
     this.unread = left;
   }
 
-  /** The row with all of its cells. */
+  /** The row with all of its cells; the same one for as long as nothing of it changes. */
   complete(row: RunRow, columns: Columns): RunRow {
     const known = this.cells.get(row.path);
     if (known === undefined || this.columns.length === 0) return row;
+    const before = this.completed.get(row);
+    if (before?.known === known && before.columns === columns) return before.full;
+    const full = this.made(row, known, columns);
+    this.completed.set(row, { known, columns, full });
+    return full;
+  }
+
+  private made(row: RunRow, known: readonly Cell[], columns: Columns): RunRow {
     const cells: Cell[] = [...row.cells];
     for (let place = cells.length; place < columns.all.length; place += 1) cells.push(null);
     for (const [index, id] of this.columns.entries()) {

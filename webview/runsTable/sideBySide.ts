@@ -40,7 +40,8 @@ export class SideBySide {
   show(view: TableView, columns: Columns): void {
     this.element.hidden = false;
     const { rows } = view;
-    const cellsOf = (column: Column): readonly Cell[] => rows.map(({ cells }) => cells[columns.placeOf(column.id)] ?? null);
+    const cellsOf = (column: Column): readonly Cell[] =>
+      rows.map(({ cells }) => cells[columns.placeOf(column.id)] ?? null);
     const lines = linesOf(view).map((column) => ({ column, cells: cellsOf(column) }));
     // Runs that train change every second: what is the same is left alone, with the focus in it.
     const wanted = JSON.stringify([rows.map(({ path }) => path), [...view.best], view.equalHidden, lines]);
@@ -76,7 +77,11 @@ export class SideBySide {
         body('Arguments that differ', differing, 'No argument differs.'),
       ),
       equal > 0 &&
-        h('p', { class: 'dim' }, equal === 1 ? '1 argument is the same in all.' : `${equal} arguments are the same in all.`),
+        h(
+          'p',
+          { class: 'dim' },
+          equal === 1 ? '1 argument is the same in all.' : `${equal} arguments are the same in all.`,
+        ),
     );
   }
 

@@ -91,7 +91,11 @@ async function confirmed(plan: RunDeletionPlan, trash: boolean): Promise<boolean
   const question =
     doomed.length === 1 && first !== undefined
       ? vscode.l10n.t('Delete {0} with its {1} checkpoints?', first.run.name, formatCount(checkpoints))
-      : vscode.l10n.t('Delete {0} runs with their {1} checkpoints?', formatCount(doomed.length), formatCount(checkpoints));
+      : vscode.l10n.t(
+          'Delete {0} runs with their {1} checkpoints?',
+          formatCount(doomed.length),
+          formatCount(checkpoints),
+        );
   const inside = doomed.flatMap((each) => each.inside);
   const lines = [
     ...refused.slice(0, NAMED).map(({ run, why }) => `${run.name} ${why}.`),
@@ -116,7 +120,10 @@ async function confirmed(plan: RunDeletionPlan, trash: boolean): Promise<boolean
 
 async function confirmedForGood(doomed: readonly DoomedRun[]): Promise<boolean> {
   const button = vscode.l10n.t('Delete for Good');
-  const question = vscode.l10n.t('The trash does not take {0}. Delete for good?', namesOf(doomed.map(({ run }) => run)));
+  const question = vscode.l10n.t(
+    'The trash does not take {0}. Delete for good?',
+    namesOf(doomed.map(({ run }) => run)),
+  );
   return (await ask(question, vscode.l10n.t('This cannot be undone.'), button)) === button;
 }
 

@@ -50,7 +50,9 @@ export async function openConfig(deps: FeatureDeps, named: Named): Promise<void>
   });
   const targets = targetPaths(named);
   for (const run of runs) {
-    const own = targets.map((place) => deps.workspaces.checkpointAt(place)).find((found) => found?.run.path === run.path);
+    const own = targets
+      .map((place) => deps.workspaces.checkpointAt(place))
+      .find((found) => found?.run.path === run.path);
     const places = [...(own === undefined ? [] : [own.checkpoint.path]), run.path].map((at) => path.join(at, CONFIG));
     const found = await firstThere(places);
     if (found === undefined) void showInformation(vscode.l10n.t('{0} has no config.json.', run.name));
@@ -90,9 +92,7 @@ export async function copyResumeCommand(deps: FeatureDeps, named: Named): Promis
       void showError(wrong);
       return;
     }
-    await vscode.env.clipboard.writeText(
-      `cd ${shellCommand([plan.cwd])} && ${shellCommandOf(plan.argv, plan.launch)}`,
-    );
+    await vscode.env.clipboard.writeText(`cd ${shellCommand([plan.cwd])} && ${shellCommandOf(plan.argv, plan.launch)}`);
     void showInformation(vscode.l10n.t('Copied the command that resumes {0} of {1}.', checkpoint.name, run.name));
   });
 }

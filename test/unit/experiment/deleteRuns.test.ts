@@ -4,7 +4,13 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { DeletionError } from '../../../src/core/experiment/deleteCheckpoints';
-import { deleteRunForGood, planRunDeletion, stillGoes, type DoomedRun, type RunDeletionPlan } from '../../../src/core/experiment/deleteRuns';
+import {
+  deleteRunForGood,
+  planRunDeletion,
+  stillGoes,
+  type DoomedRun,
+  type RunDeletionPlan,
+} from '../../../src/core/experiment/deleteRuns';
 import { Lineage } from '../../../src/core/experiment/lineage';
 import type { Liveness, Run, RunProcess } from '../../../src/core/experiment/model';
 import { Held } from '../../../src/core/experiment/retention/held';
@@ -35,7 +41,8 @@ describe('deleting runs', () => {
   const plan = (chosen: readonly Run[], all: readonly Run[]): Promise<RunDeletionPlan> =>
     planRunDeletion(chosen, all, new Held([{ runs: all, problems: [] }], new Lineage([{ runs: all }])));
   const names = (runs: readonly Run[]): string[] => runs.map(({ name }) => name);
-  const why = ({ refused }: RunDeletionPlan): string[] => refused.map(({ run, why: reason }) => `${run.name} ${reason}`);
+  const why = ({ refused }: RunDeletionPlan): string[] =>
+    refused.map(({ run, why: reason }) => `${run.name} ${reason}`);
   const alive = (liveness: Liveness) => () => Promise.resolve({ liveness, detail: null });
 
   it('takes the folders, and says what they take of the disk', async () => {
@@ -78,12 +85,22 @@ describe('deleting runs', () => {
   it('names who branched from it, but refuses what a branch is still to start from', async () => {
     const parent = onDisk('parent');
     const child = onDisk('child', from(parent));
-    const nameless = onDisk('nameless', { ...from(parent), parent: { id: null, run: 'old', checkpoint: 'checkpoint-100', step: 100 } });
+    const nameless = onDisk('nameless', {
+      ...from(parent),
+      parent: { id: null, run: 'old', checkpoint: 'checkpoint-100', step: 100 },
+    });
     const all = [parent, child, nameless];
     assert.deepEqual(names((await plan([parent], all)).branches), ['child']);
     assert.deepEqual((await plan([parent, child], all)).branches, []);
-    const waiting = aRun('waiting', { ...from(parent), path: path.join(root, 'waiting'), state: 'queued', checkpoints: [] });
-    assert.deepEqual(why(await plan([parent, child], [...all, waiting])), ['parent stays: waiting is to start from it']);
+    const waiting = aRun('waiting', {
+      ...from(parent),
+      path: path.join(root, 'waiting'),
+      state: 'queued',
+      checkpoints: [],
+    });
+    assert.deepEqual(why(await plan([parent, child], [...all, waiting])), [
+      'parent stays: waiting is to start from it',
+    ]);
     // A branch that has saved what it began with needs no parent.
     const training = onDisk('training', from(parent, { state: 'training' }));
     assert.deepEqual(names((await plan([parent], [...all, training])).branches), ['child', 'training']);

@@ -41,7 +41,10 @@ describe('places in code that a log names', () => {
         const log = parts.join('');
         let before = 0;
         for (const { file, line, from, to } of tracebackPlaces(log)) {
-          assert.equal(log.slice(from, to), `File "${file}", line ${log.slice(from, to).split(', line ').at(-1) ?? ''}`);
+          assert.equal(
+            log.slice(from, to),
+            `File "${file}", line ${log.slice(from, to).split(', line ').at(-1) ?? ''}`,
+          );
           assert.ok(from >= before && to > from && to <= log.length && line > 0);
           before = to;
         }

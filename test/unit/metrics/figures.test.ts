@@ -80,7 +80,9 @@ describe('figures of what a run logged', () => {
   });
 
   it('are of a long log’s last MB, but for evaluations, which are looked for in all of it', async () => {
-    const filler = Array.from({ length: 12_000 }, (_, at) => line(at + 2, { 'loss/total': 2, [NORM]: at, more: 'x'.repeat(60) }));
+    const filler = Array.from({ length: 12_000 }, (_, at) =>
+      line(at + 2, { 'loss/total': 2, [NORM]: at, more: 'x'.repeat(60) }),
+    );
     writeFileSync(file, line(1, { 'system/once': 7, [EVAL]: 2.5 }) + filler.join(''));
     assert.deepEqual(await read('system/once', NORM, EVAL), {
       [NORM]: { last: 11_999, best: null },
@@ -132,7 +134,15 @@ describe('figures of what a run logged', () => {
 
 it('a metric’s name tells which of its values is the best, or does not', () => {
   assert.deepEqual(
-    [EVAL, 'eval/cross_entropy', 'eval/kl', 'eval_mlp_direct_loss/layer_3', 'eval/agreement', 'test_accuracy', 'epoch'].map(betterOf),
+    [
+      EVAL,
+      'eval/cross_entropy',
+      'eval/kl',
+      'eval_mlp_direct_loss/layer_3',
+      'eval/agreement',
+      'test_accuracy',
+      'epoch',
+    ].map(betterOf),
     ['low', 'low', 'low', 'low', 'high', 'high', null],
   );
 });

@@ -38,6 +38,7 @@ describe('the columns of metrics of the table of runs', () => {
     session.dispose();
   });
 
+  const reads = (): number => host.read.length;
   const runs = (count: number): Run[] => Array.from({ length: count }, (_, index) => aRun(`run-${index}`));
   const want = (request: number, columns: readonly string[]): void => {
     session.receive({ type: 'figures', page: 'one', request, columns });
@@ -51,9 +52,9 @@ describe('the columns of metrics of the table of runs', () => {
     host.known = runs(600);
     session.receive({ type: 'ready', page: 'one' });
     for (let each = 0; each < 50; each += 1) await turn();
-    assert.equal(host.read.length, 0);
+    assert.equal(reads(), 0);
     want(1, [RATE]);
-    assert.ok(host.read.length <= 8, `${host.read.length} at once`);
+    assert.ok(reads() <= 8, `${reads()} at once`);
     await told(1);
     assert.deepEqual(
       host.read,
@@ -75,20 +76,20 @@ describe('the columns of metrics of the table of runs', () => {
     figures.length = 0;
     session.modelChanged();
     await turn();
-    assert.equal(host.read.length, 0);
+    assert.equal(reads(), 0);
     host.known = host.known.map((run, index) => (index === 3 ? { ...run, step: 301 } : run));
     session.modelChanged();
     await told(1);
     assert.deepEqual(host.read, [host.known[3]?.path]);
     want(2, ['best:eval_loss/total', RATE]);
     await told(2);
-    assert.equal(host.read.length, 6);
+    assert.equal(reads(), 6);
     assert.deepEqual(figures.at(-1)?.rows.at(-1)?.cells, [2, 4]);
     want(3, []);
     host.known = host.known.map((run) => ({ ...run, step: 302 }));
     session.modelChanged();
     await turn();
-    assert.equal(host.read.length, 6, 'nobody wants any');
+    assert.equal(reads(), 6, 'nobody wants any');
   });
 
   it('are not read while nobody sees the page', async () => {
@@ -97,7 +98,7 @@ describe('the columns of metrics of the table of runs', () => {
     want(1, [RATE]);
     session.setVisible(false);
     for (let each = 0; each < 20; each += 1) await turn();
-    const before = host.read.length;
+    const before = reads();
     assert.ok(before < 20, `${before} read`);
     figures.length = 0;
     session.setVisible(true);
