@@ -19,7 +19,16 @@ export { showEnvironment } from './features/environment/showEnvironment';
 export { lineages } from './features/lineage/panel';
 export { cleanUp } from './features/manage/cleanUp';
 export { deleteChosen } from './features/manage/delete';
+export { deleteRuns } from './features/manage/deleteRuns';
 export { showDiskUse } from './features/manage/diskUse';
+export {
+  copyResumeCommand,
+  copySnippet,
+  openConfig,
+  revealInExplorer,
+  revealInFileManager,
+} from './features/manage/elsewhere';
+export { logLinks } from './features/manage/logLinks';
 export { openTrainLog } from './features/manage/openLog';
 export { pin } from './features/manage/pin';
 export { renameChosen } from './features/manage/rename';

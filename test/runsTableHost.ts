@@ -1,6 +1,8 @@
 /** Stands for the panel of the table of runs: says what it is told to, and notes what the session asks of it. */
 import { Lineage } from '../src/core/experiment/lineage';
 import type { Run } from '../src/core/experiment/model';
+import type { MetricFigures } from '../src/core/metrics/better';
+import type { ReadsMetrics } from '../src/features/runsTable/figures';
 import type { RunsTableHost } from '../src/features/runsTable/session';
 import type { RunsCommand } from '../src/protocol/runsTable';
 
@@ -10,11 +12,15 @@ export interface RunsTableHostOptions {
   readonly hasFolder?: boolean;
   /** What the workspace keeps. */
   readonly look?: unknown;
+  /** What a run logged, by metric; left out: nothing. */
+  readonly logged?: (runPath: string) => Readonly<Record<string, MetricFigures>>;
 }
 
 export class RecordingRunsHost implements RunsTableHost {
   readonly acts: [RunsCommand, readonly string[]][] = [];
   readonly copies: string[] = [];
+  /** Paths of the runs whose metrics were read, as often as they were. */
+  readonly read: string[] = [];
   readonly logged: string[] = [];
   private look: unknown;
 
@@ -50,6 +56,18 @@ export class RecordingRunsHost implements RunsTableHost {
   }
   act(command: RunsCommand, paths: readonly string[]): void {
     this.acts.push([command, paths]);
+  }
+  metricsOf(runPath: string): ReadsMetrics {
+    return {
+      read: (metrics) => {
+        this.read.push(runPath);
+        const all = Object.entries(this.options.logged?.(runPath) ?? {});
+        return Promise.resolve(new Map(all.filter(([name]) => metrics.includes(name))));
+      },
+    };
+  }
+  metricsLoggedBy(runPath: string): Promise<readonly string[]> {
+    return Promise.resolve(Object.keys(this.options.logged?.(runPath) ?? {}));
   }
   copy(text: string): void {
     this.copies.push(text);

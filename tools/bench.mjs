@@ -1,13 +1,14 @@
 /**
  * `npm run bench`: our commands beside what a user would type instead, each in fresh processes, in turn, as ratios.
  * Figures worth keeping go to docs/benchmarks.md with their date and machine kind. Nothing here is asserted.
- * `npm run bench -- --runs 9` for more pairs, `--part extension` or `--part trainer` for one half.
+ * `npm run bench -- --runs 9` for more pairs, `--part extension`, `--part table` or `--part trainer` for one of them.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ensureChromium } from './setup/chromium.mjs';
 import { requireNode, runCommand, SetupError } from './setup/failure.mjs';
 import { ensureNodeModules } from './setup/node-modules.mjs';
 import { ensurePythonVenv } from './setup/python-venv.mjs';
@@ -65,11 +66,11 @@ function pair(python, scratch, runs, ours, theirs) {
   );
 }
 
-const PARTS = ['extension', 'trainer'];
+const PARTS = ['extension', 'table', 'trainer'];
 
 /** What to measure, and how many pairs or rounds. */
 function wanted(args) {
-  const usage = new SetupError('Usage: npm run bench -- [--runs N] [--part extension|trainer]');
+  const usage = new SetupError('Usage: npm run bench -- [--runs N] [--part extension|table|trainer]');
   const found = { runs: undefined, parts: PARTS };
   for (let at = 0; at < args.length; at += 2) {
     const value = args[at + 1];
@@ -91,12 +92,20 @@ function runTrainerBench(python, script, ...args) {
 await runCommand(async () => {
   const { runs: asked, parts } = wanted(process.argv.slice(2));
   await ensureNodeModules(root);
-  const python = await ensurePythonVenv(root);
+  const python = parts.some((part) => part !== 'table') ? await ensurePythonVenv(root) : '';
   if (parts.includes('trainer')) {
     runTrainerBench(python, 'steps.py', asked ?? 10);
     runTrainerBench(python, 'saving.py');
     runTrainerBench(python, 'tokens.py');
     runTrainerBench(python, 'streaming.py');
+  }
+  if (parts.includes('table')) {
+    run([process.execPath, 'esbuild.mjs', '--production'], { cwd: root });
+    const env = { ...process.env, CHROMIUM: await ensureChromium(root) };
+    console.log('\nThe table of runs in Chromium, 5,000 runs × 40 columns:\n');
+    const done = run(['npx', 'tsx', path.join(root, 'test/page/runsMeasure.ts')], { cwd: root, env });
+    if (done.status !== 0) throw new SetupError('The measurement of the table failed: see the lines above.');
+    process.stdout.write(done.stdout);
   }
   if (!parts.includes('extension')) return;
   const runs = asked ?? 5;

@@ -42,6 +42,14 @@ export function formatFigure(value: number): string {
   return Number.isFinite(value) && size >= 1e-3 && size < 1e4 ? value.toPrecision(4) : formatValue(value);
 }
 
+/** 148210 → "148k", 1250 → "1,250": so many a second. */
+export function formatRate(value: number): string {
+  if (value >= 1e6) return `${(value / 1e6).toPrecision(3)}M`;
+  if (value >= 1e4) return `${Number((value / 1e3).toPrecision(3))}k`;
+  if (value >= 1e3) return formatCount(value);
+  return Number(value.toPrecision(3)).toString();
+}
+
 /**
  * A JSON value as one types it: texts bare, lists with commas, nothing for null. All digits of a number are kept, and rates
  * are written as powers of ten (5e-5), by which they are compared.

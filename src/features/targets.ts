@@ -40,6 +40,8 @@ export interface CheckpointQuestion extends Question {
 export interface RunQuestion extends Question {
   /** Said instead, where the workspace is not trusted: process.json comes with the folder, and so does whom it names. */
   readonly untrusted?: string;
+  /** Asked also where there is but one: for what cannot be undone. */
+  readonly evenOnly?: boolean;
   readonly accepts: (run: Run) => boolean;
 }
 
@@ -177,13 +179,13 @@ async function pickCheckpoint(
 }
 
 /** Asks for a run that fits; takes the only one without asking. */
-async function pickRun(deps: FeatureDeps, { title, none, accepts }: RunQuestion): Promise<Run | undefined> {
+async function pickRun(deps: FeatureDeps, { title, none, accepts, evenOnly }: RunQuestion): Promise<Run | undefined> {
   const runs = deps.workspaces.runs.filter(accepts);
   if (runs.length === 0) {
     void showInformation(none);
     return undefined;
   }
-  if (runs.length === 1) return runs[0];
+  if (runs.length === 1 && evenOnly !== true) return runs[0];
   const picked = await pick(
     runs.map((run) => ({
       label: run.name,

@@ -7,7 +7,21 @@ import type { ArgumentColumn } from '../core/table/columns';
 import { GROUPINGS, NARROWEST, WIDEST, type SortBy, type TableLook } from '../core/table/look';
 import type { RunRow } from '../core/table/row';
 import { readyMessage, reportMessage, type ReadyMessage, type ReportMessage } from './requests';
-import { either, flag, list, message, name, nullable, number, object, parser, text, word, type Shape } from './shape';
+import {
+  count,
+  either,
+  flag,
+  list,
+  message,
+  name,
+  nullable,
+  number,
+  object,
+  parser,
+  text,
+  word,
+  type Shape,
+} from './shape';
 
 /** Rows that are new or changed. */
 export interface RowsMessage {
@@ -39,7 +53,23 @@ export interface LookMessage {
   readonly look: TableLook;
 }
 
-export type RunsHostMessage = RowsMessage | StatusMessage | LookMessage;
+/** Metrics that runs log, for those who want one as a column. Not of all runs: of some of them, and those that have columns. */
+export interface MetricsMessage {
+  readonly type: 'metrics';
+  readonly names: readonly string[];
+}
+
+/** What runs have in columns of metrics. */
+export interface FiguresMessage {
+  readonly type: 'figures';
+  /** The page's question, to which there is an answer as long as runs change. */
+  readonly request: number;
+  readonly rows: readonly { readonly path: string; readonly cells: readonly Cell[] }[];
+  /** How many runs are still to be read. */
+  readonly left: number;
+}
+
+export type RunsHostMessage = RowsMessage | StatusMessage | LookMessage | MetricsMessage | FiguresMessage;
 
 /** What can be done with runs. */
 export const RUNS_COMMANDS = [
@@ -52,6 +82,7 @@ export const RUNS_COMMANDS = [
   'unstar',
   'notes',
   'delete',
+  'deleteRuns',
   'log',
   'path',
 ] as const;
@@ -70,15 +101,31 @@ export interface KeepLookMessage {
   readonly look: TableLook;
 }
 
+/** Which metrics are there to choose from? */
+export interface AskMetricsMessage {
+  readonly type: 'metrics';
+}
+
+/** What do runs have in these columns of metrics? From now on these alone are read. */
+export interface AskFiguresMessage {
+  readonly type: 'figures';
+  readonly request: number;
+  /** Ids of columns. */
+  readonly columns: readonly string[];
+}
+
 /** To be put on the clipboard. */
 export interface CopyMessage {
   readonly type: 'copy';
   readonly content: string;
 }
 
-export type RunsPageMessage = ReadyMessage | RunsActMessage | KeepLookMessage | CopyMessage | ReportMessage;
+export type RunsPageMessage =
+  ReadyMessage | RunsActMessage | KeepLookMessage | AskMetricsMessage | AskFiguresMessage | CopyMessage | ReportMessage;
 
 const MOST_COLUMNS = 10_000;
+/** Of columns of metrics that are read at once. */
+export const MOST_FIGURES = 100;
 const LONGEST_COPY = 1 << 28;
 
 const cell: Shape<Cell> = nullable(either(number(), text()));
@@ -115,12 +162,21 @@ const hostMessage = message<RunsHostMessage>({
   }),
   status: object({ type: word('status'), scanning: flag, canTrain: flag, hasFolder: flag }),
   look: object({ type: word('look'), look }),
+  metrics: object({ type: word('metrics'), names: ids }),
+  figures: object({
+    type: word('figures'),
+    request: count,
+    rows: list(object({ path: name, cells: list(cell, MOST_COLUMNS) })),
+    left: count,
+  }),
 });
 
 const pageMessage = message<RunsPageMessage>({
   ready: readyMessage,
   act: object({ type: word('act'), command: word(...RUNS_COMMANDS), paths: list(name) }),
   look: object({ type: word('look'), look }),
+  metrics: object({ type: word('metrics') }),
+  figures: object({ type: word('figures'), request: count, columns: list(name, MOST_FIGURES) }),
   copy: object({ type: word('copy'), content: text(LONGEST_COPY) }),
   report: reportMessage,
 });

@@ -1,10 +1,12 @@
 /**
  * How fast the table of runs is with 5,000 runs of 40 columns in a real Chromium: from a click or a key to the paint after it,
- * frames while it scrolls, memory. usage: npx tsx test/page/runsMeasure.ts
+ * frames while it scrolls, memory. `npm run bench -- --part table`, or, of what is built: npx tsx test/page/runsMeasure.ts
  */
+import { readFileSync } from 'node:fs';
 import type { CDPSession, Page } from 'playwright-core';
 import { PageHarness } from './harness';
-import { openRuns, sweep } from './runsSuite';
+import { START_LOOK } from '../../src/core/table/look';
+import { openRuns, type RunsOptions, sweep } from './runsSuite';
 
 const RUNS = 5000;
 const TIMES = 12;
@@ -49,15 +51,55 @@ async function paints(page: Page, names: readonly string[], act: (time: number) 
   return page.evaluate(() => (window as unknown as { paints: number[] }).paints);
 }
 
+/** What the page's process has for itself and its share of the rest, in MB; NaN where the system does not say. */
+async function processMemory(page: Page): Promise<number> {
+  const browser = page.context().browser();
+  if (browser === null) return Number.NaN;
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  const sizes = processInfo.flatMap(({ type, id }) => {
+    if (type !== 'renderer') return [];
+    try {
+      const [, kB] = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${id}/smaps_rollup`, 'utf8')) ?? [];
+      return [Number(kB) / 1000];
+    } catch {
+      return []; // A process that is gone, or a system without /proc.
+    }
+  });
+  return sizes.length === 0 ? Number.NaN : Math.max(...sizes);
+}
+
+/** What a run of the measurement logged. */
+function logged(path: string): ReturnType<NonNullable<RunsOptions['logged']>> {
+  const at = Number(/\d+$/.exec(path)?.[0] ?? 0);
+  return {
+    'throughput/tokens_per_second': { last: 40_000 + ((at * 977) % 20_000), best: null },
+    'training/grad_norm': { last: ((at * 37) % 100) / 50, best: null },
+    'eval_loss/total': { last: 2 + ((at * 13) % 100) / 100, best: 2 + ((at * 17) % 100) / 100 },
+  };
+}
+
+/** With those of the run and its arguments, 40 columns. */
+const METRICS = ['best:eval_loss/total', 'last:training/grad_norm'];
+
 async function main(): Promise<void> {
   const harness = await PageHarness.start();
   try {
+    const empty = await openRuns(harness, sweep(1), { width: 1400 });
+    await empty.page.locator('.grid .row').first().waitFor();
+    const before = await processMemory(empty.page);
+    await empty.close();
     const began = performance.now();
-    const opened = await openRuns(harness, sweep(RUNS, 23), { width: 1400 });
+    const look = { ...START_LOOK, shown: METRICS };
+    const opened = await openRuns(harness, sweep(RUNS, 20), { width: 1400, logged, look });
     const { page } = opened;
     await page.getByText('5,000 runs · 3 training', { exact: true }).waitFor();
     console.log(`all rows there after ${(performance.now() - began).toFixed(0)} ms, through the test's own pipes`);
-    const columns = ['Loss', 'Run', 'Started', 'np_rank'];
+    while (opened.read.length < RUNS) await page.waitForTimeout(20);
+    await page.waitForTimeout(500);
+    const shownColumns = await page.locator('.grid').getAttribute('aria-colcount');
+    console.log(`${shownColumns ?? ''} columns, metrics there after ${(performance.now() - began).toFixed(0)} ms`);
+    const columns = ['Loss', 'Run', 'Step', 'Best eval'];
     const heading = (time: number) =>
       page
         .locator('.heading')
@@ -102,7 +144,10 @@ async function main(): Promise<void> {
     console.log(`frames while it scrolls both ways: ${shown(frames)}; ${cost}`);
     await session.send('HeapProfiler.collectGarbage');
     const { usedSize } = await session.send('Runtime.getHeapUsage');
-    console.log(`heap: ${(usedSize / 1e6).toFixed(0)} MB`);
+    const now = await processMemory(page);
+    console.log(
+      `heap: ${(usedSize / 1e6).toFixed(0)} MB; the page's process ${now.toFixed(0)} MB, with one run ${before.toFixed(0)} MB`,
+    );
     await opened.close();
   } finally {
     await harness.stop();

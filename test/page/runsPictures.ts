@@ -26,6 +26,32 @@ async function openColumns(page: Page): Promise<void> {
   await page.getByText('Columns…').click();
 }
 
+async function openMetrics(page: Page): Promise<void> {
+  await openColumns(page);
+  await page.getByLabel('Search columns').fill('loss');
+}
+
+async function differ(page: Page): Promise<void> {
+  await choose(page);
+  await page
+    .locator('.row')
+    .nth(8)
+    .click({ modifiers: ['ControlOrMeta'] });
+  await page.locator('footer').getByText('Differences').click();
+}
+
+/** What the runs of the pictures logged. */
+function logged(path: string): ReturnType<NonNullable<RunsOptions['logged']>> {
+  const at = Number(/\d+$/.exec(path)?.[0] ?? 0);
+  return {
+    'throughput/tokens_per_second': { last: 40_000 + ((at * 977) % 20_000), best: null },
+    'training/grad_norm': { last: 0.2 + ((at * 37) % 100) / 50, best: null },
+    'loss/fidelity': { last: 1 + ((at * 91) % 100) / 100, best: null },
+    'eval_loss/total': { last: 2.4 + ((at * 13) % 100) / 100, best: 2.2 + ((at * 13) % 100) / 100 },
+    'mlp_direct_loss/layer_11': { last: at % 7 === 0 ? Number.NaN : 0.5, best: null },
+  };
+}
+
 async function type(page: Page, text: string): Promise<void> {
   await page.getByLabel('Filter runs').fill(text);
 }
@@ -34,6 +60,12 @@ async function main(target: string): Promise<void> {
   mkdirSync(target, { recursive: true });
   const harness = await PageHarness.start();
   const runs = sweep(300);
+  const metricsLook = {
+    ...START_LOOK,
+    shown: ['best:eval_loss/total', 'last:training/grad_norm', 'last:loss/fidelity', 'last:mlp_direct_loss/layer_11'],
+    hidden: ['notes', 'tags', 'started', 'parent'],
+    sort: [{ column: 'best:eval_loss/total', descending: false }],
+  };
   const byLoss = { ...START_LOOK, sort: [{ column: 'best', descending: false }] };
   const wide = { width: 1400, height: 800 };
   const narrow = { width: 400, height: 800 };
@@ -53,11 +85,18 @@ async function main(target: string): Promise<void> {
     ['nothing', runs, wide, (page) => type(page, 'no such run')],
     ['filtered', runs, wide, (page) => type(page, 'stage:student loss<2.6 lr:1e-4')],
     ['empty', [], wide],
+    ['metrics', runs, { ...wide, look: metricsLook }],
+    ['metrics-columns', runs, wide, openMetrics],
+    ['differs', runs, { ...wide, look: metricsLook }, differ],
+    ['differs-light', runs, { ...wide, theme: 'light' }, differ],
+    ['differs-hc', runs, { ...wide, theme: 'high-contrast' }, differ],
+    ['differs-320', runs, { width: 320, height: 800 }, differ],
+    ['dark-320', runs, { width: 320, height: 800 }, choose],
   ];
   try {
     for (const [name, known, options, prepare] of pictures) {
       if (names !== undefined && !names.split(',').includes(name)) continue;
-      const opened = await openRuns(harness, known, options);
+      const opened = await openRuns(harness, known, { logged, ...options });
       const { page, problems, reported } = opened;
       if (known.length > 0) await page.locator('.grid .row').first().waitFor();
       await page.waitForTimeout(400);

@@ -76,6 +76,8 @@ export function sweep(count: number, more = 0): Run[] {
 export interface OpenRuns extends PlainPage {
   readonly acts: [RunsCommand, readonly string[]][];
   readonly copies: string[];
+  /** Paths of the runs whose metrics were read, as often as they were. */
+  readonly read: readonly string[];
   /** What the session logged: messages that one of the two refused. */
   readonly reported: readonly string[];
   /** What was kept for the workspace. */
@@ -115,6 +117,7 @@ export async function openRuns(
     reported: host.logged,
     acts: host.acts,
     copies: host.copies,
+    read: host.read,
     kept: () => host.kept(),
     setRuns: (next) => {
       host.known = next;

@@ -223,7 +223,11 @@ describe('the table of runs’ page', function () {
         ['overlay', [runs[4]!.path, runs[6]!.path]],
         ['compare', [newest(runs[4]), newest(runs[6])]],
       ]);
-      assert.equal(opened.acts[3]?.[1].length, 6);
+      assert.deepEqual(opened.acts[3], ['deleteRuns', [6, 7, 8].map((at) => runs[at]!.path)]);
+      await row(page, runs[4]!).click({ button: 'right' });
+      await page.getByRole('menuitem', { name: 'Delete Checkpoints…' }).click();
+      await until(() => opened.acts.length === 5, 'the checkpoints of one');
+      assert.deepEqual([opened.acts[4]?.[0], opened.acts[4]?.[1].length], ['delete', 2]);
     });
 
     it('cannot branch in a workspace that is not trusted', async () => {
@@ -263,12 +267,113 @@ describe('the table of runs’ page', function () {
       await row(page, runs[12]!).click();
       await row(page, runs[0]!).click({ modifiers: ['ControlOrMeta'] });
       await page.getByText('Differences').click();
-      await counts(page, 2);
-      const columns = await headings(page);
-      assert.ok(columns.includes('optimizer') && columns.includes('seed'));
-      assert.ok(!columns.includes('learning_rate') && !columns.includes('warmup_steps'));
-      await page.getByText('Show All Runs').click();
+      const beside = page.getByRole('region', { name: 'What differs' });
+      await beside.waitFor();
+      assert.equal(await grid(page).isVisible(), false);
+      const lines = (): Promise<string[][]> =>
+        beside
+          .locator('tr')
+          .evaluateAll((all) => all.map((line) => [...line.children].map((cell) => cell.textContent)));
+      const line = async (title: string): Promise<string[] | undefined> =>
+        (await lines()).find(([first]) => first === title);
+      assert.deepEqual((await lines())[0], ['2 runs', runs[0]!.name, runs[12]!.name]);
+      assert.deepEqual(await line('seed'), ['seed', '0', '44']);
+      assert.ok((await line('optimizer')) !== undefined);
+      assert.ok((await line('learning_rate')) === undefined && (await line('warmup_steps')) === undefined);
+      const best = loss(runs[0]!) < loss(runs[12]!) ? 1 : 2;
+      const marked = beside.locator('tr').filter({ has: page.getByRole('rowheader', { name: 'Loss', exact: true }) });
+      assert.equal(
+        await marked.locator('td.best').evaluate((cell) => [...(cell.parentElement?.children ?? [])].indexOf(cell)),
+        best,
+      );
+      // Live: the better one gets worse.
+      opened.setRuns(runs.map((run, at) => (at === (best === 1 ? 0 : 12) ? { ...run, loss: 9 } : run)));
+      await until(
+        async () =>
+          (await marked
+            .locator('td.best')
+            .evaluate((cell) => [...(cell.parentElement?.children ?? [])].indexOf(cell))) !== best,
+        'the other is the best',
+      );
+      await page.getByText('Copy…').click();
+      await page.getByRole('menuitem', { name: 'Copy as Markdown' }).click();
+      await until(() => opened.copies.length === 1, 'the copy');
+      assert.match(opened.copies[0] ?? '', /^\| {2}\| llama1b.*\n\| --- \| --: \| --: \|\n\| State \|/);
+      assert.match(opened.copies[0] ?? '', /\| Loss \|.*\*\*\d/);
+      await beside.getByRole('button', { name: runs[12]!.name }).click();
+      await until(() => opened.acts.length === 1, 'its dashboard');
+      assert.deepEqual(opened.acts[0], ['dashboard', [runs[12]!.path]]);
+      await beside.press('Escape');
       await counts(page, 60);
+      assert.equal(await beside.isVisible(), false);
+    });
+
+    it('shows of many runs what differs as rows: their columns would lie out of sight', async () => {
+      const page = await open(runs);
+      await grid(page).focus();
+      await page.keyboard.press('Control+a');
+      await page.getByText('60 runs chosen').waitFor();
+      await page.getByText('Differences').click();
+      await page.getByText('Show All Runs').waitFor();
+      await counts(page, 60);
+      assert.equal(await page.getByRole('region', { name: 'What differs' }).isVisible(), false);
+    });
+
+    it('has any metric as a column, and reads those that are looked at alone', async () => {
+      const at = (path: string): number => Number(/\d+$/.exec(path)?.[0] ?? 0);
+      const logged = (path: string) => ({
+        'throughput/tokens_per_second': { last: 1000 * at(path), best: null },
+        'training/grad_norm': { last: at(path) / 10, best: null },
+        'eval_loss/total': { last: 3, best: 2 + at(path) / 100 },
+      });
+      const page = await open(runs, { width: 1400, logged });
+      const shown = async (column: string, run: Run): Promise<string> => {
+        const place = (await headings(page)).indexOf(column);
+        const index = await page
+          .locator('.heading')
+          .evaluateAll(
+            (all, title) =>
+              all.find((each) => each.querySelector('.title')?.textContent === title)?.getAttribute('aria-colindex') ??
+              '',
+            column,
+          );
+        return place === -1 ? '' : ((await row(page, run).locator(`[aria-colindex="${index}"]`).textContent()) ?? '');
+      };
+      const right = (): Promise<void> =>
+        grid(page).evaluate((element) => {
+          element.scrollLeft = element.scrollWidth;
+        });
+      await right();
+      await until(async () => (await headings(page)).includes('tokens/s'), 'a column from the beginning');
+      await until(async () => (await shown('tokens/s', runs[12]!)) === '12k', 'its figures');
+      const reads = (): number => opened.read.length;
+      assert.equal(reads(), 60);
+      await page.getByText('Columns…').click();
+      await page.getByLabel('Search columns').fill('best eval');
+      await page.locator('.columns-panel vscode-checkbox:visible').getByText('best eval loss').click();
+      await page.keyboard.press('Escape');
+      await until(async () => (await shown('best eval loss', runs[12]!)) === '2.120', 'the best of its evaluations');
+      assert.equal(reads(), 120);
+      assert.ok((opened.kept() as TableLook).shown.includes('best:eval_loss/total'));
+      await heading(page, 'best eval loss').click();
+      await shows(
+        page,
+        [0, 1, 2].map((index) => runs[index]!.name),
+      );
+      // One that is only asked by the filter is read, too.
+      await page.getByLabel('Filter runs').fill('gradnorm<1');
+      await counts(page, 10);
+      const before = reads();
+      opened.setRuns(runs.map((run, index) => (index === 5 ? { ...run, step: 1 } : run)));
+      await until(() => reads() === before + 1, 'the run that changed, and no other');
+      assert.equal(opened.read.at(-1), runs[5]!.path);
+      const look = opened.kept();
+      await opened.close();
+      const again = await open(runs, { width: 1400, look, logged });
+      await again.locator('.grid').evaluate((element) => {
+        element.scrollLeft = element.scrollWidth;
+      });
+      await until(async () => (await headings(again)).includes('best eval loss'), 'it is remembered');
     });
 
     it('makes columns wider, moves, keeps, hides and shows them, and remembers all of it', async () => {

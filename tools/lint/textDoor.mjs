@@ -6,7 +6,9 @@
 
 /** The doors: each puts every string that it is given through core/plainText. */
 export const DOORS = [
+  'documentLinks',
   'editors',
+  'fileMarks',
   'languageModel',
   'log',
   'messages',

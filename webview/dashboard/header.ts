@@ -1,12 +1,12 @@
 /** The header: which run, how it does, and what can be done with it. */
 import { FINAL } from '../../src/core/checkpoint/fileNames';
-import { formatCount, formatValue } from '../../src/core/format';
+import { formatCount, formatRate, formatValue } from '../../src/core/format';
 import type { RunState } from '../../src/core/experiment/model';
 import { memoryWords, type GpuUse } from '../../src/core/training/gpus/gpuUse';
 import type { Figures, RunFacts } from '../../src/protocol/dashboard';
 import type { App, Part } from './app';
 import { averageShort, averageWords } from './figureWords';
-import { compact, figureText, numberOf, percent, roughDuration, shortStep } from '../ui/figures';
+import { figureText, numberOf, percent, roughDuration, shortStep } from '../ui/figures';
 import { button, iconButton, progressBar } from '../ui/controls';
 import { h, setText, setTitle } from '../ui/dom';
 
@@ -211,12 +211,12 @@ export class Header implements Part {
 
     const tokens = numberOf(figures.tokensPerSecond);
     const steps = numberOf(figures.stepsPerSecond);
-    if (tokens === null && steps !== null) this.throughput.set(compact(steps), 'steps/s');
+    if (tokens === null && steps !== null) this.throughput.set(formatRate(steps), 'steps/s');
     else
       this.throughput.set(
-        tokens === null ? '–' : compact(tokens),
+        tokens === null ? '–' : formatRate(tokens),
         tokens === null ? '' : 'tok/s',
-        steps === null ? '' : `${compact(steps)} steps/s`,
+        steps === null ? '' : `${formatRate(steps)} steps/s`,
       );
 
     this.gpus(known.gpus, numberOf(figures.gpuMemoryBytes));

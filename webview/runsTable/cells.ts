@@ -14,7 +14,9 @@ function toneOf(column: Column, cell: Cell): string {
     return `${column.id} ${/^[a-z]+$/.test(String(cell)) ? String(cell) : ''}`;
   if (column.id === 'done') return 'share';
   const number = numberIn(cell);
-  return column.kind === 'loss' && number !== undefined && !Number.isFinite(number) ? 'bad' : '';
+  return (column.kind === 'loss' || column.kind === 'figure') && number !== undefined && !Number.isFinite(number)
+    ? 'bad'
+    : '';
 }
 
 /** Columns of names, which differ at their ends: where there is no room, their middle goes. */

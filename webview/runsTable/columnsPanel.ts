@@ -1,8 +1,17 @@
 /** Which columns are shown: every column there is in a list to search in, each with a box. */
 import { type Column, isArgument } from '../../src/core/table/columns';
+import { metricOf } from '../../src/core/table/metricColumns';
 import { button, checkbox, type CheckboxControl } from '../ui/controls';
 import { fill, h, setTitle } from '../ui/dom';
 import { byTitle } from './headings';
+
+const ARGUMENTS = 'Arguments';
+
+const PARTS: readonly { readonly title: string; readonly has: (column: Column) => boolean }[] = [
+  { title: 'Of the run', has: (column) => !isArgument(column) && metricOf(column.id) === undefined },
+  { title: 'Metrics', has: ({ id }) => metricOf(id) !== undefined },
+  { title: ARGUMENTS, has: isArgument },
+];
 
 export interface ColumnsPanelActions {
   readonly show: (column: Column, shown: boolean) => void;
@@ -15,6 +24,7 @@ export class ColumnsPanel {
   private readonly input: HTMLInputElement;
   private readonly list = h('div', { class: 'list' });
   private readonly boxes = new Map<string, CheckboxControl>();
+  private parts: readonly HTMLElement[] = [];
   private back: HTMLElement | undefined;
 
   constructor(private readonly actions: ColumnsPanelActions) {
@@ -70,14 +80,22 @@ export class ColumnsPanel {
   /** @param all every column @param shown ids of those that are */
   update(all: readonly Column[], shown: ReadonlySet<string>): void {
     if (!this.isOpen) return;
-    const own = all.filter((column) => !isArgument(column));
-    const ordered = [...own, ...byTitle(all.filter(isArgument))];
-    if (ordered.length !== this.boxes.size || ordered.some(({ id }) => !this.boxes.has(id))) this.make(ordered);
+    const parts = PARTS.map(({ title, has }) => ({ title, columns: all.filter(has) }));
+    const ordered = parts.flatMap(({ columns }) => columns);
+    if (ordered.length !== this.boxes.size || ordered.some(({ id }) => !this.boxes.has(id))) {
+      this.boxes.clear();
+      const filled = parts.filter(({ columns }) => columns.length > 0);
+      this.parts = filled.map(({ title, columns }) =>
+        this.part(title, title === ARGUMENTS ? byTitle(columns) : columns),
+      );
+      fill(this.list, ...this.parts);
+      this.search();
+    }
     for (const { id } of ordered) this.boxes.get(id)?.set(shown.has(id));
   }
 
-  private make(columns: readonly Column[]): void {
-    this.boxes.clear();
+  private part(title: string, columns: readonly Column[]): HTMLElement {
+    const made = h('div', { class: 'part', role: 'group', 'aria-label': title }, h('h2', {}, title));
     for (const column of columns) {
       const box = checkbox(column.title, (checked) => {
         this.actions.show(column, checked);
@@ -85,9 +103,9 @@ export class ColumnsPanel {
       setTitle(box.element, column.about);
       box.element.dataset['search'] = `${column.title} ${column.about}`.toLowerCase();
       this.boxes.set(column.id, box);
+      made.append(box.element);
     }
-    fill(this.list, ...[...this.boxes.values()].map(({ element }) => element));
-    this.search();
+    return made;
   }
 
   private search(): void {
@@ -95,5 +113,6 @@ export class ColumnsPanel {
     for (const { element } of this.boxes.values()) {
       element.hidden = element.dataset['search']?.includes(wanted) === false;
     }
+    for (const part of this.parts) part.hidden = part.querySelector('[data-search]:not([hidden])') === null;
   }
 }

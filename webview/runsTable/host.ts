@@ -9,7 +9,7 @@ import {
 import type { TableLook } from '../../src/core/table/look';
 import { line, saveState, savedState } from '../page';
 
-export const { send, onHostMessage } = line<RunsPageMessage, RunsHostMessage>(parseRunsHostMessage);
+export const { send, onHostMessage, questions } = line<RunsPageMessage, RunsHostMessage>(parseRunsHostMessage);
 
 /** What this page keeps of its own; the look is the workspace's, too. */
 export interface Kept {

@@ -2,9 +2,10 @@
 import '../ui/page.css';
 import '../ui/allRuns.css';
 import './style.css';
-import { type Column, Columns } from '../../src/core/table/columns';
-import { copied, type CopyFormat } from '../../src/core/table/copy';
+import { type ArgumentColumn, type Column, Columns } from '../../src/core/table/columns';
+import { copied, copiedSideBySide, type CopyFormat } from '../../src/core/table/copy';
 import {
+  isShown,
   moved,
   NARROWEST,
   sortedBy,
@@ -17,8 +18,14 @@ import {
 } from '../../src/core/table/look';
 import type { RunRow } from '../../src/core/table/row';
 import { readFilter } from '../../src/core/table/filter';
+import { inMetricOrder, metricOf, USUAL_METRICS } from '../../src/core/table/metricColumns';
 import { inBaseOrder, telling, type TableView, viewOf } from '../../src/core/table/view';
-import type { RowsMessage, RunsHostMessage } from '../../src/protocol/runsTable';
+import {
+  type FiguresMessage,
+  MOST_FIGURES,
+  type RowsMessage,
+  type RunsHostMessage,
+} from '../../src/protocol/runsTable';
 import { pageRoot } from '../page';
 import { button, startControls } from '../ui/controls';
 import { fill, h, icon } from '../ui/dom';
@@ -26,9 +33,11 @@ import { onceAFrame } from '../ui/frame';
 import { showMenu } from '../ui/menu';
 import { ColumnsPanel } from './columnsPanel';
 import { Grid } from './grid';
-import { keep, kept, type Kept, onHostMessage, send } from './host';
+import { keep, kept, type Kept, onHostMessage, questions, send } from './host';
+import { RunFigures } from './runFigures';
 import { SelectionBar } from './selectionBar';
-import { Toolbar } from './toolbar';
+import { linesOf, MOST_SIDE_BY_SIDE, SideBySide } from './sideBySide';
+import { type Counts, Toolbar } from './toolbar';
 
 /** A scroll is kept when it has come to rest. */
 const KEEP_MS = 200;
@@ -43,8 +52,12 @@ class RunsPage {
   private selected: ReadonlySet<string> = new Set(this.before.selected);
   private only: ReadonlySet<string> | null = this.before.only === null ? null : new Set(this.before.only);
 
+  private named: readonly ArgumentColumn[] = [];
+  /** Metrics that have columns, whether shown or not. */
+  private metrics: readonly string[] = [];
   private columns = new Columns([]);
   private readonly byPath = new Map<string, RunRow>();
+  private readonly figures = new RunFigures();
   private rows: readonly RunRow[] = [];
   private tells: ReadonlySet<string> = new Set();
   private view: TableView | undefined;
@@ -66,6 +79,15 @@ class RunsPage {
   private readonly toolbar: Toolbar;
   private readonly panel: ColumnsPanel;
   private readonly bar: SelectionBar;
+  private readonly sideBySide = new SideBySide({
+    open: ({ path }) => {
+      send({ type: 'act', command: 'dashboard', paths: [path] });
+    },
+    back: () => {
+      this.compare(null);
+    },
+  });
+  private askedMetrics = false;
   private readonly nothing = h('div', { class: 'notice nothing', hidden: true });
   private readonly page: HTMLElement;
 
@@ -128,6 +150,7 @@ class RunsPage {
       columns: (under) => {
         if (this.panel.isOpen) this.panel.close();
         else this.panel.open(under);
+        this.askMetrics();
         this.draw('view');
       },
       copy: (under) => {
@@ -138,6 +161,9 @@ class RunsPage {
       },
       enter: () => {
         this.grid.focus();
+      },
+      typing: () => {
+        this.askMetrics();
       },
     });
     this.toolbar.input.value = this.filter;
@@ -153,7 +179,7 @@ class RunsPage {
       'div',
       { class: 'page runs-table', 'data-vscode-context': '{"preventDefaultContextMenuItems": true}' },
       this.toolbar.element,
-      h('main', {}, this.grid.element, this.nothing),
+      h('main', {}, this.grid.element, this.sideBySide.element, this.nothing),
       this.bar.element,
       this.panel.element,
     );
@@ -181,16 +207,69 @@ class RunsPage {
       case 'look':
         // What this page has kept itself is newer.
         if (this.before.look === null) this.look = message.look;
-        this.draw('view');
+        this.makeColumns();
+        this.draw('rows');
+        break;
+      case 'metrics':
+        this.metrics = message.names;
+        this.makeColumns();
+        this.draw('rows');
+        break;
+      case 'figures':
+        this.takeFigures(message);
         break;
     }
   }
 
+  private takeFigures({ request, rows, left }: FiguresMessage): void {
+    if (!questions.awaits('figures', request)) return;
+    this.figures.take(rows, left);
+    this.draw('rows');
+  }
+
+  /** What may be a column. Those that are looked at are, before anybody said that runs log them. */
+  private makeColumns(): void {
+    const { look } = this;
+    const looked = [...look.shown, ...look.sort.map(({ column }) => column)].flatMap(
+      (id) => metricOf(id)?.metric ?? [],
+    );
+    this.columns = new Columns(this.named, inMetricOrder([...USUAL_METRICS, ...this.metrics, ...looked]));
+  }
+
+  /** Which metrics there are: asked when somebody may want one. */
+  private askMetrics(): void {
+    if (this.askedMetrics) return;
+    this.askedMetrics = true;
+    send({ type: 'metrics' });
+  }
+
+  /** Asks for the figures of those columns of metrics that are looked at, and of no others: each costs a look at every run. */
+  private askFigures(): void {
+    const { look } = this;
+    // While another one is typed, that of before counts.
+    const filter = readFilter(this.filter, this.columns, 0).filter ?? readFilter(this.readable, this.columns, 0).filter;
+    const asked = filter?.columns ?? [];
+    const ids = this.columns.all.flatMap((column) => {
+      const { id } = column;
+      if (metricOf(id) === undefined) return [];
+      const isLooked = asked.includes(id) || look.sort.some((each) => each.column === id);
+      return isLooked || isShown(column, look, true) ? [id] : [];
+    });
+    const columns = ids.slice(0, MOST_FIGURES);
+    if (!this.figures.want(columns)) return;
+    send({ type: 'figures', request: questions.ask('figures'), columns });
+  }
+
   private takeRows(message: RowsMessage): void {
-    if (message.first) this.byPath.clear();
+    if (message.first) {
+      this.byPath.clear();
+      this.named = [];
+    }
     for (const path of message.gone) this.byPath.delete(path);
     for (const row of message.rows) this.byPath.set(row.path, row);
-    if (message.arguments !== null || message.first) this.columns = new Columns(message.arguments ?? []);
+    if (message.arguments !== null) this.named = message.arguments;
+    if (message.arguments !== null || message.first) this.makeColumns();
+    if (message.first) this.figures.forget();
     this.coming = !message.last;
     this.draw('rows');
   }
@@ -208,7 +287,8 @@ class RunsPage {
     const { changed } = this;
     this.changed = { rows: false, view: false, stays: true };
     if (changed.rows) {
-      this.rows = inBaseOrder([...this.byPath.values()], this.columns);
+      const rows = [...this.byPath.values()].map((row) => this.figures.complete(row, this.columns));
+      this.rows = inBaseOrder(rows, this.columns);
       this.tells = telling(this.rows, this.columns);
       if (!this.coming) this.forgetGone();
     }
@@ -218,8 +298,10 @@ class RunsPage {
     }
     if (this.page.parentElement !== this.root) fill(this.root, this.page);
     const { look } = this;
+    if (changed.view || changed.rows) this.askFigures();
     const view = changed.view || this.view === undefined ? this.makeView() : this.view;
     this.grid.update({ view, columns: this.columns, look, selected: this.selected }, changed.stays);
+    this.showSideBySide(view);
     this.toolbar.update(view, look, this.counts(), this.filter.trim() !== '', this.only !== null);
     this.bar.update(this.grid.chosen, this.canTrain);
     this.panel.update(this.columns.all, new Set(view.columns.map(({ id }) => id)));
@@ -231,6 +313,17 @@ class RunsPage {
     this.keepSoon();
   }
 
+  private get besideEachOther(): boolean {
+    return this.only !== null && this.only.size > 1 && this.only.size <= MOST_SIDE_BY_SIDE;
+  }
+
+  private showSideBySide(view: TableView): void {
+    const beside = this.besideEachOther && view.rows.length > 0;
+    this.grid.element.hidden = beside;
+    if (beside) this.sideBySide.show(view, this.columns);
+    else this.sideBySide.hide();
+  }
+
   private makeView(): TableView {
     const { look, filter, readable: fallback, only, folded } = this;
     const now = Date.now() / 1000;
@@ -240,10 +333,10 @@ class RunsPage {
     return view;
   }
 
-  private counts(): { total: number; training: number; coming: boolean } {
+  private counts(): Counts {
     const state = this.columns.placeOf('state');
     const training = this.rows.filter(({ cells }) => cells[state] === 'training').length;
-    return { total: this.rows.length, training, coming: this.coming || this.scanning };
+    return { total: this.rows.length, training, coming: this.coming || this.scanning, unread: this.figures.left };
   }
 
   /** Runs that were deleted are not chosen any more. */
@@ -275,7 +368,10 @@ class RunsPage {
   private compare(only: ReadonlySet<string> | null): void {
     this.only = only;
     this.draw('view', false);
-    this.grid.focus();
+    if (this.besideEachOther) {
+      this.drawNow();
+      this.sideBySide.element.focus({ preventScroll: true });
+    } else this.grid.focus();
   }
 
   private tellNothing(view: TableView): void {
@@ -316,8 +412,12 @@ class RunsPage {
     const { view } = this;
     if (view === undefined) return;
     const { chosen } = this.grid;
-    const rows = chosen.length > 0 ? chosen : view.rows;
-    send({ type: 'copy', content: copied(format, rows, view.columns, this.columns) });
+    const beside = this.sideBySide.isShown;
+    const rows = chosen.length > 0 && !beside ? chosen : view.rows;
+    const content = beside
+      ? copiedSideBySide(format, rows, linesOf(view), this.columns, view.best)
+      : copied(format, rows, view.columns, this.columns);
+    send({ type: 'copy', content });
     const count = rows.length === 1 ? '1 run' : `${rows.length.toLocaleString('en-US')} runs`;
     this.bar.say(`Copied ${count} as ${format === 'csv' ? 'CSV' : 'Markdown'}`);
   }

@@ -18,6 +18,8 @@ interface Action {
   readonly short: string;
   readonly icon: string;
   readonly about: string;
+  /** In the menu alone. */
+  readonly rare?: boolean;
   readonly run: (rows: readonly RunRow[]) => void;
   readonly enabled: (rows: readonly RunRow[], canTrain: boolean) => boolean;
 }
@@ -88,8 +90,17 @@ function actionsOf({ act, only }: SelectionActions): readonly Action[] {
       enabled: (rows) => rows.length > 0,
     },
     {
-      label: 'Delete Checkpoints…',
+      label: 'Delete Runs…',
       short: 'Delete…',
+      icon: 'trash',
+      about: 'The chosen runs with all that is in their folders; asks first, and says what would be lost',
+      run: command('deleteRuns'),
+      enabled: (rows) => rows.length > 0,
+    },
+    {
+      label: 'Delete Checkpoints…',
+      short: 'Delete Checkpoints…',
+      rare: true,
       icon: 'trash',
       about: 'All checkpoints of the chosen runs; asks first, and says what would be lost',
       run: command('delete'),
@@ -121,7 +132,11 @@ export class SelectionBar {
       'footer',
       { role: 'toolbar', 'aria-label': 'Chosen runs' },
       this.chosen,
-      h('div', { class: 'actions' }, ...this.actions.map(({ button: { element } }) => element)),
+      h(
+        'div',
+        { class: 'actions' },
+        ...this.actions.flatMap(({ rare, button: { element } }) => (rare === true ? [] : [element])),
+      ),
     );
   }
 

@@ -22,6 +22,8 @@ export interface ToolbarActions {
   readonly all: () => void;
   /** Down from the filter into the table. */
   readonly enter: () => void;
+  /** Somebody is about to type into the filter. */
+  readonly typing: () => void;
 }
 
 export interface Counts {
@@ -29,6 +31,8 @@ export interface Counts {
   readonly training: number;
   /** Not all of them have come yet. */
   readonly coming: boolean;
+  /** Runs of which a column of a metric is still to be read. */
+  readonly unread: number;
 }
 
 function runs(count: number): string {
@@ -90,6 +94,7 @@ export class Toolbar {
       runs(counts.total),
       counts.training > 0 && `${counts.training} training`,
       counts.coming && 'more to come…',
+      counts.unread > 0 && `metrics of ${counts.unread.toLocaleString('en-US')} to read…`,
     ];
     setText(this.about, about.filter((part) => part !== false).join(' · '));
     const shown = view.rows.length;

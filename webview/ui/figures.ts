@@ -28,14 +28,6 @@ export function shortStep(step: number): string {
   return Math.round(step).toLocaleString('en-US');
 }
 
-/** 148210 → "148k": a rate. */
-export function compact(value: number): string {
-  if (value >= 1e6) return `${(value / 1e6).toPrecision(3)}M`;
-  if (value >= 1e4) return `${Number((value / 1e3).toPrecision(3))}k`;
-  if (value >= 1e3) return Math.round(value).toLocaleString('en-US');
-  return Number(value.toPrecision(3)).toString();
-}
-
 /** 18780 s → "5 h 13 m", 3300 s → "55 m": the seconds only where there is nothing else. */
 export function roughDuration(seconds: number): string {
   if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s`;

@@ -4,12 +4,14 @@ import { h, setText } from './dom';
 const HELP = [
   'Words are looked for in name, state, stage, parent, tags and notes.',
   'stage:student   state:failed,killed   lr:1e-5',
-  'loss<2.1   step>=24k   duration>2h   started:today',
+  'loss<2.1   step>=24k   duration>2h   started:today   gradnorm<1',
   'tag:keep   -seed:3 leaves out · parent:none · "quotes" for spaces',
 ].join('\n');
 
 export interface FilterBoxActions {
   readonly filter: (typed: string) => void;
+  /** The box has the focus: somebody is about to type. */
+  readonly typing?: () => void;
   /** Down from the box into what it filters. */
   readonly enter: () => void;
 }
@@ -30,6 +32,9 @@ export class FilterBox {
     });
     this.input.addEventListener('input', () => {
       actions.filter(this.input.value);
+    });
+    this.input.addEventListener('focus', () => {
+      actions.typing?.();
     });
     this.input.addEventListener('keydown', (event) => {
       if (event.key !== 'ArrowDown' && event.key !== 'Enter') return;

@@ -269,7 +269,7 @@ async function stillValid(survivor: Survivor, isValid: Judge): Promise<boolean> 
 }
 
 /** Deletes a folder with all that is in it, a file, or a link and never what it leads to; nothing where there is nothing. */
-async function discard(place: string): Promise<void> {
+export async function discard(place: string): Promise<void> {
   let found: Stats;
   try {
     found = await lstat(place);

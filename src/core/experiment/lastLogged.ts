@@ -1,5 +1,5 @@
 /** Where a run stands according to the end of its metrics file. Whole histories are src/core/metrics' work. */
-import { LOSS } from '../metrics/catalogue';
+import { LOSS } from '../metrics/names';
 import type { LogSource } from '../metrics/sources';
 
 /** Reading more than this for a run's last step would make a scan of hundreds of runs slow. */

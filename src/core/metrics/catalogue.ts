@@ -1,11 +1,8 @@
 /** What is known of the metrics that trainers log: one table for the host and the page. */
 
-export const LOSS = 'loss/total';
-export const EVAL_LOSS = 'eval_loss/total';
-export const LEARNING_RATE = 'training/learning_rate';
-export const TOKENS_PER_SECOND = 'throughput/tokens_per_second';
-export const STEPS_PER_SECOND = 'throughput/steps_per_second';
-export const GPU_MEMORY = 'system/gpu_memory_bytes';
+import { EVAL_LOSS, LEARNING_RATE, TOKENS_PER_SECOND, STEPS_PER_SECOND, GPU_MEMORY } from './names';
+
+export * from './names';
 
 /** How a metric's figures are written: with so many digits, as a rate (148k), as an amount of memory. */
 export type MetricUnit = 'loss' | 'plain' | 'rate' | 'bytes';

@@ -17,6 +17,8 @@ const ANCHOR = 64;
 /** How much is read, and kept. */
 export interface TailOptions {
   readonly keep?: Keep;
+  /** Metrics; of a log's lines those that tell of none of them need not be looked at. */
+  readonly about?: readonly string[];
   /** Of a log that is longer, only so many bytes of its end are read at first; left out: all of it. */
   readonly mostBytes?: number;
   /** Bytes that are read and parsed at a time, without anything else happening in this thread. */
@@ -34,6 +36,8 @@ export class MetricsTail {
   private current: MetricsLog;
   private pieces = new Utf8Pieces();
   private offset = 0;
+  /** Where in the file it began. */
+  private from = 0;
   private hasRead = false;
   private identity = '';
   private anchor = Buffer.alloc(0);
@@ -51,6 +55,11 @@ export class MetricsTail {
   /** What the file says as of the last poll. Another object after the file was replaced: see `epoch`. */
   get log(): MetricsLog {
     return this.current;
+  }
+
+  /** Whether it has read everything there is, and not a log's end alone. */
+  get isWhole(): boolean {
+    return this.from === 0;
   }
 
   /** Counts the times that the file was found replaced and read anew. */
@@ -112,6 +121,7 @@ export class MetricsTail {
         this.startOver(identity, this.newLog(source));
         // Its first line is then a torn one.
         this.offset = Math.max(0, size - (this.options.mostBytes ?? size));
+        this.from = this.offset;
       }
       const piece = this.options.pieceBytes ?? CHUNK;
       const buffer = Buffer.allocUnsafe(Math.min(piece, Math.max(1, size - this.offset)));
@@ -159,7 +169,7 @@ export class MetricsTail {
   }
 
   private newLog(source?: LogSource): MetricsLog {
-    return new MetricsLog(source, this.options.keep);
+    return new MetricsLog(source, this.options.keep, this.options.about);
   }
 
   private async anchorHolds(handle: FileHandle): Promise<boolean> {
@@ -177,6 +187,7 @@ export class MetricsTail {
     this.current = log;
     this.pieces = new Utf8Pieces();
     this.offset = 0;
+    this.from = 0;
     this.hasRead = false;
     this.anchor = Buffer.alloc(0);
     this.identity = identity;

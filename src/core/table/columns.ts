@@ -1,17 +1,20 @@
 /**
- * The columns of the table of runs: what a run is and has come to, and one for each argument that a configuration names. What
- * a new kind of column needs is an entry of `COLUMNS`, and its cell in rows.ts.
+ * The columns of the table of runs: what a run is and has come to, one for each argument that a configuration names, and those of
+ * metrics. What a new kind of column needs is an entry of `COLUMNS`, and its cell in rows.ts.
  */
-import { formatBytes, formatCount, formatDuration, formatFigure, valueText } from '../format';
+import { formatBytes, formatCount, formatDuration, formatFigure, formatRate, valueText } from '../format';
 import { STAR_TAG } from '../experiment/model';
 import { type Cell, listed, numberIn } from './cell';
+import { metricColumns } from './metricColumns';
 
 /** How a column's cells are written, compared with what is typed into the filter, and aligned. */
 /** `words`: several, parted by commas, each of which counts by itself. */
-export type ColumnKind = 'text' | 'words' | 'count' | 'share' | 'loss' | 'duration' | 'bytes' | 'time' | 'value';
+/** `figure`: a number without a unit; `rate`: so many a second. */
+export type ColumnKind =
+  'text' | 'words' | 'count' | 'share' | 'loss' | 'figure' | 'rate' | 'duration' | 'bytes' | 'time' | 'value';
 
 export interface Column {
-  /** An argument's is its option: `--learning_rate`. */
+  /** An argument's is its option: `--learning_rate`; a metric's are in metricColumns.ts. */
   readonly id: string;
   readonly title: string;
   readonly kind: ColumnKind;
@@ -112,9 +115,12 @@ export class Columns {
   readonly all: readonly Column[];
   private readonly places: ReadonlyMap<string, number>;
 
-  /** @param named arguments, in the order of their cells */
-  constructor(named: readonly ArgumentColumn[]) {
-    this.all = [...COLUMNS, ...named.map(argumentColumn)];
+  /**
+   * @param named arguments, in the order of their cells
+   * @param metrics whose cells come behind those, in the order of their columns
+   */
+  constructor(named: readonly ArgumentColumn[], metrics: readonly string[] = []) {
+    this.all = [...COLUMNS, ...named.map(argumentColumn), ...metricColumns(metrics)];
     this.places = new Map(this.all.map(({ id }, place) => [id, place]));
   }
 
@@ -152,7 +158,10 @@ export function cellText({ kind }: Column, cell: Cell): string {
     case 'share':
       return `${Math.floor(number * 100)}%`;
     case 'loss':
+    case 'figure':
       return formatFigure(number);
+    case 'rate':
+      return Number.isFinite(number) ? formatRate(number) : formatFigure(number);
     case 'duration':
       return formatDuration(number);
     case 'bytes':

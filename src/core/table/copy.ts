@@ -1,6 +1,7 @@
 /** Rows of the table as text for elsewhere: Markdown as they are shown, CSV with all digits. */
 import { csvCell } from '../csv';
 import { markdownText } from '../plainText';
+import { type Cell, numberIn } from './cell';
 import { type Column, cellData, cellText, type Columns } from './columns';
 import type { RunRow } from './row';
 
@@ -14,6 +15,48 @@ export function copied(
   columns: Columns,
 ): string {
   return format === 'csv' ? csv(rows, shown, columns) : markdown(rows, shown, columns);
+}
+
+/** Runs side by side, a line a column: what differs between a few of them. Best values are bold in Markdown. */
+export function copiedSideBySide(
+  format: CopyFormat,
+  rows: readonly RunRow[],
+  shown: readonly Column[],
+  columns: Columns,
+  best: ReadonlyMap<string, number>,
+): string {
+  const lines = shown.map((column) => ({
+    column,
+    cells: rows.map(({ cells }) => cells[columns.placeOf(column.id)] ?? null),
+  }));
+  if (format === 'csv') {
+    return [
+      ['', ...rows.map(({ name }) => csvCell(name))].join(','),
+      ...lines.map(({ column, cells }) =>
+        [nameForPrograms(column), ...cells.map((cell) => csvCell(cellData(column, cell)))].join(','),
+      ),
+      '',
+    ].join('\n');
+  }
+  const marked = (column: Column, cell: Cell): string => {
+    const text = markdownText(cellText(column, cell));
+    const wanted = best.get(column.id);
+    return wanted !== undefined && numberIn(cell) === wanted ? `**${text}**` : text;
+  };
+  return [
+    `| ${['', ...rows.map(({ name }) => markdownText(name))].join(' | ')} |`,
+    `| ${['---', ...rows.map(() => '--:')].join(' | ')} |`,
+    ...lines.map(
+      ({ column, cells }) =>
+        `| ${[markdownText(column.title), ...cells.map((cell) => marked(column, cell))].join(' | ')} |`,
+    ),
+    '',
+  ].join('\n');
+}
+
+/** An argument is called as in config.json, everything else by its id: titles have spaces. */
+function nameForPrograms({ id, title, kind }: Column): string {
+  return csvCell(kind === 'value' ? title : id);
 }
 
 function markdown(rows: readonly RunRow[], shown: readonly Column[], columns: Columns): string {
@@ -32,8 +75,7 @@ function markdown(rows: readonly RunRow[], shown: readonly Column[], columns: Co
 function csv(rows: readonly RunRow[], shown: readonly Column[], columns: Columns): string {
   const places = shown.map((column) => ({ column, place: columns.placeOf(column.id) }));
   return [
-    // An argument is called as in config.json, everything else by its id: titles have spaces.
-    shown.map(({ id, title, kind }) => csvCell(kind === 'value' ? title : id)).join(','),
+    shown.map(nameForPrograms).join(','),
     ...rows.map(({ cells }) =>
       places.map(({ column, place }) => csvCell(cellData(column, cells[place] ?? null))).join(','),
     ),

@@ -9,6 +9,8 @@ import { type Operator, stands, type TypedRange, typedNumber, typedRange, ValueP
 
 export interface Filter {
   matches(row: RunRow): boolean;
+  /** Ids of the columns that it asks, besides those in which words are looked for. */
+  readonly columns: readonly string[];
 }
 
 export type ReadFilter =
@@ -205,11 +207,16 @@ function searchedText(row: RunRow, places: readonly number[]): string {
   return text;
 }
 
-function predicateOf(term: Term, columns: Columns, now: number): (row: RunRow) => boolean {
+interface Predicate {
+  readonly holds: (row: RunRow) => boolean;
+  readonly column: string | null;
+}
+
+function predicateOf(term: Term, columns: Columns, now: number): Predicate {
   if (term.column === null) {
     const places = SEARCHED.map((id) => columns.placeOf(id));
     const wanted = (term.values[0] ?? '').toLowerCase();
-    return (row) => searchedText(row, places).includes(wanted);
+    return { holds: (row) => searchedText(row, places).includes(wanted), column: null };
   }
   if (term.column === '') {
     throw new FilterProblem(`Before ${term.operator} goes a column’s name, as in loss${term.operator}2.1.`);
@@ -219,7 +226,7 @@ function predicateOf(term: Term, columns: Columns, now: number): (row: RunRow) =
   const operator = term.operator === '!=' ? '=' : term.operator;
   const tests = term.values.map((value) => testOf(column, operator, value, now));
   const isAny = (row: RunRow): boolean => tests.some((test) => test(row.cells[place] ?? null));
-  return term.operator === '!=' ? (row) => !isAny(row) : isAny;
+  return { holds: term.operator === '!=' ? (row) => !isAny(row) : isAny, column: column.id };
 }
 
 /**
@@ -231,10 +238,11 @@ export function readFilter(typed: string, columns: Columns, now: number): ReadFi
   try {
     const predicates = wordsOf(typed).map((word) => {
       const term = termOf(word);
-      const predicate = predicateOf(term, columns, now);
-      return term.negated ? (row: RunRow) => !predicate(row) : predicate;
+      const { holds, column } = predicateOf(term, columns, now);
+      return { holds: term.negated ? (row: RunRow) => !holds(row) : holds, column };
     });
-    return { filter: { matches: (row) => predicates.every((predicate) => predicate(row)) }, problem: null };
+    const asked = predicates.flatMap(({ column }) => column ?? []);
+    return { filter: { matches: (row) => predicates.every(({ holds }) => holds(row)), columns: asked }, problem: null };
   } catch (error) {
     if (!(error instanceof FilterProblem || error instanceof ValueProblem)) throw error;
     return { filter: null, problem: error.message };

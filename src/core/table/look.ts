@@ -1,5 +1,6 @@
 /** How somebody looks at the table: which columns, where and how wide, in what order the rows. Kept for the workspace. */
 import { type Column, type Columns, isArgument } from './columns';
+import { metricOf } from './metricColumns';
 
 export interface SortBy {
   readonly column: string;
@@ -77,7 +78,12 @@ export function arranged(columns: readonly Column[], look: TableLook): Column[] 
   const placeOf = ({ id }: Column): number => places.get(id) ?? Infinity;
   const pinned = new Set(look.pinned);
   const side = ({ id }: Column): number => (pinned.has(id) ? 0 : 1);
-  return [...columns].sort((a, b) => side(a) - side(b) || compare(placeOf(a), placeOf(b)));
+  return [...columns].sort((a, b) => side(a) - side(b) || compare(placeOf(a), placeOf(b)) || kindOf(a) - kindOf(b));
+}
+
+/** What a run is, then what it logged, then its arguments. */
+function kindOf(column: Column): number {
+  return isArgument(column) ? 2 : metricOf(column.id) === undefined ? 0 : 1;
 }
 
 /** Infinities are equal. */

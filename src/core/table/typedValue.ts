@@ -94,6 +94,8 @@ function typedTime(text: string, now: number): TypedRange | undefined {
 const WANTED: Readonly<Record<Exclude<Column['kind'], 'text' | 'words' | 'value'>, string>> = {
   count: 'a number, such as 24000 or 24k',
   loss: 'a number, such as 2.1',
+  figure: 'a number, such as 0.5 or 1e-5',
+  rate: 'a number, such as 40000 or 40k',
   share: 'a share, such as 50%',
   duration: 'a time with its unit, such as 2h or 1h30m',
   bytes: 'an amount, such as 500MB or 1.5GB',
@@ -115,6 +117,8 @@ export function typedRange({ title, kind }: Column, operator: Operator, text: st
         return value === undefined ? undefined : one(value);
       }
       case 'loss':
+      case 'figure':
+      case 'rate':
         return typedFigure(text, operator);
       case 'share':
         return typedShare(text);

@@ -36,6 +36,7 @@ async function askFolder(openLabel: string): Promise<string | undefined> {
     canSelectFiles: false,
     canSelectMany: false,
     openLabel,
+    title: openLabel,
   });
   return chosen?.[0]?.fsPath;
 }

@@ -1,5 +1,8 @@
-/** Small things one does with runs and checkpoints: pin, delete, clean up, tag, rename, see what they take, copy the path. */
+/** Small things one does with runs and checkpoints: pin, delete, clean up, tag, rename, see what they take, take them elsewhere. */
+import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { TRAIN_LOG } from '../../core/experiment/runLayout';
+import { provideLinks } from '../../platform/documentLinks';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { chooseCheckpoints, targetPaths, type Named } from '../targets';
@@ -18,31 +21,40 @@ async function copyPath(deps: FeatureDeps, named: Named): Promise<void> {
   if (paths.length > 0) await vscode.env.clipboard.writeText(paths.join('\n'));
 }
 
-/** What is loaded when somebody asks for it, by what src/onDemand.ts calls it. */
-const LATER = {
-  'npt.deleteCheckpoints': 'deleteChosen',
-  'npt.tagRuns': 'tagRuns',
-  'npt.renameRun': 'renameChosen',
-  'npt.editNotes': 'editNotes',
-  'npt.cleanUp': 'cleanUp',
-  'npt.showDiskUse': 'showDiskUse',
-  'npt.openTrainLog': 'openTrainLog',
-} as const;
+type Loaded = typeof import('../../onDemand');
+type Late = (deps: FeatureDeps, named: Named) => unknown;
 
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
-  const later = Object.entries(LATER).map(([command, action]): [string, (named: Named) => unknown] => [
-    command,
-    async (named) => (await import('../../onDemand'))[action](deps, named),
-  ]);
+  const trainer = path.join(context.extensionPath, 'trainer');
+  /** A command that is loaded when it is first asked for. */
+  const late =
+    (choose: (loaded: Loaded) => Late) =>
+    async (named: Named): Promise<unknown> =>
+      choose(await import('../../onDemand'))(deps, named);
   registerCommands(context, deps, {
-    ...Object.fromEntries(later),
-    'npt.pin': async (named) => (await import('../../onDemand')).pin(deps, named, true),
-    'npt.unpin': async (named) => (await import('../../onDemand')).pin(deps, named, false),
-    'npt.starRuns': async (named) => (await import('../../onDemand')).starRuns(deps, named, true),
-    'npt.unstarRuns': async (named) => (await import('../../onDemand')).starRuns(deps, named, false),
+    'npt.pin': late((of) => (_, named) => of.pin(deps, named, true)),
+    'npt.unpin': late((of) => (_, named) => of.pin(deps, named, false)),
+    'npt.deleteCheckpoints': late((of) => of.deleteChosen),
+    'npt.deleteRuns': late((of) => of.deleteRuns),
+    'npt.tagRuns': late((of) => of.tagRuns),
+    'npt.renameRun': late((of) => of.renameChosen),
+    'npt.starRuns': late((of) => (_, named) => of.starRuns(deps, named, true)),
+    'npt.unstarRuns': late((of) => (_, named) => of.starRuns(deps, named, false)),
+    'npt.editNotes': late((of) => of.editNotes),
+    'npt.cleanUp': late((of) => of.cleanUp),
+    'npt.showDiskUse': late((of) => of.showDiskUse),
+    'npt.openTrainLog': late((of) => of.openTrainLog),
+    'npt.openConfig': late((of) => of.openConfig),
+    'npt.revealInExplorer': late((of) => of.revealInExplorer),
+    'npt.revealInFileManager': late((of) => of.revealInFileManager),
     'npt.copyPath': (named) => copyPath(deps, named),
+    'npt.copySnippet': late((of) => (_, named) => of.copySnippet(deps, named, trainer)),
+    'npt.copyResumeCommand': late((of) => of.copyResumeCommand),
     'npt.showLog': () => {
       deps.log.show();
     },
   });
+  context.subscriptions.push(
+    provideLinks(TRAIN_LOG, async (log) => (await import('../../onDemand')).logLinks(deps, log)),
+  );
 }

@@ -1,5 +1,6 @@
 /** The panel of the table of runs: its page, and the session that speaks with it. */
 import * as vscode from 'vscode';
+import { metricsLoggedBy, RunFigures } from '../../core/metrics/figures';
 import type { TakesPanel } from '../../platform/runPanels';
 import { entitle, showPage } from '../../platform/webviewPage';
 import type { RunsCommand } from '../../protocol/runsTable';
@@ -20,6 +21,7 @@ const COMMANDS: Readonly<Record<RunsCommand, string>> = {
   unstar: 'npt.unstarRuns',
   notes: 'npt.editNotes',
   delete: 'npt.deleteCheckpoints',
+  deleteRuns: 'npt.deleteRuns',
   log: 'npt.openTrainLog',
   path: 'npt.copyPath',
 };
@@ -47,6 +49,8 @@ export class RunsTablePanel extends SessionPanel<RunsTableSession> {
           kept: () => context.workspaceState.get(LOOK),
           keep: (look) => void context.workspaceState.update(LOOK, look),
           act: (command, paths) => void vscode.commands.executeCommand(COMMANDS[command], paths[0], paths),
+          metricsOf: (run) => new RunFigures(run),
+          metricsLoggedBy,
           copy: (text) => void vscode.env.clipboard.writeText(text),
         }),
     );

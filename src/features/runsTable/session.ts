@@ -19,8 +19,9 @@ import {
   type RunsHostMessage,
 } from '../../protocol/runsTable';
 import { ChangedRuns } from '../changedRuns';
+import { Figures, type FiguresHost } from './figures';
 
-export interface RunsTableHost {
+export interface RunsTableHost extends FiguresHost {
   post(message: RunsHostMessage & Addressed): void;
   /** Runs of every opened workspace, as of the last scan. */
   runs(): readonly Run[];
@@ -36,7 +37,6 @@ export interface RunsTableHost {
   /** @param paths of runs, or of checkpoints where the command is about those */
   act(command: RunsCommand, paths: readonly string[]): void;
   copy(text: string): void;
-  log(message: string): void;
 }
 
 export class RunsTableSession extends Disposable {
@@ -46,9 +46,18 @@ export class RunsTableSession extends Disposable {
   private visible = true;
   private told = 0;
   private status = '';
+  private readonly figures: Figures;
 
   constructor(private readonly host: RunsTableHost) {
     super();
+    this.figures = new Figures(host, (message) => {
+      this.post(message);
+    });
+    this._register({
+      dispose: () => {
+        this.figures.stop();
+      },
+    });
   }
 
   /** The page is seen, or no longer: out of sight nothing is sent. */
@@ -56,6 +65,7 @@ export class RunsTableSession extends Disposable {
     if (visible === this.visible) return;
     this.visible = visible;
     if (visible) this.modelChanged();
+    else this.figures.pause();
   }
 
   /** The workspace's model changed. */
@@ -63,6 +73,7 @@ export class RunsTableSession extends Disposable {
     if (!this.conversation.isOpen || !this.visible || this.isDisposed) return;
     this.tellStatus();
     void this.tell();
+    this.figures.follow(this.host.runs());
   }
 
   /** Takes what the page sent; anything that is no message of the protocol is logged and otherwise ignored. */
@@ -78,6 +89,12 @@ export class RunsTableSession extends Disposable {
       case 'look':
         this.host.keep(message.look);
         return;
+      case 'metrics':
+        void this.tellMetrics();
+        return;
+      case 'figures':
+        this.figures.want(message.request, message.columns);
+        return;
       case 'copy':
         this.host.copy(message.content);
         return;
@@ -89,8 +106,16 @@ export class RunsTableSession extends Disposable {
     }
   }
 
+  private async tellMetrics(): Promise<void> {
+    const isWanted = this.conversation.question('metrics', 0);
+    const names = await this.figures.names();
+    if (isWanted()) this.post({ type: 'metrics', names });
+  }
+
   private begin(page: string): void {
     this.conversation.begin(page);
+    // Until the page says which it has.
+    this.figures.want(0, []);
     this.changes.forget();
     this.names = new ArgumentNames();
     this.told = 0;
@@ -157,6 +182,7 @@ export class RunsTableSession extends Disposable {
       case 'notes':
       case 'log':
       case 'path':
+      case 'deleteRuns':
         return [run.path];
       case 'compare':
       case 'branch': {

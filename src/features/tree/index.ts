@@ -9,6 +9,8 @@ import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { targetPath } from '../targets';
 import type { TreeArranger } from './arranger';
+import { DRAG_OUT } from './dragOut';
+import { markFiles } from './fileMarks';
 import { isElsewhere, isWaitingJob, treeItem } from './items';
 import { runLabel } from './labels';
 import {
@@ -326,10 +328,11 @@ function keepContext(deps: FeatureDeps): () => void {
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
   const updateContext = keepContext(deps);
   const tree = new ExperimentsTree(deps);
-  const view = vscode.window.createTreeView('npt.experiments', {
+  const view = vscode.window.createTreeView<TreeNode>('npt.experiments', {
     treeDataProvider: tree,
     canSelectMany: true,
     showCollapseAll: true,
+    dragAndDropController: DRAG_OUT,
   });
   const text = new TreeViewText(view);
   const update = (): void => {
@@ -353,6 +356,7 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
     view,
     new BranchReveal(view, tree, deps),
     new AgeRefresh(view, tree),
+    markFiles(deps),
     deps.workspaces.onDidChange(() => {
       update();
       updateContext();

@@ -7,6 +7,7 @@ import { STAR_TAG, type Checkpoint, type Run, type RunState } from '../../core/e
 import { FINAL } from '../../core/checkpoint/fileNames';
 import type { Verdict } from '../../core/checkpoint/report/report';
 import { treeRow, type Tooltip } from '../../platform/treeText';
+import { rowAddress } from './dragOut';
 import type { GroupNode, TreeNode } from './nodes';
 
 const RUN_ICONS: Record<RunState, [icon: string, color: string | undefined]> = {
@@ -272,6 +273,7 @@ export function treeItem(node: TreeNode, context: ItemContext): vscode.TreeItem 
     context.hasChildren ? (context.open ? Expanded : Collapsed) : None,
   );
   item.id = node.id;
+  item.resourceUri = rowAddress(node.path);
   item.contextValue = contextValue(node);
   switch (node.kind) {
     case 'heading':
@@ -279,6 +281,7 @@ export function treeItem(node: TreeNode, context: ItemContext): vscode.TreeItem 
       break;
     case 'run':
       item.iconPath = icon(...RUN_ICONS[node.run.state]);
+      item.command = { command: 'npt.openDashboard', title: vscode.l10n.t('Open Dashboard'), arguments: [node.path] };
       break;
     case 'group':
       item.iconPath = icon('layers');

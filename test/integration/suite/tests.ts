@@ -9,6 +9,8 @@ import './lineage.test';
 import './python.test';
 import './torchFile.test';
 import './targets.test';
+import './elsewhere.test';
+import './emptyWorkspace.test';
 import './notes.test';
 import './cleanUp.test';
 import './backup.test';

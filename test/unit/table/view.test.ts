@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { Run } from '../../../src/core/experiment/model';
 import { numberIn } from '../../../src/core/table/cell';
 import { Columns } from '../../../src/core/table/columns';
-import { copied } from '../../../src/core/table/copy';
+import { copied, copiedSideBySide } from '../../../src/core/table/copy';
 import {
   isShown,
   moved,
@@ -244,6 +244,28 @@ describe('the table of runs', () => {
           `plain,1,,0.00003,${new Date((NOON - 86_400) * 1000).toISOString()}`,
           '',
         ].join('\n'),
+      );
+    });
+
+    it('is, of runs side by side, a line a column, with the best in bold', () => {
+      const lines = shown.filter(({ id }) => id !== 'run');
+      const best = new Map([['loss', 2.123456789]]);
+      assert.equal(
+        copiedSideBySide('markdown', hostile.rows, lines, hostile.columns, best),
+        [
+          '|  | a\\|b, "c" \\[x\\]\\(command:y\\) &lt;b&gt; | plain |',
+          '| --- | --: | --: |',
+          '| Step | 12,000 | 1 |',
+          '| Loss | **2.123** |  |',
+          '| lr | 1e-5 | 3e-5 |',
+          '',
+        ].join('\n'),
+      );
+      assert.equal(
+        copiedSideBySide('csv', hostile.rows, lines, hostile.columns, best),
+        [',"a|b, ""c"" [x](command:y) <b>",plain', 'step,12000,1', 'loss,2.123456789,', 'lr,0.00001,0.00003', ''].join(
+          '\n',
+        ),
       );
     });
   });

@@ -1,6 +1,6 @@
 /** The small charts: one a metric, one a group of per-layer metrics; same window and cursor as the large one. */
 import uPlot from 'uplot';
-import { formatBytes, formatValue } from '../../../src/core/format';
+import { formatBytes, formatRate, formatValue } from '../../../src/core/format';
 import {
   layerOf,
   metricEntry,
@@ -9,7 +9,6 @@ import {
   type MetricUnit,
 } from '../../../src/core/metrics/catalogue';
 import { domainOf, type App, type Part } from '../app';
-import { compact } from '../../ui/figures';
 import { asText, h, setText, setTitle } from '../../ui/dom';
 import { airy, xAxisOptions, yAxisOptions } from '../../charts/axes';
 import { drawBoundaries, drawTints } from './overlays';
@@ -67,7 +66,7 @@ function valueText(unit: MetricUnit, value: number | null): string {
     case 'bytes':
       return formatBytes(value);
     case 'rate':
-      return compact(value);
+      return formatRate(value);
     case 'loss':
       return formatValue(Number(value.toPrecision(4)));
     case 'plain':

@@ -8,6 +8,7 @@
  */
 import path from 'node:path';
 import { CHECKPOINTS, FINAL } from '../../checkpoint/fileNames';
+import { allCheckpoints } from '../checkpoints';
 import type { Lineage } from '../lineage';
 import type { Checkpoint, Run, Workspace } from '../model';
 import { BEST, PINS, PROCESS } from '../runLayout';
@@ -50,11 +51,8 @@ export class Held {
 
   /** Why everything of a run stays, as a clause; null where it does not. */
   everythingOf(run: Run): string | null {
-    if (run.state === 'training') return 'the run is training';
-    if (run.state === 'queued' || run.queue !== undefined) return 'the run is in the queue';
-    if (run.process !== null && run.processState?.liveness !== 'dead') {
-      return `nothing here can tell whether its process on ${run.process.host} trains`;
-    }
+    const use = whyInUse(run);
+    if (use !== null) return use;
     if (run.checkpoints.some((checkpoint) => path.basename(path.dirname(checkpoint.path)) !== CHECKPOINTS)) {
       return 'its checkpoints do not lie in a folder of their own: they are left to the trainer that wrote them';
     }
@@ -71,15 +69,29 @@ export class Held {
     if (checkpoint.name === FINAL) return 'is what the run ended with';
     if (checkpoint.pinned) return 'is pinned';
     if (checkpoint.best) return 'is the best';
+    const branches = this.branchesAt(run, checkpoint);
+    const [first] = branches;
+    if (first === undefined) return null;
+    return branches.size === 1 ? `${first.name} branched from it` : `${branches.size} runs branched from it`;
+  }
+
+  /** The runs that branched from a run, or may have. */
+  branchesOf(run: Run): readonly Run[] {
+    const branches = new Set(this.lineage.childrenOf(run));
+    for (const checkpoint of allCheckpoints(run)) {
+      for (const branch of this.branchesAt(run, checkpoint)) branches.add(branch);
+    }
+    return [...branches];
+  }
+
+  private branchesAt(run: Run, checkpoint: Checkpoint): Set<Run> {
     const branches = new Set([
       ...this.lineage.branchesAt(checkpoint),
       ...(this.origins.get(checkpoint.path) ?? []),
       ...(this.named.get(run.path)?.get(checkpoint.name) ?? []),
     ]);
     branches.delete(run);
-    const [first] = branches;
-    if (first === undefined) return null;
-    return branches.size === 1 ? `${first.name} branched from it` : `${branches.size} runs branched from it`;
+    return branches;
   }
 
   /** Every run that may be the branch's parent: an id may be a copied folder's, too, and a name is all that some records have. */
@@ -106,6 +118,16 @@ export class Held {
       }
     }
   }
+}
+
+/** Why nothing of a run may go: something may go on in it, or is about to. A clause; null where that is not so. */
+export function whyInUse(run: Run): string | null {
+  if (run.state === 'training') return 'the run is training';
+  if (run.state === 'queued' || run.queue !== undefined) return 'the run is in the queue';
+  if (run.process !== null && run.processState?.liveness !== 'dead') {
+    return `nothing here can tell whether its process on ${run.process.host} trains`;
+  }
+  return null;
 }
 
 type Groups = ReadonlyMap<string, readonly Run[]>;

@@ -1,0 +1,28 @@
+/**
+ * Rows of the tree can be dragged out of it: into a terminal, and with Shift into an editor's text, as their paths.
+ *
+ * A terminal asks nobody for what is dragged: it takes what the row's own address says. VS Code takes that away from whoever
+ * declares `text/uri-list`, so it is given and not declared.
+ */
+import * as vscode from 'vscode';
+
+/**
+ * A row's address. Of a scheme of its own: as a file, Git would paint the rows of runs that it ignores, which are most, and other
+ * extensions would mark them, too.
+ */
+export function rowAddress(path: string): vscode.Uri {
+  return vscode.Uri.file(path).with({ scheme: 'npt-row' });
+}
+
+export const DRAG_OUT: vscode.TreeDragAndDropController<{ readonly path: string }> = {
+  dragMimeTypes: ['text/plain'],
+  dropMimeTypes: [],
+  handleDrag: (nodes, data) => {
+    for (const [type, textOf] of [
+      ['text/uri-list', (path: string) => vscode.Uri.file(path)],
+      ['text/plain', (path: string) => path],
+    ] as const) {
+      data.set(type, new vscode.DataTransferItem(nodes.map(({ path }) => textOf(path)).join('\r\n')));
+    }
+  },
+};
