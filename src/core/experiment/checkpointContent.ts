@@ -31,8 +31,37 @@ export interface CheckpointContent {
   readonly best: string | null;
   /** Newest change of any of its files, Unix seconds. */
   readonly changed: number;
-  /** Equal for equal content: names, sizes and times of its files. */
+  /** Equal for equal content: made of names, sizes and times of its files (signature.ts). */
   readonly signature: string;
+}
+
+/** Which folder it is, and what changes with whatever comes, goes or is renamed in it. */
+export interface FolderState {
+  readonly dev: number;
+  readonly ino: number;
+  /** Milliseconds; anybody may set it. */
+  readonly mtimeMs: number;
+  /** Milliseconds; the system's own, which nobody can set. */
+  readonly ctimeMs: number;
+}
+
+/** A finished checkpoint: what was found in its folder, and how the folder was right before. */
+export interface SettledCheckpoint extends FolderState {
+  readonly content: CheckpointContent;
+}
+
+export function isSameState(a: FolderState, b: FolderState): boolean {
+  return a.ino === b.ino && a.ctimeMs === b.ctimeMs && a.mtimeMs === b.mtimeMs && a.dev === b.dev;
+}
+
+/** A finished checkpoint of our trainer as an earlier scan found it, of this process or another. */
+export interface KeptCheckpoint extends FolderState {
+  readonly content: Omit<CheckpointContent, 'state' | 'stateReason' | 'layout' | 'maxSteps' | 'best'>;
+}
+
+export interface KeptCheckpoints {
+  /** What is known of that folder; it holds as long as the folder is in the same state. */
+  find(folder: string): KeptCheckpoint | undefined;
 }
 
 /** A checkpoint's folder, and what is in it. */
