@@ -48,6 +48,8 @@ export interface FolderState {
 /** A finished checkpoint: what was found in its folder, and how the folder was right before. */
 export interface SettledCheckpoint extends FolderState {
   readonly content: CheckpointContent;
+  /** Whether anything that comes or goes later gives the folder another time. */
+  readonly firm: boolean;
 }
 
 export function isSameState(a: FolderState, b: FolderState): boolean {
@@ -56,12 +58,20 @@ export function isSameState(a: FolderState, b: FolderState): boolean {
 
 /** A finished checkpoint of our trainer as an earlier scan found it, of this process or another. */
 export interface KeptCheckpoint extends FolderState {
-  readonly content: Omit<CheckpointContent, 'state' | 'stateReason' | 'layout' | 'maxSteps' | 'best'>;
+  readonly content: Omit<CheckpointContent, 'layout'>;
 }
 
 export interface KeptCheckpoints {
   /** What is known of that folder; it holds as long as the folder is in the same state. */
   find(folder: string): KeptCheckpoint | undefined;
+}
+
+/** What scans found that is worth keeping. */
+export interface Findings {
+  /** Finished checkpoints, by their folders. */
+  readonly settled: ReadonlyMap<string, SettledCheckpoint>;
+  /** How many of them were looked into, of those that may be kept, since who keeps them set it to 0; Infinity: one changed in place. */
+  news: number;
 }
 
 /** A checkpoint's folder, and what is in it. */

@@ -10,7 +10,7 @@ import path from 'node:path';
 import { version } from '../../../package.json';
 import { openRegular } from '../files';
 import { cacheFolder, DRAFT, keepInCache } from '../userCache';
-import type { KeptCheckpoint, SettledCheckpoint } from './checkpointContent';
+import type { Findings, KeptCheckpoint, SettledCheckpoint } from './checkpointContent';
 import type { CheckpointFile } from './model';
 import type { Kept } from './watch';
 
@@ -28,6 +28,13 @@ const CHECKSUM = /^[0-9a-f]{64}\n$/;
 const CHECKSUM_BYTES = 65;
 const [TAB, NEWLINE] = [9, 10];
 
+/** What a run that trains saves is kept for the next window this often. */
+const AGAIN_MS = 600_000;
+/** One in so many has to be new. */
+const LEAST_NEWS = 50;
+
+type Named = readonly [name: string, checkpoint: SettledCheckpoint];
+
 export interface KeepingHow {
   /** Absolute path of the folder that it is kept in. */
   readonly cache?: string;
@@ -37,6 +44,8 @@ export interface KeepingHow {
 
 /** What was kept of a folder of runs. */
 export class KeptScan implements Kept {
+  /** On the clock of `performance`. */
+  private keptAt = -Infinity;
   /** The last folder of checkpoints that was asked about: a scan comes by one after the other. */
   private read: { readonly folder: string; readonly checkpoints: ReadonlyMap<string, KeptCheckpoint> } | undefined;
 
@@ -69,18 +78,25 @@ export class KeptScan implements Kept {
   }
 
   /**
-   * Keeps these for the next process, in place of what was kept. Never rejects for what the disk says.
-   *
-   * @param checkpoints by their folders
+   * Keeps these for the next process, in place of what was kept, unless that would be much work for little: it is all written
+   * each time. Never rejects for what the disk says.
    */
-  async save(checkpoints: Iterable<readonly [folder: string, checkpoint: SettledCheckpoint]>): Promise<void> {
-    const byParent = new Map<string, [name: string, checkpoint: SettledCheckpoint][]>();
+  async keep(findings: Findings): Promise<void> {
+    const { settled, news } = findings;
+    // What turned out to be wrong must not wait.
+    const recently = performance.now() - this.keptAt < AGAIN_MS && Number.isFinite(news);
+    if (recently || news <= settled.size / LEAST_NEWS) return;
+    findings.news = 0;
+    this.keptAt = performance.now();
+    const byParent = new Map<string, Named[]>();
     let count = 0;
-    for (const [folder, checkpoint] of checkpoints) {
+    for (const [folder, checkpoint] of settled) {
+      // Others are written in place: their files change without their folder.
+      if (!checkpoint.firm || checkpoint.content.layout.writtenInPlace) continue;
       // In one go for tens of thousands: path's own functions would take too long.
       const cut = folder.lastIndexOf(path.sep);
       const parent = folder.slice(0, cut);
-      const named: [string, SettledCheckpoint] = [folder.slice(cut + 1), checkpoint];
+      const named: Named = [folder.slice(cut + 1), checkpoint];
       const beside = byParent.get(parent);
       if (beside === undefined) byParent.set(parent, [named]);
       else beside.push(named);
@@ -154,7 +170,7 @@ function headOf(experiments: string): string {
 function* linesOf(
   experiments: string,
   named: string,
-  byParent: ReadonlyMap<string, readonly (readonly [name: string, checkpoint: SettledCheckpoint])[]>,
+  byParent: ReadonlyMap<string, readonly Named[]>,
 ): Generator<string> {
   const hash = createHash('sha256');
   let bytes = 0;
@@ -174,7 +190,7 @@ function* linesOf(
 /** Lists of files, which many checkpoints have in common, then the checkpoints. */
 type Line = readonly [files: (readonly [name: string, bytes: number])[][], checkpoints: unknown[][]];
 
-function lineOf(checkpoints: readonly (readonly [name: string, checkpoint: SettledCheckpoint])[]): Line {
+function lineOf(checkpoints: readonly Named[]): Line {
   const numbers = new Map<readonly CheckpointFile[], number>();
   const entries = checkpoints.map(([name, { dev, ino, mtimeMs, ctimeMs, content }]) => {
     const { files } = content;
@@ -245,13 +261,9 @@ function readEntry(
   if (!isNumber(bytes) || !isNumber(changed) || typeof signature !== 'string') return null;
   if ((step !== null && !isNumber(step)) || (stage !== null && typeof stage !== 'string')) return null;
   const losses = { loss: numberOf(loss), evalLoss: numberOf(evalLoss) };
-  return {
-    dev,
-    ino,
-    mtimeMs,
-    ctimeMs,
-    content: { step, stage, ...losses, bytes, time: seconds, files, changed, signature },
-  };
+  const always = { state: 'complete', stateReason: null, maxSteps: null, best: null } as const;
+  const content = { ...always, step, stage, ...losses, bytes, time: seconds, files, changed, signature };
+  return { dev, ino, mtimeMs, ctimeMs, content };
 }
 
 /** What `written` wrote. */

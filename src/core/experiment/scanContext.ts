@@ -2,7 +2,6 @@
 import type { Stats } from 'node:fs';
 import { secondsSince } from '../clock';
 import { type Curriculum, curriculumFromEntries } from '../curriculum';
-import { COMPLETE } from '../checkpoint/layouts/layout';
 import { ours } from '../checkpoint/layouts/ours';
 import { readFailure } from '../files';
 import { PacedDisk } from './disk';
@@ -10,7 +9,13 @@ import { refuseTooLarge } from '../jsonFile';
 import { FileContentError, parseDocument } from '../jsonText';
 import type { AskProcess, Checkpoint, CheckpointFile, Problem, Run } from './model';
 import { askThisHost } from './runningProcess';
-import { isSameState, type CheckpointContent, type KeptCheckpoints, type SettledCheckpoint } from './checkpointContent';
+import {
+  isSameState,
+  type CheckpointContent,
+  type Findings,
+  type KeptCheckpoints,
+  type SettledCheckpoint,
+} from './checkpointContent';
 
 /** What a scan asks of a checkpoint's tensor files, where nothing else on disk tells. */
 export interface StoredFacts {
@@ -86,8 +91,6 @@ export interface CheckpointNames {
 
 /** What a finished checkpoint's folder holds, as it was when that was read. */
 interface Settled extends SettledCheckpoint {
-  /** Whether anything that comes or goes later gives the folder another time. */
-  readonly firm: boolean;
   /** It was taken over from what was kept: this process has not looked into it. */
   readonly isKept: boolean;
   /** As the model shows it, once it does. */
@@ -121,7 +124,7 @@ export interface ScanContextOptions {
  * Holds parsed files by path, size, time and inode, and finished checkpoint objects by their files' signature, so that a scan
  * after a change costs little and gives the same objects for what did not change. Not for two scans at a time.
  */
-export class ScanContext {
+export class ScanContext implements Findings {
   private readonly files = new Map<string, CachedFile>();
   /** Of those that are not settled. */
   private readonly checkpoints = new Map<string, { signature: string; checkpoint: Checkpoint; visit: Visit }>();
@@ -134,10 +137,9 @@ export class ScanContext {
   /** Folders that are no runs and have nothing in them that could make them one. */
   private readonly plain = new Map<string, { readonly ino: number; visit: Visit }>();
   /** Finished checkpoints, by their folder. */
-  private readonly contents = new Map<string, Settled>();
+  readonly settled = new Map<string, Settled>();
   private readonly kept: KeptCheckpoints | undefined;
-  /** How many finished checkpoints were looked into that may be kept, since somebody last asked for these. */
-  private found = 0;
+  news = 0;
   private readonly checkpointListings = new Map<string, CheckpointListing>();
   private readonly fileLists = new Map<string, readonly CheckpointFile[]>();
   /** Documents that are read for the checkpoint that is looked into. */
@@ -219,7 +221,7 @@ export class ScanContext {
 
   /** @param folders those of its checkpoints, each of which has to be known as finished */
   noteRest(runPath: string, rest: Rest, folders: readonly string[]): void {
-    if (folders.every((folder) => this.contents.has(folder))) this.rests.set(runPath, rest);
+    if (folders.every((folder) => this.settled.has(folder))) this.rests.set(runPath, rest);
   }
 
   /** Something happened in the run, or goes on in it: it has to be looked at. */
@@ -370,14 +372,14 @@ export class ScanContext {
    *
    * @param same nothing came or went beside it, so that its folder need not be asked for its time
    */
-  async settled(
+  async contentOf(
     folder: string,
     same: boolean,
     read: () => Promise<CheckpointContent | null>,
   ): Promise<CheckpointContent | null> {
     if (!this.scansAgain && this.kept === undefined) return read();
     const everything = this.look === 'everything';
-    const known = everything ? undefined : this.contents.get(folder);
+    const known = everything ? undefined : this.settled.get(folder);
     if (known !== undefined && same) {
       known.visit = this.visit;
       return known.content;
@@ -392,7 +394,7 @@ export class ScanContext {
     } else if (stats !== null && known === undefined && !everything) {
       const kept = this.kept?.find(folder);
       if (kept !== undefined && isSameState(kept, stats)) {
-        const content = { ...COMPLETE, ...kept.content, layout: ours, maxSteps: null, best: null };
+        const content = { ...kept.content, layout: ours };
         return this.settle(folder, stats, content, true, true);
       }
     }
@@ -401,25 +403,25 @@ export class ScanContext {
     const content = await read().finally(() => {
       this.readNow = undefined;
     });
-    const before = this.contents.get(folder);
+    const before = this.settled.get(folder);
     if (
       before !== undefined &&
       before.content.signature !== content?.signature &&
       stats !== null &&
       isSameState(before, stats)
     )
-      this.found = Infinity; // changed in place: what was kept is wrong
+      this.news = Infinity; // changed in place: what was kept is wrong
     // Another trainer's may still be written to, in place.
     const done =
       content?.state === 'complete' &&
       (!content.layout.writtenInPlace || this.now() - content.changed > LEFT_ALONE_SECONDS);
     if (stats === null || content === null || !done) {
-      this.contents.delete(folder);
+      this.settled.delete(folder);
       return content;
     }
     const age = secondsSince(Math.max(stats.ctimeMs, stats.mtimeMs) / 1000, this.now());
     const firm = age !== null && age > SAME_TIME_SECONDS;
-    if (firm && content.layout === ours) this.found += 1;
+    if (firm && !content.layout.writtenInPlace) this.news += 1;
     // What it was read from is not asked for again, short of a look at everything: of 50,000 checkpoints that is much.
     for (const document of documents) this.files.delete(document);
     if (!content.layout.writtenInPlace) this.changes.delete(folder);
@@ -433,29 +435,10 @@ export class ScanContext {
     firm: boolean,
     isKept: boolean,
   ): CheckpointContent {
-    const before = this.contents.get(folder);
+    const before = this.settled.get(folder);
     const checkpoint = before?.content.signature === content.signature ? before.checkpoint : null;
-    this.contents.set(folder, { dev, ino, mtimeMs, ctimeMs, content, firm, isKept, checkpoint, visit: this.visit });
+    this.settled.set(folder, { dev, ino, mtimeMs, ctimeMs, content, firm, isKept, checkpoint, visit: this.visit });
     return content;
-  }
-
-  /**
-   * Whether so much was found out since `keepable` was last called that it is worth keeping: keeping is keeping all of it. What
-   * was kept `recently`, only where it turned out to be wrong.
-   */
-  isWorthKeeping(recently = false): boolean {
-    return this.found > (recently ? this.contents.size * 100 : this.contents.size / 50);
-  }
-
-  /**
-   * Finished checkpoints that a later process may take over, by their folder: our trainer's. Others are written in place, so that
-   * their files change without their folder.
-   */
-  *keepable(): Generator<readonly [folder: string, checkpoint: SettledCheckpoint]> {
-    this.found = 0;
-    for (const [folder, settled] of this.contents) {
-      if (settled.firm && settled.content.layout === ours) yield [folder, settled];
-    }
   }
 
   /** The same list for all checkpoints with these files: those of a run mostly have the same names and sizes. */
@@ -472,8 +455,8 @@ export class ScanContext {
   /** The same object as last time where the signature is the same, and what the run says of it. */
   reuseCheckpoint(signature: string, made: Checkpoint): Checkpoint {
     if (!this.scansAgain) return made;
-    const settled = this.contents.get(made.path);
-    const holder = settled?.content.signature === signature ? settled : undefined;
+    const found = this.settled.get(made.path);
+    const holder = found?.content.signature === signature ? found : undefined;
     const loose = this.checkpoints.get(made.path);
     const known = holder?.checkpoint ?? (loose?.signature === signature ? loose.checkpoint : null);
     const checkpoint = known !== null && agree(known, made) ? known : made;
@@ -585,7 +568,7 @@ export class ScanContext {
     const valid = new Set<Visit>([this.outside, ...this.visits.values()]);
     for (const known of [
       this.checkpointListings,
-      this.contents,
+      this.settled,
       this.listings,
       this.plain,
       this.files,

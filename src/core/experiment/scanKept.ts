@@ -16,6 +16,6 @@ export async function scanKeptWorkspace(
   const kept = await openKeptScan(experiments, how);
   const context = await singleScan(experiments, { ask: options.ask, kept, now: how.now });
   const workspace = await scanWorkspace(root, { look: 'folders', ...options, context });
-  if (context.isWorthKeeping()) await kept.save(context.keepable());
+  await kept.keep(context);
   return workspace;
 }

@@ -9,7 +9,7 @@ import type { Stats } from 'node:fs';
 import path from 'node:path';
 import { CHECKPOINTS } from '../checkpoint/fileNames';
 import { errorCode } from '../files';
-import type { KeptCheckpoints } from './checkpointContent';
+import type { Findings, KeptCheckpoints } from './checkpointContent';
 import { PacedDisk } from './disk';
 import { FolderWatches } from './folderWatches';
 import { LiveRuns } from './liveRuns';
@@ -39,8 +39,6 @@ const TICK_MS = 1_000;
 const NO_QUEUE: Scanned['queue'] = { entries: [], problems: [] };
 /** From when on the first scan shows what it has found so far; then at intervals that double, since each redraws the tree. */
 const FIRST_SHOWN_MS = 300;
-/** What a run that trains saves is kept for the next window this often: each time, all is written. */
-const KEEP_AGAIN_MS = 600_000;
 /** Folders beside the runs that are watched for becoming one; of more than these a scan finds it. */
 const MOST_OTHERS = 2_000;
 
@@ -69,8 +67,8 @@ export interface WatchOptions {
 export interface Kept extends KeptCheckpoints {
   /** Nobody will ask any more. */
   letGo(): void;
-  /** For the next process. Never rejects for what the disk says. */
-  save(checkpoints: ReturnType<ScanContext['keepable']>): Promise<void>;
+  /** For the next process, where it is worth it. Never rejects for what the disk says. */
+  keep(findings: Findings): Promise<void>;
 }
 
 export class WorkspaceWatcher {
@@ -89,8 +87,6 @@ export class WorkspaceWatcher {
   private queue: QueueState | undefined;
   private queueSigns = '';
   private kept: Kept | undefined;
-  /** On the clock of `performance`. */
-  private keptAt = -Infinity;
   private model: Workspace;
   private blind: string | null = null;
   /** Paths of folders that hold runs of their own. */
@@ -217,14 +213,7 @@ export class WorkspaceWatcher {
     }
     await this.follow(context.disk, all ? undefined : [...places, ...runs]);
     this.publish();
-    if (all) void this.keep(context);
-  }
-
-  /** Keeps what was found for the next process. */
-  private async keep(context: ScanContext): Promise<void> {
-    if (this.kept === undefined || !context.isWorthKeeping(performance.now() - this.keptAt < KEEP_AGAIN_MS)) return;
-    this.keptAt = performance.now();
-    await this.kept.save(context.keepable());
+    if (all) void this.kept?.keep(context);
   }
 
   /** Shows what the first scan has found, now and then while it lasts: without the queue, whose runs it may find yet. */

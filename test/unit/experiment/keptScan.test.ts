@@ -107,8 +107,7 @@ describe('what scans keep for the next process', () => {
       found = stateOf((await scanRuns(ws.experiments, context, 'changes', () => true)).runs);
     assert.equal(found, 'broken');
     // Nor is it kept any longer, however recently that was done.
-    assert.ok(context.isWorthKeeping(true));
-    await opened.save(context.keepable());
+    await opened.keep(context);
     assert.deepEqual(await kept(), await fresh());
   });
 
