@@ -58,12 +58,16 @@ export function isSameState(a: FolderState, b: FolderState): boolean {
 
 /** A finished checkpoint of our trainer as an earlier scan found it, of this process or another. */
 export interface KeptCheckpoint extends FolderState {
-  readonly content: Omit<CheckpointContent, 'layout'>;
+  readonly content: CheckpointContent;
 }
 
 export interface KeptCheckpoints {
-  /** What is known of that folder; it holds as long as the folder is in the same state. */
-  find(folder: string): KeptCheckpoint | undefined;
+  /**
+   * What is known of that folder; it holds as long as the folder is in the same state.
+   *
+   * @param layout our trainer's, of which all are that are kept
+   */
+  find(folder: string, layout: CheckpointLayout): KeptCheckpoint | undefined;
 }
 
 /** What scans found that is worth keeping. */

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { readdir, realpath, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { version } from '../../../package.json';
+import type { CheckpointLayout } from '../checkpoint/layouts/layout';
 import { openRegular } from '../files';
 import { cacheFolder, DRAFT, keepInCache } from '../userCache';
 import type { Findings, KeptCheckpoint, SettledCheckpoint } from './checkpointContent';
@@ -61,12 +62,12 @@ export class KeptScan implements Kept {
     private readonly fewest: number,
   ) {}
 
-  find(folder: string): KeptCheckpoint | undefined {
+  find(folder: string, layout: CheckpointLayout): KeptCheckpoint | undefined {
     if (this.lines.size === 0) return undefined;
     const parent = path.dirname(folder);
     if (this.read?.folder !== parent) {
       const line = this.lines.get(path.relative(this.named, parent));
-      this.read = { folder: parent, checkpoints: line === undefined ? new Map() : readLine(line) };
+      this.read = { folder: parent, checkpoints: line === undefined ? new Map() : readLine(line, layout) };
     }
     return this.read.checkpoints.get(path.basename(folder));
   }
@@ -223,7 +224,7 @@ function written(value: number | null): number | string | null {
 }
 
 /** What of a line can be used, by the names of checkpoints. */
-function readLine(line: Buffer): ReadonlyMap<string, KeptCheckpoint> {
+function readLine(line: Buffer, layout: CheckpointLayout): ReadonlyMap<string, KeptCheckpoint> {
   const found = new Map<string, KeptCheckpoint>();
   const read = parsed(line.toString('utf8'));
   if (!Array.isArray(read)) return found;
@@ -232,7 +233,7 @@ function readLine(line: Buffer): ReadonlyMap<string, KeptCheckpoint> {
   const files = (lists as unknown[]).map(readFiles);
   for (const entry of entries as unknown[]) {
     if (!Array.isArray(entry)) continue;
-    const checkpoint = readEntry(entry as unknown[], files);
+    const checkpoint = readEntry(entry as unknown[], files, layout);
     if (checkpoint !== null) found.set(String(entry[0]), checkpoint);
   }
   return found;
@@ -249,21 +250,50 @@ function readFiles(list: unknown): readonly CheckpointFile[] | null {
   return files;
 }
 
+/** By index and written out: there is one for each of tens of thousands, and taking apart and spreading cost several times as much. */
 function readEntry(
   entry: readonly unknown[],
   lists: readonly (readonly CheckpointFile[] | null)[],
+  layout: CheckpointLayout,
 ): KeptCheckpoint | null {
-  const [, dev, ino, mtimeMs, ctimeMs, list, step, stage, loss, evalLoss, bytes, time, changed, signature] = entry;
+  const dev = entry[1];
+  const ino = entry[2];
+  const mtimeMs = entry[3];
+  const ctimeMs = entry[4];
+  const list = entry[5];
+  const step = entry[6];
+  const stage = entry[7];
+  const bytes = entry[10];
+  const time = numberOf(entry[11]);
+  const changed = entry[12];
+  const signature = entry[13];
   const files = typeof list === 'number' ? (lists[list] ?? null) : null;
-  const seconds = numberOf(time);
-  if (files === null || seconds === null) return null;
+  if (files === null || time === null) return null;
   if (!isNumber(dev) || !isNumber(ino) || !isNumber(mtimeMs) || !isNumber(ctimeMs)) return null;
   if (!isNumber(bytes) || !isNumber(changed) || typeof signature !== 'string') return null;
   if ((step !== null && !isNumber(step)) || (stage !== null && typeof stage !== 'string')) return null;
-  const losses = { loss: numberOf(loss), evalLoss: numberOf(evalLoss) };
-  const always = { state: 'complete', stateReason: null, maxSteps: null, best: null } as const;
-  const content = { ...always, step, stage, ...losses, bytes, time: seconds, files, changed, signature };
-  return { dev, ino, mtimeMs, ctimeMs, content };
+  return {
+    dev,
+    ino,
+    mtimeMs,
+    ctimeMs,
+    content: {
+      state: 'complete',
+      stateReason: null,
+      step,
+      stage,
+      loss: numberOf(entry[8]),
+      evalLoss: numberOf(entry[9]),
+      bytes,
+      time,
+      files,
+      layout,
+      maxSteps: null,
+      best: null,
+      changed,
+      signature,
+    },
+  };
 }
 
 /** What `written` wrote. */

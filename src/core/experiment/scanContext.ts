@@ -392,11 +392,8 @@ export class ScanContext implements Findings {
         return known.content;
       }
     } else if (stats !== null && known === undefined && !everything) {
-      const kept = this.kept?.find(folder);
-      if (kept !== undefined && isSameState(kept, stats)) {
-        const content = { ...kept.content, layout: ours };
-        return this.settle(folder, stats, content, true, true);
-      }
+      const kept = this.kept?.find(folder, ours);
+      if (kept !== undefined && isSameState(kept, stats)) return this.settle(folder, stats, kept.content, true, true);
     }
     const documents: string[] = [];
     this.readNow = documents;

@@ -70,9 +70,9 @@ describe('the first scan of a window', () => {
       const keep = async (experiments: string): Promise<Kept> => {
         const opened = await openKeptScan(experiments, { cache, fewest: 1 });
         return {
-          find: (folder) => {
+          find: (folder, layout) => {
             asked.push(path.basename(folder));
-            const found = opened.find(folder);
+            const found = opened.find(folder, layout);
             if (found === undefined) looked.push(path.basename(folder));
             return found;
           },
