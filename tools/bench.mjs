@@ -174,7 +174,14 @@ print(all(torch.isfinite(tensor).all() for tensor in tensors(state)))`;
     if (probe.status !== 0) throw new SetupError('The measurement of the probe failed: see the lines above.');
     console.log(probe.stdout);
     console.log('\nThe extension host’s thread:\n');
-    for (const [script, ...args] of [['tree.ts'], ['rescan.ts', scratch], ['metrics.ts'], ['watching.ts', scratch]]) {
+    for (const [script, ...args] of [
+      ['tree.ts'],
+      ['rescan.ts', scratch],
+      ['metrics.ts'],
+      ['watching.ts', scratch],
+      ['lab.ts', scratch, '65'],
+      ['labWindow.ts', scratch, '300'],
+    ]) {
       const host = run([process.execPath, '--expose-gc', '-r', 'tsx/cjs', path.join(here, script), ...args], {
         cwd: root,
       });

@@ -1,7 +1,7 @@
 /** `list`: the runs of a workspace and their checkpoints. */
 import { allCheckpoints } from '../core/experiment/checkpoints';
 import type { Run } from '../core/experiment/model';
-import { scanWorkspace } from '../core/experiment/scan';
+import { scanKeptWorkspace } from '../core/experiment/scanKept';
 import { askProcess } from '../core/training/launchers';
 import { formatAge, formatBytes, formatCount } from '../core/format';
 import type { Command } from './options';
@@ -11,12 +11,19 @@ import { EXPERIMENTS_OPTION, namedWorkspace } from './workspace';
 
 export const listCommand: Command = {
   ...SUMMARIES.list,
-  details: ['The workspace is the folder that holds experiments/; the current folder unless given.'],
+  details: [
+    'The workspace is the folder that holds experiments/; the current folder unless given.',
+    'Finished checkpoints in whose folders nothing came or went are listed as they were last found (kept in the cache folder).',
+  ],
   positionals: { least: 0, most: 1 },
-  options: { experiments: EXPERIMENTS_OPTION },
+  options: {
+    experiments: EXPERIMENTS_OPTION,
+    fresh: { type: 'boolean', description: 'Look at each file of each checkpoint anew.' },
+  },
   async run(invocation) {
     const { root, experimentsFolder } = await namedWorkspace(invocation);
-    const workspace = await scanWorkspace(root, { experimentsFolder, ask: askProcess });
+    const look = invocation.is('fresh') ? 'everything' : 'folders';
+    const workspace = await scanKeptWorkspace(root, { experimentsFolder, ask: askProcess, look });
     const document = { runs: workspace.runs.map(runDocument), problems: workspace.problems };
     const text = [
       ...(workspace.runs.length === 0 ? [`No runs in ${workspace.experiments}.`] : workspace.runs.map(runText)),

@@ -48,6 +48,7 @@ export class Workspaces extends Disposable {
   private watched: readonly Watched[] = [];
   /** The newest start; it is done when every folder that was open when it began was scanned once. */
   private started: Promise<void> = Promise.resolve();
+  private wasReady = false;
   private known: ModelIndex | undefined;
 
   constructor(private readonly report: (message: string) => void) {
@@ -87,6 +88,11 @@ export class Workspaces extends Disposable {
     return null;
   }
 
+  /** False while a folder is scanned for the first time: then there are the runs that were found so far. */
+  get isComplete(): boolean {
+    return this.wasReady && this.watched.every(({ watcher }) => watcher.isComplete);
+  }
+
   /** Every run, the newest of the first folder first. */
   get runs(): readonly Run[] {
     return this.index.runs;
@@ -118,6 +124,11 @@ export class Workspaces extends Disposable {
       awaited = this.started;
       await awaited;
     }
+  }
+
+  /** Resolves when there is something to show: the first runs of a scan that takes long, or what `ready` waits for. */
+  async begun(): Promise<void> {
+    await this.until(() => this.runs.length > 0 || this.wasReady || undefined);
   }
 
   /** Resolves after a scan of everything that began after this call. */
@@ -180,6 +191,10 @@ export class Workspaces extends Disposable {
       // What failed once must not keep the next change from being followed.
       .catch((error: unknown) => {
         this.report(`The open folders could not be followed: ${messageOf(error)}`);
+      })
+      .then(() => {
+        this.wasReady = true;
+        this.announce([]);
       });
   }
 
@@ -195,12 +210,11 @@ export class Workspaces extends Disposable {
     this.watched = wanted.flatMap((each) => [...kept, ...added].filter((known) => sameFolder(known, each)));
     await Promise.all(
       added.map(({ watcher, experiments }) =>
-        watcher.rescan().catch((error: unknown) => {
+        watcher.rescan('folders').catch((error: unknown) => {
           this.report(`Scanning ${experiments} failed: ${messageOf(error)}`);
         }),
       ),
     );
-    this.announce([]);
   }
 
   private announce(changedRuns: readonly string[]): void {
@@ -211,6 +225,7 @@ export class Workspaces extends Disposable {
     return new WorkspaceWatcher(root, {
       experimentsFolder: experiments,
       ask: askProcess,
+      keep: async (folder) => (await import('../core/experiment/keptScan')).openKeptScan(folder),
       mustExist: named ? 'npt.experimentsFolder' : undefined,
       onDidChange: (change) => {
         this.announce(change.changedRuns);

@@ -1,35 +1,16 @@
 /**
- * A lab's experiments: 500 runs of 100 checkpoints. What the watcher costs a window: the first model, a scan of everything
- * again, and a workspace in which nothing happens, in CPU time of a process that does nothing else.
- * usage: [RUNS=500] tsx tools/bench/lab.ts SCRATCH [SECONDS]
+ * A lab's experiments: 500 runs of 100 checkpoints. What the watcher costs a window: the first model, without and with what an
+ * earlier process kept, scans of everything again, and a workspace in which nothing happens, in CPU time of processes that do
+ * nothing else. Then `list` beside `ls -lR`, where `node esbuild.mjs --production` ran.
+ * usage: [RUNS=500] node --expose-gc -r tsx/cjs tools/bench/lab.ts SCRATCH [SECONDS]
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
+import { openKeptScan } from '../../src/core/experiment/keptScan';
 import { WorkspaceWatcher } from '../../src/core/experiment/watch';
-
-const RUNS = Number(process.env.RUNS ?? 500);
-const CHECKPOINTS = 100;
-const FILES = ['npt_weights.pt', 'training_state.pt', 'multi_layer_state.pt', 'config.json'];
-
-function makeWorkspace(root: string): void {
-  for (let run = 0; run < RUNS; run += 1) {
-    const runPath = path.join(root, 'experiments', `llama1b_r64_lr44_bs32_seed${run}`);
-    for (let each = 1; each <= CHECKPOINTS; each += 1) {
-      const step = each * 10;
-      const folder = path.join(runPath, 'checkpoints', `checkpoint-${step}`);
-      mkdirSync(folder, { recursive: true });
-      for (const name of FILES) writeFileSync(path.join(folder, name), '{}');
-      const files = Object.fromEntries(FILES.map((name) => [name, { bytes: 2 }]));
-      const metrics = { 'loss/total': 2.5 };
-      const manifest = { schema: 1, step, stage: 'teacher', time: 1_700_000_000 + step, metrics, files };
-      writeFileSync(path.join(folder, 'manifest.json'), JSON.stringify(manifest));
-    }
-    writeFileSync(path.join(runPath, 'run.json'), JSON.stringify({ schema: 1, id: `r${run}`, created: 1_700_000_000 }));
-    const config = { schema: 1, max_steps: 1000, curriculum_stages: 'teacher:300,mixed:300:0.5,student:400' };
-    writeFileSync(path.join(runPath, 'config.json'), JSON.stringify(config));
-  }
-}
+import { makeWorkspace } from './labWorkspace';
 
 /** Milliseconds of this process's CPU time, and on the clock. */
 async function measured(work: () => Promise<unknown>): Promise<{ cpu: number; wall: number }> {
@@ -71,34 +52,88 @@ function say(what: string, figure: string): void {
 const ms = ({ cpu, wall }: { cpu: number; wall: number }): string =>
   `${cpu.toFixed(0)} ms of CPU time (${wall.toFixed(0)} ms on the clock)`;
 
-async function ours(root: string, seconds: number): Promise<void> {
+/** One process: what a window does, in what it finds kept in `cache`. */
+async function window(root: string, cache: string, seconds: number): Promise<void> {
   const before = megabytes();
-  const watcher = new WorkspaceWatcher(root);
-  say('the first model', ms(await measured(() => watcher.rescan())));
-  await after(3_000);
+  const began = performance.now();
+  let shown: number | undefined;
+  const watcher = new WorkspaceWatcher(root, {
+    keep: (experiments) => openKeptScan(experiments, { cache }),
+    onDidChange: () => (shown ??= performance.now() - began),
+  });
+  say('the first model', ms(await measured(() => watcher.rescan('folders'))));
+  say('its first runs', `${(shown ?? Number.NaN).toFixed(0)} ms on the clock`);
+  // What follows the first model: its watches, and keeping it.
+  say('the 5 s after that', ms(await measured(() => after(5_000))));
+  if (seconds > 0) {
+    const idle = await measured(() => after(seconds * 1000));
+    say(`nothing happens for ${seconds} s`, `${((100 * idle.cpu) / idle.wall).toFixed(2)} % of a core`);
+  }
   for (const look of ['changes', 'folders', 'everything'] as const) {
     say(`everything again, looking at ${look}`, ms(await measured(() => watcher.rescan(look))));
   }
-  const idle = await measured(() => after(seconds * 1000));
-  say(`nothing happens for ${seconds} s`, `${((100 * idle.cpu) / idle.wall).toFixed(2)} % of a core`);
   const found = watcher.current.runs.reduce((sum, run) => sum + run.checkpoints.length, 0);
-  say(`${found} checkpoints in memory`, `${(megabytes() - before).toFixed(0)} MB; ${watches() ?? '?'} watches`);
+  const memory = `${(megabytes() - before).toFixed(0)} MB, ${(process.memoryUsage().heapUsed / 2 ** 20).toFixed(0)} of them in use`;
+  say(`${found} checkpoints in memory`, `${memory}; ${watches() ?? '?'} watches`);
   watcher.dispose();
 }
 
-async function main(scratch: string, seconds: number): Promise<void> {
+/** Seconds of a command; the output goes nowhere. */
+function seconds(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): number {
+  const began = performance.now();
+  const { status, stderr } = spawnSync(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command} ended with ${status ?? 'a signal'}: ${stderr}`);
+  return (performance.now() - began) / 1000;
+}
+
+const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
+
+function listed(root: string, cache: string): void {
+  const env: NodeJS.ProcessEnv = { ...process.env, XDG_CACHE_HOME: cache };
+  delete env.NODE_EXTRA_CA_CERTS;
+  const cli = path.join(__dirname, '../../dist/cli.js');
+  const list = (): number => seconds(process.execPath, [cli, 'list', root], env);
+  say('list, nothing kept', `${list().toFixed(2)} s`);
+  const pairs = Array.from({ length: 5 }, () => [list(), seconds('ls', ['-lR', root])] as const);
+  const of = (at: 0 | 1): string => `${median(pairs.map((pair) => pair[at])).toFixed(2)} s`;
+  const ratio = median(pairs.map(([ours, theirs]) => ours / theirs)).toFixed(2);
+  say('list; beside it ls -lR (medians of 5 pairs)', `${of(0)}; ${of(1)}; ${ratio} ×`);
+}
+
+function main(scratch: string, idleSeconds: number): void {
   const root = mkdtempSync(path.join(scratch, 'lab-'));
   try {
-    makeWorkspace(root);
-    await ours(root, seconds);
+    makeWorkspace(path.join(root, 'ws'));
+    // What changed within the last seconds is not kept.
+    spawnSync('sleep', ['3']);
+    for (const [title, each] of [
+      ['nothing kept', 0],
+      ['with what that kept', idleSeconds],
+    ] as const) {
+      process.stdout.write(`${title}:\n`);
+      const args = [
+        '--expose-gc',
+        '-r',
+        'tsx/cjs',
+        __filename,
+        'window',
+        path.join(root, 'ws'),
+        path.join(root, 'kept'),
+      ];
+      const done = spawnSync(process.execPath, [...args, String(each)], { stdio: 'inherit' });
+      if (done.status !== 0) throw new Error('measuring failed: see the lines above');
+    }
+    listed(path.join(root, 'ws'), path.join(root, 'cache'));
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
 }
 
-const [scratch, seconds] = process.argv.slice(2);
-if (scratch === undefined) throw new Error('usage: tsx tools/bench/lab.ts SCRATCH [SECONDS]');
-main(scratch, Number(seconds ?? 120)).catch((error: unknown) => {
-  process.stderr.write(`${String(error)}\n`);
-  process.exitCode = 1;
-});
+const [first, ...rest] = process.argv.slice(2);
+if (first === undefined) throw new Error('usage: tsx tools/bench/lab.ts SCRATCH [SECONDS]');
+if (first !== 'window') main(first, Number(rest[0] ?? 120));
+else
+  window(rest[0] ?? '', rest[1] ?? '', Number(rest[2])).catch((error: unknown) => {
+    process.stderr.write(`${String(error)}\n`);
+    process.exitCode = 1;
+  });

@@ -31,8 +31,51 @@ export interface CheckpointContent {
   readonly best: string | null;
   /** Newest change of any of its files, Unix seconds. */
   readonly changed: number;
-  /** Equal for equal content: names, sizes and times of its files. */
+  /** Equal for equal content: made of names, sizes and times of its files (signature.ts). */
   readonly signature: string;
+}
+
+/** Which folder it is, and what changes with whatever comes, goes or is renamed in it. */
+export interface FolderState {
+  readonly dev: number;
+  readonly ino: number;
+  /** Milliseconds; anybody may set it. */
+  readonly mtimeMs: number;
+  /** Milliseconds; the system's own, which nobody can set. */
+  readonly ctimeMs: number;
+}
+
+/** A finished checkpoint: what was found in its folder, and how the folder was right before. */
+export interface SettledCheckpoint extends FolderState {
+  readonly content: CheckpointContent;
+  /** Whether anything that comes or goes later gives the folder another time. */
+  readonly firm: boolean;
+}
+
+export function isSameState(a: FolderState, b: FolderState): boolean {
+  return a.ino === b.ino && a.ctimeMs === b.ctimeMs && a.mtimeMs === b.mtimeMs && a.dev === b.dev;
+}
+
+/** A finished checkpoint of our trainer as an earlier scan found it, of this process or another. */
+export interface KeptCheckpoint extends FolderState {
+  readonly content: CheckpointContent;
+}
+
+export interface KeptCheckpoints {
+  /**
+   * What is known of that folder; it holds as long as the folder is in the same state.
+   *
+   * @param layout our trainer's, of which all are that are kept
+   */
+  find(folder: string, layout: CheckpointLayout): KeptCheckpoint | undefined;
+}
+
+/** What scans found that is worth keeping. */
+export interface Findings {
+  /** Finished checkpoints, by their folders. */
+  readonly settled: ReadonlyMap<string, SettledCheckpoint>;
+  /** How many of them were looked into, of those that may be kept, since who keeps them set it to 0; Infinity: one changed in place. */
+  news: number;
 }
 
 /** A checkpoint's folder, and what is in it. */

@@ -18,6 +18,8 @@ const SLICE_MS = 8;
 const SLOW_MEAN_MS = 2;
 const WEIGHT = 0.05;
 const MOST_COUNTED_MS = 20;
+/** Of a call that takes longer it is found out how long it waited for its turn on a processor, and not for the disk. */
+const NOTABLE_MS = 1;
 
 /** From this size of a folder itself on it has thousands of entries on any file system. */
 const LARGE_FOLDER_BYTES = 256 * 1024;
@@ -42,8 +44,18 @@ export interface FolderEntry {
   readonly failure: string | null;
 }
 
+/** Milliseconds that this thread has waited for its turn on a processor (Linux); 0 where the system does not say. */
+function queued(): number {
+  try {
+    return Number(fs.readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ')[1]) / 1e6 || 0;
+  } catch {
+    return 0;
+  }
+}
+
 export class PacedDisk {
   private sliceStart = performance.now();
+  private queuedBefore = queued();
   private mean = 0;
 
   /** @param slow start asynchronously: the caller knows that this is a network mount */
@@ -193,10 +205,17 @@ export class PacedDisk {
       if (start - this.sliceStart > SLICE_MS) {
         await new Promise((resolve) => setImmediate(resolve));
         this.sliceStart = performance.now();
+        this.queuedBefore = queued();
       }
       const before = performance.now();
       const result = sync();
-      const took = Math.min(performance.now() - before, MOST_COUNTED_MS);
+      let took = performance.now() - before;
+      // Where others want the processors (whoever trains does), a call takes long on any disk.
+      if (took > NOTABLE_MS) {
+        const now = queued();
+        took = Math.min(Math.max(0, took - (now - this.queuedBefore)), MOST_COUNTED_MS);
+        this.queuedBefore = now;
+      }
       this.mean += WEIGHT * (took - this.mean);
       if (this.mean > SLOW_MEAN_MS) this.slow = true;
       return result;

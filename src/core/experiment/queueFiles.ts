@@ -205,7 +205,7 @@ function failureOf(
  *
  * @param experiments absolute path of the workspace's experiments folder
  */
-export function withQueue(runs: readonly Run[], { entries }: QueueState, experiments: string): Run[] {
+export function withQueue(runs: readonly Run[], { entries }: Pick<QueueState, 'entries'>, experiments: string): Run[] {
   const byRun = new Map<string, Run>();
   let position = 0;
   for (const entry of entries) {

@@ -7,7 +7,7 @@ import type { AskProcess, Problem, Run, Workspace } from './model';
 import { isNetworkMount } from './networkMount';
 import { readQueue, withQueue, type QueueState } from './queueFiles';
 import { reuseEqual } from './reuse';
-import { type Look, ScanContext } from './scanContext';
+import { type Look, ScanContext, type ScanContextOptions } from './scanContext';
 import { EXPERIMENTS } from './runLayout';
 import { nestedRunNames } from './runMarks';
 import { scanRun } from './scanRun';
@@ -22,6 +22,8 @@ export interface ScanOptions {
   readonly ask?: AskProcess;
   /** Kept from an earlier scan of the same workspace, it makes this one fast. */
   readonly context?: ScanContext;
+  /** How closely to look at what that knows; at everything unless given. */
+  readonly look?: Look;
 }
 
 /** A scanned run with what could not be read in it. */
@@ -38,13 +40,18 @@ export interface ScannedRun {
  */
 export async function scanWorkspace(root: string, options: ScanOptions = {}): Promise<Workspace> {
   const experiments = experimentsPath(root, options.experimentsFolder);
-  const context = options.context ?? (await singleScan(experiments, options.ask));
-  const scanned = await scanRuns(experiments, context);
+  const context = options.context ?? (await singleScan(experiments, { ask: options.ask }));
+  const scanned = await scanRuns(experiments, context, options.look);
   return assembleWorkspace(path.resolve(root), experiments, { ...scanned, queue: await readQueue(root) });
 }
 
-async function singleScan(experiments: string, ask: AskProcess | undefined): Promise<ScanContext> {
-  return new ScanContext({ disk: new PacedDisk(await isNetworkMount(experiments)), ask, scansAgain: false });
+/** For one scan and no more. */
+export async function singleScan(
+  experiments: string,
+  options: Pick<ScanContextOptions, 'ask' | 'kept' | 'now'>,
+): Promise<ScanContext> {
+  const disk = new PacedDisk(await isNetworkMount(experiments));
+  return new ScanContext({ ask: options.ask, kept: options.kept, now: options.now, disk, scansAgain: false });
 }
 
 export function experimentsPath(root: string, folder: string = EXPERIMENTS): string {
@@ -63,19 +70,22 @@ export interface ScannedRuns {
  * Every run below the experiments folder.
  *
  * @param trusted folders that are watched: what is known of them is not looked up again where it cannot have changed
+ * @param onFound called with the runs so far, after each folder; then those that changed last come first
  */
 export async function scanRuns(
   experiments: string,
   context: ScanContext,
   look: Look = 'everything',
   trusted?: (folder: string) => boolean,
+  onFound?: (runs: ReadonlyMap<string, ScannedRun>) => void,
 ): Promise<ScannedRuns> {
   const runs = new Map<string, ScannedRun>();
   const inside: string[] = [];
   context.takeProblems();
   context.beginFullScan(look, trusted);
   try {
-    for (const name of await folders(experiments, context)) {
+    const names = await folders(experiments, context);
+    for (const name of onFound === undefined ? names : await lastChangedFirst(experiments, names, context)) {
       const folder = path.join(experiments, name);
       if (await context.isPlain(folder)) {
         inside.push(folder);
@@ -84,6 +94,7 @@ export async function scanRuns(
       const found = await scanFolder(folder, context);
       inside.push(...found.folders);
       for (const [runPath, scanned] of found.runs) runs.set(runPath, scanned);
+      onFound?.(runs);
     }
   } catch (error) {
     context.problem(experiments, readFailure(error));
@@ -126,8 +137,10 @@ export async function scanRunAt(runPath: string, name: string, context: ScanCont
 }
 
 /** What a model is made of. */
-export interface Scanned extends Pick<ScannedRuns, 'runs' | 'problems'> {
-  readonly queue: QueueState;
+export interface Scanned {
+  readonly runs: ReadonlyMap<string, ScannedRun>;
+  readonly problems: readonly Problem[];
+  readonly queue: Pick<QueueState, 'entries' | 'problems'>;
 }
 
 /** The model from its runs: what waits first, then newest first, parents under their current names. */
@@ -166,6 +179,16 @@ function withParentName(run: Run, byId: ReadonlyMap<string, Run>): Run {
   const parent = byId.get(run.parent?.id ?? '');
   if (run.parent === null || parent === undefined || parent.name === run.parent.run) return run;
   return { ...run, parent: { ...run.parent, run: parent.name } };
+}
+
+/** What somebody looks for first is what trains, or was trained last. */
+async function lastChangedFirst(parent: string, names: readonly string[], { disk }: ScanContext): Promise<string[]> {
+  const times = new Map<string, number>();
+  for (const name of names) {
+    const stats = await disk.stat(path.join(parent, name)).catch(() => null);
+    times.set(name, stats?.mtimeMs ?? 0);
+  }
+  return [...names].sort((a, b) => (times.get(b) ?? 0) - (times.get(a) ?? 0));
 }
 
 /** Names of the folders in a folder; one that cannot be read is a problem. */

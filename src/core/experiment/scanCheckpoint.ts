@@ -18,6 +18,7 @@ import { changedMomentsAgo } from '../checkpoint/writing';
 import { isFileError, kindOf, readFailure } from '../files';
 import type { FolderEntry } from './disk';
 import type { ScanContext } from './scanContext';
+import { signatureOf } from './signature';
 
 /** Reads a checkpoint's folder; null when it is gone, or went while it was read. */
 export async function readCheckpointContent(
@@ -51,7 +52,6 @@ async function look(place: CheckpointPlace, context: ScanContext): Promise<Check
   const files: CheckpointFile[] = [];
   const sizes = new Map<string, number>();
   let bytes = 0;
-  // Joined at the end: a text that was put together bit by bit keeps its bits.
   const signs: string[] = [];
   let changed = 0;
   const stats = new Map<string, Stats>();
@@ -71,7 +71,7 @@ async function look(place: CheckpointPlace, context: ScanContext): Promise<Check
       bytes += own.size;
     } else obstacles.set(name, `is not a file but ${kindOf(own)}`);
   }
-  const signature = signs.join('|');
+  const signature = signatureOf(signs.join('|'));
   // Where nothing in it may be looked at, the folder itself still tells how old it is.
   if (changed === 0) changed = await timeOf(place.folder, context);
   const layout = layoutOf({ names: new Set(entries.map(({ name }) => name)) });

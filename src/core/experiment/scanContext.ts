@@ -2,13 +2,20 @@
 import type { Stats } from 'node:fs';
 import { secondsSince } from '../clock';
 import { type Curriculum, curriculumFromEntries } from '../curriculum';
+import { ours } from '../checkpoint/layouts/ours';
 import { readFailure } from '../files';
 import { PacedDisk } from './disk';
 import { refuseTooLarge } from '../jsonFile';
 import { FileContentError, parseDocument } from '../jsonText';
 import type { AskProcess, Checkpoint, CheckpointFile, Problem, Run } from './model';
 import { askThisHost } from './runningProcess';
-import type { CheckpointContent } from './checkpointContent';
+import {
+  isSameState,
+  type CheckpointContent,
+  type Findings,
+  type KeptCheckpoints,
+  type SettledCheckpoint,
+} from './checkpointContent';
 
 /** What a scan asks of a checkpoint's tensor files, where nothing else on disk tells. */
 export interface StoredFacts {
@@ -82,6 +89,15 @@ export interface CheckpointNames {
   readonly same: boolean;
 }
 
+/** What a finished checkpoint's folder holds, as it was when that was read. */
+interface Settled extends SettledCheckpoint {
+  /** It was taken over from what was kept: this process has not looked into it. */
+  readonly isKept: boolean;
+  /** As the model shows it, once it does. */
+  checkpoint: Checkpoint | null;
+  visit: Visit;
+}
+
 interface CachedFile {
   readonly mtimeMs: number;
   readonly size: number;
@@ -94,20 +110,23 @@ interface CachedFile {
 export interface ScanContextOptions {
   readonly disk?: PacedDisk;
   /** Unix seconds; a test gives its own. */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
   readonly readFacts?: FactsReader | undefined;
   /** Who knows how a run's process is: the launchers; without them, what this machine's process table says. */
   readonly ask?: AskProcess | undefined;
   /** False for a single scan: what only a next one would need is not asked. */
   readonly scansAgain?: boolean;
+  /** What is known from before; asked for in place of a look into a checkpoint's folder, unless everything is to be looked at. */
+  readonly kept?: KeptCheckpoints | undefined;
 }
 
 /**
  * Holds parsed files by path, size, time and inode, and finished checkpoint objects by their files' signature, so that a scan
  * after a change costs little and gives the same objects for what did not change. Not for two scans at a time.
  */
-export class ScanContext {
+export class ScanContext implements Findings {
   private readonly files = new Map<string, CachedFile>();
+  /** Of those that are not settled. */
   private readonly checkpoints = new Map<string, { signature: string; checkpoint: Checkpoint; visit: Visit }>();
   private readonly stored = new Map<
     string,
@@ -117,11 +136,10 @@ export class ScanContext {
   private readonly listings = new Map<string, Listing>();
   /** Folders that are no runs and have nothing in them that could make them one. */
   private readonly plain = new Map<string, { readonly ino: number; visit: Visit }>();
-  /** What finished checkpoints hold, by their folder, as it was when that was read. */
-  private readonly contents = new Map<
-    string,
-    { readonly ino: number; readonly mtimeMs: number; readonly content: CheckpointContent; visit: Visit }
-  >();
+  /** Finished checkpoints, by their folder. */
+  readonly settled = new Map<string, Settled>();
+  private readonly kept: KeptCheckpoints | undefined;
+  news = 0;
   private readonly checkpointListings = new Map<string, CheckpointListing>();
   private readonly fileLists = new Map<string, readonly CheckpointFile[]>();
   /** Documents that are read for the checkpoint that is looked into. */
@@ -139,7 +157,7 @@ export class ScanContext {
   private full = false;
   private scan = 0;
   private trusted: (folder: string) => boolean = () => false;
-  private found: Problem[] = [];
+  private problems: Problem[] = [];
 
   readonly disk: PacedDisk;
   readonly now: () => number;
@@ -153,6 +171,7 @@ export class ScanContext {
     this.ask = options.ask ?? askThisHost;
     this.readFacts = options.readFacts ?? storedFactsOf;
     this.scansAgain = options.scansAgain ?? true;
+    this.kept = options.kept;
   }
 
   /** What is met from now on is this run's, until the next call. */
@@ -202,7 +221,7 @@ export class ScanContext {
 
   /** @param folders those of its checkpoints, each of which has to be known as finished */
   noteRest(runPath: string, rest: Rest, folders: readonly string[]): void {
-    if (folders.every((folder) => this.contents.has(folder))) this.rests.set(runPath, rest);
+    if (folders.every((folder) => this.settled.has(folder))) this.rests.set(runPath, rest);
   }
 
   /** Something happened in the run, or goes on in it: it has to be looked at. */
@@ -212,17 +231,17 @@ export class ScanContext {
 
   /** How many problems there are that were not taken yet. */
   get problemCount(): number {
-    return this.found.length;
+    return this.problems.length;
   }
 
   problem(path: string, message: string): void {
-    this.found.push({ path, message });
+    this.problems.push({ path, message });
   }
 
   /** The problems since the last call. */
   takeProblems(): readonly Problem[] {
-    const problems = this.found;
-    this.found = [];
+    const { problems } = this;
+    this.problems = [];
     return problems;
   }
 
@@ -348,43 +367,74 @@ export class ScanContext {
 
   /**
    * What a checkpoint's folder holds. A finished one is looked into again only where its folder changed, or when a scan looks
-   * at everything: a run of thousands of checkpoints is scanned every time that it logs something.
+   * at everything: a run of thousands of checkpoints is scanned every time that it logs something. What was kept from before
+   * this process is looked into when its run has its turn.
    *
    * @param same nothing came or went beside it, so that its folder need not be asked for its time
    */
-  async settled(
+  async contentOf(
     folder: string,
     same: boolean,
     read: () => Promise<CheckpointContent | null>,
   ): Promise<CheckpointContent | null> {
-    if (!this.scansAgain) return read();
-    const known = this.look === 'everything' ? undefined : this.contents.get(folder);
+    if (!this.scansAgain && this.kept === undefined) return read();
+    const everything = this.look === 'everything';
+    const known = everything ? undefined : this.settled.get(folder);
     if (known !== undefined && same) {
       known.visit = this.visit;
       return known.content;
     }
     const stats = await this.disk.stat(folder).catch(() => null);
-    if (stats !== null && known?.ino === stats.ino && known.mtimeMs === stats.mtimeMs) {
-      known.visit = this.visit;
-      return known.content;
+    if (stats !== null && known !== undefined && isSameState(known, stats)) {
+      const turn = this.full && this.look === 'changes';
+      if (!(known.isKept && turn)) {
+        known.visit = this.visit;
+        return known.content;
+      }
+    } else if (stats !== null && known === undefined && !everything) {
+      const kept = this.kept?.find(folder, ours);
+      if (kept !== undefined && isSameState(kept, stats)) return this.settle(folder, stats, kept.content, true, true);
     }
     const documents: string[] = [];
     this.readNow = documents;
     const content = await read().finally(() => {
       this.readNow = undefined;
     });
+    const before = this.settled.get(folder);
+    if (
+      before !== undefined &&
+      before.content.signature !== content?.signature &&
+      stats !== null &&
+      isSameState(before, stats)
+    )
+      this.news = Infinity; // changed in place: what was kept is wrong
     // Another trainer's may still be written to, in place.
     const done =
       content?.state === 'complete' &&
       (!content.layout.writtenInPlace || this.now() - content.changed > LEFT_ALONE_SECONDS);
     if (stats === null || content === null || !done) {
-      this.contents.delete(folder);
+      this.settled.delete(folder);
       return content;
     }
-    this.contents.set(folder, { ino: stats.ino, mtimeMs: stats.mtimeMs, content, visit: this.visit });
+    const age = secondsSince(Math.max(stats.ctimeMs, stats.mtimeMs) / 1000, this.now());
+    const firm = age !== null && age > SAME_TIME_SECONDS;
+    if (firm && !content.layout.writtenInPlace) this.news += 1;
     // What it was read from is not asked for again, short of a look at everything: of 50,000 checkpoints that is much.
     for (const document of documents) this.files.delete(document);
     if (!content.layout.writtenInPlace) this.changes.delete(folder);
+    return this.settle(folder, stats, content, firm, false);
+  }
+
+  private settle(
+    folder: string,
+    { dev, ino, mtimeMs, ctimeMs }: Stats,
+    content: CheckpointContent,
+    firm: boolean,
+    isKept: boolean,
+  ): CheckpointContent {
+    const before = this.settled.get(folder);
+    const checkpoint = before?.content.signature === content.signature ? before.checkpoint : null;
+    this.settled.set(folder, { dev, ino, mtimeMs, ctimeMs, content, firm, isKept, checkpoint, visit: this.visit });
     return content;
   }
 
@@ -401,13 +451,18 @@ export class ScanContext {
 
   /** The same object as last time where the signature is the same, and what the run says of it. */
   reuseCheckpoint(signature: string, made: Checkpoint): Checkpoint {
-    const known = this.checkpoints.get(made.path);
-    if (known?.signature === signature && agree(known.checkpoint, made)) {
-      known.visit = this.visit;
-      return known.checkpoint;
+    if (!this.scansAgain) return made;
+    const found = this.settled.get(made.path);
+    const holder = found?.content.signature === signature ? found : undefined;
+    const loose = this.checkpoints.get(made.path);
+    const known = holder?.checkpoint ?? (loose?.signature === signature ? loose.checkpoint : null);
+    const checkpoint = known !== null && agree(known, made) ? known : made;
+    if (holder === undefined) this.checkpoints.set(made.path, { signature, checkpoint, visit: this.visit });
+    else {
+      holder.checkpoint = checkpoint;
+      if (loose !== undefined) this.checkpoints.delete(made.path);
     }
-    this.checkpoints.set(made.path, { signature, checkpoint: made, visit: this.visit });
-    return made;
+    return checkpoint;
   }
 
   /** StoredFacts of a checkpoint, read once for each state of its files; null and a problem where they cannot be read. */
@@ -510,7 +565,7 @@ export class ScanContext {
     const valid = new Set<Visit>([this.outside, ...this.visits.values()]);
     for (const known of [
       this.checkpointListings,
-      this.contents,
+      this.settled,
       this.listings,
       this.plain,
       this.files,

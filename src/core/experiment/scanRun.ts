@@ -191,7 +191,7 @@ async function readCheckpoints(
         folder: name === entry ? at : path.join(folder, entry),
         step,
       };
-      const content = await context.settled(place.folder, listed?.same ?? false, () =>
+      const content = await context.contentOf(place.folder, listed?.same ?? false, () =>
         readCheckpointContent(place, context),
       );
       if (content !== null) found.set(name, { place, content });

@@ -9,6 +9,7 @@ import type { Stats } from 'node:fs';
 import path from 'node:path';
 import { CHECKPOINTS } from '../checkpoint/fileNames';
 import { errorCode } from '../files';
+import type { Findings, KeptCheckpoints } from './checkpointContent';
 import { PacedDisk } from './disk';
 import { FolderWatches } from './folderWatches';
 import { LiveRuns } from './liveRuns';
@@ -17,6 +18,7 @@ import { networkMount } from './networkMount';
 import { queueFolder, readQueue, type QueueState } from './queueFiles';
 import {
   type Look,
+  type Scanned,
   type ScannedRun,
   ScanContext,
   assembleWorkspace,
@@ -34,6 +36,9 @@ const RESCAN_MS = 30_000;
 /** Without events, scanning is all there is; at 200 runs × 50 checkpoints a scan costs about 0.2 s, in slices. */
 const BLIND_RESCAN_MS = 5_000;
 const TICK_MS = 1_000;
+const NO_QUEUE: Scanned['queue'] = { entries: [], problems: [] };
+/** From when on the first scan shows what it has found so far; then at intervals that double, since each redraws the tree. */
+const FIRST_SHOWN_MS = 300;
 /** Folders beside the runs that are watched for becoming one; of more than these a scan finds it. */
 const MOST_OTHERS = 2_000;
 
@@ -52,8 +57,18 @@ export interface WatchOptions {
   readonly readFacts?: FactsReader;
   /** Who knows how a run's process is (see ScanContextOptions). */
   readonly ask?: AskProcess;
+  /** Opens what earlier processes found in the experiments folder; it never rejects. */
+  readonly keep?: (experiments: string) => Promise<Kept>;
   /** Scan only, as on a disk that cannot be watched; for tests and for users who ran out of inotify watches. */
   readonly scanOnly?: boolean;
+}
+
+/** What earlier processes found of finished checkpoints (keptScan.ts, which no window needs before it scans). */
+export interface Kept extends KeptCheckpoints {
+  /** Nobody will ask any more. */
+  letGo(): void;
+  /** For the next process, where it is worth it. Never rejects for what the disk says. */
+  keep(findings: Findings): Promise<void>;
 }
 
 export class WorkspaceWatcher {
@@ -71,6 +86,7 @@ export class WorkspaceWatcher {
   private problems: Workspace['problems'] = [];
   private queue: QueueState | undefined;
   private queueSigns = '';
+  private kept: Kept | undefined;
   private model: Workspace;
   private blind: string | null = null;
   /** Paths of folders that hold runs of their own. */
@@ -80,7 +96,7 @@ export class WorkspaceWatcher {
   /** What is to be scanned: everything; runs; folders of which it is not known whether they are runs, or there. */
   private dirty = { all: false, queue: false, runs: new Set<string>(), places: new Set<string>() };
   /** How closely the next scan of everything looks. */
-  private look: Look = 'everything';
+  private look: Look = 'folders';
   private coalescing: NodeJS.Timeout | undefined;
   private scanning: Promise<void> | undefined;
   private nextScan: Promise<void> | undefined;
@@ -110,6 +126,11 @@ export class WorkspaceWatcher {
   /** The newest model; empty until the first scan is done. */
   get current(): Workspace {
     return this.model;
+  }
+
+  /** False until the first scan is done; meanwhile the model may have the runs that were found so far. */
+  get isComplete(): boolean {
+    return this.queue !== undefined;
   }
 
   /** The queue as the model has it; undefined before the first scan. */
@@ -164,14 +185,17 @@ export class WorkspaceWatcher {
     await this.keepWatching();
     const { readFacts, ask } = this.options;
     const disk = new PacedDisk((await networkMount(this.experiments)) !== null);
-    const context = (this.context ??= new ScanContext({ disk, readFacts, ask }));
+    const { look } = this;
+    if (this.context === undefined && look !== 'everything') this.kept = await this.options.keep?.(this.experiments);
+    const context = (this.context ??= new ScanContext({ disk, readFacts, ask, kept: this.kept }));
     if (all) {
-      const { look } = this;
       const trusted =
         look === 'changes' ? (folder: string): boolean => (this.identities.get(folder) ?? null) !== null : undefined;
       this.look = 'changes';
       for (const runPath of runs) context.disturb(runPath);
-      const result = await scanRuns(this.experiments, context, look, trusted);
+      const onFound = this.isComplete ? undefined : this.showSoFar();
+      const result = await scanRuns(this.experiments, context, look, trusted, onFound);
+      this.kept?.letGo();
       this.scanned = result.runs;
       this.folders = new Set(result.folders);
       this.problems = [...(await this.missingFolder(context.disk)), ...result.problems];
@@ -189,6 +213,18 @@ export class WorkspaceWatcher {
     }
     await this.follow(context.disk, all ? undefined : [...places, ...runs]);
     this.publish();
+    if (all) void this.kept?.keep(context);
+  }
+
+  /** Shows what the first scan has found, now and then while it lasts: without the queue, whose runs it may find yet. */
+  private showSoFar(): (runs: ReadonlyMap<string, ScannedRun>) => void {
+    const began = performance.now();
+    let after = FIRST_SHOWN_MS;
+    return (runs) => {
+      if (performance.now() - began < after) return;
+      after *= 2;
+      this.publish(runs, [], NO_QUEUE);
+    };
   }
 
   private nameOf(runPath: string): string {
@@ -228,11 +264,13 @@ export class WorkspaceWatcher {
     return [{ path: this.experiments, message: `does not exist: the setting ${this.options.mustExist} names it` }];
   }
 
-  private publish(): void {
+  private publish(
+    runs: ReadonlyMap<string, ScannedRun> = this.scanned,
+    problems = this.problems,
+    queue: Scanned['queue'] = this.queue ?? NO_QUEUE,
+  ): void {
     if (this.disposed) return;
     const before = this.model;
-    const { scanned: runs, problems, queue } = this;
-    if (queue === undefined) return;
     const next = assembleWorkspace(this.root, this.experiments, { runs, problems, queue }, before);
     const old = new Map(before.runs.map((run) => [run.path, run]));
     const changed = next.runs.filter((run) => old.get(run.path) !== run).map((run) => run.path);

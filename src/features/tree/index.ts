@@ -105,7 +105,7 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
   }
 
   async getChildren(node?: TreeNode): Promise<TreeNode[]> {
-    await this.deps.workspaces.ready();
+    await this.deps.workspaces.begun();
     const children = childrenOf(node === undefined ? undefined : this.fresh(node), this.model());
     this.rows.give(node, children);
     return children;
@@ -239,8 +239,11 @@ function updateView(view: TreeViewText, tree: ExperimentsTree, deps: FeatureDeps
     deps.workspaces.degraded,
     problems[0] === undefined ? null : `${problems[0].path}: ${problems[0].message}`,
   ];
+  const looking = deps.workspaces.isComplete ? null : vscode.l10n.t('Looking for more runs…');
   const filtered = tree.model().arrangement?.about ?? null;
-  const told = [filtered, messages.find((message) => message !== null) ?? null].filter((message) => message !== null);
+  const told = [looking, filtered, messages.find((message) => message !== null) ?? null].filter(
+    (message) => message !== null,
+  );
   view.setMessage(told.length === 0 ? undefined : told.join(' · '));
 }
 

@@ -130,6 +130,36 @@ describe('the command line', function () {
     assert.match(run('list', path.join(ws.root, 'scripts')).out, /^No runs in /);
   });
 
+  it('list takes from what it kept what did not change since, and looks at each file where asked to', () => {
+    const many = path.join(ws.root, 'many');
+    const weights = (step: number): string => path.join(checkpointOf(step), 'npt_weights.pt');
+    const checkpointOf = (step: number): string => path.join(many, 'experiments/run/checkpoints', `checkpoint-${step}`);
+    const files = { 'npt_weights.pt': { bytes: 3 } };
+    for (let step = 1; step <= 200; step += 1) {
+      fs.mkdirSync(checkpointOf(step), { recursive: true });
+      fs.writeFileSync(weights(step), 'abc');
+      fs.writeFileSync(path.join(checkpointOf(step), 'manifest.json'), JSON.stringify({ schema: 1, step, files }));
+    }
+    const env = { ...process.env, XDG_CACHE_HOME: path.join(ws.root, 'cache') };
+    const brokenIn = (...words: string[]): string[] => {
+      const done = spawnSync(process.execPath, [cli, 'list', many, '--json', ...words], { env, encoding: 'utf8' });
+      assert.equal(done.stderr, '');
+      const { runs } = JSON.parse(done.stdout) as { runs: { checkpoints: { name: string; state: string }[] }[] };
+      assert.equal(runs[0]?.checkpoints.length, 200);
+      return runs[0].checkpoints.flatMap(({ name, state }) => (state === 'broken' ? [name] : []));
+    };
+    // What changed within the last seconds is not kept.
+    const newest = fs.statSync(checkpointOf(200)).ctimeMs;
+    while (Date.now() - newest < 2100) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+    assert.deepEqual(brokenIn(), []);
+    assert.equal(fs.readdirSync(path.join(env.XDG_CACHE_HOME, 'npt-checkpoints/scans')).length, 1);
+    fs.truncateSync(weights(7), 1);
+    fs.rmSync(weights(9));
+    assert.deepEqual(brokenIn(), ['checkpoint-9']);
+    assert.deepEqual(brokenIn('--fresh'), ['checkpoint-7', 'checkpoint-9']);
+    assert.deepEqual(brokenIn(), ['checkpoint-7', 'checkpoint-9']);
+  });
+
   it('plan', () => {
     const resume = json('cli-plan.schema.json', 'plan', 'resume', 'experiments/demo/checkpoints/checkpoint-150');
     assert.equal(resume.code, 0);

@@ -3,13 +3,13 @@
  * answer is kept, in this user's cache folder, for as long as the script is the same file.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isFileError } from '../../files';
 import { readJsonObject } from '../../jsonFile';
 import { numberIn, stringIn } from '../../jsonText';
 import { lastLine, runProgram } from '../../runProgram';
+import { cacheFolder, keepInCache } from '../../userCache';
 import { readHelp, type ScriptHelp } from './help';
 
 /** What a script needs to answer; torch from a network disk takes its time. */
@@ -41,22 +41,13 @@ export interface AskingHow {
   readonly limitMs?: number;
 }
 
-/** The folder of this user's that may be emptied at any time. */
-function cacheFolder(): string {
-  const { XDG_CACHE_HOME: xdg, LOCALAPPDATA: local } = process.env;
-  const usual = path.join(os.homedir(), process.platform === 'darwin' ? 'Library/Caches' : '.cache');
-  const base =
-    process.platform === 'win32' ? (local ?? usual) : xdg !== undefined && path.isAbsolute(xdg) ? xdg : usual;
-  return path.join(base, 'npt-checkpoints', 'script-help');
-}
-
 /** Questions that are being asked, and answers, by the file that keeps them: it is named for the script as it was then. */
 const asked = new Map<string, Promise<ScriptAnswer>>();
 
 /** Runs the script, for trusted workspaces only. How that went is the answer: it never rejects for it. */
 export async function askScript(question: ScriptQuestion, how: AskingHow = {}): Promise<ScriptAnswer> {
   const { interpreter, script, folder, variables } = question;
-  const { cache = cacheFolder(), limitMs = ANSWERS_WITHIN_MS } = how;
+  const { cache = cacheFolder('script-help'), limitMs = ANSWERS_WITHIN_MS } = how;
   let identity: string;
   try {
     const { size, mtimeMs } = await stat(script);
@@ -96,7 +87,8 @@ async function answerOf(question: ScriptQuestion, file: string, limitMs: number)
       failure: ended ?? (code === 0 ? 'its --help lists no options' : (lastLine(errors) ?? `it ended with ${code}`)),
     };
   }
-  await keep(file, { schema: SCHEMA, asked: Date.now() / 1000, help: output });
+  // What cannot be kept is asked again.
+  await keepInCache(file, JSON.stringify({ schema: SCHEMA, asked: Date.now() / 1000, help: output }));
   return { help };
 }
 
@@ -105,17 +97,4 @@ async function keptText(file: string): Promise<string | null> {
   if (object?.schema !== SCHEMA) return null;
   const age = Date.now() / 1000 - (numberIn(object, 'asked') ?? 0);
   return age >= 0 && age < KEPT_SECONDS ? stringIn(object, 'help') : null;
-}
-
-/** What cannot be kept is asked again. */
-async function keep(file: string, content: object): Promise<void> {
-  const draft = `${file}.${process.pid}`;
-  try {
-    await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(draft, JSON.stringify(content), { mode: 0o600 });
-    await rename(draft, file);
-  } catch (error) {
-    if (!isFileError(error)) throw error;
-    await rm(draft, { force: true }).catch(() => undefined);
-  }
 }
