@@ -37,7 +37,7 @@ export class DashboardSession extends Disposable {
   private visible = true;
   /** Runs to draw over this one, for a page that is not there yet. */
   private overlaid: readonly string[] = [];
-  /** Who the run is, as of the last look, and other runs that had the same id then. */
+  /** Who the run is, as of the last model that had it, and other runs that had the same id then. */
   private seen: { readonly id: string | null; readonly copies: ReadonlySet<string> } = { id: null, copies: new Set() };
   private ticks = 0;
   private ticking = false;
@@ -69,6 +69,7 @@ export class DashboardSession extends Disposable {
     );
     this.room = new RoomWatch(this.gpus);
     this.messages = new RunMessages(host, this.metrics, this.curves, this.room);
+    this.followName();
   }
 
   get runPath(): string {
@@ -86,6 +87,7 @@ export class DashboardSession extends Disposable {
   /** Makes the dashboard about another run. */
   async focus(path: string): Promise<void> {
     this.path = path;
+    this.followName();
     if (this.conversation.isOpen) await this.start();
   }
 
@@ -104,15 +106,15 @@ export class DashboardSession extends Disposable {
 
   /** The workspace's model changed. */
   modelChanged(): void {
-    if (!this.conversation.isOpen || !this.visible || this.isDisposed) return;
+    if (this.isDisposed) return;
+    const isRenamed = this.followName();
+    if (!this.conversation.isOpen || !this.visible) return;
     const run = this.run;
+    if (isRenamed) {
+      void this.start();
+      return;
+    }
     if (run === undefined) {
-      const renamed = this.renamed;
-      if (renamed !== undefined) {
-        this.host.focused(renamed);
-        void this.focus(renamed.path);
-        return;
-      }
       this.stopFollowing();
       this.post(this.messages.missing(this.path));
       return;
@@ -260,18 +262,29 @@ export class DashboardSession extends Disposable {
     return runAt(this.host, this.path);
   }
 
-  /** The run under another name: its folder was renamed, here or elsewhere. A copy that was there before is not it. */
-  private get renamed(): Run | undefined {
+  /**
+   * Goes on with the run where its folder was renamed, here or elsewhere. A copy that was there before is not it.
+   *
+   * @returns whether it was renamed
+   */
+  private followName(): boolean {
+    const { run } = this;
+    const runs = this.host.runs();
+    if (run !== undefined) {
+      const copies = runs.filter(({ id, path }) => id === run.id && path !== run.path);
+      this.seen = { id: run.id, copies: new Set(copies.map(({ path }) => path)) };
+      return false;
+    }
     const { id, copies } = this.seen;
-    if (id === null) return undefined;
-    const found = this.host.runs().filter((run) => run.id === id && !copies.has(run.path));
-    return found.length === 1 ? found[0] : undefined;
+    const [renamed, ...more] = id === null ? [] : runs.filter((each) => each.id === id && !copies.has(each.path));
+    if (renamed === undefined || more.length > 0) return false;
+    this.path = renamed.path;
+    this.host.focused(renamed);
+    return true;
   }
 
   /** The dashboard is about this run, with the ancestors that the model has now. */
   private look(run: Run): void {
-    const copies = this.host.runs().filter(({ id, path }) => id === run.id && path !== run.path);
-    this.seen = { id: run.id, copies: new Set(copies.map(({ path }) => path)) };
     this.metrics.focus(run.path, this.host.lineage().ancestorsOf(run));
   }
 

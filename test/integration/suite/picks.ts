@@ -112,6 +112,7 @@ async function pressIn(picker: Picker, next: (what: string) => Answer): Promise<
 
 /** The workbench takes its time to make a row active; until then Enter would choose another. */
 async function makeActive(picker: Picker, item: vscode.QuickPickItem): Promise<void> {
+  const before = picker.activeItems[0] ?? picker.items[0];
   picker.activeItems = [item];
   await new Promise<void>((resolve) => {
     const listener = picker.onDidChangeActive(([active]) => {
@@ -119,7 +120,7 @@ async function makeActive(picker: Picker, item: vscode.QuickPickItem): Promise<v
       listener.dispose();
       resolve();
     });
-    if (picker.activeItems[0] === item && picker.items[0] === item) resolve();
+    if (before === item && picker.items[0] === item) resolve();
   });
 }
 
