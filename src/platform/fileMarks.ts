@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import { plainText } from '../core/plainText';
 
-/** @property color a theme's, such as `charts.green` */
+/** @property color one of the theme's colours of charts, such as `green` */
 export interface FileMark {
   /** One or two characters. */
   readonly badge: string;
@@ -19,7 +19,10 @@ export function showFileMarks(
     onDidChangeFileDecorations: changed,
     provideFileDecoration: ({ scheme, fsPath }) => {
       const mark = scheme === 'file' ? markOf(fsPath) : undefined;
-      return mark && new vscode.FileDecoration(mark.badge, plainText(mark.tooltip), new vscode.ThemeColor(mark.color));
+      return (
+        mark &&
+        new vscode.FileDecoration(mark.badge, plainText(mark.tooltip), new vscode.ThemeColor(`charts.${mark.color}`))
+      );
     },
   });
 }

@@ -106,9 +106,7 @@ describe('daily comfort', function () {
         .first();
     await row('deep').waitFor();
     const mark = (name: string): Promise<string> =>
-      row(name)
-        .locator('.monaco-icon-label')
-        .evaluate((label) => getComputedStyle(label, '::after').content);
+      row(name).locator('.monaco-icon-label').evaluate<string>(`(label) => getComputedStyle(label, '::after').content`);
     await eventually('the failed run’s mark', LIMIT_MS, async () =>
       (await mark('deep')) === '"!"' ? true : undefined,
     );

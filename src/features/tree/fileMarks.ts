@@ -6,11 +6,11 @@ import type { FeatureDeps } from '../deps';
 
 /** One object each, by which a change is seen. */
 const MARKS: Readonly<Record<string, FileMark>> = {
-  training: { badge: '▶', tooltip: vscode.l10n.t('training'), color: 'charts.green' },
-  failed: { badge: '!', tooltip: vscode.l10n.t('failed'), color: 'charts.red' },
-  broken: { badge: '!', tooltip: vscode.l10n.t('broken'), color: 'charts.red' },
-  best: { badge: '★', tooltip: vscode.l10n.t('best'), color: 'charts.yellow' },
-  pinned: { badge: 'P', tooltip: vscode.l10n.t('pinned'), color: 'charts.blue' },
+  training: { badge: '▶', tooltip: vscode.l10n.t('training'), color: 'green' },
+  failed: { badge: '!', tooltip: vscode.l10n.t('failed'), color: 'red' },
+  broken: { badge: '!', tooltip: vscode.l10n.t('broken'), color: 'red' },
+  best: { badge: '★', tooltip: vscode.l10n.t('best'), color: 'yellow' },
+  pinned: { badge: 'P', tooltip: vscode.l10n.t('pinned'), color: 'blue' },
 };
 
 /** VS Code asks for what it shows; of what it was told, what is another by now is told anew. */

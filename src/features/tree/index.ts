@@ -9,7 +9,7 @@ import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { targetPath } from '../targets';
 import type { TreeArranger } from './arranger';
-import { DRAG_OUT } from './dragOut';
+import { DRAG_OUT, knowRowAddresses } from './dragOut';
 import { markFiles } from './fileMarks';
 import { isElsewhere, isWaitingJob, treeItem } from './items';
 import { runLabel } from './labels';
@@ -360,6 +360,7 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
     new BranchReveal(view, tree, deps),
     new AgeRefresh(view, tree),
     markFiles(deps),
+    knowRowAddresses(),
     deps.workspaces.onDidChange(() => {
       update();
       updateContext();

@@ -4,14 +4,15 @@ import { PacedDisk } from '../../../src/core/experiment/disk';
 
 describe('a disk that is read synchronously as long as it is fast', () => {
   const { statSync } = fs;
+  const replaced = fs as { -readonly [name in 'statSync']: typeof statSync };
   afterEach(() => {
-    fs.statSync = statSync;
+    replaced.statSync = statSync;
   });
 
   /** Asks a hundred times, where each call takes so long. */
   async function isSlowWhen(spend: () => void): Promise<boolean> {
     const disk = new PacedDisk();
-    fs.statSync = ((...args: Parameters<typeof statSync>) => {
+    replaced.statSync = ((...args: Parameters<typeof statSync>) => {
       spend();
       return statSync(...args);
     }) as typeof statSync;
