@@ -4,18 +4,19 @@ import { PacedDisk } from '../../../src/core/experiment/disk';
 
 describe('a disk that is read synchronously as long as it is fast', () => {
   const { statSync } = fs;
-  const replaced = fs as { -readonly [name in 'statSync']: typeof statSync };
   afterEach(() => {
-    replaced.statSync = statSync;
+    Object.assign(fs, { statSync });
   });
 
   /** Asks a hundred times, where each call takes so long. */
   async function isSlowWhen(spend: () => void): Promise<boolean> {
     const disk = new PacedDisk();
-    replaced.statSync = ((...args: Parameters<typeof statSync>) => {
-      spend();
-      return statSync(...args);
-    }) as typeof statSync;
+    Object.assign(fs, {
+      statSync: (...args: Parameters<typeof statSync>) => {
+        spend();
+        return statSync(...args);
+      },
+    });
     for (let call = 0; call < 100; call += 1) assert.ok((await disk.stat(__filename))?.isFile());
     return disk.isSlow;
   }
@@ -30,8 +31,10 @@ describe('a disk that is read synchronously as long as it is fast', () => {
     // As a busy machine lets a thread wait: by as much as the system counts for it.
     const { readFileSync } = fs;
     let waited = 1e9;
-    fs.readFileSync = ((file: string, ...rest: [BufferEncoding]) =>
-      file.endsWith('schedstat') ? `5 ${waited} 7\n` : readFileSync(file, ...rest)) as typeof readFileSync;
+    Object.assign(fs, {
+      readFileSync: (file: string, ...rest: [BufferEncoding]) =>
+        file.endsWith('schedstat') ? `5 ${waited} 7\n` : readFileSync(file, ...rest),
+    });
     try {
       const nothing = new Int32Array(new SharedArrayBuffer(4));
       const wait = (counted: boolean) => (): void => {
@@ -42,7 +45,7 @@ describe('a disk that is read synchronously as long as it is fast', () => {
       assert.ok(!(await isSlowWhen(wait(true))));
       assert.ok(await isSlowWhen(wait(false)));
     } finally {
-      fs.readFileSync = readFileSync;
+      Object.assign(fs, { readFileSync });
     }
   });
 });
