@@ -106,7 +106,14 @@ describe('daily comfort', function () {
         .first();
     await row('deep').waitFor();
     const mark = (name: string): Promise<string> =>
-      row(name).locator('.monaco-icon-label').evaluate<string>(`(label) => getComputedStyle(label, '::after').content`);
+      row(name)
+        .locator('.monaco-icon-label')
+        .evaluate((label) => {
+          const page = globalThis as unknown as {
+            getComputedStyle: (of: unknown, part: string) => { readonly content: string };
+          };
+          return page.getComputedStyle(label, '::after').content;
+        });
     await eventually('the failed run’s mark', LIMIT_MS, async () =>
       (await mark('deep')) === '"!"' ? true : undefined,
     );
