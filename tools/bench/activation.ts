@@ -10,15 +10,6 @@ import { measureInWindow, median } from './window';
 /** Stands before the extension's own entry. */
 const MEASURED = `
 const vscode = require('vscode');
-/** Resolves when the host has done next to nothing for a second. */
-const rest = async () => {
-  for (;;) {
-    const before = process.cpuUsage();
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    if (spent(before) < 30) return;
-  }
-};
-const spent = (before) => { const { user, system } = process.cpuUsage(before); return (user + system) / 1000; };
 const before = process.cpuUsage();
 const extension = require(ENTRY);
 const load = spent(before);

@@ -1,6 +1,6 @@
 /**
  * What 20 runs that train cost a window that opens, in a served VS Code: from activate() to a model that shows them all as training,
- * beside the same runs once they have ended. Wall time, and CPU time of the extension host. Processes that do nothing stand for the
+ * in the rush of its opening and once everything else of it is at rest, beside the same runs once they have ended. Wall time, and CPU time of the extension host. Processes that do nothing stand for the
  * trainers: what an adoption looks at is process.json and the system's table of processes.
  * usage: tsx tools/bench/adoption.ts STARTS [CLONE ...]   a CLONE is where `node esbuild.mjs --production` ran
  */
@@ -19,15 +19,15 @@ const LINES = 10_000;
 const MEASURED = `
 const vscode = require('vscode');
 const extension = require(ENTRY);
-exports.activate = (context) => {
+exports.activate = async (context) => {
+  if (AT_REST) await rest();
   const started = performance.now();
   const before = process.cpuUsage();
   const api = extension.activate(context);
   void api.workspaces.ready().then(() => {
     const model = performance.now() - started;
-    const { user, system } = process.cpuUsage(before);
     const training = api.workspaces.runs.filter((run) => run.state === 'training').length;
-    report({ model, cpu: (user + system) / 1000, training, runs: api.workspaces.runs.length });
+    report({ model, cpu: spent(before), training, runs: api.workspaces.runs.length });
   });
   return api;
 };
@@ -62,16 +62,20 @@ async function main(starts: number, clones: readonly string[]): Promise<void> {
   const trainers = Array.from({ length: RUNS }, () => spawn('sleep', ['infinity'], { stdio: 'ignore' }));
   try {
     for (const [index, trainer] of trainers.entries()) makeRun(ws, index + 1, trainer);
-    const measure = async (clone: string, training: number): Promise<Figures> => {
-      const figures = await measureInWindow<Figures>(clone, ws.root, MEASURED);
+    const measure = async (clone: string, training: number, atRest = false): Promise<Figures> => {
+      const figures = await measureInWindow<Figures>(clone, ws.root, MEASURED.replace('AT_REST', String(atRest)));
       if (figures.runs !== RUNS || figures.training !== training)
         throw new Error(`${figures.training} of ${figures.runs} runs were shown as training`);
       return figures;
     };
     const live = new Map<string, Figures[]>(clones.map((clone) => [clone, []]));
+    const liveAtRest = new Map<string, Figures[]>(clones.map((clone) => [clone, []]));
     const ended = new Map<string, Figures[]>(clones.map((clone) => [clone, []]));
     for (let turn = 0; turn < starts; turn += 1)
-      for (const [clone, figures] of live) figures.push(await measure(clone, RUNS));
+      for (const clone of clones) {
+        live.get(clone)?.push(await measure(clone, RUNS));
+        liveAtRest.get(clone)?.push(await measure(clone, RUNS, true));
+      }
     for (let index = 1; index <= RUNS; index += 1) rmSync(path.join(ws.experiments, `run-${index}`, 'process.json'));
     for (let turn = 0; turn < starts; turn += 1)
       for (const [clone, figures] of ended) figures.push(await measure(clone, 0));
@@ -81,7 +85,8 @@ async function main(starts: number, clones: readonly string[]): Promise<void> {
         return `${median(wall).toFixed(0)} ms (fastest ${Math.min(...wall).toFixed(0)}; ${median(cpu).toFixed(0)} ms of CPU time)`;
       };
       process.stdout.write(
-        `${clone}: ${RUNS} live runs adopted ${of(live.get(clone))} after activate(); the same runs ended ${of(ended.get(clone))}; ` +
+        `${clone}: ${RUNS} live runs adopted ${of(live.get(clone))} after activate() in a window that opens, ` +
+          `${of(liveAtRest.get(clone))} in one at rest; the same runs ended, as it opens, ${of(ended.get(clone))}; ` +
           `medians of ${starts} starts\n`,
       );
     }

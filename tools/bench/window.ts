@@ -24,7 +24,7 @@ function install(clone: string, extensions: string, script: string): void {
  * Opens a window on a folder.
  *
  * @param clone where `node esbuild.mjs --production` ran
- * @param script the extension's entry: it requires ENTRY, and gives what it measured to `report`
+ * @param script the extension's entry: it requires ENTRY, and gives what it measured to `report`; `spent` and `rest` help it
  * @param env variables of the server's, beside this process's
  * @returns what that was
  */
@@ -69,6 +69,16 @@ const report = (figures) => {
   const result = process.env.NPT_BENCH_RESULT;
   writeFileSync(result + '.part', JSON.stringify(figures));
   renameSync(result + '.part', result);
+};
+/** CPU time in ms since \`before\`. */
+const spent = (before) => { const { user, system } = process.cpuUsage(before); return (user + system) / 1000; };
+/** Resolves when the host has done next to nothing for a second. */
+const rest = async () => {
+  for (;;) {
+    const before = process.cpuUsage();
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    if (spent(before) < 30) return;
+  }
 };
 `;
 
