@@ -9,9 +9,9 @@ import { Told } from './told';
 const MODEL_MS = 120_000;
 
 /** What these do is to be seen, or there is nothing to do: they neither say nor ask. */
-const SILENT = new Set(['npt.refresh', 'npt.clearFilter', 'npt.showLog']);
+const SILENT = new Set(['npt.refresh', 'npt.clearFilter', 'npt.showLog', 'npt.nestBranches', 'npt.listFlat']);
 /** What these open is in a tab. */
-const IN_A_TAB = new Set(['npt.showRuns', 'npt.checkEnvironment']);
+const IN_A_TAB = new Set(['npt.showRuns', 'npt.showLineage', 'npt.checkEnvironment']);
 
 interface Manifest {
   readonly contributes: { readonly commands: readonly { readonly command: string }[] };
