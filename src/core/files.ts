@@ -120,6 +120,11 @@ export function requireFolder(folder: string, stats: Stats): Stats {
   return stats;
 }
 
+/** Tells a file or folder from another one of its name, on the same machine, as long as both are there. */
+export function identityOf({ dev, ino }: Pick<Stats, 'dev' | 'ino'>): string {
+  return `${dev}:${ino}`;
+}
+
 /** "a named pipe": what it is, with its article. */
 export function kindOf(stats: Stats): string {
   if (stats.isFile()) return 'a file';

@@ -10,7 +10,7 @@ import { BEST_COPY, CHECKPOINTS, FINAL } from '../checkpoint/fileNames';
 import { DELETED, stepOfFolder } from '../checkpoint/folderNames';
 import { CheckpointPathError } from '../checkpoint/pathErrors';
 import { syncFolder } from '../durable';
-import { errorCode, readFailure } from '../files';
+import { errorCode, identityOf, readFailure } from '../files';
 import { hostInNames } from '../thisHost';
 import { bytesFreed, diskItems, type DiskItem } from './diskUse';
 
@@ -223,10 +223,6 @@ async function wayOf(place: string): Promise<readonly string[] | null> {
     // What cannot be followed leads nowhere for a resume, too.
   }
   return null;
-}
-
-function identityOf({ dev, ino }: Stats): string {
-  return `${dev}:${ino}`;
 }
 
 async function firstValid(

@@ -6,12 +6,11 @@
  * Where there is a trash, the caller takes the folder there. Where there is none it goes for good, and out of sight first, as
  * a checkpoint does (deleteCheckpoints.ts).
  */
-import type { Stats } from 'node:fs';
 import { lstat, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { DELETED } from '../checkpoint/folderNames';
 import { syncFolder } from '../durable';
-import { readFailure } from '../files';
+import { identityOf, readFailure } from '../files';
 import { hostInNames } from '../thisHost';
 import { allCheckpoints } from './checkpoints';
 import { DeletionError, discard } from './deleteCheckpoints';
@@ -156,8 +155,4 @@ export async function deleteRunForGood(doomed: DoomedRun): Promise<void> {
   } finally {
     await syncFolder(folder);
   }
-}
-
-function identityOf({ dev, ino }: Stats): string {
-  return `${dev}:${ino}`;
 }

@@ -6,7 +6,7 @@
 import { lstat, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { syncFolder } from '../durable';
-import { isAbsent, readFailure, writeFailure } from '../files';
+import { identityOf, isAbsent, readFailure, writeFailure } from '../files';
 import { allCheckpoints } from './checkpoints';
 import { Lineage } from './lineage';
 import type { Run, Workspace } from './model';
@@ -75,11 +75,11 @@ export async function planRename(run: Run, typed: string, workspaces: readonly W
   const wanted = typed.trim();
   const to = path.join(folder, wanted);
   if (to === run.path) throw new RenameError('That is its name.');
-  const identity = await identityOf(run.path);
+  const identity = await folderIdentity(run.path);
   if (identity === null) throw new RenameError(`${run.name} is no longer there.`);
   const wrong = await checkRunName(wanted, folder);
   // On a disk that takes large letters for small ones it is the run itself.
-  if (wrong !== null && !(wrong.taken && (await identityOf(to)) === identity)) throw new RenameError(wrong.message);
+  if (wrong !== null && !(wrong.taken && (await folderIdentity(to)) === identity)) throw new RenameError(wrong.message);
   const name = [...run.name.split('/').slice(0, -1), wanted].join('/');
   const moved = (each: Run): Run => {
     if (each.path === run.path) return { ...each, path: to, name };
@@ -109,10 +109,9 @@ function changedBranches(
 }
 
 /** Null where nothing is there. @throws RenameError where that cannot be seen */
-async function identityOf(folder: string): Promise<string | null> {
+async function folderIdentity(folder: string): Promise<string | null> {
   try {
-    const { dev, ino } = await lstat(folder);
-    return `${dev}:${ino}`;
+    return identityOf(await lstat(folder));
   } catch (error) {
     if (isAbsent(error)) return null;
     throw new RenameError(`${folder} ${readFailure(error)}.`);
@@ -126,9 +125,9 @@ async function identityOf(folder: string): Promise<string | null> {
  * @throws RenameError where nothing was renamed
  */
 export async function renameRun({ run, to, identity }: RenamePlan): Promise<void> {
-  if ((await identityOf(run.path)) !== identity)
+  if ((await folderIdentity(run.path)) !== identity)
     throw new RenameError(`${run.name} is no longer there, or another one.`);
-  const there = await identityOf(to);
+  const there = await folderIdentity(to);
   if (there !== null && there !== identity) throw new RenameError(`There is already something at ${to}.`);
   try {
     // What came there meanwhile and holds anything is not replaced: rename(2) refuses.
