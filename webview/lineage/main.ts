@@ -6,11 +6,12 @@ import type { LaneRun } from '../../src/core/lanes/laneRun';
 import { type Lane, type Layout, layoutOf } from '../../src/core/lanes/layout';
 import type { LaneCommand, LaneRunsMessage, LineageHostMessage } from '../../src/protocol/lineage';
 import { pageRoot } from '../page';
-import { button, iconButton, startControls } from '../ui/controls';
-import { fill, h, icon, setText } from '../ui/dom';
+import { iconButton, startControls } from '../ui/controls';
+import { fill, h, setText } from '../ui/dom';
 import { FilterBox } from '../ui/filterBox';
 import { onceAFrame } from '../ui/frame';
 import { showMenu } from '../ui/menu';
+import { noRunsYet, tellNonePasses } from '../ui/noRuns';
 import { keep, kept, onHostMessage, questions, send } from './host';
 import { LanesView } from './lanesView';
 import { Legend } from './legend';
@@ -80,12 +81,11 @@ class LineagePage {
       h('main', {}, this.lanes.element, this.nothing),
       new Legend().element,
     );
-    const clear = button('Clear Filter', () => {
+    tellNonePasses(this.nothing, () => {
       this.box.input.value = '';
       this.ask('');
       this.box.input.focus();
     });
-    fill(this.nothing, icon('filter'), h('h1', {}, 'No run passes the filter'), clear.element);
   }
 
   start(): void {
@@ -197,23 +197,13 @@ class LineagePage {
   }
 
   private empty(): HTMLElement {
-    const [name, title, detail] =
-      this.scanning || this.coming
-        ? ['loading codicon-modifier-spin', 'Looking for runs…', '']
-        : this.hasFolder
-          ? [
-              'git-branch',
-              'There are no runs yet',
-              'They appear here as soon as training writes them to the experiments folder, each branch below the run that it left.',
-            ]
-          : ['folder', 'No folder is open', 'Open the folder that holds your training runs.'];
-    return h(
-      'div',
-      { class: 'notice', role: 'status' },
-      icon(name),
-      h('h1', {}, title),
-      detail !== '' && h('p', { class: 'dim' }, detail),
-    );
+    return noRunsYet({
+      looking: this.scanning || this.coming,
+      hasFolder: this.hasFolder,
+      icon: 'git-branch',
+      detail:
+        'They appear here as soon as training writes them to the experiments folder, each branch below the run that it left.',
+    });
   }
 
   private keepSoon(): void {

@@ -27,10 +27,11 @@ import {
   type RunsHostMessage,
 } from '../../src/protocol/runsTable';
 import { pageRoot } from '../page';
-import { button, startControls } from '../ui/controls';
-import { fill, h, icon } from '../ui/dom';
+import { startControls } from '../ui/controls';
+import { fill, h } from '../ui/dom';
 import { onceAFrame } from '../ui/frame';
 import { showMenu } from '../ui/menu';
+import { noRunsYet, tellNonePasses } from '../ui/noRuns';
 import { ColumnsPanel } from './columnsPanel';
 import { Grid } from './grid';
 import { keep, kept, type Kept, onHostMessage, questions, send } from './host';
@@ -379,32 +380,20 @@ class RunsPage {
     if (isEmpty !== this.nothing.hidden) return;
     this.nothing.hidden = !isEmpty;
     if (!isEmpty) return;
-    const clear = button('Clear Filter', () => {
+    tellNonePasses(this.nothing, () => {
       this.toolbar.input.value = '';
       this.setFilter('');
       this.toolbar.input.focus();
     });
-    fill(this.nothing, icon('filter'), h('h1', {}, 'No run passes the filter'), clear.element);
   }
 
   private empty(): HTMLElement {
-    const [name, title, detail] =
-      this.scanning || this.coming
-        ? ['loading codicon-modifier-spin', 'Looking for runs…', '']
-        : this.hasFolder
-          ? [
-              'table',
-              'There are no runs yet',
-              'They appear here as soon as training writes them to the experiments folder.',
-            ]
-          : ['folder', 'No folder is open', 'Open the folder that holds your training runs.'];
-    return h(
-      'div',
-      { class: 'notice', role: 'status' },
-      icon(name),
-      h('h1', {}, title),
-      detail !== '' && h('p', { class: 'dim' }, detail),
-    );
+    return noRunsYet({
+      looking: this.scanning || this.coming,
+      hasFolder: this.hasFolder,
+      icon: 'table',
+      detail: 'They appear here as soon as training writes them to the experiments folder.',
+    });
   }
 
   /** Of the chosen runs, or of all that are shown where none is. */
