@@ -88,6 +88,12 @@ function packed(value: unknown): unknown {
   return value;
 }
 
+/** The host's side of a page. */
+export interface Session {
+  receive(message: unknown): void;
+  dispose(): void;
+}
+
 export class PageHarness {
   private constructor(
     private readonly browser: Browser,
@@ -201,6 +207,33 @@ export class PageHarness {
     });
     await this.show(page, bundle);
     return { page, heard, problems, post, close: () => context.close() };
+  }
+
+  /** Opens a page with the session that speaks with it. What that says before the page is there comes once it is. */
+  async openSession<H, S extends Session>(
+    bundle: string,
+    options: OpenOptions,
+    hostOf: (post: (message: unknown) => void) => H,
+    sessionOf: (host: H) => S,
+  ): Promise<{ readonly plain: PlainPage; readonly host: H; readonly session: S }> {
+    const early: unknown[] = [];
+    let send = (message: unknown): void => {
+      early.push(message);
+    };
+    const host = hostOf((message) => {
+      send(message);
+    });
+    const session = sessionOf(host);
+    const plain = await this.openBundle(bundle, options, (message) => {
+      session.receive(message);
+    });
+    send = plain.post;
+    for (const message of early) send(message);
+    const close = async (): Promise<void> => {
+      session.dispose();
+      await plain.close();
+    };
+    return { plain: { ...plain, close }, host, session };
   }
 
   private async show(page: Page, bundle: string): Promise<void> {

@@ -110,24 +110,12 @@ export async function openLineage(
   runs: readonly Run[],
   options: LineageOptions = {},
 ): Promise<OpenLineage> {
-  /** Until the page is there. */
-  const early: unknown[] = [];
-  let send = (message: unknown): void => {
-    early.push(message);
-  };
-  const host = new RecordingLineageHost(
-    (message) => {
-      send(message);
-    },
-    runs,
+  const { plain, host, session } = await harness.openSession(
+    'lineage',
     options,
+    (post) => new RecordingLineageHost(post, runs, options),
+    (each) => new LineageSession(each),
   );
-  const session = new LineageSession(host);
-  const plain = await harness.openBundle('lineage', options, (message) => {
-    session.receive(message);
-  });
-  send = plain.post;
-  for (const message of early) send(message);
   return {
     ...plain,
     reported: host.logged,
@@ -135,10 +123,6 @@ export async function openLineage(
     setRuns: (next) => {
       host.known = next;
       session.modelChanged();
-    },
-    close: async () => {
-      session.dispose();
-      await plain.close();
     },
   };
 }

@@ -94,24 +94,12 @@ export async function openRuns(
   runs: readonly Run[],
   options: RunsOptions = {},
 ): Promise<OpenRuns> {
-  /** Until the page is there. */
-  const early: unknown[] = [];
-  let send = (message: unknown): void => {
-    early.push(message);
-  };
-  const host = new RecordingRunsHost(
-    (message) => {
-      send(message);
-    },
-    runs,
+  const { plain, host, session } = await harness.openSession(
+    'runsTable',
     options,
+    (post) => new RecordingRunsHost(post, runs, options),
+    (each) => new RunsTableSession(each),
   );
-  const session = new RunsTableSession(host);
-  const plain = await harness.openBundle('runsTable', options, (message) => {
-    session.receive(message);
-  });
-  send = plain.post;
-  for (const message of early) send(message);
   return {
     ...plain,
     reported: host.logged,
@@ -122,10 +110,6 @@ export async function openRuns(
     setRuns: (next) => {
       host.known = next;
       session.modelChanged();
-    },
-    close: async () => {
-      session.dispose();
-      await plain.close();
     },
   };
 }
