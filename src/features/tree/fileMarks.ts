@@ -32,7 +32,7 @@ export function markFiles({ workspaces }: FeatureDeps): vscode.Disposable {
   }, changed.event);
   const listener = workspaces.onDidChange(() => {
     const others = [...told].filter(([file, mark]) => markOf(file) !== mark);
-    changed.fire(others.map(([file]) => vscode.Uri.file(file)));
+    if (others.length > 0) changed.fire(others.map(([file]) => vscode.Uri.file(file)));
   });
   return vscode.Disposable.from(marks, listener, changed);
 }
