@@ -12,19 +12,32 @@ export function unsavedIn(folder: string): string | undefined {
 
 /** Tabs with files of a folder that got another name show them where they are now. */
 export async function moveEditors(from: string, to: string): Promise<void> {
-  for (const group of vscode.window.tabGroups.all) {
-    for (const tab of group.tabs) {
-      const { input } = tab;
-      if (!(input instanceof vscode.TabInputText || input instanceof vscode.TabInputCustom)) continue;
-      const { uri } = input;
-      if (uri.scheme !== 'file' || !isIn(uri.fsPath, from)) continue;
-      const moved = vscode.Uri.file(path.join(to, path.relative(from, uri.fsPath)));
-      const options = { viewColumn: group.viewColumn, preview: tab.isPreview, preserveFocus: true };
-      if (input instanceof vscode.TabInputText) await vscode.commands.executeCommand('vscode.open', moved, options);
-      else await vscode.commands.executeCommand('vscode.openWith', moved, input.viewType, options);
-      await vscode.window.tabGroups.close(tab, true);
-    }
+  for (const { tab, input } of tabsIn(from)) {
+    const moved = vscode.Uri.file(path.join(to, path.relative(from, input.uri.fsPath)));
+    const options = { viewColumn: tab.group.viewColumn, preview: tab.isPreview, preserveFocus: true };
+    if (input instanceof vscode.TabInputText) await vscode.commands.executeCommand('vscode.open', moved, options);
+    else await vscode.commands.executeCommand('vscode.openWith', moved, input.viewType, options);
   }
+  // Looked for anew: VS Code may have made new objects of its tabs as others opened, and closes no old one.
+  await vscode.window.tabGroups.close(
+    tabsIn(from).map(({ tab }) => tab),
+    true,
+  );
+}
+
+interface FileTab {
+  readonly tab: vscode.Tab;
+  readonly input: vscode.TabInputText | vscode.TabInputCustom;
+}
+
+function tabsIn(folder: string): FileTab[] {
+  return vscode.window.tabGroups.all
+    .flatMap(({ tabs }) => tabs)
+    .flatMap((tab): FileTab[] => {
+      const { input } = tab;
+      if (!(input instanceof vscode.TabInputText || input instanceof vscode.TabInputCustom)) return [];
+      return input.uri.scheme === 'file' && isIn(input.uri.fsPath, folder) ? [{ tab, input }] : [];
+    });
 }
 
 function isIn(file: string, folder: string): boolean {
