@@ -374,6 +374,24 @@ def children(pid: int) -> List[int]:
     return found
 
 
+def reading_from(descriptor: int) -> List[int]:
+    """The other processes whose standard input is the file of a descriptor (proc(5)); none where there is no /proc."""
+    file = os.fstat(descriptor)
+    found: List[int] = []
+    try:
+        names = [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+    for name in names:
+        try:
+            theirs = os.stat(f"/proc/{name}/fd/0")
+        except OSError:
+            continue
+        if (theirs.st_dev, theirs.st_ino) == (file.st_dev, file.st_ino) and int(name) != os.getpid():
+            found.append(int(name))
+    return sorted(found)
+
+
 def send(pids: List[int], number: int) -> None:
     """Signals processes, those that have ended meanwhile aside."""
     for pid in pids:
@@ -671,6 +689,10 @@ class Launcher:
         """The processes that are ended by force."""
         return [pid]
 
+    def left_behind(self, lock: int) -> List[int]:
+        """The processes that still train once the command's has ended."""
+        return []
+
 
 class Torchrun(Launcher):
     variables: ClassVar[Dict[str, str]] = TORCHRUN_SIGNALS
@@ -687,6 +709,9 @@ class Torchrun(Launcher):
 
     def everything(self, pid: int) -> List[int]:
         return [*children(pid), pid]
+
+    def left_behind(self, lock: int) -> List[int]:
+        return reading_from(lock)
 
 
 #: By the word that process.json has for them; any other is a process that trains by itself.
@@ -745,7 +770,10 @@ class Supervisor:
         self.trainer: "Optional[subprocess.Popen[bytes]]" = None
         self.log: Optional[BinaryIO] = None
         self.own_ticks = 0
-        self.trainer_ticks = 0
+        #: The process that process.json names, by its start in clock ticks.
+        self.named: Optional[Tuple[int, int]] = None
+        #: What the command's process left behind when it ended.
+        self.left: List[int] = []
         #: The first request to stop, and when it came.
         self.asked: Optional[int] = None
         self.asked_at = 0.0
@@ -802,30 +830,60 @@ class Supervisor:
     def note_request(self) -> None:
         """Says in process.json that the trainer was asked to end. Of two writers at once, in a handler and in what it
         interrupted, one would write into the other's file: the one that is at it says what came meanwhile."""
-        if not self.waits or self.trainer is None:
+        if not self.waits or self.named is None:
             return
         self.waits = False
-        pid, ticks = self.trainer.pid, self.trainer_ticks
+        pid, ticks = self.named
         noted: Optional[Tuple[Optional[int], bool]] = None
         while noted != (self.asked, self.quit):
             noted = (self.asked, self.quit)
             self.record(lambda: self.write_process(pid, ticks))
         self.waits = True
 
-    def signal_trainer(self, number: int) -> None:
+    def trainers(self) -> List[int]:
+        """The processes that a request goes to."""
         if self.trainer is None or self.trainer.poll() is not None:
-            return
-        send(self.launcher.trainers(self.trainer.pid), number)
+            return self.left
+        return self.launcher.trainers(self.trainer.pid)
+
+    def signal_trainer(self, number: int) -> None:
+        send(self.trainers(), number)
 
     def end_now(self, number: int, frame: Optional[FrameType]) -> None:
         """The trainer was told to end without a save and has not."""
-        if self.trainer is not None and self.trainer.poll() is None:
+        if self.trainer is None or self.trainer.poll() is not None:
+            send(self.left, signal.SIGKILL)
+        else:
             send(self.launcher.everything(self.trainer.pid), signal.SIGKILL)
 
     def show_stacks(self, number: int, frame: Optional[FrameType]) -> None:
         """Passes SIGUSR2 on to trainers that answer it with the Python stacks of their threads, in the log."""
-        if self.trainer is not None and self.trainer.poll() is None:
-            send([pid for pid in self.launcher.trainers(self.trainer.pid) if catches(pid, number)], number)
+        send([pid for pid in self.trainers() if catches(pid, number)], number)
+
+    def see_out(self) -> None:
+        """Waits for what the command's process left behind. It holds the run's lock and still saves: until it has
+        ended nobody knows how the run did, and another start would train beside it."""
+        while True:
+            left = self.launcher.left_behind(self.lock)
+            if left and self.named is not None and self.named[0] not in left:
+                self.say(f"── process {self.named[0]} has ended and left {', '.join(map(str, left))}: waiting for that")
+                self.waits = False
+                self.name(left[0])
+                self.waits = True
+                if self.asked is not None or self.quit:
+                    self.note_request()
+            self.left = left
+            if not left:
+                return
+            time.sleep(POLL_SECONDS)
+
+    def name(self, pid: int) -> Tuple[int, int]:
+        """Says in process.json which process trains, and returns it with its start in clock ticks."""
+        found = proc_stat(pid)
+        ticks = found[1] if found else 0
+        self.named = (pid, ticks)
+        self.record(lambda: self.write_process(pid, ticks))
+        return self.named
 
     def supervise(self) -> int:
         """The supervisor's whole life; the exit code of the last start."""
@@ -881,16 +939,15 @@ class Supervisor:
             self.say(f"error: {reason}")
             self.record(lambda: self.write_exit("failed", None, reason))
             return 1
-        found = proc_stat(trainer.pid)
-        ticks = self.trainer_ticks = found[1] if found else 0
         self.started = time.time()
-        self.record(lambda: self.write_process(trainer.pid, ticks))
-        self.tell(f"pid {trainer.pid} {ticks} {os.getpid()} {self.own_ticks}")
+        pid, ticks = self.name(trainer.pid)
+        self.tell(f"pid {pid} {ticks} {os.getpid()} {self.own_ticks}")
         self.waits = True
         if self.asked is not None:
             self.signal_trainer(self.asked)
             self.note_request()
         code = trainer.wait()
+        self.see_out()
         self.waits = False
         signal.alarm(0)
         self.record(lambda: self.conclude(code, before))
@@ -911,6 +968,9 @@ class Supervisor:
         error = str(ended.get("error") or error_line(self.run / "train.log") or "")
         if ended.get("why") == "killed":
             return f"killed by {ended.get('signal')}" if ended.get("signal") in CRASHES else None
+        if ended.get("why") == "stopped" and code < 0 and signal_name(-code) in CRASHES:
+            # Nobody asked: the workers saved because their agent was killed.
+            return f"killed by {signal_name(-code)}"
         if ended.get("why") != "failed":
             return None
         return error if PASSING.search(error) and not DIVERGED.search(error) else None
@@ -1029,7 +1089,7 @@ class Supervisor:
         """process.json goes, where it is about a process of this supervisor."""
         process = self.run / "process.json"
         named = read_json(process)
-        own = [os.getpid()] if self.trainer is None else [os.getpid(), self.trainer.pid]
+        own = [os.getpid()] if self.named is None else [os.getpid(), self.named[0]]
         if named is not None and named.get("pid") in own:
             process.unlink()
 

@@ -244,10 +244,40 @@ def test_what_torchrun_starts_holds_the_lock_when_torchrun_is_gone(bench: Bench)
     agent = bench.process()["pid"]
     assert bench.supervised([sys.executable, "-c", ""]).returncode == 2
     os.kill(agent, signal.SIGKILL)
-    bench.wait(lambda: bench.json("exit.json") is not None)
+    bench.wait(lambda: bench.process()["pid"] != agent)
     assert bench.supervised([sys.executable, "-c", ""]).returncode == 2, "the child has the lock, and still trains"
+    assert bench.json("exit.json") is None, "how the run ended is not known yet"
     (bench.run / "done").touch()
     bench.wait(lambda: bench.supervised([sys.executable, "-c", ""]).returncode == 0)
+
+
+def test_what_torchrun_left_behind_says_how_the_run_ended(bench: Bench) -> None:
+    # The agent gives up at once and its worker is still saving: a request reaches it, and what it writes counts.
+    worker = """
+        asked = []
+        signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+        say("up")
+        while not asked:
+            time.sleep(0.02)
+        with open(run / "metrics.jsonl", "a") as log:
+            log.write(json.dumps({"event": "start", "segment": 1, "time": 1.0}) + chr(10))
+        end = {"schema": 1, "why": "stopped", "step": 7, "segment": 1, "signal": "SIGINT", "error": None, "time": 1.0}
+        (run / "exit.json").write_text(json.dumps(end))
+    """
+    agent = f"""
+        import subprocess
+        subprocess.Popen({bench.trainer(worker)!r}, start_new_session=True)
+        while "up" not in (run / "train.log").read_text():
+            time.sleep(0.02)
+        sys.exit(1)
+    """
+    follower = bench.start(bench.trainer(agent), "--launcher", "torchrun", "--stopped-ok")
+    bench.wait(lambda: "has ended and left" in bench.log())
+    assert bench.call("stop", "--run-dir", str(bench.run)).returncode == 0
+    assert follower.wait(timeout=LIMIT) == 0, bench.log()
+    ended = bench.json("exit.json")
+    assert ended is not None and (ended["why"], ended["step"]) == ("stopped", 7)
+    assert bench.json("process.json") is None
 
 
 def test_a_second_start_is_refused_in_one_line(bench: Bench) -> None:

@@ -156,3 +156,29 @@ def test_a_trainer_that_is_told_to_end_without_a_save_is_not_started_again(bench
     os.kill(bench.process()["supervisor"]["pid"], signal.SIGQUIT)
     bench.wait(lambda: bench.json("exit.json") is not None and bench.json("process.json") is None)
     assert len(starts(bench)) == 1
+
+
+def test_waits_for_what_torchrun_left_behind(bench: Bench) -> None:
+    worker = bench.trainer(
+        """
+        say("up")
+        while not (run / "done").exists():
+            time.sleep(0.02)
+        """
+    )
+    agent = f"""
+        import subprocess
+        if (run / "again").exists():
+            sys.exit(0)
+        (run / "again").touch()
+        subprocess.Popen({worker!r}, start_new_session=True)
+        while "up" not in (run / "train.log").read_text():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    follower = bench.start(bench.trainer(agent), "--launcher", "torchrun", "--restarts", "1", *QUICK)
+    bench.wait(lambda: "has ended and left" in bench.log())
+    assert "── restart" not in bench.log()
+    (bench.run / "done").touch()
+    assert follower.wait(timeout=LIMIT) == 0, bench.log()
+    assert bench.log().index("has ended and left") < bench.log().index("── restart 1 of 1")
