@@ -75,6 +75,8 @@ TORCHRUN_SIGNALS = dict.fromkeys(
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM)
 #: Without locks, another machine's trainer is taken to be training while its log is as young as this.
 SIGN_OF_LIFE_SECONDS = 120
+#: How long a request waits for a run that has its lock to say who trains in it.
+STARTING_SECONDS = 10.0
 #: How long a start waits for what a run's last processes still do once its trainer has ended: exit.json, above all.
 ENDING_SECONDS = 20.0
 #: What fsync(2) answers on a disk that has none: a write there is as durable as it gets.
@@ -1504,6 +1506,10 @@ def training_in(run_dir: str) -> Tuple[RunFolder, Dict[str, Any]]:
     """A run's folder and the process that trains in it. Raises Refusal where none does."""
     run = Path(run_dir).expanduser().absolute()
     process = read_process(run)
+    until = time.monotonic() + STARTING_SECONDS
+    while is_starting(run, process) and time.monotonic() < until:
+        time.sleep(POLL_SECONDS)
+        process = read_process(run)
     if process is None and read_json(run / "process.json") is not None:
         raise Refusal(f"nothing is training in {run}: it is a copy of a run, whose process trains in the original")
     if process is None or not is_alive(process):
@@ -1512,6 +1518,13 @@ def training_in(run_dir: str) -> Tuple[RunFolder, Dict[str, Any]]:
         return RunFolder(run), process
     except OSError as error:
         raise Refusal(f"{run} cannot be opened: {error.strerror}") from None
+
+
+def is_starting(run: Path, process: Optional[Dict[str, Any]]) -> bool:
+    """Whether somebody of this machine has the run's lock and has not said yet who trains."""
+    if process is None:
+        return read_json(run / "process.json") is None and lock_state(run) == "held"
+    return process.get("host") == host_name() and not is_alive(process) and lock_state(run) == "held"
 
 
 def nothing_trains(run: Path, process: Optional[Dict[str, Any]]) -> str:

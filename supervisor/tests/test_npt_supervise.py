@@ -14,7 +14,7 @@ import sys
 import time
 import tty
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 from urllib.parse import quote
 
 import pytest
@@ -771,3 +771,28 @@ def test_a_trainer_outlives_its_supervisor_and_keeps_the_lock(bench: Bench) -> N
     # It is asked itself, then.
     assert bench.call("stop", "--run-dir", str(bench.run)).returncode == 0
     bench.wait(lambda: not alive(named["pid"]))
+
+
+def test_a_request_waits_for_a_start_that_is_under_way(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock is taken first; process.json says only when the trainer runs whom to ask."""
+    bench.run.mkdir(parents=True)
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    named = {"schema": 1, "host": socket.gethostname(), "pid": os.getpid(), "start_ticks": ticks, "launcher": "local",
+             "boot_id": Path("/proc/sys/kernel/random/boot_id").read_text().strip(), "segment": 1}  # fmt: skip
+    waited: List[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            (bench.run / "process.json").write_text(json.dumps(named))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    with pytest.raises(npt_supervise.Refusal, match="nothing is training in"):
+        npt_supervise.training_in(str(bench.run))
+    assert waited == [], "nobody has the lock"
+    with open(bench.run / "run.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert npt_supervise.training_in(str(bench.run))[1]["pid"] == os.getpid()
+    assert len(waited) == 3
+    # Whatever it names is ended after a test.
+    (bench.run / "process.json").unlink()

@@ -186,7 +186,7 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(
     whole, part = tmp_path / "whole", tmp_path / "part"
     ended(group(world_size, launch, dataset, *ARGUMENTS, "--output_dir", str(whole)))
     processes = group(world_size, launch, dataset, *ARGUMENTS, "--output_dir", str(part))
-    processes[0].wait_for(lambda: "step 13/" in processes[0].output)
+    processes[0].wait_for(lambda: "step 13/" in processes[0].output and "saved checkpoint-" in processes[0].output)
     for process in processes:
         process.send(signal.SIGKILL)
         process.wait()

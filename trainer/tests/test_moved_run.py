@@ -87,7 +87,7 @@ def test_a_run_that_moves_is_followed(
 def test_process_json_says_which_folder_it_is_about(launch: Launch, tmp_path: Path) -> None:
     run, gate = tmp_path / "run", tmp_path / "gate"
     process = launch(*SMALL, "--max_steps", "100000", "--output_dir", str(run), before=lambda: hold_step(gate))
-    process.wait_for(lambda: "held in" in process.output)
+    process.wait_for(lambda: "held in" in process.output and "saved checkpoint-5" in process.output)
     document = json.loads((run / "process.json").read_text())
     check_schema("process", document)
     found = run.stat()

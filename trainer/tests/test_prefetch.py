@@ -175,7 +175,7 @@ def test_killed_and_resumed_with_workers(workers: int, launch: Launch, reference
         # A scheduler's signal to everyone, and a terminal's to a group: the trainer alone decides.
         os.kill(pid, signal.SIGTERM)
         os.kill(pid, signal.SIGINT)
-    first.wait_for(lambda: "step 13/" in first.output)
+    first.wait_for(lambda: "step 13/" in first.output and "saved checkpoint-" in first.output)
     assert workers_of(first.pid) == pids
     first.send(signal.SIGKILL)
     assert first.wait() == -signal.SIGKILL

@@ -86,8 +86,9 @@ def test_killed_again_and_again(
     run = tmp_path / "run"
     draw = random.Random(attempt * 10 + accumulation)
     process = launch(*arguments(run, accumulation))
+    first = run / "checkpoints" / "checkpoint-5"
     for step in sorted(draw.sample(range(6, 20), 2)):
-        process.wait_for(lambda p=process, s=step: f"step {s}/" in p.output)  # type: ignore[misc]
+        process.wait_for(lambda p=process, s=step: f"step {s}/" in p.output and first.is_dir())  # type: ignore[misc]
         process.send(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         process = launch("--resume_from", str(run))
