@@ -53,6 +53,8 @@ const SAME_TIME_SECONDS = 2;
 const MOST_FILE_LISTS = 1000;
 /** Scans of everything after which a run's finished checkpoints are looked at though nothing told that they changed. */
 const ROUND = 20;
+/** Checkpoints in one scan that are looked into only because an earlier process kept them: of 50,000 it is done in about two hours. */
+export const MOST_KEPT_LOOKS = 200;
 
 /**
  * How closely a scan of everything looks at what was found before: at what told that it `changes`, by the times of the folders
@@ -149,6 +151,8 @@ export class ScanContext implements Findings {
   private readonly visits = new Map<string, Visit>();
   /** Runs that the scan of everything has come by. */
   private readonly met = new Set<string>();
+  /** Those of them that it took over. */
+  private readonly takenOver = new Set<string>();
   private visit: Visit = {};
   /** Of what is in no run. */
   private outside: Visit = this.visit;
@@ -156,6 +160,8 @@ export class ScanContext implements Findings {
   /** False while a run is scanned by itself. */
   private full = false;
   private scan = 0;
+  /** How many more of those that were kept this scan looks into. */
+  private keptLooks = 0;
   private trusted: (folder: string) => boolean = () => false;
   private problems: Problem[] = [];
 
@@ -216,7 +222,13 @@ export class ScanContext implements Findings {
     const listing = this.checkpointListings.get(checkpoints);
     if (listing === undefined || this.isDue(listing)) return null;
     this.met.add(runPath);
+    this.takenOver.add(runPath);
     return known.run;
+  }
+
+  /** Whether the last scan of everything took the run over as it was: its folders are the same ones. */
+  tookOver(runPath: string): boolean {
+    return this.takenOver.has(runPath);
   }
 
   /** @param folders those of its checkpoints, each of which has to be known as finished */
@@ -368,7 +380,7 @@ export class ScanContext implements Findings {
   /**
    * What a checkpoint's folder holds. A finished one is looked into again only where its folder changed, or when a scan looks
    * at everything: a run of thousands of checkpoints is scanned every time that it logs something. What was kept from before
-   * this process is looked into when its run has its turn.
+   * this process is looked into when its run has its turn, a few at a time: that costs what the first scan spared.
    *
    * @param same nothing came or went beside it, so that its folder need not be asked for its time
    */
@@ -387,10 +399,11 @@ export class ScanContext implements Findings {
     const stats = await this.disk.stat(folder).catch(() => null);
     if (stats !== null && known !== undefined && isSameState(known, stats)) {
       const turn = this.full && this.look === 'changes';
-      if (!(known.isKept && turn)) {
+      if (!known.isKept || !turn || this.keptLooks === 0) {
         known.visit = this.visit;
         return known.content;
       }
+      this.keptLooks -= 1;
     } else if (stats !== null && known === undefined && !everything) {
       const kept = this.kept?.find(folder, ours);
       if (kept !== undefined && isSameState(kept, stats)) return this.settle(folder, stats, kept.content, true, true);
@@ -549,8 +562,10 @@ export class ScanContext implements Findings {
    */
   beginFullScan(look: Look = 'everything', trusted: (folder: string) => boolean = () => false): void {
     this.scan += 1;
+    this.keptLooks = MOST_KEPT_LOOKS;
     this.outside = this.visit = {};
     this.met.clear();
+    this.takenOver.clear();
     this.full = true;
     this.look = look;
     this.trusted = trusted;

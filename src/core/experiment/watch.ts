@@ -13,7 +13,7 @@ import type { Findings, KeptCheckpoints } from './checkpointContent';
 import { PacedDisk } from './disk';
 import { FolderWatches } from './folderWatches';
 import { LiveRuns } from './liveRuns';
-import type { AskProcess, Workspace } from './model';
+import type { AskProcess, Run, Workspace } from './model';
 import { networkMount } from './networkMount';
 import { queueFolder, readQueue, type QueueState } from './queueFiles';
 import {
@@ -211,7 +211,9 @@ export class WorkspaceWatcher {
       this.queueSigns = await this.signsOfQueue(context.disk);
       this.queue = await readQueue(this.root);
     }
-    await this.follow(context.disk, all ? undefined : [...places, ...runs]);
+    // What the scan took over as it was, it saw to be the same folders.
+    const looked = new Set([...places, ...runs]);
+    await this.follow(context.disk, all ? (folder) => !context.tookOver(folder) : (folder) => looked.has(folder));
     this.publish();
     if (all) void this.kept?.keep(context);
   }
@@ -272,17 +274,23 @@ export class WorkspaceWatcher {
     if (this.disposed) return;
     const before = this.model;
     const next = assembleWorkspace(this.root, this.experiments, { runs, problems, queue }, before);
-    const old = new Map(before.runs.map((run) => [run.path, run]));
-    const changed = next.runs.filter((run) => old.get(run.path) !== run).map((run) => run.path);
-    for (const run of next.runs) old.delete(run.path);
-    const changedRuns = [...changed, ...old.keys()];
     this.model = next;
-    this.live.follow(next.runs);
-    this.sequential = new Set(next.runs.flatMap((run) => (run.name.includes('/') ? [path.dirname(run.path)] : [])));
+    const same = next.runs.length === before.runs.length && next.runs.every((run, at) => run === before.runs[at]);
+    const changedRuns = same ? [] : this.followRuns(next.runs, before.runs);
     if (changedRuns.length > 0 || next.problems !== before.problems || this.blind !== this.publishedBlind) {
       this.publishedBlind = this.blind;
       this.options.onDidChange?.({ workspace: next, changedRuns });
     }
+  }
+
+  /** Follows what trains among these runs; returns the paths of those that appeared, changed or went. */
+  private followRuns(runs: readonly Run[], before: readonly Run[]): readonly string[] {
+    this.live.follow(runs);
+    this.sequential = new Set(runs.flatMap((run) => (run.name.includes('/') ? [path.dirname(run.path)] : [])));
+    const old = new Map(before.map((run) => [run.path, run]));
+    const changed = runs.filter((run) => old.get(run.path) !== run).map((run) => run.path);
+    for (const run of runs) old.delete(run.path);
+    return [...changed, ...old.keys()];
   }
 
   private readonly onNamed = (folder: string, name: string | null, written: boolean): void => {
@@ -391,18 +399,19 @@ export class WorkspaceWatcher {
    * Watches the folders that tell something, now that it is known which they are. What happened between the look at a folder
    * and its watch gave no event: those that are new to it are looked at again.
    *
-   * @param changed folders that may be others now; undefined: any
+   * @param mayDiffer which folders of runs, or of what may become one, may be others now
    */
-  private async follow(disk: PacedDisk, changed: readonly string[] | undefined): Promise<void> {
+  private async follow(disk: PacedDisk, mayDiffer: (folder: string) => boolean): Promise<void> {
     if (this.watcher === undefined) return;
     const runs = [...this.scanned.keys()];
     const others = [...this.folders].filter((folder) => !this.scanned.has(folder)).slice(0, MOST_OTHERS);
-    const wanted = [...runs, ...others].flatMap((folder) => [folder, path.join(folder, CHECKPOINTS)]);
-    const stale = new Set(changed?.flatMap((folder) => [folder, path.join(folder, CHECKPOINTS)]));
     const identities = new Map<string, string | null>([[this.experiments, this.watchedFolder]]);
-    for (const folder of wanted) {
-      const known = changed !== undefined && !stale.has(folder) ? this.identities.get(folder) : undefined;
-      identities.set(folder, known === undefined ? identity(await disk.stat(folder).catch(() => null)) : known);
+    for (const owner of [...runs, ...others]) {
+      const differs = mayDiffer(owner);
+      for (const folder of [owner, path.join(owner, CHECKPOINTS)]) {
+        const known = differs ? undefined : this.identities.get(folder);
+        identities.set(folder, known === undefined ? identity(await disk.stat(folder).catch(() => null)) : known);
+      }
     }
     this.identities = identities;
     const there = [...identities].filter((entry): entry is [string, string] => entry[1] !== null);

@@ -8,6 +8,7 @@ import { allCheckpoints } from '../../../src/core/experiment/checkpoints';
 import { openKeptScan } from '../../../src/core/experiment/keptScan';
 import type { Run, Workspace } from '../../../src/core/experiment/model';
 import { ScanContext, scanRuns, scanWorkspace } from '../../../src/core/experiment/scan';
+import { MOST_KEPT_LOOKS } from '../../../src/core/experiment/scanContext';
 import { scanKeptWorkspace } from '../../../src/core/experiment/scanKept';
 import { CountingDisk } from './countingDisk';
 import { FixtureWorkspace } from './fixtureWorkspace';
@@ -109,6 +110,28 @@ describe('what scans keep for the next process', () => {
     // Nor is it kept any longer, however recently that was done.
     await opened.keep(context);
     assert.deepEqual(await kept(), await fresh());
+  });
+
+  it('is looked at in a window a few at a time, and each once: opening costs little, and so does what comes after', async () => {
+    ws.run('many');
+    for (let step = 1; step <= MOST_KEPT_LOOKS; step += 1) ws.checkpoint('many', step);
+    await kept();
+    const disk = new CountingDisk();
+    const opened = await openKeptScan(ws.experiments, { cache, fewest: 0 });
+    const context = new ScanContext({ disk, now, kept: opened });
+    await scanRuns(ws.experiments, context, 'folders');
+    assert.deepEqual(disk.lookedInto, []);
+    const looks: number[] = [];
+    for (let scan = 0; scan < 2 * ROUND; scan += 1) {
+      disk.lookedInto = [];
+      await scanRuns(ws.experiments, context, 'changes', () => true);
+      looks.push(disk.lookedInto.length);
+    }
+    assert.ok(Math.max(...looks) <= MOST_KEPT_LOOKS, looks.join(' '));
+    assert.equal(
+      looks.reduce((sum, each) => sum + each, 0),
+      MOST_KEPT_LOOKS + RUNS.length * STEPS.length,
+    );
   });
 
   it('gives the same answers as looking does, whatever changed and however the file was damaged', async () => {
