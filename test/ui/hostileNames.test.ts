@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Frame, Locator, Page } from 'playwright-core';
+import { everyPage } from '../vscode/list';
 import { webviewFrame } from '../vscode/webview';
 import { openSession, type JourneySession } from './journey/session';
 import { FOLDER_NAMES, HOSTILE_NAMES, read } from './names/hostileNames';
@@ -91,19 +92,12 @@ describe('hostile names in the workbench', function () {
     const { window, tree, shot } = session;
     await window.runCommand('Collapse Folders in Explorer').catch(() => undefined);
     const rows = new Set<string>();
-    const list = window.page.locator('.sidebar .monaco-list').first();
-    await list.click({ position: { x: 5, y: 5 } });
-    await window.page.keyboard.press('Home');
-    for (let last = ''; ;) {
-      const now = await tree.rows();
-      for (const row of now) rows.add(read(row.name));
-      const end = now.at(-1)?.name ?? '';
-      if (end === last) break;
-      last = end;
-      await window.page.keyboard.press('PageDown');
-      await window.page.keyboard.press('PageDown');
-      await window.page.waitForTimeout(100);
-    }
+    // Not by a click, which opens the dashboard: that takes the keyboard some time later.
+    await window.runCommand('Focus on Experiments View');
+    await everyPage(window.page, tree.listSelector, async () => {
+      for (const row of await tree.rows()) rows.add(read(row.name));
+      return false;
+    });
     for (const name of FOLDER_NAMES)
       assert.ok(
         rows.has(read(plainText(name, { longest: 200 }))),
@@ -119,7 +113,7 @@ describe('hostile names in the workbench', function () {
 
   it('are text in a row’s tooltip', async () => {
     const { window, tree, shot } = session;
-    await window.page.keyboard.press('Home');
+    await window.runCommand('Focus on Experiments View');
     for (const name of [
       '[x](command:workbench.action.quit)',
       '<img src=x onerror="window.nptCanary=1">',
@@ -127,10 +121,7 @@ describe('hostile names in the workbench', function () {
       'www.bare.example',
     ]) {
       const row = tree.row(plainText(name));
-      for (let tries = 0; tries < 40 && !(await row.isVisible()); tries += 1) {
-        await window.page.keyboard.press('PageDown');
-        await window.page.waitForTimeout(50);
-      }
+      await everyPage(window.page, tree.listSelector, () => row.isVisible());
       await row.hover({ position: { x: 60, y: 10 } });
       const hover = window.page.locator('.monaco-hover:visible .hover-contents').last();
       // What was hovered before may still be fading.
@@ -143,7 +134,6 @@ describe('hostile names in the workbench', function () {
       await assertInert(hover, 'the tooltip', 'a, img, .codicon-zap');
       if (name.startsWith('[x]')) await shot('tooltip', ['dark']);
       await window.rest();
-      await window.page.keyboard.press('Home');
     }
   });
 
@@ -153,18 +143,15 @@ describe('hostile names in the workbench', function () {
     await window.page.locator('.quick-input-title').getByText('Validate Checkpoint').waitFor();
     const widget = window.page.locator('.quick-input-widget:visible');
     const descriptions = new Set<string>();
-    for (let still = 0, size = 0; still < 3;) {
+    await everyPage(window.page, '.quick-input-widget .monaco-list', async () => {
       for (const text of await widget.locator('.label-description').allInnerTexts()) descriptions.add(read(text));
-      still = descriptions.size === size ? still + 1 : 0;
-      size = descriptions.size;
       await assertInert(
         widget.locator('.quick-input-list .monaco-list-rows'),
         'the quick pick',
         '.label-name a, .label-description a, img, .codicon-zap, .codicon-bell, .codicon-flame, .codicon-rocket',
       );
-      await window.page.keyboard.press('PageDown');
-      await window.page.waitForTimeout(50);
-    }
+      return false;
+    });
     for (const name of FOLDER_NAMES)
       assert.ok(
         descriptions.has(read(plainText(name))),

@@ -18,14 +18,18 @@ export class TreePage {
     private readonly view: string,
   ) {}
 
-  private rowsSelector(): string {
-    return `.sidebar .pane:has(.pane-header[aria-label^=${JSON.stringify(this.view)}]) .monaco-list-row`;
+  get listSelector(): string {
+    return `.sidebar .pane:has(.pane-header[aria-label^=${JSON.stringify(this.view)}]) .monaco-list`;
+  }
+
+  private get rowsSelector(): string {
+    return `${this.listSelector} .monaco-list-row`;
   }
 
   /** The rows that are scrolled into sight, top to bottom, read in one go: a live tree changes between two looks. */
   async rows(): Promise<TreeRow[]> {
     const rows = await this.page.evaluate<(Omit<TreeRow, 'name'> & { readonly spoken: string })[]>(`
-      Array.from(document.querySelectorAll(${JSON.stringify(this.rowsSelector())}))
+      Array.from(document.querySelectorAll(${JSON.stringify(this.rowsSelector)}))
         .sort((a, b) => Number(a.dataset.index) - Number(b.dataset.index))
         .map((row) => ({
           spoken: row.getAttribute('aria-label') ?? '',
@@ -55,7 +59,7 @@ export class TreePage {
         }
         return '';
       };
-      return Array.from(document.querySelectorAll(${JSON.stringify(this.rowsSelector())}))
+      return Array.from(document.querySelectorAll(${JSON.stringify(this.rowsSelector)}))
         .sort((a, b) => Number(a.dataset.index) - Number(b.dataset.index))
         .map((row) => {
           const { right } = (row.querySelector('.monaco-icon-label') ?? row).getBoundingClientRect();
@@ -71,7 +75,7 @@ export class TreePage {
   row(name: string, saying = ''): Locator {
     const spoken = [`[aria-label=${JSON.stringify(name)}]`, `[aria-label^=${JSON.stringify(`${name}, `)}]`];
     const and = saying === '' ? '' : `[aria-label*=${JSON.stringify(saying)}]`;
-    return this.page.locator(spoken.map((label) => `${this.rowsSelector()}${label}${and}`).join(', ')).first();
+    return this.page.locator(spoken.map((label) => `${this.rowsSelector}${label}${and}`).join(', ')).first();
   }
 
   /** Unfolds a row if it is folded. */
