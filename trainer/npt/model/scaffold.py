@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from npt.curriculum import Stage
@@ -19,7 +20,7 @@ from npt.model.attention import Positions, Projections, attention
 from npt.model.functions import rms_norm
 from npt.model.llama import npt_layers
 from npt.model.npt_layer import NPTDecoderLayer, frozen_mlp
-from npt.model.precision import at_least_fp32, matching
+from npt.model.precision import at_least_fp32
 from npt.model.products import PLAIN, Products
 
 STUDENT = Stage("student", 0, 1.0)
@@ -155,5 +156,4 @@ class Scaffold:
             for layer in self._decoder.layers:
                 hidden = self._run_block(layer, hidden, positions)[0]
         head: Any = self.model.lm_head
-        logits: Tensor = head(matching(rms_norm(self._decoder.norm, hidden), head.weight))
-        return logits
+        return F.linear(rms_norm(self._decoder.norm, hidden), at_least_fp32(head.weight), head.bias)
