@@ -151,7 +151,9 @@ class MultiLayerNPTTrainer:
         a, module = self.arguments, self.model
         head: Any = module.lm_head
         compiled = torch.compile if a.compile else None
-        self.scaffold = Scaffold(module, self.precision.autocast, self.gemm.products, compiled)
+        self.scaffold = Scaffold(
+            module, self.precision.autocast, self.gemm.products, compiled, recomputes=a.gradient_checkpointing
+        )
         self.losses = LossFunction(
             head,
             self.layer_weights,
