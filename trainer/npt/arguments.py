@@ -62,6 +62,7 @@ class Arguments:
     mixed_precision: bool
     matmul_precision: str
     compile: bool
+    gradient_checkpointing: bool
     num_workers: int
     seed: int
     demo_mode: bool

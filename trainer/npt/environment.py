@@ -113,7 +113,7 @@ def choose_precision(a: Arguments, device: torch.device, group: Group, stored: M
     """What ``--mixed_precision`` means in this segment: on the same device, what it meant in the one before."""
     same = _unchanged({"device": facts(device, group.world_size)["device"]}, stored)
     before = stored.get("autocast") if same else None
-    return PrecisionPlan.choose(a.mixed_precision, device, before if isinstance(before, str) else None)
+    return PrecisionPlan.choose(a.mixed_precision, device, before if isinstance(before, str) else None, widens=True)
 
 
 def settle(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from npt.losses import LossFunction
 from npt.model.llama import npt_layers
-from npt.model.precision import widest
+from npt.model.precision import at_least_fp32, widest
 from npt.model.scaffold import STUDENT, Scaffold
 
 # Logits are made for this many positions at a time: 512 × 128256 fp32 logits are 263 MB.
@@ -36,7 +36,7 @@ def evaluate(
     """
     module: Any = model
     head, layers = module.lm_head, npt_layers(model)
-    device = head.weight.device
+    device, wide_head = head.weight.device, at_least_fp32(head.weight)
     sums: dict[str, Tensor] = {}
 
     def add(name: str, value: Tensor) -> None:
@@ -55,8 +55,8 @@ def evaluate(
         targets = ids[:, 1:].flatten()
         for at in range(0, len(targets), POSITIONS):
             part = slice(at, at + POSITIONS)
-            mine = F.log_softmax(head(student[part]).float(), dim=-1)
-            theirs = F.log_softmax(head(teacher[part]).float(), dim=-1)
+            mine = F.log_softmax(F.linear(student[part], wide_head, head.bias).float(), dim=-1)
+            theirs = F.log_softmax(F.linear(teacher[part], wide_head, head.bias).float(), dim=-1)
             add("eval/cross_entropy", F.nll_loss(mine, targets[part], reduction="sum"))
             add("eval/teacher_cross_entropy", F.nll_loss(theirs, targets[part], reduction="sum"))
             add("eval/kl", (theirs.exp() * (theirs - mine)).sum())

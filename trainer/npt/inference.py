@@ -68,9 +68,14 @@ def prepare(opened: Opened, device: str) -> torch.device:
 
 
 def base_model(opened: Opened, *, as_stored: bool = False) -> nn.Module:
-    """The base model that a checkpoint is of. Raises ``UsageError`` where it cannot be had, or is another."""
+    """The base model that a checkpoint is of, in fp32 or ``as_stored``.
+
+    Raises ``UsageError`` where it cannot be had, or is another.
+    """
     a = opened.arguments
-    model = llama.load_base_model(a.model_name, a.seed, as_stored=as_stored)
+    model = llama.load_base_model(a.model_name, a.seed)
+    if not as_stored:
+        model.float()
     found = llama.fingerprint(model)
     if opened.stored.fingerprint not in (None, found):
         raise UsageError(

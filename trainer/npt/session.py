@@ -54,7 +54,6 @@ def build(start: Start, device: torch.device, group: Group) -> Built:
     layers = layer_selection.parse_layers(a.train_layers, base.num_hidden_layers)
     weights = layer_selection.parse_weights(a.layer_weights, layers)
     texts = load_texts(a, base.vocab_size, group.rank, group.world_size)
-    model.to(device)
     stored = environment.stored_in(start.stored.config if start.stored else {})
     precision = environment.choose_precision(a, device, group, stored)
     known = environment.settle(a, base, precision, device, group, stored)
@@ -69,6 +68,7 @@ def build(start: Start, device: torch.device, group: Group) -> Built:
         precision,
         group,
         known.gemm,
+        device,
     )
     return Built(trainer, layers, texts, known)
 

@@ -106,8 +106,6 @@ class MultiLayerNPTTrainer:
     ) -> None:
         if unknown:
             raise TypeError(_no_argument(next(iter(unknown))))
-        if device is not None:
-            model.to(device)
         self.arguments = as_arguments(config)
         self.model = model
         self.train_loader = train_loader
@@ -133,9 +131,9 @@ class MultiLayerNPTTrainer:
             self.arguments.learning_rate, self.arguments.warmup_steps, self.arguments.max_steps
         )
         self.fingerprint = llama.fingerprint(model)
-        self.device = next(model.parameters()).device
+        self.device = next(model.parameters()).device if device is None else torch.device(device)
         self.precision = precision or PrecisionPlan.choose(False, self.device)
-        self.precision.cast_base(model)
+        self.precision.place(model, self.device)
         a = self.arguments
         llama.install_npt_layers(model, self.layers_to_train, a.np_rank, a.num_ranks, a.modulation)
         self._initialise()
@@ -153,7 +151,9 @@ class MultiLayerNPTTrainer:
         a, module = self.arguments, self.model
         head: Any = module.lm_head
         compiled = torch.compile if a.compile else None
-        self.scaffold = Scaffold(module, self.precision.autocast, self.gemm.products, compiled)
+        self.scaffold = Scaffold(
+            module, self.precision.autocast, self.gemm.products, compiled, recomputes=a.gradient_checkpointing
+        )
         self.losses = LossFunction(
             head,
             self.layer_weights,

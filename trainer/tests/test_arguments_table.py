@@ -222,7 +222,7 @@ OTHER: dict[str, list[str]] = {
     "validation_file": ["other.txt"], "max_length": ["24"], "stride": ["8"], "num_eval_samples": ["2"],
     "num_workers": ["1"], "logging_steps": ["2"], "eval_steps": ["3"], "save_steps": ["3"], "generation_steps": ["4"],
     "save_total_limit": ["1"], "mixed_precision": [], "matmul_precision": ["highest"], "seed": ["43"],
-    "deterministic": [], "wandb_name": ["other"], "wandb_tags": ["a"],
+    "gradient_checkpointing": [], "deterministic": [], "wandb_name": ["other"], "wandb_tags": ["a"],
 }  # fmt: skip
 #: Those that a run of the demo without a GPU, a network and W&B cannot try; the texts say so, and tests beside this.
 ELSEWHERE = {"bos", "compile", "device", "dataset_preset", "wandb_mode", "wandb_project"}

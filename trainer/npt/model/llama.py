@@ -45,9 +45,10 @@ def _from_folder(folder: Path) -> nn.Module:
     return model
 
 
-def load_base_model(model_name: str, seed: int, *, as_stored: bool = False) -> nn.Module:
-    """The frozen base model in fp32 on the CPU; ``as_stored`` leaves a folder's or the hub's in the type that it has.
+def load_base_model(model_name: str, seed: int) -> nn.Module:
+    """The frozen base model on the CPU, a folder's or the hub's in the type that it is stored in, any other in fp32.
 
+    What is stored in one type is mapped from its files: nothing is read before it is used, and processes share it.
     ``model_name`` is ``npt-demo`` (the teacher that ships with the trainer), ``random-1b`` and the like (a preset,
     initialised from ``seed``), a local folder, or a name on the Hugging Face hub. Raises ``UsageError`` in one line
     where there is no such model, it cannot be reached, or it is not a Llama.
@@ -63,13 +64,13 @@ def load_base_model(model_name: str, seed: int, *, as_stored: bool = False) -> n
             size = PRESETS[model_name.removeprefix("random-")]
             model = LlamaForCausalLM(LlamaConfig(vocab_size=128256, max_position_embeddings=8192, **size))
     else:
-        model = _from_hub(model_name, "auto" if as_stored else torch.float32)
+        model = _from_hub(model_name)
     model.requires_grad_(False)
     model.eval()
     return model
 
 
-def _from_hub(model_name: str, dtype: torch.dtype | str) -> nn.Module:
+def _from_hub(model_name: str) -> nn.Module:
     local = Path(model_name).is_dir()
     if not local:
         hub.unreachable()
@@ -81,7 +82,7 @@ def _from_hub(model_name: str, dtype: torch.dtype | str) -> nn.Module:
         config = AutoConfig.from_pretrained(model_name)
         if config.model_type != "llama":
             raise UsageError(f"--model_name: {model_name} is a {config.model_type} model, only Llama models can train")
-        model: nn.Module = LlamaForCausalLM.from_pretrained(model_name, dtype=dtype)
+        model: nn.Module = LlamaForCausalLM.from_pretrained(model_name, dtype="auto")
         return model
     except (OSError, ValueError) as error:
         reason = hub.because(error, local)

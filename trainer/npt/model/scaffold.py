@@ -12,14 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from npt.curriculum import Stage
 from npt.model.attention import Positions, Projections, attention
 from npt.model.functions import rms_norm
 from npt.model.llama import npt_layers
 from npt.model.npt_layer import NPTDecoderLayer, frozen_mlp
-from npt.model.precision import at_least_fp32, matching
+from npt.model.precision import at_least_fp32
 from npt.model.products import PLAIN, Products
 
 STUDENT = Stage("student", 0, 1.0)
@@ -50,7 +52,8 @@ class Scaffold:
     """Runs a model that has NPT layers as student and as teacher.
 
     ``autocast`` makes the context for the matrix products; the residual stream and the final norm stay fp32.
-    ``compiled`` is ``torch.compile`` or the like; a layer at a time, so that equal layers are compiled once.
+    ``compiled`` is ``torch.compile`` or the like; a layer at a time, so that equal layers are compiled once. With
+    ``recomputes`` a backward pass computes what lies inside the student's layers again, and only results are kept.
     """
 
     def __init__(
@@ -59,6 +62,8 @@ class Scaffold:
         autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
         products: Products = PLAIN,
         compiled: Callable[[Any], Any] | None = None,
+        *,
+        recomputes: bool = False,
     ) -> None:
         self.model = model
         self.autocast = autocast
@@ -70,6 +75,7 @@ class Scaffold:
         self._projections = {layer: Projections(layer.self_attn) for layer in decoder.layers}
         self._run_block = compiled(self._block) if compiled else self._block
         self._run_npt_layer = compiled(self._npt_layer) if compiled else self._npt_layer
+        self._recomputes = recomputes
 
     def _attention(self, layer: Any, hidden: Tensor, positions: Positions) -> Tensor:
         x = rms_norm(layer.input_layernorm, hidden)
@@ -106,6 +112,13 @@ class Scaffold:
         out = layer.modulated_mlp(rms_norm(layer.post_attention_layernorm, m), codes, self.products)
         return a, out, codes, same or ratio == 0.0
 
+    def _kept(self, layer: Callable[..., Any], *given: Any) -> Any:
+        """A layer of the student; whether a backward pass finds its intermediate values or computes them again."""
+        if not self._recomputes or not torch.is_grad_enabled():
+            return layer(*given)
+        # Nothing in a layer draws random numbers.
+        return checkpoint(layer, *given, use_reentrant=False, preserve_rng_state=False)
+
     def run(self, input_ids: Tensor, stage: Stage) -> Pass:
         """Student and teacher on ``input_ids`` (batch, tokens) in the given stage."""
         with self.autocast():
@@ -120,13 +133,15 @@ class Scaffold:
                 with torch.no_grad():
                     teacher_next, a, m = self._run_block(layer, teacher, positions)
                 if isinstance(layer, NPTDecoderLayer):
-                    used, out, codes, reused = self._run_npt_layer(layer, student, teacher, a, stage, positions)
+                    used, out, codes, reused = self._kept(
+                        self._run_npt_layer, layer, student, teacher, a, stage, positions
+                    )
                     result.layers[index] = LayerPass(used, codes, out, at_least_fp32(a) + at_least_fp32(m))
                     result.teacher_results_reused += reused
                     result.teacher_results_computed += 1
                     student = student + out
                 else:
-                    student = self._run_block(layer, student, positions)[0]
+                    student = self._kept(self._run_block, layer, student, positions)[0]
                 teacher = teacher_next
         with torch.no_grad():
             result.teacher = rms_norm(self._decoder.norm, teacher)
@@ -155,5 +170,4 @@ class Scaffold:
             for layer in self._decoder.layers:
                 hidden = self._run_block(layer, hidden, positions)[0]
         head: Any = self.model.lm_head
-        logits: Tensor = head(matching(rms_norm(self._decoder.norm, hidden), head.weight))
-        return logits
+        return F.linear(rms_norm(self._decoder.norm, hidden), at_least_fp32(head.weight), head.bias)

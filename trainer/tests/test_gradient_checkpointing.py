@@ -1,0 +1,57 @@
+"""With --gradient_checkpointing the numbers are the same to the last bit, and less is kept for the backward pass."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from npt.model import llama
+from npt.trainer import MultiLayerNPTTrainer
+from tests.conftest import SMALL, same, series, weights
+from tests.test_devices import Samples
+
+Train = Callable[..., Any]
+
+
+@pytest.mark.parametrize("precision", ["--mixed_precision", "--no-mixed_precision"])
+def test_killed_and_resumed_with_it_equals_whole_without(
+    precision: str, train: Train, launch: Train, tmp_path: Path
+) -> None:
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    assert train(*SMALL, precision, "--output_dir", str(whole)).code == 0
+    process = launch(*SMALL, precision, "--gradient_checkpointing", "--output_dir", str(part))
+    process.wait_for(lambda: "step 12/" in process.output and "saved checkpoint-10" in process.output)
+    process.send(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    resumed = train("--resume_from", str(part))
+    assert resumed.code == 0 and "changed: " not in resumed.output, resumed.output
+    assert same(weights(part), weights(whole)) and series(part) == series(whole)
+
+
+def bytes_kept(recomputes: bool) -> int:
+    """What a student step keeps between its two passes, each storage once."""
+    config = {"np_rank": 4, "batch_size": 2, "train_layers": [2, 3], "gradient_checkpointing": recomputes}
+    stages = [{"name": "student", "until_step": 100, "mixing_ratio": 1.0}]
+    trainer = MultiLayerNPTTrainer(llama.load_base_model("npt-demo", 0), config, Samples(), None, [2, 3], stages)
+    own = {tensor.untyped_storage().data_ptr() for tensor in trainer.model.state_dict().values()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        trainer.scaffold.run(Samples().next_batch(2), trainer.current_stage)
+    return sum(kept.values())
+
+
+def test_less_is_kept_for_the_backward_pass() -> None:
+    assert bytes_kept(recomputes=True) < bytes_kept(recomputes=False) / 3
