@@ -1,7 +1,8 @@
 /** `rename`: another name for a run's folder, by the rules of NPT: Rename Run…; what goes by the name alone asks for --yes. */
-import { goesByName, planRename, RenameError, renameRun, type RenamePlan } from '../core/experiment/renameRun';
+import { planRename, RenameError, renameRun, type RenamePlan } from '../core/experiment/renameRun';
 import { scanWorkspace } from '../core/experiment/scan';
 import { askProcess } from '../core/training/launchers';
+import { renameNotes } from '../core/training/renameNotes';
 import type { Run } from '../core/experiment/model';
 import type { Command, Result } from './options';
 import { SUMMARIES } from './summaries';
@@ -12,7 +13,7 @@ export const renameCommand: Command = {
   ...SUMMARIES.rename,
   details: [
     'The run is named by folder or name; a nested run stays where it is. Nothing that has the new name is replaced.',
-    'Where something goes by the name alone and would no longer find it, that is said, and nothing is renamed without --yes.',
+    'What goes by its name or path alone and would not find it again (runs, tasks.json) is said: --yes renames it all the same.',
     'Exits with 1 when it was not renamed: it trains or waits, or the name is taken or none.',
   ],
   positionals: { least: 2, most: 2 },
@@ -20,7 +21,7 @@ export const renameCommand: Command = {
     workspace: WORKSPACE_OPTION,
     experiments: EXPERIMENTS_OPTION,
     'dry-run': { type: 'boolean', description: 'Only say whether it can be renamed, and what goes by its name.' },
-    yes: { type: 'boolean', description: 'Rename it also where something goes by its name alone.' },
+    yes: { type: 'boolean', description: 'Rename it also where something goes by its name or path alone.' },
   },
   async run(invocation) {
     const [named = '', typed = ''] = invocation.positionals;
@@ -29,10 +30,16 @@ export const renameCommand: Command = {
     const run = namedRun(workspace, named);
     try {
       const plan = await planRename(run, typed, [workspace]);
-      const told = goesByName(plan);
+      const told = await renameNotes(plan, [root]);
       if (invocation.is('dry-run')) return answer(plan, told, false, 'would be renamed', null);
       if (told.length > 0 && !invocation.is('yes')) {
-        return answer(plan, told, false, '', 'Something goes by its name alone: --yes renames it all the same.');
+        return answer(
+          plan,
+          told,
+          false,
+          '',
+          'Something goes by its name or path alone: --yes renames it all the same.',
+        );
       }
       await renameRun(plan);
       return answer(plan, told, true, 'renamed', null);

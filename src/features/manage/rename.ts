@@ -1,15 +1,10 @@
 /** NPT: Rename Run…: a new name for its folder, after what would no longer find it was said. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import type { Run } from '../../core/experiment/model';
-import {
-  goesByName,
-  planRename,
-  RenameError,
-  renameObstacle,
-  renameRun,
-  type RenamePlan,
-} from '../../core/experiment/renameRun';
+import type { Run, Workspace } from '../../core/experiment/model';
+import { planRename, RenameError, renameObstacle, renameRun, type RenamePlan } from '../../core/experiment/renameRun';
+import { renameNotes } from '../../core/training/renameNotes';
+import { markdownText } from '../../core/plainText';
 import { ask, showError } from '../../platform/messages';
 import { moveEditors, unsavedIn } from '../../platform/movedFolder';
 import { askText } from '../../platform/picks';
@@ -60,10 +55,12 @@ async function rename(deps: FeatureDeps, run: Run, title: string): Promise<void>
   if (typed === undefined || typed.trim() === path.basename(run.path)) return;
   // Made anew: much can have happened while the name was typed.
   const plan = await planRename(run, typed, workspaces.all);
-  if (!(await agreed(plan))) return;
+  if (!(await agreed(plan, workspaces.all))) return;
   await renameRun(plan);
   deps.log.info(`renamed ${run.path} to ${plan.to}`);
   await moveEditors(run.path, plan.to);
+  const now = vscode.l10n.t('{0} is called {1} since this was written.', run.name, plan.name);
+  deps.reports.moved(run.path, plan.to, `*${markdownText(now)}*`);
   await workspaces.rescan('changes');
   const seen = await workspaces.until(() => {
     const now = workspaces.runAt(plan.to);
@@ -72,9 +69,10 @@ async function rename(deps: FeatureDeps, run: Run, title: string): Promise<void>
   if (seen !== undefined) await vscode.commands.executeCommand('npt.reveal', seen.path);
 }
 
-/** Asks only where something goes by the name alone. */
-async function agreed(plan: RenamePlan): Promise<boolean> {
-  const told = goesByName(plan);
+/** Asks only where something goes by the name alone, or by the path. */
+async function agreed(plan: RenamePlan, workspaces: readonly Workspace[]): Promise<boolean> {
+  const roots = workspaces.map(({ root }) => root);
+  const told = await renameNotes(plan, roots);
   if (told.length === 0) return true;
   const go = vscode.l10n.t('Rename');
   return (await ask(vscode.l10n.t('Rename {0} to {1}?', plan.run.name, plan.name), told.join('\n\n'), go)) === go;

@@ -88,7 +88,7 @@ describe('rename', function () {
   it('says what goes by the name alone, and renames then with --yes alone', () => {
     byName();
     const refused = json(1, 'demo', 'better');
-    assert.match(refused.reason ?? '', /^Something goes by its name alone: --yes renames it all the same\.$/);
+    assert.match(refused.reason ?? '', /^Something goes by its name or path alone: --yes renames it all the same\.$/);
     assert.deepEqual([refused.loses.map(({ name }) => name), refused.gains], [['by-name'], []]);
     assert.deepEqual(names(), ['by-name', 'child', 'demo']);
     assert.equal(json(0, 'demo', 'better', '--yes').renamed, true);
@@ -98,6 +98,38 @@ describe('rename', function () {
       json(0, 'better', 'demo', '--dry-run').gains.map(({ name }) => name),
       ['by-name'],
     );
+  });
+
+  it('says which entries of tasks.json name it by its path', () => {
+    const tasks = path.join(ws.root, '.vscode/tasks.json');
+    fs.mkdirSync(path.dirname(tasks), { recursive: true });
+    const entries = [
+      { label: 'resume', type: 'npt', kind: 'resume', checkpoint: 'experiments/demo/checkpoints/checkpoint-50' },
+      { label: 'by hand', type: 'shell', command: 'tail -f "${workspaceFolder}/experiments/demo/train.log"' },
+      { label: 'argument', type: 'process', command: 'python', args: ['x.py', `--from=${place('demo')}`] },
+      { label: 'on linux', type: 'shell', linux: { command: 'ls ./experiments/demo/' } },
+      { label: 'experiments/demo', type: 'shell', command: 'ls experiments/demo-2 other/experiments/demo demo' },
+    ];
+    // As people write it: with a comment, and a mistake behind the tasks.
+    fs.writeFileSync(tasks, `// mine\n{ "version": "2.0.0", "tasks": ${JSON.stringify(entries)}, }, oops`);
+    try {
+      const { code, out } = run('demo', 'better');
+      assert.equal(code, 1);
+      assert.match(
+        out,
+        /^note: Named by its path in .*tasks\.json: the entries “resume”, “by hand”, “argument”, “on linux”\. Write better there, too\.\nerror: /,
+      );
+      assert.deepEqual(json(0, 'child', 'other').notes, []);
+      assert.equal(json(0, 'demo', 'better', '--yes').notes.length, 1);
+      fs.rmSync(tasks);
+      fs.mkdirSync(tasks);
+      assert.match(
+        json(0, 'better', 'demo', '--dry-run').notes.join(),
+        /tasks\.json is .*: whether an entry of it names/,
+      );
+    } finally {
+      fs.rmSync(tasks, { recursive: true });
+    }
   });
 
   it('is refused, in one line, while it trains or waits, and for names that cannot be', () => {
