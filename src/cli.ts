@@ -31,6 +31,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<keyof type
   ['backup', async () => (await import('./cli/backup')).backupCommand],
   ['restore', async () => (await import('./cli/restore')).restoreCommand],
   ['verify-backup', async () => (await import('./cli/verifyBackup')).verifyBackupCommand],
+  ['rename', async () => (await import('./cli/rename')).renameCommand],
   ['stop', async () => (await import('./cli/stop')).stopRunCommand],
 ]);
 const PROGRAM = 'npt-checkpoints';

@@ -36,7 +36,7 @@ export const backupCommand: Command = {
         backups.push({ checkpoint: checkpoint.path, folder, bytes, made, kept });
         lines.push(`${made ? 'backed up' : 'whole already'}: ${folder} (${formatBytes(bytes)})`);
         const note = await noted(() => noteBackup(run, checkpoint, backup));
-        if (note !== null) lines.push(`note: backups.json of ${run.path} was not written: ${note}`);
+        if (note !== null) lines.push(notNoted(run, note));
       } catch (error) {
         if (!(error instanceof BackupError)) throw error;
         problems.push({ path: checkpoint.path, message: error.message });
@@ -57,6 +57,11 @@ export async function noted(note: () => Promise<unknown>): Promise<string | null
     if (isFileError(error)) return `${writeFailure(error)}.`;
     throw error;
   }
+}
+
+/** @param why as `noted` gives it */
+export function notNoted({ path: run }: Run, why: string): string {
+  return `note: backups.json of ${run} was not written: ${why}`;
 }
 
 /** @throws UsageError */

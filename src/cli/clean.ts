@@ -1,5 +1,4 @@
 /** `clean`: what a policy takes of a workspace's runs, by the rule of NPT: Clean Up Checkpoints…; it deletes with --yes alone. */
-import path from 'node:path';
 import { validateCheckpoint } from '../core/checkpoint/validate/validate';
 import { deleteCheckpoints, remembering, type Judge } from '../core/experiment/deleteCheckpoints';
 import { bytesUsed } from '../core/experiment/diskUse';
@@ -14,7 +13,7 @@ import { askProcess } from '../core/training/launchers';
 import { type Command, type Invocation, UsageError } from './options';
 import { SUMMARIES } from './summaries';
 import { printable, table } from './table';
-import { EXPERIMENTS_OPTION, workspaceAt } from './workspace';
+import { EXPERIMENTS_OPTION, namedRun, WORKSPACE_OPTION, workspaceAt } from './workspace';
 
 export const cleanCommand: Command = {
   ...SUMMARIES.clean,
@@ -26,7 +25,7 @@ export const cleanCommand: Command = {
   ],
   positionals: { least: 0, most: Infinity },
   options: {
-    workspace: { type: 'string', value: 'FOLDER', description: 'Training workspace [the current folder].' },
+    workspace: WORKSPACE_OPTION,
     experiments: EXPERIMENTS_OPTION,
     all: { type: 'boolean', description: 'Every run of the workspace.' },
     'keep-last': { type: 'string', value: 'N', description: 'The newest valid checkpoints of each run; at least 1.' },
@@ -81,13 +80,7 @@ function namedRuns({ root, runs }: Workspace, { positionals, is }: Invocation): 
   if (is('all') === positionals.length > 0)
     throw new UsageError('Name runs, or all of them: clean RUN… or clean --all.');
   if (is('all')) return runs;
-  const named = positionals.map((name) => {
-    const places = [path.resolve(name), path.resolve(root, name)];
-    const found = runs.find((run) => places.includes(run.path)) ?? runs.find((run) => run.name === name);
-    if (found === undefined) throw new UsageError(`${name} is not a run of ${root} (--workspace names another one).`);
-    return found;
-  });
-  return [...new Set(named)];
+  return [...new Set(positionals.map((name) => namedRun({ root, runs }, name)))];
 }
 
 interface Outcome {

@@ -8,6 +8,7 @@ import { pythonOf } from './launch';
 import { type Command, type Invocation, oneOf, type Result, UsageError } from './options';
 import { SUMMARIES } from './summaries';
 import { printable, table } from './table';
+import { WORKSPACE_OPTION } from './workspace';
 
 /** Beside the folder that the command line ships in. */
 const SUPERVISOR = path.join(__dirname, '..', 'supervisor', 'npt_supervise.py');
@@ -37,7 +38,7 @@ export const queueCommand: Command = {
   ],
   positionals: { least: 0, most: Infinity },
   options: {
-    workspace: { type: 'string', value: 'FOLDER', description: 'Training workspace [the current folder].' },
+    workspace: WORKSPACE_OPTION,
     python: {
       type: 'string',
       value: 'PATH',

@@ -6,7 +6,7 @@ import { checkpointIn } from '../core/experiment/checkpoints';
 import { ScanContext, scanRun, scanWorkspace } from '../core/experiment/scan';
 import { workspaceSettings } from '../core/training/launchSettings';
 import { checkRunName } from '../core/experiment/runName';
-import { noted } from './backup';
+import { noted, notNoted } from './backup';
 import { type Command, UsageError } from './options';
 import { SUMMARIES } from './summaries';
 import { printable } from './table';
@@ -16,7 +16,7 @@ export const restoreCommand: Command = {
   ...SUMMARIES.restore,
   details: [
     'It goes into its run where that is in the workspace, else its run is made anew around it. Nothing is replaced.',
-    'Exits with 1 when it could not be restored.',
+    'One that was killed goes on from what is there: run it again. Exits with 1 when it could not be restored.',
   ],
   positionals: { least: 1, most: 1 },
   options: {
@@ -41,16 +41,20 @@ export const restoreCommand: Command = {
       const taken = error instanceof RestoreConflict;
       if (!taken && !(error instanceof BackupError)) throw error;
       const reason = taken ? `${error.message} --name NAME makes another run around it.` : error.message;
-      const document = { backup, checkpoint: null, run: null, reason };
+      const document = { backup, checkpoint: null, run: null, kept: 0, reason };
       return { document, text: printable(`error: ${reason}`), yes: false };
     }
-    const { checkpoint, run, record } = restored;
+    const { checkpoint, run, record, kept } = restored;
     const found = await scanRun(run, new ScanContext());
     const of = found === null ? undefined : checkpointIn(found, checkpoint);
-    if (found !== null && of !== undefined) await noted(() => noteBackup(found, of, { folder: backup, record }));
+    const lines = [`restored: ${checkpoint}`];
+    if (found !== null && of !== undefined) {
+      const note = await noted(() => noteBackup(found, of, { folder: backup, record }));
+      if (note !== null) lines.push(notNoted(found, note));
+    }
     return {
-      document: { backup, checkpoint, run, reason: null },
-      text: printable(`restored: ${checkpoint}`),
+      document: { backup, checkpoint, run, kept, reason: null },
+      text: lines.map(printable).join('\n'),
       yes: true,
     };
   },

@@ -87,6 +87,11 @@ export const SUMMARIES = {
     usage: 'verify-backup <backup>',
     summary: 'Whether a backup is what it was when it was made.',
   },
+  rename: {
+    name: 'rename',
+    usage: 'rename <run> <new name> [options]',
+    summary: "Gives a run's folder another name; its branches go on finding it by its id.",
+  },
   stop: {
     name: 'stop',
     usage: 'stop <run> [--now]',

@@ -1,6 +1,7 @@
 /** The training workspace that a command is about, and where its runs are. */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import type { Run, Workspace } from '../core/experiment/model';
 import { danglingLink, isAbsent, isFileError, readFailure, requireFolder } from '../core/files';
 import { type WorkspaceSettings, workspaceSettings } from '../core/training/launchSettings';
 import { type Invocation, type OptionSpec, UsageError } from './options';
@@ -10,6 +11,13 @@ export const EXPERIMENTS_OPTION: OptionSpec = {
   type: 'string',
   value: 'FOLDER',
   description: 'Folder of the runs, in the workspace [npt.experimentsFolder of its settings, experiments].',
+};
+
+/** The option `workspace` of commands whose arguments are runs. */
+export const WORKSPACE_OPTION: OptionSpec = {
+  type: 'string',
+  value: 'FOLDER',
+  description: 'Training workspace [the current folder].',
 };
 
 export interface NamedWorkspace {
@@ -36,4 +44,12 @@ export async function workspaceAt(folder: string | undefined, { option }: Invoca
   }
   const settings = await workspaceSettings(root);
   return { root, settings, experimentsFolder: option('experiments') ?? settings.text('experimentsFolder') };
+}
+
+/** The run of a workspace that is called by its folder or its name. @throws UsageError where none is */
+export function namedRun({ root, runs }: Pick<Workspace, 'root' | 'runs'>, name: string): Run {
+  const places = [path.resolve(name), path.resolve(root, name)];
+  const found = runs.find((run) => places.includes(run.path)) ?? runs.find((run) => run.name === name);
+  if (found === undefined) throw new UsageError(`${name} is not a run of ${root} (--workspace names another one).`);
+  return found;
 }

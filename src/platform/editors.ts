@@ -10,8 +10,13 @@ export function tabTitle(title: string): string {
 }
 
 /** Two files side by side. */
-export async function showDifference(left: string, right: string, title: string): Promise<void> {
-  await vscode.commands.executeCommand('vscode.diff', vscode.Uri.file(left), vscode.Uri.file(right), tabTitle(title));
+export async function showDifference(
+  left: vscode.Uri,
+  right: vscode.Uri,
+  title: string,
+  options: vscode.TextDocumentShowOptions = {},
+): Promise<void> {
+  await vscode.commands.executeCommand('vscode.diff', left, right, tabTitle(title), options);
 }
 
 /** A line after any file's last: VS Code takes the last one then. */

@@ -1,6 +1,7 @@
 /** Editors with files of a folder that gets another name. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { showDifference } from './editors';
 
 /** The name of a file in a folder that is edited and not saved; undefined where none is. */
 export function unsavedIn(folder: string): string | undefined {
@@ -12,11 +13,15 @@ export function unsavedIn(folder: string): string | undefined {
 
 /** Tabs with files of a folder that got another name show them where they are now. */
 export async function moveEditors(from: string, to: string): Promise<void> {
+  const moved = (uri: vscode.Uri): vscode.Uri =>
+    isFileIn(uri, from) ? vscode.Uri.file(path.join(to, path.relative(from, uri.fsPath))) : uri;
   for (const { tab, input } of tabsIn(from)) {
-    const moved = vscode.Uri.file(path.join(to, path.relative(from, input.uri.fsPath)));
     const options = { viewColumn: tab.group.viewColumn, preview: tab.isPreview, preserveFocus: true };
-    if (input instanceof vscode.TabInputText) await vscode.commands.executeCommand('vscode.open', moved, options);
-    else await vscode.commands.executeCommand('vscode.openWith', moved, input.viewType, options);
+    if (input instanceof vscode.TabInputTextDiff)
+      await showDifference(moved(input.original), moved(input.modified), tab.label, options);
+    else if (input instanceof vscode.TabInputText)
+      await vscode.commands.executeCommand('vscode.open', moved(input.uri), options);
+    else await vscode.commands.executeCommand('vscode.openWith', moved(input.uri), input.viewType, options);
   }
   // Looked for anew: VS Code may have made new objects of its tabs as others opened, and closes no old one.
   await vscode.window.tabGroups.close(
@@ -27,7 +32,7 @@ export async function moveEditors(from: string, to: string): Promise<void> {
 
 interface FileTab {
   readonly tab: vscode.Tab;
-  readonly input: vscode.TabInputText | vscode.TabInputCustom;
+  readonly input: vscode.TabInputText | vscode.TabInputCustom | vscode.TabInputTextDiff;
 }
 
 function tabsIn(folder: string): FileTab[] {
@@ -35,9 +40,15 @@ function tabsIn(folder: string): FileTab[] {
     .flatMap(({ tabs }) => tabs)
     .flatMap((tab): FileTab[] => {
       const { input } = tab;
+      if (input instanceof vscode.TabInputTextDiff)
+        return [input.original, input.modified].some((uri) => isFileIn(uri, folder)) ? [{ tab, input }] : [];
       if (!(input instanceof vscode.TabInputText || input instanceof vscode.TabInputCustom)) return [];
-      return input.uri.scheme === 'file' && isIn(input.uri.fsPath, folder) ? [{ tab, input }] : [];
+      return isFileIn(input.uri, folder) ? [{ tab, input }] : [];
     });
+}
+
+function isFileIn({ scheme, fsPath }: vscode.Uri, folder: string): boolean {
+  return scheme === 'file' && isIn(fsPath, folder);
 }
 
 function isIn(file: string, folder: string): boolean {

@@ -38,9 +38,14 @@ export class ReportDocuments extends Disposable implements vscode.TextDocumentCo
   async show(name: string, subject: string, markdown: string): Promise<vscode.Uri> {
     const document = `${tabTitle(name).replaceAll('/', '\u2215')}.md`;
     const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${document}`, query: subject });
-    this.shelf.put(uri.toString(), document, markdown);
+    this.shelf.put(uri.toString(), document, markdown, subject.split(/[\n|]/));
     this.changed.fire(uri);
     await vscode.commands.executeCommand('markdown.showPreview', uri);
     return uri;
+  }
+
+  /** What reports say of a folder was found under its old name: those that are open say so. @param line Markdown */
+  moved(from: string, to: string, line: string): void {
+    for (const address of this.shelf.moved(from, to, line)) this.changed.fire(vscode.Uri.parse(address));
   }
 }

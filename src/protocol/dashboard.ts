@@ -208,6 +208,12 @@ export interface OverlayMessage {
   readonly runs: readonly string[];
 }
 
+/** Runs whose folders got other names: what the page has under the one path is at the other now. Comes before what has them so. */
+export interface RenamedMessage {
+  readonly type: 'renamed';
+  readonly runs: readonly { readonly from: string; readonly to: string }[];
+}
+
 /** The answer to `watch`: the curves asked for, whole. Comes again for those of them whose past changed. */
 export interface CurvesMessage {
   readonly type: 'curves';
@@ -249,6 +255,7 @@ export type HostMessage =
   | FiguresMessage
   | GpusMessage
   | OverlayMessage
+  | RenamedMessage
   | CurvesMessage
   | PointsMessage
   | DifferenceMessage
@@ -462,6 +469,7 @@ const hostMessage = message<HostMessage>({
   }),
   gpus: object<GpusMessage>({ type: type('gpus'), use: gpuUse }),
   overlay: object<OverlayMessage>({ type: type('overlay'), runs: list(name) }),
+  renamed: object<RenamedMessage>({ type: type('renamed'), runs: list(object({ from: name, to: name })) }),
   curves: object({ type: type('curves'), request: count, curves: list(curve, MOST_CURVES) }),
   points: object({ type: type('points'), request: count, curves: list(curve, MOST_CURVES) }),
   difference: object({

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, cpSync } from 'node:fs';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import type { Run } from '../../src/core/experiment/model';
@@ -284,6 +284,45 @@ describe('the dashboard’s page', function () {
       async () => (await overlaid()).join() === [run(3).path, run(2).path].join(),
       async () => (await overlaid()).join(),
     );
+  });
+
+  it('goes on with what it draws where a run is renamed, its own or one laid over it', async () => {
+    const page = await open(run(0), { state: { overlay: [run(3).path], run: run(0).path, range: [1000, 9000] } });
+    const look = (): Promise<string> =>
+      page.evaluate(() => {
+        const {
+          run: path,
+          overlay,
+          range,
+        } = (window as unknown as { keptState: { run: string; overlay: string[]; range: number[] } }).keptState;
+        return [path, ...overlay, ...range].join(' ');
+      });
+    const hasCurveOf = (path: string): Promise<void> =>
+      until(
+        () =>
+          suite.opened.heard.posted.some(
+            (message) =>
+              message.type === 'curves' && message.curves.some((curve) => curve.run === path && curve.x.byteLength > 0),
+          ),
+        `the curve of ${path}`,
+      );
+    await hasCurveOf(run(3).path);
+    const renamed = [...runs];
+    for (const [index, name] of [
+      [3, 'renamed-overlay'],
+      [0, 'renamed-own'],
+    ] as const) {
+      const to = path.join(suite.experiments, name);
+      cpSync(run(index).path, to, { recursive: true });
+      renamed[index] = { ...run(index), path: to, name };
+      suite.opened.setRuns(renamed);
+      suite.opened.session.modelChanged();
+      await hasCurveOf(to);
+    }
+    await until(async () => (await page.locator('h1').textContent()) === 'renamed-own', 'its new name');
+    assert.equal(await look(), [renamed[0]?.path, renamed[3]?.path, 1000, 9000].join(' '));
+    const box = page.locator('.run', { hasText: 'renamed-overlay' }).locator('vscode-checkbox');
+    assert.equal(await box.evaluate((each) => (each as HTMLInputElement).checked), true);
   });
 
   it('overlays a run when its box is checked, and keeps that over a reload', async () => {

@@ -203,9 +203,13 @@ describe('the probe’s page', function () {
     const found = probed(2, [1]);
     opened = await harness.openBundle('probe', { state: { run: found.run, found } });
     await opened.page.locator('.card canvas').first().waitFor();
-    opened.post({ type: 'news', run: found.run, name: 'renamed', newer: 2 });
+    opened.post({ type: 'news', run: '/w/experiments/renamed', name: 'renamed', newer: 2 });
     await opened.page.getByText('2 checkpoints are newer than this probe.').waitFor();
     await opened.page.getByText('Probe of renamed', { exact: true }).first().waitFor();
+    const kept = await opened.page.evaluate(
+      () => (window as unknown as { keptState: { run: string; found: ProbeMessage } }).keptState,
+    );
+    assert.deepEqual([kept.run, kept.found.run], ['/w/experiments/renamed', '/w/experiments/renamed']);
   });
 
   it('is one column at 320 px, with nothing cut off', async () => {

@@ -26,7 +26,7 @@ import { Alerts } from './rail/alerts';
 import { Difference } from './rail/difference';
 import { Lineage } from './rail/lineage';
 import { Runs } from './rail/runs';
-import { learn, restoreLook, smoothingOf, type Known, type Look } from './state';
+import { learn, lookAtRenamed, restoreLook, smoothingOf, type Known, type Look } from './state';
 import { FigureTable } from './table';
 import { onThemeChange, readTheme, type Theme } from '../ui/theme';
 import { Toolbar, type SaveAs } from './toolbar';
@@ -165,6 +165,12 @@ class Dashboard {
       case 'overlay':
         this.overlay(message.runs);
         break;
+      case 'renamed':
+        this.look = lookAtRenamed(this.look, message.runs);
+        saveState(this.look);
+        // They come again under the new paths, and so does what the rail has of them, with the next message.
+        this.curves.clear();
+        return;
       case 'model':
       case 'figures':
       case 'gpus':

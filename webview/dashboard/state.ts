@@ -7,6 +7,7 @@ import type {
   DifferenceMessage,
   Figures,
   HostMessage,
+  RenamedMessage,
   RunFacts,
   RunSummary,
 } from '../../src/protocol/dashboard';
@@ -92,6 +93,18 @@ export function restoreLook(saved: unknown): Look {
   return look;
 }
 
+/** The same look at runs whose folders got other names. @param runs old paths and new ones */
+export function lookAtRenamed(look: Look, runs: RenamedMessage['runs']): Look {
+  const places = new Map(runs.map(({ from, to }) => [from, to]));
+  const now = (path: string): string => places.get(path) ?? path;
+  return {
+    ...look,
+    run: now(look.run),
+    overlay: [...new Set(look.overlay.map(now))],
+    compare: look.compare === null ? null : now(look.compare),
+  };
+}
+
 /** What the page knows after a message; unchanged for those that bring curves. */
 export function learn(known: Known | undefined, message: HostMessage): Known | undefined {
   switch (message.type) {
@@ -119,6 +132,7 @@ export function learn(known: Known | undefined, message: HostMessage): Known | u
     case 'missing':
       return undefined;
     case 'overlay':
+    case 'renamed':
     case 'curves':
     case 'points':
       return known;

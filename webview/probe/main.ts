@@ -125,8 +125,9 @@ class ProbePage {
       return;
     }
     this.newer = message.newer;
-    if (this.found !== undefined && this.found.name !== message.name) {
-      this.found = { ...this.found, name: message.name };
+    const { run, name } = message;
+    if (this.found !== undefined && (this.found.run !== run || this.found.name !== name)) {
+      this.found = { ...this.found, run, name };
       keep(this.found);
       this.draw();
     }

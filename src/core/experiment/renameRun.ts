@@ -31,6 +31,29 @@ export interface RenamePlan {
   readonly gains: readonly Run[];
 }
 
+/** Names that a sentence lists. */
+const LISTED = 5;
+
+/** What goes by the run's name alone and would no longer find it, or find it wrongly: a sentence each, to be agreed to. */
+export function goesByName({ name, loses, gains }: RenamePlan): string[] {
+  return [
+    ...(loses.length === 0
+      ? []
+      : [
+          `Known by its name alone, and no longer found as the parent, to: ${listed(loses)}. Renamed back, it is found again.`,
+        ]),
+    ...(gains.length === 0
+      ? []
+      : [`Taken for branches of it, since their records name a parent “${name}” without an id: ${listed(gains)}.`]),
+  ];
+}
+
+function listed(runs: readonly Run[]): string {
+  const names = runs.slice(0, LISTED).map(({ name }) => name);
+  const more = runs.length - names.length;
+  return more > 0 ? `${names.join(', ')} and ${more} more` : names.join(', ');
+}
+
 /** The run, and those that are in its folder. */
 function within(run: Run, runs: readonly Run[]): Run[] {
   return runs.filter(({ path: each }) => each === run.path || each.startsWith(run.path + path.sep));

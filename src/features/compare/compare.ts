@@ -77,7 +77,7 @@ async function tell(a: CheckpointOfRun, b: CheckpointOfRun, summary: string): Pr
   const names = `${titleOf(a, b)} ↔ ${titleOf(b, a)}`;
   const answer = await showInformation(`${names}: ${summary}`, ...buttons);
   if (answer !== open) return;
-  await showDifference(left, right, `${CONFIG}: ${names}`);
+  await showDifference(vscode.Uri.file(left), vscode.Uri.file(right), `${CONFIG}: ${names}`);
 }
 
 export async function compare(deps: FeatureDeps, named: Named): Promise<ShownComparison | undefined> {

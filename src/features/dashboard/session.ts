@@ -3,6 +3,7 @@
  * it is told what. The panel gives it a voice and ears; the page tests run it against a page in a plain browser.
  */
 import { siblingsOf } from '../../core/experiment/alertInput';
+import { FollowedRuns } from '../../core/experiment/followedRuns';
 import type { Run } from '../../core/experiment/model';
 import { SharedMetrics } from '../../core/metrics/runMetrics';
 import { Disposable } from '../../core/disposable';
@@ -37,8 +38,9 @@ export class DashboardSession extends Disposable {
   private visible = true;
   /** Runs to draw over this one, for a page that is not there yet. */
   private overlaid: readonly string[] = [];
-  /** Who the run is, as of the last model that had it, and other runs that had the same id then. */
-  private seen: { readonly id: string | null; readonly copies: ReadonlySet<string> } = { id: null, copies: new Set() };
+  private readonly followed = new FollowedRuns();
+  /** Runs that got another name while the page had them: from which path, and where they are. */
+  private readonly renamed = new Map<string, string>();
   private ticks = 0;
   private ticking = false;
 
@@ -69,7 +71,7 @@ export class DashboardSession extends Disposable {
     );
     this.room = new RoomWatch(this.gpus);
     this.messages = new RunMessages(host, this.metrics, this.curves, this.room);
-    this.followName();
+    this.followNames();
   }
 
   get runPath(): string {
@@ -87,7 +89,7 @@ export class DashboardSession extends Disposable {
   /** Makes the dashboard about another run. */
   async focus(path: string): Promise<void> {
     this.path = path;
-    this.followName();
+    this.followNames();
     if (this.conversation.isOpen) await this.start();
   }
 
@@ -107,13 +109,14 @@ export class DashboardSession extends Disposable {
   /** The workspace's model changed. */
   modelChanged(): void {
     if (this.isDisposed) return;
-    const isRenamed = this.followName();
+    const renamed = this.followNames();
     if (!this.conversation.isOpen || !this.visible) return;
     const run = this.run;
-    if (isRenamed) {
+    if (renamed === 'own') {
       void this.start();
       return;
     }
+    if (renamed === 'overlaid') this.tellRenamed();
     if (run === undefined) {
       this.stopFollowing();
       this.post(this.messages.missing(this.path));
@@ -184,6 +187,8 @@ export class DashboardSession extends Disposable {
     // While a file was read the page may have moved on, or be gone.
     if (this.gone || !this.visible || !isWanted()) return;
     this.post(this.curves.watch(message));
+    // Who they are, before a next model has them elsewhere.
+    this.followNames();
     // The header's average is the chart's.
     const { run } = this;
     if (run !== undefined && this.messages.smoothWith(message.smoothing)) this.post(this.messages.figures(run, true));
@@ -215,6 +220,7 @@ export class DashboardSession extends Disposable {
     this.look(run);
     this.metrics.takeChanges();
     this.gpus.follow(run);
+    this.tellRenamed();
     this.post({ ...this.messages.snapshot(run), gpus: this.gpus.current });
     this.follower.follow(run.path);
     this.tellOverlaid();
@@ -262,25 +268,25 @@ export class DashboardSession extends Disposable {
     return runAt(this.host, this.path);
   }
 
-  /**
-   * Goes on with the run where its folder was renamed, here or elsewhere. A copy that was there before is not it.
-   *
-   * @returns whether it was renamed
-   */
-  private followName(): boolean {
-    const { run } = this;
-    const runs = this.host.runs();
-    if (run !== undefined) {
-      const copies = runs.filter(({ id, path }) => id === run.id && path !== run.path);
-      this.seen = { id: run.id, copies: new Set(copies.map(({ path }) => path)) };
-      return false;
+  /** Goes on with the runs that it shows where their folders were renamed, here or elsewhere. @returns which were */
+  private followNames(): 'none' | 'overlaid' | 'own' {
+    const found = this.followed.look([this.path, ...this.curves.runs, ...this.overlaid], this.host.runs());
+    for (const [from, { path: to }] of found) {
+      for (const [first, last] of this.renamed) if (last === from) this.renamed.set(first, to);
+      this.renamed.set(from, to);
     }
-    const { id, copies } = this.seen;
-    const [renamed, ...more] = id === null ? [] : runs.filter((each) => each.id === id && !copies.has(each.path));
-    if (renamed === undefined || more.length > 0) return false;
-    this.path = renamed.path;
-    this.host.focused(renamed);
-    return true;
+    this.overlaid = this.overlaid.map((path) => found.get(path)?.path ?? path);
+    const own = found.get(this.path);
+    if (own === undefined) return found.size > 0 ? 'overlaid' : 'none';
+    this.path = own.path;
+    this.host.focused(own);
+    return 'own';
+  }
+
+  /** What the page has under a path where nothing is any more. A page that was made anew kept such paths, too. */
+  private tellRenamed(): void {
+    const runs = [...this.renamed].filter(([from]) => runAt(this.host, from) === undefined);
+    if (runs.length > 0) this.post({ type: 'renamed', runs: runs.map(([from, to]) => ({ from, to })) });
   }
 
   /** The dashboard is about this run, with the ancestors that the model has now. */

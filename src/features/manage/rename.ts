@@ -1,8 +1,10 @@
 /** NPT: Rename Run…: a new name for its folder, after what would no longer find it was said. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import type { Run } from '../../core/experiment/model';
+import type { Run, Workspace } from '../../core/experiment/model';
 import { planRename, RenameError, renameObstacle, renameRun, type RenamePlan } from '../../core/experiment/renameRun';
+import { renameNotes } from '../../core/training/renameNotes';
+import { markdownText } from '../../core/plainText';
 import { ask, showError } from '../../platform/messages';
 import { moveEditors, unsavedIn } from '../../platform/movedFolder';
 import { askText } from '../../platform/picks';
@@ -11,8 +13,6 @@ import { chooseRun, type Named } from '../targets';
 
 /** How long the model may take to show the run under its new name, ms; then it is not revealed. */
 const SEEN_MS = 10_000;
-/** Names that a question lists. */
-const LISTED = 5;
 
 export async function renameChosen(deps: FeatureDeps, named: Named): Promise<void> {
   const title = vscode.l10n.t('Rename Run');
@@ -55,10 +55,12 @@ async function rename(deps: FeatureDeps, run: Run, title: string): Promise<void>
   if (typed === undefined || typed.trim() === path.basename(run.path)) return;
   // Made anew: much can have happened while the name was typed.
   const plan = await planRename(run, typed, workspaces.all);
-  if (!(await agreed(plan))) return;
+  if (!(await agreed(plan, workspaces.all))) return;
   await renameRun(plan);
   deps.log.info(`renamed ${run.path} to ${plan.to}`);
   await moveEditors(run.path, plan.to);
+  const now = vscode.l10n.t('{0} is called {1} since this was written.', run.name, plan.name);
+  deps.reports.moved(run.path, plan.to, `*${markdownText(now)}*`);
   await workspaces.rescan('changes');
   const seen = await workspaces.until(() => {
     const now = workspaces.runAt(plan.to);
@@ -67,31 +69,11 @@ async function rename(deps: FeatureDeps, run: Run, title: string): Promise<void>
   if (seen !== undefined) await vscode.commands.executeCommand('npt.reveal', seen.path);
 }
 
-/** Asks only where a record goes by the name alone. */
-async function agreed({ run, name, loses, gains }: RenamePlan): Promise<boolean> {
-  const told = [
-    loses.length > 0 &&
-      vscode.l10n.t(
-        'Known by its name alone, and no longer found as the parent, to: {0}. Renamed back, it is found again.',
-        listed(loses),
-      ),
-    gains.length > 0 &&
-      vscode.l10n.t(
-        'Taken for branches of it, since their records name a parent “{0}” without an id: {1}.',
-        name,
-        listed(gains),
-      ),
-  ].filter((line) => line !== false);
+/** Asks only where something goes by the name alone, or by the path. */
+async function agreed(plan: RenamePlan, workspaces: readonly Workspace[]): Promise<boolean> {
+  const roots = workspaces.map(({ root }) => root);
+  const told = await renameNotes(plan, roots);
   if (told.length === 0) return true;
   const go = vscode.l10n.t('Rename');
-  return (await ask(vscode.l10n.t('Rename {0} to {1}?', run.name, name), told.join('\n\n'), go)) === go;
-}
-
-function listed(runs: readonly Run[]): string {
-  const names = runs
-    .slice(0, LISTED)
-    .map(({ name }) => name)
-    .join(', ');
-  const more = runs.length - LISTED;
-  return more > 0 ? vscode.l10n.t('{0} and {1} more', names, more) : names;
+  return (await ask(vscode.l10n.t('Rename {0} to {1}?', plan.run.name, plan.name), told.join('\n\n'), go)) === go;
 }

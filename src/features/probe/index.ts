@@ -69,8 +69,8 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
   const panels = new RunPanels<ProbePanel>(VIEW_TYPE, async () => {
     const { ProbePanel: Page } = await import('../../onDemand');
     return (panel, runPath) =>
-      new Page(panel, context, deps, runPath, () => {
-        void vscode.commands.executeCommand('npt.probeRun', runPath);
+      new Page(panel, context, deps, runPath, (now) => {
+        void vscode.commands.executeCommand('npt.probeRun', now);
       });
   });
 

@@ -1,6 +1,7 @@
 /** The probe's page in an editor tab: shows what the last probe of a run found. */
 import * as vscode from 'vscode';
 import { Disposable } from '../../core/disposable';
+import { FollowedRuns } from '../../core/experiment/followedRuns';
 import { entitle, showPage } from '../../platform/webviewPage';
 import { parseProbePageMessage, type ProbeHostMessage, type ProbeMessage } from '../../protocol/probe';
 import { Conversation, pageOf } from '../../protocol/requests';
@@ -11,6 +12,7 @@ export class ProbePanel extends Disposable {
   private found: ProbeMessage | undefined;
   private news = '';
   private readonly conversation = new Conversation();
+  private readonly followed = new FollowedRuns();
 
   /**
    * Takes over `panel`: a new one, or one that VS Code kept over a reload, whose page remembers what it showed.
@@ -21,8 +23,8 @@ export class ProbePanel extends Disposable {
     private readonly panel: vscode.WebviewPanel,
     context: vscode.ExtensionContext,
     private readonly deps: FeatureDeps,
-    readonly runPath: string,
-    again: () => void,
+    private path: string,
+    again: (runPath: string) => void,
   ) {
     super();
     const { webview } = panel;
@@ -38,7 +40,7 @@ export class ProbePanel extends Disposable {
             this.tellNews();
             break;
           case 'again':
-            again();
+            again(this.path);
             break;
           case 'report':
             deps.log.warn(`probe page: ${message.message}`);
@@ -54,6 +56,11 @@ export class ProbePanel extends Disposable {
       }),
     );
     showPage(webview, context.extensionUri, 'probe', vscode.l10n.t('NPT Probe'));
+    this.tellNews();
+  }
+
+  get runPath(): string {
+    return this.path;
   }
 
   show(found: ProbeMessage): void {
@@ -70,8 +77,11 @@ export class ProbePanel extends Disposable {
   }
 
   private tellNews(): void {
-    const run = this.deps.workspaces.runs.find(({ path }) => path === this.runPath);
+    const { runs } = this.deps.workspaces;
+    this.path = this.followed.look([this.path], runs).get(this.path)?.path ?? this.path;
+    const run = runs.find(({ path }) => path === this.path);
     if (run === undefined) return;
+    if (this.found !== undefined) this.found = { ...this.found, run: run.path, name: run.name };
     entitle(this.panel, vscode.l10n.t('Probe of {0}', run.name));
     const known = new Set(this.found?.checkpoints.map(({ step }) => step));
     const newer = this.found === undefined ? 0 : checkpointsToProbe(run).filter(({ step }) => !known.has(step)).length;

@@ -1,12 +1,14 @@
 /** The lineage's tab; the flat list and the groups of the tree; a run that gets another name. */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
+import type { ShownComparison } from '../../../src/features/compare/compare';
 import type { NptApi } from '../../../src/extension';
 import { eventually } from '../../eventually';
 import { activated, mainRun, modelShows, workspaceRoot } from './extension';
 import { answering } from './picks';
+import { Told } from './told';
 
 const MODEL_MS = 120_000;
 
@@ -137,6 +139,73 @@ describe('lineage', () => {
       await rename(after, before);
       assert.equal(await parentOfBranch(), before);
       assert.ok(existsSync(experiments(before)) && !existsSync(experiments(after)));
+    });
+
+    it('takes its probe, its torch files and its comparisons along, and says which task names its path', async () => {
+      const inRun = (name: string, file: string): vscode.Uri => vscode.Uri.file(path.join(experiments(name), file));
+      const weights = 'checkpoints/checkpoint-8/npt_weights.pt';
+      const configs = ['checkpoints/checkpoint-4/config.json', 'checkpoints/checkpoint-8/config.json'] as const;
+      const inputs = (): string[] =>
+        vscode.window.tabGroups.all
+          .flatMap((group) => group.tabs)
+          .flatMap(({ input }) => {
+            if (input instanceof vscode.TabInputCustom) return [`${input.viewType} ${input.uri.fsPath}`];
+            return input instanceof vscode.TabInputTextDiff
+              ? [`diff ${input.original.fsPath} ${input.modified.fsPath}`]
+              : [];
+          })
+          .sort();
+      const wanted = (name: string): string[] => [
+        `diff ${inRun(name, configs[0]).fsPath} ${inRun(name, configs[1]).fsPath}`,
+        `npt.torchFile ${inRun(name, weights).fsPath}`,
+      ];
+      const tasks = path.join(workspaceRoot(), '.vscode/tasks.json');
+      const had = existsSync(tasks) ? readFileSync(tasks) : null;
+      const told = new Told();
+      try {
+        const checkpoints = [4, 8].map((step) => path.join(experiments(before), `checkpoints/checkpoint-${step}`));
+        const shown = await vscode.commands.executeCommand<ShownComparison>('npt.compare', checkpoints[0], checkpoints);
+        await vscode.commands.executeCommand('npt.probeRun', experiments(before));
+        await vscode.commands.executeCommand('vscode.openWith', inRun(before, weights), 'npt.torchFile', {
+          preview: false,
+        });
+        await vscode.commands.executeCommand(
+          'vscode.diff',
+          ...configs.map((file) => inRun(before, file)),
+          'two configurations',
+          { preview: false },
+        );
+        await eventually('its tabs', MODEL_MS, () => (inputs().join() === wanted(before).join() ? true : undefined));
+        mkdirSync(path.dirname(tasks), { recursive: true });
+        const entry = { label: 'go on', type: 'npt', kind: 'resume', checkpoint: `experiments/${before}` };
+        writeFileSync(tasks, JSON.stringify({ version: '2.0.0', tasks: [entry] }));
+        told.agrees = false;
+        await rename(before, after);
+        assert.match(told.asked.join(), /^Rename to-rename to renamed\? Named by its path in .*: the entry “go on”\./);
+        assert.ok(existsSync(experiments(before)), 'it was renamed though nobody agreed');
+        told.agrees = true;
+        await rename(before, after);
+        assert.ok(existsSync(experiments(after)));
+        await eventually('its tabs under the new name', MODEL_MS, () =>
+          inputs().join() === wanted(after).join() ? true : undefined,
+        );
+        await eventually('the probe of the new name', MODEL_MS, () =>
+          tabs('npt.probe').join() === `Probe of ${after}` ? true : undefined,
+        );
+        // The document is open in its preview, and asked for anew a moment later.
+        const report = await vscode.workspace.openTextDocument(shown.report);
+        const note = '*to-rename is called renamed since this was written.*\n\n# checkpoint-4 and';
+        await eventually('the note in the report', MODEL_MS, () =>
+          report.getText().startsWith(note) ? true : undefined,
+        );
+        // The tab is its own: a probe of it makes no second one.
+        await vscode.commands.executeCommand('npt.probeRun', experiments(after));
+        assert.deepEqual(tabs('npt.probe'), [`Probe of ${after}`]);
+      } finally {
+        told.end();
+        if (had === null) rmSync(tasks, { force: true });
+        else writeFileSync(tasks, had);
+      }
     });
   });
 });

@@ -18,6 +18,7 @@ import {
   type BackupRequest,
 } from '../../../src/core/checkpoint/backup';
 import { manifestHash } from '../../../src/core/checkpoint/layouts/manifest';
+import { hostInNames, procStat } from '../../../src/core/thisHost';
 import { Workbench } from './fixtures';
 
 const ROOT = path.resolve(__dirname, '../../..');
@@ -450,6 +451,43 @@ describe('backups', () => {
       assert.deepEqual(tree(back), tree(checkpoint));
       assert.deepEqual(fs.readdirSync(anew).sort(), ['checkpoints', 'run.json']);
       assert.deepEqual(fs.readdirSync(path.dirname(anew)).sort(), ['anew', 'demo']);
+    });
+
+    it('go on from what a killed restore left, as far as it is the same, and from nothing else', async () => {
+      const before = tree(checkpoint);
+      fs.rmSync(checkpoint, { recursive: true });
+      const checkpoints = path.dirname(checkpoint);
+      const anew = path.join(bench.root, 'experiments', 'anew');
+      /** As a process leaves it that is killed when so much was written, and was damaged since. */
+      const killed = (at: string, name: string, file: string): void => {
+        const copy = path.join(at, 'copy', path.dirname(file));
+        fs.mkdirSync(copy, { recursive: true });
+        fs.writeFileSync(path.join(at, 'source.json'), JSON.stringify({ name }));
+        const whole = fs.readFileSync(path.join(folder, 'a.pt'));
+        fs.writeFileSync(path.join(copy, 'a.pt'), Buffer.concat([whole.subarray(0, MEGABYTE), randomBytes(5000)]));
+        fs.writeFileSync(path.join(copy, 'of-another.pt'), 'not in the backup');
+      };
+      // By its name the process is this one, of an attempt that ended.
+      const owner = `0123abcd-${procStat(process.pid)?.startTicks ?? 0}-${hostInNames()}-${process.pid}`;
+      killed(path.join(checkpoints, `.tmp-checkpoint-50-${owner}`), 'checkpoint-50', 'a.pt');
+      // What the trainer left has no note, and is the trainer's.
+      const trainers = path.join(checkpoints, `.tmp-checkpoint-50-${hostInNames()}-${process.pid}`);
+      fs.mkdirSync(trainers);
+      const into = await restore({ backup: folder, run, place: 'checkpoints', without: [] });
+      assert.equal(into.kept, MEGABYTE);
+      assert.deepEqual(tree(checkpoint), before);
+      assert.deepEqual(fs.readdirSync(checkpoints).sort(), [path.basename(trainers), 'checkpoint-50']);
+      killed(path.join(anew, '..', `.restoring-${owner}`), 'anew', 'checkpoints/checkpoint-50/a.pt');
+      killed(path.join(anew, '..', `.restoring-${owner.replace('0123', '4567')}`), 'another', 'a.pt');
+      const withRun = await restore({ backup: folder, run: anew, place: null, without: [] });
+      assert.equal(withRun.kept, MEGABYTE);
+      assert.deepEqual(tree(withRun.checkpoint), before);
+      assert.deepEqual(fs.readdirSync(path.dirname(anew)).sort(), [
+        `.restoring-${owner.replace('0123', '4567')}`,
+        'anew',
+        'demo',
+      ]);
+      assert.deepEqual(fs.readdirSync(anew).sort(), ['checkpoints', 'config.json', 'run.json']);
     });
 
     it('are not, where the backup is damaged or it is cancelled', async () => {

@@ -187,6 +187,73 @@ describe('backups from the command line', function () {
     assert.deepEqual(fs.readdirSync(path.join(to, 'demo')), ['checkpoint-50']);
   });
 
+  it('tell of a note that could not be written with the run, restored as well as made', () => {
+    const folder = path.join(to, 'demo/checkpoint-50');
+    json(0, 'backup', checkpoint, '--to', to);
+    const note = path.join(ws.experiments, 'demo/backups.json');
+    fs.rmSync(note);
+    fs.mkdirSync(note);
+    fs.rmSync(checkpoint, { recursive: true });
+    const done = spawnSync(process.execPath, [cli, 'restore', folder], { cwd: ws.root, encoding: 'utf8' });
+    assert.equal(done.status, 0);
+    assert.match(done.stdout, /^restored: .*checkpoint-50\nnote: backups\.json of .*demo was not written: .+\n$/);
+  });
+
+  for (const [where, words] of [
+    ['into their run', []],
+    ['with a run around them', ['--name', 'anew']],
+  ] as const) {
+    it(`are restored ${where}, over ${KILLS} kills at random moments`, async () => {
+      grow(12 * MEGABYTE);
+      json(0, 'backup', checkpoint, '--to', to);
+      const folder = path.join(to, 'demo/checkpoint-50');
+      const before = contents(checkpoint);
+      fs.rmSync(checkpoint, { recursive: true });
+      // Beside it, what another process of this machine left, or works on: nobody's to touch.
+      const others = ['.tmp-checkpoint-50-elsewhere-1', '.tmp-checkpoint-150-elsewhere-1', '.restoring-mine'];
+      for (const name of others) {
+        for (const at of [path.join(checkpoint, '..', name), path.join(ws.experiments, name)]) {
+          fs.mkdirSync(at, { recursive: true });
+          fs.writeFileSync(path.join(at, 'npt_weights.pt'), name);
+        }
+      }
+      const run = path.join(ws.experiments, words.length === 0 ? 'demo' : 'anew');
+      const target = path.join(run, 'checkpoints/checkpoint-50');
+      const command = ['restore', folder, ...words];
+      const began = performance.now();
+      json(0, ...command);
+      const whole = performance.now() - began;
+      const remove = (): void => {
+        fs.rmSync(words.length === 0 ? target : run, { recursive: true });
+      };
+      remove();
+      let killed = 0;
+      for (let kill = 0; kill < KILLS; kill++) {
+        const child = spawn(process.execPath, [cli, ...command], { cwd: ws.root, stdio: 'ignore' });
+        const ended = once(child, 'exit');
+        const timer = setTimeout(() => child.kill('SIGKILL'), whole * (0.3 + 0.7 * Math.random()));
+        const [, signal] = (await ended) as [number | null, string | null];
+        clearTimeout(timer);
+        // Nothing that has the name is ever less than whole, and no scan takes what is put together for it.
+        if (fs.existsSync(target)) {
+          assert.deepEqual(contents(target), before);
+          remove();
+        } else assert.deepEqual(await shown(), []);
+        if (signal !== null) killed++;
+      }
+      assert.ok(killed > 0);
+      assert.equal(json(0, ...command).checkpoint, target);
+      assert.deepEqual(contents(target), before);
+      const hidden = (at: string): string[] =>
+        fs
+          .readdirSync(at)
+          .filter((name) => name.startsWith('.'))
+          .sort();
+      assert.deepEqual(hidden(ws.experiments), [...others].sort());
+      assert.deepEqual(hidden(path.join(ws.experiments, 'demo/checkpoints')), [...others].sort());
+    });
+  }
+
   it('by two processes at once end with one whole copy', async () => {
     grow(4 * MEGABYTE);
     const words = [cli, 'backup', checkpoint, '--to', to];

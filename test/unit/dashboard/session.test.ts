@@ -408,4 +408,41 @@ describe('a dashboard’s session', () => {
     assert.equal((await message('snapshot')).run.path, renamed.path);
     assert.equal(session.runPath, renamed.path);
   });
+
+  it('tells the page where the runs are that it draws over its own, once they are renamed', async () => {
+    const run = addRun('a', line(10, 5));
+    const overlaid = addRun('o', line(10, 7));
+    open(run);
+    await message('snapshot');
+    session.receive({ ...(watch(1, run) as object), curves: [curveOf(run), curveOf(overlaid)] });
+    await message('curves');
+    const renamed = { ...addRun('o-2', line(10, 7)), id: overlaid.id };
+    runs = [run, renamed];
+    posted = [];
+    session.modelChanged();
+    assert.deepEqual((await message('renamed')).runs, [{ from: overlaid.path, to: renamed.path }]);
+    assert.equal(posted[0]?.type, 'model', 'the page knows where they are before it is told that they are gone');
+    // Once more; and a page that was thrown away meanwhile, and kept the first name.
+    const again = { ...addRun('o-3', line(10, 7)), id: overlaid.id };
+    session.receive({ ...(watch(2, run) as object), curves: [curveOf(run), curveOf(renamed)] });
+    await message('curves', ({ request }) => request === 2);
+    runs = [run, again];
+    session.setVisible(false);
+    session.modelChanged();
+    posted = [];
+    session.setVisible(true);
+    session.receive({ type: 'ready', page: 'another' });
+    assert.deepEqual((await message('renamed', ({ page }) => page === 'another')).runs, [
+      { from: overlaid.path, to: again.path },
+      { from: renamed.path, to: again.path },
+    ]);
+    await message('snapshot', ({ page }) => page === 'another');
+    // Another run that gets the old name is another run.
+    runs = [run, again, { ...overlaid, id: 'new' }];
+    posted = [];
+    session.receive({ type: 'ready', page: 'third' });
+    assert.deepEqual((await message('renamed', ({ page }) => page === 'third')).runs, [
+      { from: renamed.path, to: again.path },
+    ]);
+  });
 });

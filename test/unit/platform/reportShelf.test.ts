@@ -26,6 +26,18 @@ describe('the reports that are kept', () => {
     assert.equal(shelf.get('a'), 'second');
   });
 
+  it('say which folder has another name since, each time it gets one', () => {
+    const shelf = new ReportShelf();
+    shelf.put('a', 'a.md', 'A', ['/w/demo/checkpoints/checkpoint-1', '/w/other/checkpoints/checkpoint-1']);
+    shelf.put('b', 'b.md', 'B', ['/w/demo-2/checkpoints/checkpoint-1']);
+    shelf.put('c', 'c.md', 'C');
+    assert.deepEqual(shelf.moved('/w/demo', '/w/x', '*x now*'), ['a']);
+    assert.deepEqual(shelf.moved('/w/demo', '/w/y', '*y now*'), []);
+    assert.deepEqual(shelf.moved('/w/x', '/w/z', '*z now*'), ['a']);
+    assert.equal(shelf.get('a'), '*z now*\n\n*x now*\n\nA');
+    assert.deepEqual([shelf.get('b'), shelf.get('c')], ['B', 'C']);
+  });
+
   it('never grow without end, whatever previews do', () => {
     const shelf = new ReportShelf();
     for (let index = 0; index < 1000; index += 1) shelf.put(String(index), `${index}.md`, 'text');

@@ -4,19 +4,19 @@
  * is cut short, and the next attempt goes on from it. Nothing that is there is ever replaced, no link there followed.
  */
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, open, readdir, readFile, realpath, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, realpath, rename, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { synced, syncFolder } from '../../durable';
 import { errorCode, isThere, requireFolder } from '../../files';
 import { freeBytesAt } from '../../freeSpace';
-import { isObject } from '../../jsonText';
+import type { JsonObject } from '../../jsonText';
 import { isWithin } from '../../paths';
 import type { ValidationOptions } from '../report/report';
 import { Progress } from '../validate/progress';
 import { BackupError, DiskFullError, unreadable, unwritable } from './backupError';
 import { copyFile, Copying, DamagedSourceError } from './copyFile';
-import { bytesIn, entriesIn, makeFolders, syncFolders } from './folders';
-import { leftIn, OwnedFolder } from './owned';
+import { bytesIn, makeFolders, syncFolders } from './folders';
+import { copyIn, noteIn, partialIn, sweep, takenOver } from './partial';
 import {
   isOfRun,
   OF_RUN,
@@ -62,9 +62,6 @@ export interface BackupOptions extends Pick<ValidationOptions, 'signal' | 'onPro
 }
 
 const PARTIAL = '.partial-';
-/** In the hidden folder: whose it is, and the copy. */
-const OWNER = 'source.json';
-const COPY = 'copy';
 
 /** @throws BackupError, and the signal's reason when it is cancelled */
 export async function backUp(request: BackupRequest, options: BackupOptions = {}): Promise<Backup> {
@@ -77,12 +74,12 @@ export async function backUp(request: BackupRequest, options: BackupOptions = {}
   const there = await alreadyThere(runFolder, source, files, progress);
   if (there !== null) {
     // Of one that was killed when all but this was done.
-    await (await takenOver(runFolder, source))?.remove();
+    await (await takenOver(runFolder, prefixOf(source), isOf(source)))?.remove();
     progress.finish();
     return { ...there, made: false, kept: 0 };
   }
-  const partial = await partialIn(runFolder, source);
-  const copy = path.join(partial.path, COPY);
+  const partial = await partialIn(runFolder, prefixOf(source), source, isOf(source));
+  const copy = copyIn(partial);
   try {
     await requireRoom(destination, bytesOf(files) - (await bytesIn(copy)), options.freeBytes ?? freeBytesAt);
     const copying = new Copying(progress);
@@ -184,12 +181,11 @@ async function isFor(folder: string, source: BackupSource): Promise<boolean> {
 
 /** Whose backup a hidden folder was to become; null where it does not say. */
 async function ownerOf(partial: string): Promise<BackupSource | null> {
-  try {
-    const document: unknown = JSON.parse(await readFile(path.join(partial, OWNER), 'utf8'));
-    return isObject(document) ? (document as unknown as BackupSource) : null;
-  } catch {
-    return null;
-  }
+  return (await noteIn(partial)) as unknown as BackupSource | null;
+}
+
+function isOf(source: BackupSource): (note: JsonObject) => boolean {
+  return (note) => sameSource(note as unknown as BackupSource, source);
 }
 
 function sameSource(a: BackupSource, b: BackupSource): boolean {
@@ -246,43 +242,8 @@ async function hashesOf(files: readonly SourceFile[], progress: Progress): Promi
   return hashed;
 }
 
-/** The hidden folder that the backup is put together in: what an earlier attempt left of it, or a new one. */
-async function partialIn(runFolder: string, source: BackupSource): Promise<OwnedFolder> {
-  try {
-    const taken = await takenOver(runFolder, source);
-    if (taken !== null) return taken;
-    const made = await OwnedFolder.make(runFolder, prefixOf(source));
-    await writeFile(path.join(made.path, OWNER), JSON.stringify(source)).catch(async (error: unknown) => {
-      await made.remove();
-      throw error;
-    });
-    return made;
-  } catch (error) {
-    throw unwritable(runFolder, error);
-  }
-}
-
 function prefixOf({ checkpoint }: BackupSource): string {
   return `${PARTIAL}${checkpoint}-`;
-}
-
-/** The largest of what attempts that ended left of this backup; the others go, nobody would look at them again. */
-async function takenOver(runFolder: string, source: BackupSource): Promise<OwnedFolder | null> {
-  const left: { readonly at: string; readonly bytes: number }[] = [];
-  for (const at of await leftIn(runFolder, prefixOf(source))) {
-    const of = await ownerOf(at);
-    // One that does not say whose it is was killed before it had copied anything.
-    if (of === null) await (await OwnedFolder.takeOver(at, prefixOf(source)))?.remove();
-    else if (sameSource(of, source)) left.push({ at, bytes: await bytesIn(path.join(at, COPY)) });
-  }
-  left.sort((a, b) => b.bytes - a.bytes);
-  let taken: OwnedFolder | null = null;
-  for (const { at } of left) {
-    const own: OwnedFolder | null = await OwnedFolder.takeOver(at, prefixOf(source));
-    if (taken === null) taken = own;
-    else await own?.remove();
-  }
-  return taken;
 }
 
 async function copyAll(
@@ -302,11 +263,6 @@ async function copyAll(
   await writeDurably(path.join(copy, RECORD), recordText(record));
   await syncFolders(copy, files);
   return record;
-}
-
-/** Removes what an earlier attempt copied and is not there any more. */
-async function sweep(copy: string, wanted: ReadonlySet<string>): Promise<void> {
-  for (const { path: at, name } of await entriesIn(copy)) if (!wanted.has(name)) await rm(at);
 }
 
 /** @throws BackupError */

@@ -10,7 +10,8 @@ import { entriesIn } from './folders';
 
 /** Another machine's processes cannot be asked: what nobody wrote for so long, nobody writes any more. */
 const LEFT_ALONE_MS = 10 * 60_000;
-const OWNER = /^[0-9a-f]{8}-(?<host>.+)-(?<pid>\d+)-(?<ticks>\d+)$/;
+/** Host and pid stand last, as in what the trainer leaves: its next start sweeps those of them that it would take for its own. */
+const OWNER = /^[0-9a-f]{8}-(?<ticks>\d+)-(?<host>.+)-(?<pid>\d+)$/;
 
 /** Those that this process works on: its own pid tells no attempt of its from another. */
 const inUse = new Set<string>();
@@ -77,7 +78,7 @@ async function isLeft(folder: string, owner: Readonly<Record<string, string>>): 
 }
 
 /** Milliseconds since 1970; null where the folder is being changed at this moment. */
-async function newestChange(folder: string): Promise<number | null> {
+export async function newestChange(folder: string): Promise<number | null> {
   try {
     const own = await lstat(folder);
     return Math.max(own.ctimeMs, ...(await entriesIn(folder)).map(({ stats }) => stats.ctimeMs));
@@ -87,7 +88,7 @@ async function newestChange(folder: string): Promise<number | null> {
 }
 
 function newName(prefix: string): string {
-  return `${prefix}${randomBytes(4).toString('hex')}-${hostInNames()}-${process.pid}-${ownTicks()}`;
+  return `${prefix}${randomBytes(4).toString('hex')}-${ownTicks()}-${hostInNames()}-${process.pid}`;
 }
 
 /** 0 where there is no /proc. */

@@ -21,7 +21,7 @@ export async function saveTasks(folder: string, tasks: readonly LabelledTask[]):
   const file = path.join(folder, TASKS_FILE);
   try {
     await mkdir(path.dirname(file), { recursive: true });
-    await changeFile(file, async () => ({ text: addTasks(await textOf(file), tasks) }));
+    await changeFile(file, async () => ({ text: addTasks(await readTasksFile(file), tasks) }));
   } catch (error) {
     if (error instanceof TasksFileError) throw new TasksFileError(`${file}: ${error.message}`);
     if (error instanceof FileContentError) throw new TasksFileError(`${file} ${error.message}. Nothing was changed.`);
@@ -30,8 +30,8 @@ export async function saveTasks(folder: string, tasks: readonly LabelledTask[]):
   }
 }
 
-/** @returns empty where there is no file yet @throws FileContentError, and what the system says of writing */
-async function textOf(file: string): Promise<string> {
+/** A tasks.json's text. @returns empty where there is no file yet @throws FileContentError, and what the system says of writing */
+export async function readTasksFile(file: string): Promise<string> {
   try {
     return decodeText(await readDocument(file));
   } catch (error) {

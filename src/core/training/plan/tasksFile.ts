@@ -1,5 +1,6 @@
 /** Adding to a tasks.json that people write: what is in it stays as it is, comments and formatting too. */
 import { applyEdits, modify, parse, printParseErrorCode, type FormattingOptions, type ParseError } from 'jsonc-parser';
+import { isObject } from '../../jsonText';
 
 /** The file cannot be added to; the message is one sentence. */
 export class TasksFileError extends Error {}
@@ -32,6 +33,13 @@ export function addTasks(text: string, tasks: readonly LabelledTask[]): string {
     changed = applyEdits(changed, edits);
   }
   return changed;
+}
+
+/** What it has as tasks, as far as that can be read: a mistake further on is whoever writes it's to mend. */
+export function tasksIn(text: string): readonly unknown[] {
+  const document = parse(text, [], { allowTrailingComma: true }) as unknown;
+  const tasks = isObject(document) ? document['tasks'] : undefined;
+  return Array.isArray(tasks) ? tasks : [];
 }
 
 interface TasksDocument {
