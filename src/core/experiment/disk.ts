@@ -23,6 +23,8 @@ const NOTABLE_MS = 1;
 
 /** From this size of a folder itself on it has thousands of entries on any file system. */
 const LARGE_FOLDER_BYTES = 256 * 1024;
+/** Files that are looked at in one call: a checkpoint has a handful, and some have ten thousand. */
+const AT_ONCE = 16;
 /** Stands for the entries of a folder that is too large to be listed in one call. */
 const LARGE = Symbol('large');
 
@@ -77,39 +79,26 @@ export class PacedDisk {
   }
 
   /** Entries of a folder with what stat says of each, by name; entries that went meanwhile are left out. */
-  listWithStats(path: string): Promise<FolderEntry[] | null> {
-    const byName = (a: string, b: string): number => (a < b ? -1 : 1);
-    return this.ofFolder(
+  async listWithStats(path: string): Promise<FolderEntry[] | null> {
+    const listed = await this.ofFolder(
       path,
       this.read(
-        () =>
-          fs
-            .readdirSync(path)
-            .sort(byName)
-            .flatMap((name) => {
-              try {
-                return found(name, fs.statSync(`${path}/${name}`, { throwIfNoEntry: false }), `${path}/${name}`);
-              } catch (error) {
-                return [{ name, stats: null, failure: readFailure(error) }];
-              }
-            }),
-        async () => {
-          const names = (await fs.promises.readdir(path)).sort(byName);
-          const entries = await Promise.all(
-            names.map(async (name) => {
-              try {
-                return found(name, await fs.promises.stat(`${path}/${name}`), `${path}/${name}`);
-              } catch (error) {
-                return isAbsent(error)
-                  ? found(name, undefined, `${path}/${name}`)
-                  : [{ name, stats: null, failure: readFailure(error) }];
-              }
-            }),
-          );
-          return entries.flat();
-        },
+        () => fs.readdirSync(path),
+        () => fs.promises.readdir(path),
       ),
     );
+    if (listed === null) return null;
+    const names = listed.sort((a, b) => (a < b ? -1 : 1));
+    const entries: FolderEntry[] = [];
+    for (let from = 0; from < names.length; from += AT_ONCE) {
+      const some = names.slice(from, from + AT_ONCE);
+      const found = await this.read(
+        () => some.flatMap((name) => statEntry(path, name)),
+        async () => (await Promise.all(some.map((name) => askEntry(path, name)))).flat(),
+      );
+      entries.push(...(found ?? []));
+    }
+    return entries;
   }
 
   /** Follows symbolic links; null where there is nothing. */
@@ -226,7 +215,25 @@ export class PacedDisk {
   }
 }
 
-function found(name: string, stats: fs.Stats | undefined, path: string): FolderEntry[] {
+function statEntry(folder: string, name: string): FolderEntry[] {
+  const path = `${folder}/${name}`;
+  try {
+    return entryOf(name, path, fs.statSync(path, { throwIfNoEntry: false }));
+  } catch (error) {
+    return [{ name, stats: null, failure: readFailure(error) }];
+  }
+}
+
+async function askEntry(folder: string, name: string): Promise<FolderEntry[]> {
+  const path = `${folder}/${name}`;
+  try {
+    return entryOf(name, path, await fs.promises.stat(path));
+  } catch (error) {
+    return isAbsent(error) ? entryOf(name, path, undefined) : [{ name, stats: null, failure: readFailure(error) }];
+  }
+}
+
+function entryOf(name: string, path: string, stats: fs.Stats | undefined): FolderEntry[] {
   if (stats !== undefined) return [{ name, stats, failure: null }];
   const dangling = danglingLink(path);
   return dangling === null ? [] : [{ name, stats: null, failure: dangling.clause }];

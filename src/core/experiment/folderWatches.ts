@@ -6,11 +6,12 @@
  */
 import { EventEmitter } from 'node:events';
 import fs from 'node:fs';
+import { errorCode } from '../files';
 
 interface WatchEvents {
   /** Something of that name; null where the system does not say which. `written`: its content changed, it was there before. */
   readonly named: [folder: string, name: string | null, written: boolean];
-  /** A folder cannot be watched, or no longer. */
+  /** A watch ended, or the system has no more of them. */
   readonly error: [error: Error];
 }
 
@@ -31,7 +32,8 @@ export class FolderWatches extends EventEmitter<WatchEvents> {
   /**
    * Watches these folders from now on, and no others.
    *
-   * @param folders by path, with what tells a folder from one that is made anew in its place
+   * @param folders by path, with what tells a folder from one that is made anew in its place; one that cannot be watched, as
+   * without the right to read it, is tried again the next time
    * @returns those that were not watched until now: what changed in them before gave no events
    */
   follow(folders: ReadonlyMap<string, string>): string[] {
@@ -47,6 +49,10 @@ export class FolderWatches extends EventEmitter<WatchEvents> {
       added.push(folder);
     }
     return added;
+  }
+
+  has(folder: string): boolean {
+    return this.watches.has(folder);
   }
 
   close(): void {
@@ -66,14 +72,15 @@ export class FolderWatches extends EventEmitter<WatchEvents> {
       this.watches.set(folder, { watcher, identity });
       return true;
     } catch (error) {
-      this.fail(error as Error);
+      // Anything else concerns this folder: it went, and its parent's watch tells, or it may not be read.
+      if (['ENOSPC', 'EMFILE', 'ENFILE'].includes(errorCode(error) ?? '')) this.fail(error as Error);
       return false;
     }
   }
 
   private fail(error: Error): void {
-    // A folder that went before it could be watched: its parent's watch tells.
-    const { code } = error as NodeJS.ErrnoException;
+    const code = errorCode(error);
+    // A folder that went: its parent's watch tells.
     if (!this.ended && code !== 'ENOENT' && code !== 'ENOTDIR') this.emit('error', error);
   }
 }

@@ -15,6 +15,9 @@ import { scanRun } from './scanRun';
 export { scanRun } from './scanRun';
 export { type Look, ScanContext } from './scanContext';
 
+/** In place of the bytes of a name that are not UTF-8: nothing has the name that is read. */
+const UNDECODED = '\ufffd';
+
 export interface ScanOptions {
   /** Relative to the workspace, or absolute. */
   readonly experimentsFolder?: string;
@@ -81,12 +84,18 @@ export async function scanRuns(
 ): Promise<ScannedRuns> {
   const runs = new Map<string, ScannedRun>();
   const inside: string[] = [];
+  const problems: Problem[] = [];
   context.takeProblems();
   context.beginFullScan(look, trusted);
   try {
     const names = await folders(experiments, context);
+    problems.push(...context.takeProblems());
     for (const name of onFound === undefined ? names : await lastChangedFirst(experiments, names, context)) {
       const folder = path.join(experiments, name);
+      if (name.includes(UNDECODED) && (await context.disk.stat(folder).catch(() => undefined)) === null) {
+        problems.push({ path: folder, message: 'cannot be opened, as its name is not UTF-8: rename it' });
+        continue;
+      }
       if (await context.isPlain(folder)) {
         inside.push(folder);
         continue;
@@ -100,7 +109,7 @@ export async function scanRuns(
     context.problem(experiments, readFailure(error));
   }
   context.endFullScan();
-  return { runs, problems: context.takeProblems(), folders: inside };
+  return { runs, problems: [...problems, ...context.takeProblems()], folders: inside };
 }
 
 /** A folder of the experiments folder: the run that it is, and those that are inside of it; nothing where there is none. */
@@ -112,6 +121,8 @@ export async function scanFolder(folder: string, context: ScanContext): Promise<
   };
   add(folder, await scanRunAt(folder, name, context));
   const inside = await folders(folder, context);
+  // Said already, where the folder was looked at as a run; what is left would pass for the next one's.
+  context.takeProblems();
   const nested = nestedRunNames(inside);
   for (const each of nested) {
     const runPath = path.join(folder, each);

@@ -35,7 +35,7 @@ async function storedFactsOf(checkpoint: string): Promise<StoredFacts> {
 
 interface Listing {
   readonly ino: number;
-  readonly mtimeMs: number;
+  readonly state: string;
   names: readonly string[];
   /** On the clock of `performance`. */
   readonly at: number;
@@ -75,8 +75,7 @@ interface Rest {
 
 /** What a run's folder of checkpoints had in it. */
 interface CheckpointListing {
-  readonly ino: number;
-  readonly mtimeMs: number;
+  readonly state: string;
   readonly names: readonly string[];
   /** Whether anything that comes or goes later gives it another time. */
   readonly firm: boolean;
@@ -101,9 +100,8 @@ interface Settled extends SettledCheckpoint {
 }
 
 interface CachedFile {
-  readonly mtimeMs: number;
+  readonly state: string;
   readonly size: number;
-  readonly ino: number;
   readonly value: unknown;
   readonly error: unknown;
   visit: Visit;
@@ -204,7 +202,7 @@ export class ScanContext implements Findings {
       if (stats === undefined) return null;
       const age = stats === null ? null : secondsSince(stats.mtimeMs / 1000, this.now());
       if (stats !== null && (age === null || age <= SAME_TIME_SECONDS)) return null;
-      signs.push(stats === null ? '' : `${stats.ino}:${stats.mtimeMs}`);
+      signs.push(stats === null ? '' : stateOf(stats));
     }
     for (const log of logs) {
       const stats = await this.disk.stat(`${runPath}/${log}`).catch(() => undefined);
@@ -288,7 +286,8 @@ export class ScanContext implements Findings {
       return null;
     }
     const known = this.files.get(path);
-    if (known?.mtimeMs === stats.mtimeMs && known.size === stats.size && known.ino === stats.ino) {
+    const state = stateOf(stats);
+    if (known?.state === state && known.size === stats.size) {
       known.visit = this.visit;
       if (known.error !== undefined) throw known.error as Error;
       return known.value as T;
@@ -296,7 +295,7 @@ export class ScanContext implements Findings {
     const content = await read(stats);
     if (content === null) return null;
     this.readNow?.push(path);
-    const entry = { mtimeMs: stats.mtimeMs, size: stats.size, ino: stats.ino, visit: this.visit };
+    const entry = { state, size: stats.size, visit: this.visit };
     try {
       const value = parse(content);
       this.files.set(path, { ...entry, value, error: undefined });
@@ -350,8 +349,8 @@ export class ScanContext implements Findings {
   async checkpointNames(folder: string): Promise<CheckpointNames | null> {
     const stats = this.scansAgain ? await this.disk.stat(folder) : null;
     const known = this.checkpointListings.get(folder);
-    const unchanged = known?.firm === true && known.ino === stats?.ino && known.mtimeMs === stats.mtimeMs;
-    if (known !== undefined && unchanged && this.look !== 'everything') {
+    const unchanged = known?.firm === true && stats !== null && known.state === stateOf(stats);
+    if (unchanged && this.look !== 'everything') {
       known.visit = this.visit;
       return { names: known.names, same: !(this.full && this.isDue(known)) };
     }
@@ -361,8 +360,7 @@ export class ScanContext implements Findings {
     if (stats !== null) {
       const age = secondsSince(stats.mtimeMs / 1000, this.now());
       this.checkpointListings.set(folder, {
-        ino: stats.ino,
-        mtimeMs: stats.mtimeMs,
+        state: stateOf(stats),
         names,
         firm: age !== null && age > SAME_TIME_SECONDS,
         turn: known?.turn ?? this.checkpointListings.size % ROUND,
@@ -506,7 +504,7 @@ export class ScanContext implements Findings {
     const known = this.listings.get(parent);
     if (stats !== null && known?.ino === stats.ino && this.trusted(parent)) {
       const large = stats.size > LARGE_FOLDER_BYTES;
-      if (known.mtimeMs === stats.mtimeMs || (large && performance.now() - known.at < RELIST_MS)) {
+      if (known.state === stateOf(stats) || (large && performance.now() - known.at < RELIST_MS)) {
         known.visit = this.visit;
         return known.names;
       }
@@ -521,8 +519,13 @@ export class ScanContext implements Findings {
       }
     }
     if (stats !== null) {
-      const { ino, mtimeMs } = stats;
-      this.listings.set(parent, { ino, mtimeMs, names, at: performance.now(), visit: this.visit });
+      this.listings.set(parent, {
+        ino: stats.ino,
+        state: stateOf(stats),
+        names,
+        at: performance.now(),
+        visit: this.visit,
+      });
     }
     return names;
   }
@@ -591,6 +594,11 @@ export class ScanContext implements Findings {
       for (const [path, entry] of known) if (!valid.has(entry.visit)) known.delete(path);
     }
   }
+}
+
+/** What of a folder changes when something comes or goes in it, of a file when it is written, and of both when their rights do. */
+function stateOf({ ino, mtimeMs, ctimeMs }: Stats): string {
+  return `${ino}:${mtimeMs}:${ctimeMs}`;
 }
 
 /** Whether two findings of the same files say the same. */

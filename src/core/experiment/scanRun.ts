@@ -129,6 +129,8 @@ async function lookAt(
       `has files dated in the future (up to ${newest} UTC), by a wrong clock: how old they are is not known`,
     );
   }
+  const born = await bornAt(runPath, context);
+  if (born === null) return null; // renamed or deleted meanwhile: some of its files were seen, and some not
   const growing = await newestGrowth(runPath, birth === null, context);
   const run: Run = {
     name,
@@ -150,7 +152,7 @@ async function lookAt(
     step,
     maxSteps,
     stage: stageOf(step),
-    created: sinceWhen([birth?.created ?? null, await bornAt(runPath, context), ...dates], now),
+    created: sinceWhen([birth?.created ?? null, born, ...dates], now),
     // Runs of ours say it themselves.
     parent: birth === null ? fieldParent(config, runPath, name) : birth.parent,
     config,
@@ -257,10 +259,11 @@ function sinceWhen(dates: readonly (number | null)[], now: number): number {
   return dates.find((date) => date !== null && date > 0 && !isAhead(date, now)) ?? 0;
 }
 
-/** For runs without run.json: the oldest time that the folder tells of itself, Unix seconds. */
-async function bornAt(runPath: string, context: ScanContext): Promise<number> {
-  const stats = await context.disk.stat(runPath).catch(() => null);
-  if (stats === null) return 0;
+/** For runs without run.json: the oldest time that the folder tells of itself, Unix seconds; null where it is gone. */
+async function bornAt(runPath: string, context: ScanContext): Promise<number | null> {
+  const stats = await context.disk.stat(runPath).catch(() => undefined);
+  if (stats === undefined) return 0;
+  if (stats === null) return null;
   return (stats.birthtimeMs > 0 ? Math.min(stats.birthtimeMs, stats.mtimeMs) : stats.mtimeMs) / 1000;
 }
 

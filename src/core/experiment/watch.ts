@@ -147,6 +147,8 @@ export class WorkspaceWatcher {
   async rescan(look: Look = 'everything'): Promise<void> {
     this.dirty.all = true;
     this.lookAtLeast(look);
+    // What kept it from watching may be over.
+    if (look === 'everything' && this.blind !== null) this.watchedFolder = null;
     await this.scanSoon();
   }
 
@@ -415,7 +417,11 @@ export class WorkspaceWatcher {
     }
     this.identities = identities;
     const there = [...identities].filter((entry): entry is [string, string] => entry[1] !== null);
-    for (const folder of this.watcher.follow(new Map(there))) {
+    const { watcher } = this;
+    const added = watcher.follow(new Map(there));
+    // No event tells of what changes in the others: nothing of them is taken to be as it was.
+    for (const [folder] of there) if (!watcher.has(folder)) identities.set(folder, null);
+    for (const folder of added) {
       if (folder === this.experiments) this.lookAgain();
       else this.onNamed(folder, null, false);
     }
@@ -423,9 +429,12 @@ export class WorkspaceWatcher {
 
   private onWatchError(error: unknown): void {
     const code = errorCode(error);
-    if (code === 'ENOSPC') this.goBlind('The system has no file watches left (raise fs.inotify.max_user_watches)');
-    else if (code === 'EMFILE')
-      this.goBlind('Too many files are open or watched (raise ulimit -n or fs.inotify.max_user_instances)');
+    if (code === 'ENOSPC')
+      this.goBlind('The system has no file watches left (raise fs.inotify.max_user_watches, then refresh)');
+    else if (code === 'EMFILE' || code === 'ENFILE')
+      this.goBlind(
+        'Too many files are open or watched (raise ulimit -n or fs.inotify.max_user_instances, then refresh)',
+      );
     // Anything else concerns one path that changed while it was being looked at: the scan will see what became of it.
     else this.scanAllAfterEvents();
   }
