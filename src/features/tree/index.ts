@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { FINAL } from '../../core/checkpoint/fileNames';
 import { messageOf } from '../../core/errors';
+import { formatCount } from '../../core/format';
 import type { Run } from '../../core/experiment/model';
 import { Disposable } from '../../core/disposable';
 import { TreeViewText } from '../../platform/treeText';
@@ -238,15 +239,11 @@ function updateView(view: TreeViewText, tree: ExperimentsTree, deps: FeatureDeps
     training === 1 ? vscode.l10n.t('1 run is training') : vscode.l10n.t('{0} runs are training', training),
   );
   const problems = deps.workspaces.all.flatMap((workspace) => workspace.problems);
-  const messages = [
-    deps.workspaces.degraded,
-    problems[0] === undefined ? null : `${problems[0].path}: ${problems[0].message}`,
-  ];
+  const problem = problems[0] === undefined ? null : `${problems[0].path}: ${problems[0].message}`;
+  const more = problems.length > 1 ? vscode.l10n.t('{0} problems in all', formatCount(problems.length)) : null;
   const looking = deps.workspaces.isComplete ? null : vscode.l10n.t('Looking for more runs…');
   const filtered = tree.model().arrangement?.about ?? null;
-  const told = [looking, filtered, messages.find((message) => message !== null) ?? null].filter(
-    (message) => message !== null,
-  );
+  const told = [looking, filtered, deps.workspaces.degraded, problem, more].filter((message) => message !== null);
   view.setMessage(told.length === 0 ? undefined : told.join(' · '));
 }
 

@@ -244,9 +244,12 @@ describe('watching a workspace', () => {
     assert.match(watcher?.degraded ?? '', /no file watches left .*scanning every 5 s/);
     assert.ok(watches.closed);
     ws.checkpoint('a', 50);
-    await watcher?.rescan();
+    await watcher?.rescan('folders');
     assert.equal(runOf('a')?.checkpoints.length, 1);
     assert.notEqual(watcher?.degraded, null, 'it stays so');
+    // Refresh asks the system again.
+    await watcher?.rescan();
+    assert.equal(watcher?.degraded, null);
   });
 
   it('an experiments folder that is replaced at once is watched again', async () => {
