@@ -52,7 +52,7 @@ def save_model(preset: str, folder: Path) -> int:
 
 
 def memory(kind: str) -> int:
-    """Bytes of this process: VmRSS, VmHWM (the most that it ever was), or Pss, which counts a share of what is shared."""
+    """Bytes of this process: VmRSS, VmHWM (the most that it ever was), or Pss, its part of what is shared included."""
     where = "/proc/self/smaps_rollup" if kind == "Pss" else "/proc/self/status"
     found = re.search(rf"^{kind}:\s+(\d+) kB", Path(where).read_text(), re.MULTILINE)
     assert found is not None, kind
