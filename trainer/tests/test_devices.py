@@ -34,7 +34,7 @@ def fp16_on_cpu() -> None:
     """In a trainer: mixed precision is fp16 with a scaler whose first scales are too large for these gradients."""
     from npt.precision_plan import PrecisionPlan
 
-    PrecisionPlan.choose = staticmethod(lambda *_: PrecisionPlan("cpu", torch.float16, True))  # type: ignore[method-assign]
+    PrecisionPlan.choose = staticmethod(lambda *_, **how: PrecisionPlan("cpu", torch.float16, True, **how))  # type: ignore[method-assign]
     PrecisionPlan.scaler = lambda self: torch.amp.GradScaler("cpu", init_scale=2.0**16)  # type: ignore[method-assign]
 
 

@@ -160,11 +160,11 @@ def test_a_type_of_autocast_stays_on_its_device_and_is_chosen_elsewhere() -> Non
         return environment.choose_precision(a, cpu, alone, stored)
 
     assert chosen({}).dtype == torch.bfloat16
-    assert chosen({"device": "cpu", "autocast": "float16"}) == PrecisionPlan("cpu", torch.float16, True)
+    assert chosen({"device": "cpu", "autocast": "float16"}) == PrecisionPlan("cpu", torch.float16, True, widens=True)
     for other in ({"device": "Tesla T4", "autocast": "float16"}, {"device": "cpu", "autocast": None}, {"autocast": 5}):
-        assert chosen(other) == PrecisionPlan("cpu", torch.bfloat16, False)
+        assert chosen(other) == PrecisionPlan("cpu", torch.bfloat16, False, widens=True)
     a.mixed_precision = False
-    assert chosen({"device": "cpu", "autocast": "float16"}) == PrecisionPlan("cpu", None, False)
+    assert chosen({"device": "cpu", "autocast": "float16"}) == PrecisionPlan("cpu", None, False, widens=True)
 
 
 @pytest.mark.parametrize(
