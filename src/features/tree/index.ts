@@ -51,6 +51,9 @@ const COALESCE_MS = 200;
 /** How stale the ages in the descriptions may get; only rows whose age reads differently by then are redrawn. */
 const AGE_REFRESH_MS = 60_000;
 
+/** The last wait for a view that is taking in that its rows changed. */
+const REVEALED_WITHIN_MS = 2_000;
+
 class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<TreeNode> {
   private readonly changed = this._register(new vscode.EventEmitter<TreeNode[] | undefined>());
   readonly onDidChangeTreeData = this.changed.event;
@@ -328,6 +331,19 @@ function keepContext(deps: FeatureDeps): () => void {
   };
 }
 
+/** While a view takes in that its rows changed it knows none of them for a moment, and says so with an error. */
+async function revealRow(view: vscode.TreeView<TreeNode>, rowNow: () => TreeNode): Promise<void> {
+  for (let wait = 50; ; wait *= 2) {
+    try {
+      await view.reveal(rowNow(), { focus: true });
+      return;
+    } catch (error) {
+      if (wait > REVEALED_WITHIN_MS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+}
+
 export function register(context: vscode.ExtensionContext, deps: FeatureDeps): void {
   const updateContext = keepContext(deps);
   const tree = new ExperimentsTree(deps);
@@ -388,7 +404,7 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
       const run = deps.workspaces.runAt(targetPath(argument) ?? '');
       if (run === undefined) return;
       if (!isShown(run, tree.model())) (await arrange()).clearFilter();
-      await view.reveal(tree.rowOf(run), { focus: true });
+      await revealRow(view, () => tree.rowOf(run));
     },
   });
 }
