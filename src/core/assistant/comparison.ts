@@ -1,9 +1,9 @@
 /** What runs differ in, and what came of it: the answer of `npt_compare_runs`. */
 import type { Comparison } from '../checkpoint/compare/compare';
 import { layerDifferences, noteText, summarizeComparison } from '../checkpoint/report/renderComparison';
-import { bestEvaluated, byBestEvaluation } from '../experiment/checkpoints';
+import { bestEvaluated } from '../experiment/checkpoints';
 import type { Run } from '../experiment/model';
-import type { Cell } from '../table/cell';
+import { type Cell, numberIn } from '../table/cell';
 import { Columns, isArgument } from '../table/columns';
 import { argumentColumns, ArgumentNames, rowOf } from '../table/rows';
 import { telling } from '../table/view';
@@ -70,16 +70,22 @@ function told(cell: Cell): Cell {
 
 /** The run with the lowest evaluation, and why that may not say which is better. */
 function bestOf(runs: readonly Run[], elsewhere: readonly string[]): object {
-  const [run] = byBestEvaluation(runs);
-  const best = run === undefined ? undefined : bestEvaluated(run);
-  if (run === undefined || best === undefined) return { best: null, bestIs: 'unknown: no run has an evaluation' };
-  const without = runs.filter((each) => bestEvaluated(each) === undefined).length;
+  const evaluated = runs.flatMap((run) => {
+    const checkpoint = bestEvaluated(run);
+    const value = numberIn(checkpoint?.evalLoss ?? null);
+    return checkpoint === undefined || value === undefined || Number.isNaN(value) ? [] : [{ run, checkpoint, value }];
+  });
+  const best = evaluated.reduce<(typeof evaluated)[number] | undefined>(
+    (lowest, each) => (lowest === undefined || each.value < lowest.value ? each : lowest),
+    undefined,
+  );
+  if (best === undefined) return { best: null, bestIs: 'unknown: no run has an evaluation' };
   const doubts = [
-    without > 0 ? `${without} of the runs have no evaluation` : '',
+    evaluated.length < runs.length ? `${runs.length - evaluated.length} of the runs have no evaluation` : '',
     elsewhere.length === 0 ? '' : `evaluations differ by ${elsewhere.join(', ')} and may not be comparable`,
   ].filter((doubt) => doubt !== '');
   return {
-    best: { run: textFrom(run.name), checkpoint: textFrom(best.name), value: figure(best.evalLoss) },
+    best: { run: textFrom(best.run.name), checkpoint: textFrom(best.checkpoint.name), value: figure(best.value) },
     bestIs: 'the lowest best evaluation',
     ...(doubts.length === 0 ? {} : { doubts }),
   };

@@ -1,5 +1,5 @@
 /** Which experiments there are: the answer of `npt_list_experiments`. */
-import { byBestEvaluation } from '../experiment/checkpoints';
+import { bestEvaluated } from '../experiment/checkpoints';
 import type { Run } from '../experiment/model';
 import { RunFilter } from '../table/runFilter';
 import { fitting, textFrom } from './answer';
@@ -20,8 +20,7 @@ const MOST_PROBLEMS = 5;
 /** @throws InputProblem where the filter cannot be read */
 export function listExperiments({ filter = '', sort = 'newest', limit }: ListInput, experiments: Experiments): object {
   const { workspaces } = experiments;
-  const found = matchingRuns(filter, experiments);
-  const matching = sort === 'best' ? byBestEvaluation(found) : found;
+  const matching = inOrder(matchingRuns(filter, experiments), sort);
   const wanted = matching.slice(0, limit ?? USUAL_LIMIT).map((run) => runFacts(run, experiments));
   const runs = fitting(wanted);
   const left = matching.length - runs.length;
@@ -53,4 +52,17 @@ function matchingRuns(typed: string, { workspaces, lineage, now }: Experiments):
   const filtered = new RunFilter().filter(typed, runs, lineage, now);
   if (filtered.problem !== null) throw new InputProblem(`"filter": ${filtered.problem}`);
   return filtered.runs;
+}
+
+/** A NaN is no evaluation to be the best by. */
+function inOrder(runs: readonly Run[], sort: ListInput['sort']): readonly Run[] {
+  if (sort !== 'best') return runs;
+  const valueOf = (run: Run): number => {
+    const value = bestEvaluated(run)?.evalLoss;
+    return value === undefined || Number.isNaN(value) ? Infinity : value;
+  };
+  return runs
+    .map((run) => ({ run, value: valueOf(run) }))
+    .sort((a, b) => (a.value === b.value ? 0 : a.value - b.value))
+    .map(({ run }) => run);
 }

@@ -20,33 +20,11 @@ export function newestUsable(run: Run, notValid: ReadonlyMap<string, unknown>): 
   return run.checkpoints.findLast(({ state, path }) => state === 'complete' && !notValid.has(path));
 }
 
-/** A checkpoint with an evaluation that others can be held against: a NaN is none to be the best by. */
-export type EvaluatedCheckpoint = Checkpoint & { readonly evalLoss: number };
-
-function isEvaluated(checkpoint: Checkpoint): checkpoint is EvaluatedCheckpoint {
-  return checkpoint.evalLoss !== null && Number.isFinite(checkpoint.evalLoss);
-}
-
-/**
- * A run's best checkpoint and the evaluation that it is the best by: the one that the run itself calls so, else that of the lowest
- * evaluation. Undefined where no evaluation says which it is.
- */
-export function bestEvaluated(run: Run): EvaluatedCheckpoint | undefined {
-  let lowest: EvaluatedCheckpoint | undefined;
-  for (const each of allCheckpoints(run)) {
-    if (!isEvaluated(each)) continue;
-    if (each.best) return each;
-    if (lowest === undefined || each.evalLoss < lowest.evalLoss) lowest = each;
-  }
-  return lowest;
-}
-
-/** The lowest best evaluation first; runs without one last. Equal ones stay in their order. */
-export function byBestEvaluation(runs: readonly Run[]): Run[] {
-  return runs
-    .map((run) => ({ run, value: bestEvaluated(run)?.evalLoss ?? Infinity }))
-    .sort((a, b) => (a.value === b.value ? 0 : a.value - b.value))
-    .map(({ run }) => run);
+/** A run's best checkpoint and the evaluation that it is the best by; undefined where no evaluation says which it is. */
+export function bestEvaluated(run: Run): (Checkpoint & { readonly evalLoss: number }) | undefined {
+  return run.checkpoints.find(
+    (each): each is Checkpoint & { readonly evalLoss: number } => each.best && each.evalLoss !== null,
+  );
 }
 
 /** By path; made for a run when it is first asked for. */

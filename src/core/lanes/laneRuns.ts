@@ -45,7 +45,7 @@ export function laneRunOf(run: Run, lineage: Lineage, keys: LaneKeys): LaneRun {
     maxSteps: run.maxSteps,
     stage: run.stage,
     created: run.created,
-    best: best === undefined ? null : { value: best.evalLoss, step: best.step },
+    best: best === undefined || !Number.isFinite(best.evalLoss) ? null : { value: best.evalLoss, step: best.step },
     loss: run.loss !== null && Number.isFinite(run.loss) ? run.loss : null,
     parent: parentOf(run, lineage, keys),
     steps: checkpoints.map(({ step }) => step),

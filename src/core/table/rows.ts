@@ -1,6 +1,6 @@
 /** A run as a row of the table, for whoever has the model; the page knows the rows alone (row.ts). */
 import { NOT_COMPARED } from '../arguments/compared';
-import { allCheckpoints, bestEvaluated } from '../experiment/checkpoints';
+import { allCheckpoints } from '../experiment/checkpoints';
 import type { Lineage } from '../experiment/lineage';
 import type { Checkpoint, Run } from '../experiment/model';
 import { valueText } from '../format';
@@ -54,6 +54,15 @@ function durationOf(run: Run, now: number): number | null {
   return end === null || run.created <= 0 || end < run.created ? null : end - run.created;
 }
 
+/** The checkpoint with the lowest evaluation. */
+function bestOf(checkpoints: readonly Checkpoint[]): Checkpoint | null {
+  return checkpoints.reduce<Checkpoint | null>((best, each) => {
+    const loss = each.evalLoss;
+    if (loss === null || !Number.isFinite(loss)) return best;
+    return best === null || loss < (best.evalLoss ?? Infinity) ? each : best;
+  }, null);
+}
+
 /** The complete checkpoint of the highest step: `final` may have been overtaken. */
 export function newestCheckpoint(run: Run): Checkpoint | null {
   return allCheckpoints(run).reduce<Checkpoint | null>(
@@ -64,7 +73,7 @@ export function newestCheckpoint(run: Run): Checkpoint | null {
 
 function cellsOf(run: Run, now: number): Readonly<Record<ColumnId, Cell>> {
   const checkpoints = allCheckpoints(run);
-  const best = bestEvaluated(run);
+  const best = bestOf(checkpoints);
   const done = run.maxSteps === null || run.maxSteps <= 0 ? null : Math.min(1, run.step / run.maxSteps);
   return {
     run: run.name,

@@ -17,20 +17,9 @@ export interface Filtered {
 export class RunFilter {
   private readonly names = new ArgumentNames();
   private rows = new WeakMap<Run, RunRow>();
-  /** The last answer: who types asks for what is found and for what is shown, in one breath. */
-  private last: { typed: string; runs: readonly Run[]; lineage: Lineage; now: number; found: Filtered } | undefined;
 
   /** @param now Unix seconds, for `started:today` */
   filter(typed: string, runs: readonly Run[], lineage: Lineage, now: number): Filtered {
-    const { last } = this;
-    const isSame = last?.typed === typed && last.runs === runs && last.lineage === lineage;
-    if (isSame && Math.floor(now) === Math.floor(last.now)) return last.found;
-    const found = this.found(typed, runs, lineage, now);
-    this.last = { typed, runs, lineage, now, found };
-    return found;
-  }
-
-  private found(typed: string, runs: readonly Run[], lineage: Lineage, now: number): Filtered {
     const rows = runs.map((run) => this.rowOf(run, lineage, now));
     const { filter, problem } = readFilter(typed, new Columns(argumentColumns(this.names, () => undefined)), now);
     if (filter === null) return { runs, problem };

@@ -4,9 +4,8 @@
  */
 import { RUN_STATES } from '../experiment/model';
 import { NONE, compareNames, listed, numberIn, sortKeys } from './cell';
-import type { Column, Columns } from './columns';
+import { type Column, type Columns, dayText } from './columns';
 import { readFilter } from './filter';
-import { dayTitle, tagTitles, together } from './groups';
 import { arranged, type Grouping, isShown, sortedColumns, type TableLook } from './look';
 import type { RunRow } from './row';
 
@@ -137,39 +136,35 @@ function bestValues(rows: readonly RunRow[], shown: readonly Column[], columns: 
   return best;
 }
 
-/** Ids of groups; of tags, one for each that it has. */
-function groupsOf(row: RunRow, grouping: Grouping, columns: Columns): readonly string[] {
+interface Group {
+  readonly id: string;
+  readonly title: string;
+}
+
+/** One; of tags, one for each that it has. */
+function groupsOf(row: RunRow, grouping: Grouping, columns: Columns): readonly Group[] {
   const cell = (id: string): RunRow['cells'][number] => row.cells[columns.placeOf(id)] ?? null;
-  const ids = (titles: readonly string[]): string[] =>
-    titles.map((title) => (title === '' ? grouping : `${grouping} ${title}`));
   switch (grouping) {
     case 'parent': {
       const name = cell('parent');
-      return ids([name === null ? '' : (row.parentPath ?? String(name))]);
+      if (name === null) return [{ id: 'parent', title: 'No parent' }];
+      return [{ id: `parent ${row.parentPath ?? String(name)}`, title: String(name) }];
     }
-    case 'day':
-      return ids([dayTitle(numberIn(cell('started')))]);
-    case 'tag':
-      return ids(tagTitles(listed(cell('tags'))));
-    case 'state':
-      return ids([String(cell('state') ?? '')]);
+    case 'day': {
+      const started = numberIn(cell('started'));
+      const title = started === undefined ? 'Day unknown' : dayText(started);
+      return [{ id: `day ${title}`, title }];
+    }
+    case 'tag': {
+      const tags = listed(cell('tags'));
+      if (tags.length === 0) return [{ id: 'tag', title: 'No tag' }];
+      return tags.map((tag) => ({ id: `tag ${tag}`, title: tag }));
+    }
+    case 'state': {
+      const state = String(cell('state') ?? '');
+      return [{ id: `state ${state}`, title: state }];
+    }
   }
-}
-
-/** What stands over the groups of what says nothing. */
-const NOTHING: Readonly<Record<Grouping, string>> = {
-  parent: 'No parent',
-  day: 'Day unknown',
-  tag: 'No tag',
-  state: '',
-};
-
-/** @param first of the group's rows */
-function titleOf(id: string, grouping: Grouping, first: RunRow | undefined, columns: Columns): string {
-  if (id === grouping) return NOTHING[grouping];
-  // Two parents of one name are two groups.
-  if (grouping === 'parent') return String(first?.cells[columns.placeOf('parent')] ?? '');
-  return id.slice(grouping.length + 1);
 }
 
 /** Groups stand by their first row in the sorted order, and their rows in that order: the sort goes over the whole table. */
@@ -180,13 +175,19 @@ function grouped(
   folded: ReadonlySet<string>,
 ): Item[] {
   if (grouping === null) return rows.map((row) => ({ kind: 'row', row, key: row.path }));
-  const groups = together(rows, (row) => groupsOf(row, grouping, columns));
-  return [...groups].flatMap(([id, under]): Item[] => {
-    const title = titleOf(id, grouping, under[0], columns);
-    const heading: GroupItem = { kind: 'group', id, title, rows: under, folded: folded.has(id) };
+  const groups = new Map<string, { title: string; rows: RunRow[] }>();
+  for (const row of rows) {
+    for (const { id, title } of groupsOf(row, grouping, columns)) {
+      const group = groups.get(id);
+      if (group === undefined) groups.set(id, { title, rows: [row] });
+      else group.rows.push(row);
+    }
+  }
+  return [...groups].flatMap(([id, group]): Item[] => {
+    const heading: GroupItem = { kind: 'group', id, ...group, folded: folded.has(id) };
     if (heading.folded) return [heading];
     const keyOf = (row: RunRow): string => (grouping === 'tag' ? `${id}\n${row.path}` : row.path);
-    return [heading, ...under.map((row): Item => ({ kind: 'row', row, key: keyOf(row) }))];
+    return [heading, ...group.rows.map((row): Item => ({ kind: 'row', row, key: keyOf(row) }))];
   });
 }
 

@@ -2,8 +2,8 @@
 import { allCheckpoints, bestEvaluated } from '../../core/experiment/checkpoints';
 import { STAR_TAG, type Run } from '../../core/experiment/model';
 import { compareNames } from '../../core/table/cell';
-import { dayTitle, tagTitles, together } from '../../core/table/groups';
-import { rowUnder, runNode, type Arrangement, type HeadingNode, type Headings, type TreeNode } from './nodes';
+import { dayText } from '../../core/table/columns';
+import { rowUnder, runNode, type Arrangement, type HeadingNode, type Headings } from './nodes';
 
 export const RUN_ORDERS = ['time', 'name', 'step', 'loss', 'size'] as const;
 export type RunOrder = (typeof RUN_ORDERS)[number];
@@ -11,8 +11,8 @@ export type RunOrder = (typeof RUN_ORDERS)[number];
 /** An evaluation is asked before the loss of a step: runs that were evaluated come first, by their best. */
 function lossKey(run: Run): readonly [number, number] {
   const best = bestEvaluated(run)?.evalLoss;
-  if (best !== undefined) return [0, best];
-  return run.loss === null || Number.isNaN(run.loss) ? [2, 0] : [1, run.loss];
+  const value = best ?? run.loss ?? Number.NaN;
+  return [Number.isNaN(value) ? 2 : best === undefined ? 1 : 0, value];
 }
 
 function sizeOf(run: Run): number {
@@ -56,37 +56,16 @@ export interface HeadingWords {
   readonly count: (count: number) => string;
 }
 
-/** Headings that are kept as unfolded at most, whatever days and tags there were; the oldest go first. */
-const MOST_OPEN = 500;
-
-/** Which headings are unfolded: VS Code forgets it with the window. */
-export class OpenHeadings {
-  private readonly ids: Set<string>;
-
-  /** @param kept what `note` gave last, in this window or an earlier one */
-  constructor(kept: unknown) {
-    const ids: readonly unknown[] = Array.isArray(kept) ? kept : [];
-    this.ids = new Set(ids.filter((id) => typeof id === 'string'));
-  }
-
-  has(id: string): boolean {
-    return this.ids.has(id);
-  }
-
-  /** A row was unfolded or folded. @returns what to keep; undefined where it is no heading */
-  note({ kind, id }: Pick<TreeNode, 'kind' | 'id'>, open: boolean): readonly string[] | undefined {
-    if (kind !== 'heading') return undefined;
-    this.ids.delete(id);
-    if (open) this.ids.add(id);
-    return [...this.ids].slice(-MOST_OPEN);
-  }
-}
-
 /** A run with several tags stands under each of them. Days stand newest first, tags by name; what has none comes last. */
-function headed(runs: readonly Run[], { by: grouping, words, open }: Grouped): Headings {
-  const groups = together(runs, (run) =>
-    grouping === 'day' ? [dayTitle(run.created)] : tagTitles(run.notes?.tags ?? []),
-  );
+function headed(runs: readonly Run[], grouping: TreeGrouping, words: HeadingWords): Headings {
+  const groups = new Map<string, Run[]>();
+  for (const run of runs) {
+    for (const title of titlesOf(run, grouping)) {
+      const group = groups.get(title);
+      if (group === undefined) groups.set(title, [run]);
+      else group.push(run);
+    }
+  }
   const nothing = grouping === 'tag' ? words.noTag : words.noDay;
   const rows = [...groups]
     .sort(([a], [b]) => (a === '' ? 1 : b === '' ? -1 : grouping === 'tag' ? compareNames(a, b) : a < b ? 1 : -1))
@@ -94,7 +73,6 @@ function headed(runs: readonly Run[], { by: grouping, words, open }: Grouped): H
       kind: 'heading',
       // No tag is empty, and what has none is not called as a tag may be.
       id: `${grouping}:${title}`,
-      open: open.has(`${grouping}:${title}`),
       path: '',
       title: title === '' ? nothing : title,
       icon: grouping === 'day' ? 'calendar' : title === STAR_TAG ? 'star-full' : 'tag',
@@ -117,17 +95,17 @@ function headed(runs: readonly Run[], { by: grouping, words, open }: Grouped): H
   };
 }
 
-interface Grouped {
-  readonly by: TreeGrouping;
-  readonly words: HeadingWords;
-  readonly open: Pick<OpenHeadings, 'has'>;
+function titlesOf(run: Run, grouping: TreeGrouping): readonly string[] {
+  if (grouping === 'day') return [run.created > 0 ? dayText(run.created) : ''];
+  const tags = new Set(run.notes?.tags ?? []);
+  return tags.size === 0 ? [''] : [...tags];
 }
 
 export interface TreeLook {
   readonly order: RunOrder;
   /** Branches stand beside their parents; they always do where runs are grouped. */
   readonly flat: boolean;
-  readonly group: Grouped | null;
+  readonly group: { readonly by: TreeGrouping; readonly words: HeadingWords } | null;
 }
 
 /** @param shown paths of the runs that are shown; null: all */
@@ -147,7 +125,7 @@ export function arrangementOf(
     headings: (runs) => {
       if (group === null) return null;
       // Asked for with every row that is drawn.
-      if (known?.of !== runs) known = { of: runs, headings: headed(arrange(runs), group) };
+      if (known?.of !== runs) known = { of: runs, headings: headed(arrange(runs), group.by, group.words) };
       return known.headings;
     },
   };

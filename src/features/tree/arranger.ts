@@ -7,17 +7,14 @@ import { askLive, pick, type PickRow } from '../../platform/picks';
 import type { FeatureDeps } from '../deps';
 import {
   arrangementOf,
-  OpenHeadings,
   RUN_ORDERS,
   TREE_GROUPINGS,
   type RunOrder,
   type TreeGrouping,
   type TreeLook,
 } from './arrangement';
-import { KEPT_FLAT, KEPT_GROUP, KEPT_ORDER, type Arrangement, type TreeModel, type TreeNode } from './nodes';
+import { KEPT_FLAT, KEPT_GROUP, KEPT_ORDER, type Arrangement, type TreeModel } from './nodes';
 
-/** Where the workspace's state has the headings that are unfolded. */
-const KEPT_OPEN = 'npt.tree.open';
 /** Names of runs that are listed under the box in which a filter is typed. */
 const MOST_NAMES = 50;
 
@@ -25,8 +22,6 @@ const MOST_NAMES = 50;
 export interface Arranged {
   /** @param look undefined: as the model has them */
   arrange(look: ((model: TreeModel) => Arrangement) | undefined): void;
-  /** @param told of each row that is unfolded or folded from now on */
-  onDidFold(told: (row: TreeNode, open: boolean) => void): void;
 }
 
 function orderText(order: RunOrder): string {
@@ -65,7 +60,6 @@ export class TreeArranger {
   private group: TreeGrouping | null;
   private filter = '';
   private readonly engine = new RunFilter();
-  private readonly open: OpenHeadings;
 
   constructor(
     private readonly context: vscode.ExtensionContext,
@@ -77,11 +71,6 @@ export class TreeArranger {
     this.flat = context.workspaceState.get(KEPT_FLAT) === true;
     const group = context.workspaceState.get(KEPT_GROUP);
     this.group = TREE_GROUPINGS.find((grouping) => grouping === group) ?? null;
-    this.open = new OpenHeadings(context.workspaceState.get(KEPT_OPEN));
-    tree.onDidFold((row, open) => {
-      const kept = this.open.note(row, open);
-      if (kept !== undefined) void context.workspaceState.update(KEPT_OPEN, kept);
-    });
     this.apply();
   }
 
@@ -180,9 +169,9 @@ export class TreeArranger {
   }
 
   private arrangement({ runs, lineage }: TreeModel): Arrangement {
-    const { filter, order, flat, group, open } = this;
+    const { filter, order, flat, group } = this;
     const words = { noTag: vscode.l10n.t('No tag'), noDay: vscode.l10n.t('Day unknown'), count: countText };
-    const look: TreeLook = { order, flat, group: group === null ? null : { by: group, words, open } };
+    const look: TreeLook = { order, flat, group: group === null ? null : { by: group, words } };
     if (filter === '') return arrangementOf(look, null, null);
     const passing = this.engine.filter(filter, runs, lineage, Date.now() / 1000).runs;
     const about = vscode.l10n.t('Filter “{0}”: {1} of {2} runs', filter, passing.length, runs.length);

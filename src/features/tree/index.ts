@@ -104,10 +104,7 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
       branches: node.kind === 'checkpoint' ? model.lineage.branchesAt(node.checkpoint).length : 0,
       overtaken: node.kind === 'checkpoint' && node.checkpoint.name === FINAL && isOvertaken(node.checkpoint, node.run),
       // What a person looks for first: the newest run, and whatever trains.
-      open:
-        node.kind === 'heading'
-          ? node.open
-          : node.kind === 'run' && (node.run.state === 'training' || node.path === model.runs[0]?.path),
+      open: node.kind === 'run' && (node.run.state === 'training' || node.path === model.runs[0]?.path),
     });
   }
 
@@ -365,16 +362,6 @@ export function register(context: vscode.ExtensionContext, deps: FeatureDeps): v
           arrange: (look) => {
             tree.arrange(look);
             update();
-          },
-          onDidFold: (told) => {
-            context.subscriptions.push(
-              view.onDidExpandElement(({ element }) => {
-                told(element, true);
-              }),
-              view.onDidCollapseElement(({ element }) => {
-                told(element, false);
-              }),
-            );
           },
         }),
     ));

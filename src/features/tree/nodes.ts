@@ -14,8 +14,6 @@ export interface HeadingNode {
   readonly description: string;
   readonly icon: string;
   readonly runs: readonly Run[];
-  /** It was unfolded when it was last seen, in this window or an earlier one. */
-  readonly open: boolean;
 }
 
 /** The headings, with what TreeRows asks of them. */

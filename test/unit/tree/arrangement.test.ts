@@ -2,13 +2,7 @@ import assert from 'node:assert/strict';
 import { Lineage } from '../../../src/core/experiment/lineage';
 import type { Run } from '../../../src/core/experiment/model';
 import { RunFilter } from '../../../src/core/table/runFilter';
-import {
-  arrangementOf,
-  OpenHeadings,
-  RUN_ORDERS,
-  type RunOrder,
-  type TreeGrouping,
-} from '../../../src/features/tree/arrangement';
+import { arrangementOf, RUN_ORDERS, type RunOrder, type TreeGrouping } from '../../../src/features/tree/arrangement';
 import { runLabel } from '../../../src/features/tree/labels';
 import {
   childrenOf,
@@ -102,15 +96,11 @@ describe('a tree that is grouped or flat', () => {
   const WORDS = { noTag: 'No tag', noDay: 'Day unknown', count: String };
   const tagged = (name: string, tags: readonly string[], rest: Partial<Run> = {}): Run =>
     aRun(name, { ...(tags.length === 0 ? {} : { notes: { tags, summary: '' } }), ...rest });
-  let open: OpenHeadings;
-  beforeEach(() => {
-    open = new OpenHeadings(undefined);
-  });
   const grouped = (by: TreeGrouping, runs: readonly Run[], shown: readonly Run[] | null = null): TreeModel => ({
     runs,
     lineage: new Lineage([{ runs }]),
     arrangement: arrangementOf(
-      { order: 'name', flat: false, group: { by, words: WORDS, open } },
+      { order: 'name', flat: false, group: { by, words: WORDS } },
       shown === null ? null : new Set(shown.map(({ path }) => path)),
       null,
     ),
@@ -181,29 +171,6 @@ describe('a tree that is grouped or flat', () => {
       'Day unknown:1',
       'x',
     ]);
-  });
-
-  it('has its headings folded but for those that somebody unfolded, in an earlier window too', () => {
-    const runs = [aRun('a', { notes: { tags: ['keep'], summary: '' } }), aRun('b')];
-    const unfolded = (): string[] =>
-      childrenOf(undefined, grouped('tag', runs)).flatMap((row) =>
-        row.kind === 'heading' && row.open ? [row.title] : [],
-      );
-    assert.deepEqual(unfolded(), []);
-    const [keep, none] = childrenOf(undefined, grouped('tag', runs));
-    assert.ok(keep && none);
-    assert.equal(open.note({ kind: 'run', id: 'run:/ws/experiments/a' }, true), undefined);
-    open.note(none, true);
-    const kept = open.note(keep, true);
-    // Of another window, by way of the workspace's state.
-    open = new OpenHeadings(JSON.parse(JSON.stringify(kept)));
-    assert.deepEqual(unfolded(), ['keep', WORDS.noTag]);
-    open = new OpenHeadings(open.note(none, false));
-    assert.deepEqual(unfolded(), ['keep']);
-    for (const odd of [null, 'x', { a: 1 }, [1, null]]) {
-      open = new OpenHeadings(odd);
-      assert.deepEqual(unfolded(), []);
-    }
   });
 
   it('lists branches beside their parents, with their whole names', () => {
