@@ -329,6 +329,12 @@ def proc_stat(pid: int) -> Optional[Tuple[str, int]]:
     return fields[0], int(fields[19])
 
 
+def identified(pid: int) -> Tuple[int, int]:
+    """A process and its start in clock ticks, by which a later one of its pid is another; 0 where nothing tells."""
+    found = proc_stat(pid)
+    return pid, found[1] if found else 0
+
+
 def is_alive(process: Dict[str, Any]) -> bool:
     """Whether the very process that a process.json of this host names still runs: pids are reused."""
     pid = process.get("pid")
@@ -358,21 +364,28 @@ def answers(pid: int) -> bool:
     return True
 
 
+def all_processes() -> Optional[List[int]]:
+    """The pids of this machine; None where there is no /proc."""
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return None
+
+
 def children(pid: int) -> List[int]:
     """The processes that a process started and that still run."""
     found: List[int] = []
-    try:
-        names = [name for name in os.listdir("/proc") if name.isdigit()]
-    except OSError:
+    pids = all_processes()
+    if pids is None:
         listed = subprocess.run(["pgrep", "-P", str(pid)], stdout=subprocess.PIPE, check=False).stdout
         return [int(word) for word in listed.split()]
-    for name in names:
+    for each in pids:
         try:
-            fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
         if int(fields[1]) == pid and fields[0] not in "ZX":
-            found.append(int(name))
+            found.append(each)
     return found
 
 
@@ -380,17 +393,13 @@ def reading_from(descriptor: int) -> List[int]:
     """The other processes whose standard input is the file of a descriptor (proc(5)); none where there is no /proc."""
     file = os.fstat(descriptor)
     found: List[int] = []
-    try:
-        names = [name for name in os.listdir("/proc") if name.isdigit()]
-    except OSError:
-        return []
-    for name in names:
+    for pid in all_processes() or []:
         try:
-            theirs = os.stat(f"/proc/{name}/fd/0")
+            theirs = os.stat(f"/proc/{pid}/fd/0")
         except OSError:
             continue
-        if (theirs.st_dev, theirs.st_ino) == (file.st_dev, file.st_ino) and int(name) != os.getpid():
-            found.append(int(name))
+        if (theirs.st_dev, theirs.st_ino) == (file.st_dev, file.st_ino) and pid != os.getpid():
+            found.append(pid)
     return sorted(found)
 
 
@@ -820,7 +829,7 @@ class Supervisor:
         else:
             self.asked, self.asked_at = number, time.time()
         self.signal_trainer(number)
-        self.note_request()
+        self.note_process()
 
     def is_first(self) -> bool:
         """True once. A handler may run inside another, and list.pop is a single step."""
@@ -829,9 +838,9 @@ class Supervisor:
         except IndexError:
             return False
 
-    def note_request(self) -> None:
-        """Says in process.json that the trainer was asked to end. Of two writers at once, in a handler and in what it
-        interrupted, one would write into the other's file: the one that is at it says what came meanwhile."""
+    def note_process(self) -> None:
+        """Says in process.json who trains, and whether it was asked to end. Of two writers at once, in a handler and in
+        what it interrupted, one would write into the other's file: the one that is at it says what came meanwhile."""
         if not self.waits or self.named is None:
             return
         self.waits = False
@@ -869,23 +878,12 @@ class Supervisor:
             left = self.launcher.left_behind(self.lock)
             if left and self.named is not None and self.named[0] not in left:
                 self.say(f"── process {self.named[0]} has ended and left {', '.join(map(str, left))}: waiting for that")
-                self.waits = False
-                self.name(left[0])
-                self.waits = True
-                if self.asked is not None or self.quit:
-                    self.note_request()
+                self.named = identified(left[0])
+                self.note_process()
             self.left = left
             if not left:
                 return
             time.sleep(POLL_SECONDS)
-
-    def name(self, pid: int) -> Tuple[int, int]:
-        """Says in process.json which process trains, and returns it with its start in clock ticks."""
-        found = proc_stat(pid)
-        ticks = found[1] if found else 0
-        self.named = (pid, ticks)
-        self.record(lambda: self.write_process(pid, ticks))
-        return self.named
 
     def supervise(self) -> int:
         """The supervisor's whole life; the exit code of the last start."""
@@ -895,8 +893,7 @@ class Supervisor:
         signal.signal(signal.SIGUSR2, self.show_stacks)
         # A handler, not SIG_IGN: what is ignored stays ignored in the trainer, for which SIGHUP means save and stop.
         signal.signal(signal.SIGHUP, lambda number, frame: None)
-        found = proc_stat(os.getpid())
-        self.own_ticks = found[1] if found else 0
+        self.own_ticks = identified(os.getpid())[1]
         self.log = open_file(self.run / "train.log", "ab", buffering=0)
         before = newest_checkpoint(self.run)
         while True:
@@ -942,12 +939,13 @@ class Supervisor:
             self.record(lambda: self.write_exit("failed", None, reason))
             return 1
         self.started = time.time()
-        pid, ticks = self.name(trainer.pid)
+        pid, ticks = self.named = identified(trainer.pid)
+        self.record(lambda: self.write_process(pid, ticks))
         self.tell(f"pid {pid} {ticks} {os.getpid()} {self.own_ticks}")
         self.waits = True
         if self.asked is not None:
             self.signal_trainer(self.asked)
-            self.note_request()
+            self.note_process()
         code = trainer.wait()
         self.see_out()
         self.waits = False
@@ -1523,8 +1521,10 @@ def training_in(run_dir: str) -> Tuple[RunFolder, Dict[str, Any]]:
 def is_starting(run: Path, process: Optional[Dict[str, Any]]) -> bool:
     """Whether somebody of this machine has the run's lock and has not said yet who trains."""
     if process is None:
-        return read_json(run / "process.json") is None and lock_state(run) == "held"
-    return process.get("host") == host_name() and not is_alive(process) and lock_state(run) == "held"
+        unsaid = read_json(run / "process.json") is None
+    else:
+        unsaid = process.get("host") == host_name() and not is_alive(process)
+    return unsaid and lock_state(run) == "held"
 
 
 def nothing_trains(run: Path, process: Optional[Dict[str, Any]]) -> str:

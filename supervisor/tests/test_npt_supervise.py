@@ -253,21 +253,10 @@ def test_what_torchrun_starts_holds_the_lock_when_torchrun_is_gone(bench: Bench)
 
 def test_what_torchrun_left_behind_says_how_the_run_ended(bench: Bench) -> None:
     # The agent gives up at once and its worker is still saving: a request reaches it, and what it writes counts.
-    worker = """
-        asked = []
-        signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
-        say("up")
-        while not asked:
-            time.sleep(0.02)
-        with open(run / "metrics.jsonl", "a") as log:
-            log.write(json.dumps({"event": "start", "segment": 1, "time": 1.0}) + chr(10))
-        end = {"schema": 1, "why": "stopped", "step": 7, "segment": 1, "signal": "SIGINT", "error": None, "time": 1.0}
-        (run / "exit.json").write_text(json.dumps(end))
-    """
     agent = f"""
         import subprocess
-        subprocess.Popen({bench.trainer(worker)!r}, start_new_session=True)
-        while "up" not in (run / "train.log").read_text():
+        subprocess.Popen({bench.trainer(POLITE)!r}, start_new_session=True)
+        while "ready" not in (run / "train.log").read_text():
             time.sleep(0.02)
         sys.exit(1)
     """

@@ -40,18 +40,25 @@ export function goesByName({ name, loses, gains }: RenamePlan): string[] {
     ...(loses.length === 0
       ? []
       : [
-          `Known by its name alone, and no longer found as the parent, to: ${listed(loses)}. Renamed back, it is found again.`,
+          `Known by its name alone, and no longer found as the parent, to: ${listed(namesOf(loses))}. Renamed back, it is found again.`,
         ]),
     ...(gains.length === 0
       ? []
-      : [`Taken for branches of it, since their records name a parent “${name}” without an id: ${listed(gains)}.`]),
+      : [
+          `Taken for branches of it, since their records name a parent “${name}” without an id: ${listed(namesOf(gains))}.`,
+        ]),
   ];
 }
 
-function listed(runs: readonly Run[]): string {
-  const names = runs.slice(0, LISTED).map(({ name }) => name);
-  const more = runs.length - names.length;
-  return more > 0 ? `${names.join(', ')} and ${more} more` : names.join(', ');
+/** The first of them, and how many more there are. */
+export function listed(names: readonly string[]): string {
+  const first = names.slice(0, LISTED).join(', ');
+  const more = names.length - LISTED;
+  return more > 0 ? `${first} and ${more} more` : first;
+}
+
+function namesOf(runs: readonly Run[]): string[] {
+  return runs.map(({ name }) => name);
 }
 
 /** The run, and those that are in its folder. */

@@ -1,15 +1,13 @@
 /** What goes by a run's name or path alone and would no longer find it under another name: said before it is renamed. */
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { goesByName, type RenamePlan } from '../experiment/renameRun';
+import { goesByName, listed, type RenamePlan } from '../experiment/renameRun';
 import { FileContentError, isObject } from '../jsonText';
 import { isWithin } from '../paths';
 import { expandPath } from '../variables';
 import { readTasksFile, TASKS_FILE } from './plan/saveTasks';
 import { tasksIn } from './plan/tasksFile';
 
-/** Entries that a sentence names. */
-const LISTED = 5;
 /** What an entry is called: no path. */
 const NAMES: ReadonlySet<string> = new Set(['label', 'detail']);
 
@@ -38,10 +36,8 @@ async function noteOfTasks(root: string, { run, name }: RenamePlan): Promise<str
   }
   const naming = tasksIn(text).filter((task) => namesFolder(task, run.path, root));
   if (naming.length === 0) return null;
-  const labels = naming.slice(0, LISTED).map((task) => `“${labelOf(task)}”`);
-  const more = naming.length - labels.length;
-  const listed = `${labels.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-  return `Named by its path in ${file}: ${naming.length === 1 ? 'the entry' : 'the entries'} ${listed}. Write ${name} there, too.`;
+  const entries = listed(naming.map((task) => `“${labelOf(task)}”`));
+  return `Named by its path in ${file}: ${naming.length === 1 ? 'the entry' : 'the entries'} ${entries}. Write ${name} there, too.`;
 }
 
 function labelOf(task: unknown): string {

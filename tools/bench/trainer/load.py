@@ -30,12 +30,11 @@ from npt.trainer import MultiLayerNPTTrainer
 NP_ARGUMENTS = {"np_rank": 64, "num_ranks": 1}
 
 
-def save_model(preset: str, folder: Path) -> int:
+def save_model(name: str, folder: Path) -> int:
     """A model in bf16 on disk, made without having it in memory twice; returns the bytes of its weights."""
-    from transformers.models.llama.configuration_llama import LlamaConfig
     from transformers.models.llama.modeling_llama import LlamaForCausalLM
 
-    config = LlamaConfig(vocab_size=128256, max_position_embeddings=8192, **llama.PRESETS[preset])
+    config = llama.preset(name)
     with torch.device("meta"):
         shapes = {name: tensor.shape for name, tensor in LlamaForCausalLM(config).state_dict().items()}
     if config.tie_word_embeddings:

@@ -29,6 +29,13 @@ PRESETS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+def preset(name: str) -> Any:
+    """Hugging Face's configuration of a preset's shape."""
+    from transformers.models.llama.configuration_llama import LlamaConfig
+
+    return LlamaConfig(vocab_size=128256, max_position_embeddings=8192, **PRESETS[name])
+
+
 def _from_folder(folder: Path) -> nn.Module:
     """A Llama from a folder with ``config.json`` and one ``model.safetensors``, without the hub's machinery."""
     from safetensors.torch import load_file
@@ -56,13 +63,11 @@ def load_base_model(model_name: str, seed: int) -> nn.Module:
     if model_name == DEMO_NAME:
         model = _from_folder(DEMO_TEACHER)
     elif model_name.removeprefix("random-") in PRESETS:
-        from transformers.models.llama.configuration_llama import LlamaConfig
         from transformers.models.llama.modeling_llama import LlamaForCausalLM
 
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            size = PRESETS[model_name.removeprefix("random-")]
-            model = LlamaForCausalLM(LlamaConfig(vocab_size=128256, max_position_embeddings=8192, **size))
+            model = LlamaForCausalLM(preset(model_name.removeprefix("random-")))
     else:
         model = _from_hub(model_name)
     model.requires_grad_(False)
