@@ -128,7 +128,10 @@ describe('stopping', function () {
       await vscode.commands.executeCommand('npt.stop', run);
       await vscode.commands.executeCommand('npt.stop', run);
       assert.match(told.join(), /by-hand is already stopping/);
-      await eventually('the request', MODEL_MS, () => (existsSync(heard) ? true : undefined));
+      // What is there may be empty yet: a file is made first and written to then.
+      await eventually('the request', MODEL_MS, () =>
+        existsSync(heard) && readFileSync(heard, 'utf8') !== '' ? true : undefined,
+      );
       trainer.kill('SIGKILL');
       await once(trainer, 'exit');
       assert.equal(readFileSync(heard, 'utf8'), 'SIGINT ');
