@@ -87,9 +87,9 @@ class Job:
         return process
 
     def until_ready(self) -> None:
-        """A trainer that was asked to says so in this file, its handlers in place."""
+        """A trainer that was asked to says so in this file, its handlers in place; process.json is written beside that."""
         end = time.monotonic() + LIMIT
-        while not (self.run / "ready").exists():
+        while not all((self.run / name).exists() for name in ("ready", "process.json")):
             assert time.monotonic() < end
             time.sleep(0.02)
 
