@@ -5,6 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import * as vscode from 'vscode';
 import type { Run } from '../../../src/core/experiment/model';
+import { eventually } from '../../eventually';
 import { activated, mainRun, modelShows } from './extension';
 
 /** Ends a test that hangs; a job that starts on a busy machine takes its time. */
@@ -119,7 +120,10 @@ describe('runs as Slurm jobs', function () {
       vscode.window.showWarningMessage = showWarningMessage;
     }
     await shows('the run ended', (run) => (run.state === 'interrupted' || run.state === 'stopped' ? true : undefined));
-    assert.equal(await slurm('squeue', '--noheader', '--states=running,pending', '--format=%i'), '');
+    // The run says that it ended a moment before its job has.
+    await eventually('the end of the job', WITHIN_MS, async () =>
+      (await slurm('squeue', '--noheader', '--states=running,pending', '--format=%i')) === '' ? true : undefined,
+    );
     assert.equal(events('start').length, 3, 'by hand, and two jobs');
     const steps = events('metrics')
       .filter(({ metrics }) => Object.hasOwn(metrics as object, 'loss/total'))
