@@ -87,7 +87,7 @@ class Job:
         return process
 
     def until_ready(self) -> None:
-        """A trainer that was asked to says so in this file, its handlers in place; process.json is written beside that."""
+        """A trainer that was asked to says so in this file, its handlers in place; process.json comes beside that."""
         end = time.monotonic() + LIMIT
         while not all((self.run / name).exists() for name in ("ready", "process.json")):
             assert time.monotonic() < end

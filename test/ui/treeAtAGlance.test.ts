@@ -101,7 +101,12 @@ describe('the tree at a glance', function () {
   it('shows figure, step and stage of each run at 300 pixels, and which of 45 it is', async () => {
     await widen(NARROW);
     await session.tree.row(sweepRun(44)).waitFor();
-    const rows = await session.tree.legible();
+    // While a first scan lasts, the tree shows what it has found so far, and names are as short as those beside them allow.
+    const rows = await eventually('every run under its short name', LIMIT_MS, async () => {
+      const found = await session.tree.legible();
+      const labels = found.map((row) => row.label);
+      return ['lr44…seed44', 'fails', 'killed', 'extended'].every((label) => labels.includes(label)) ? found : undefined;
+    });
     const of = (label: string): string => rows.find((row) => row.label === label)?.description ?? `no ${label}`;
     assert.match(of('lr44…seed44'), /^★47\.29 · 300 student/, JSON.stringify(rows, undefined, 1));
     assert.match(of('fails'), /^40\.18 · 180 mixed · of 300/);
