@@ -105,7 +105,9 @@ describe('the tree at a glance', function () {
     const rows = await eventually('every run under its short name', LIMIT_MS, async () => {
       const found = await session.tree.legible();
       const labels = found.map((row) => row.label);
-      return ['lr44…seed44', 'fails', 'killed', 'extended'].every((label) => labels.includes(label)) ? found : undefined;
+      return ['lr44…seed44', 'fails', 'killed', 'extended'].every((label) => labels.includes(label))
+        ? found
+        : undefined;
     });
     const of = (label: string): string => rows.find((row) => row.label === label)?.description ?? `no ${label}`;
     assert.match(of('lr44…seed44'), /^★47\.29 · 300 student/, JSON.stringify(rows, undefined, 1));
