@@ -246,9 +246,15 @@ describe('the dashboard’s page', function () {
     await suite.close();
     page = await open(run(0), { canTrain: false });
     assert.equal(await page.locator('vscode-button[aria-label="Show Terminal"]').isVisible(), false);
-    for (const label of ['Stop', 'Branch…'])
-      assert.equal(await page.locator('header vscode-button', { hasText: label }).getAttribute('disabled'), '');
-    assert.equal(await page.locator('header vscode-button', { hasText: 'Validate' }).getAttribute('disabled'), null);
+    // The toolkit's buttons follow what they are told a moment later.
+    for (const [label, disabled] of [
+      ['Stop', ''],
+      ['Branch…', ''],
+      ['Validate', null],
+    ] as const) {
+      const button = page.locator('header vscode-button', { hasText: label });
+      await until(async () => (await button.getAttribute('disabled')) === disabled, label);
+    }
   });
 
   it('says that a run is stopping from when it was asked to until it has ended', async () => {

@@ -35,7 +35,7 @@ function inHost(name, tool, release, { window = 'one', needs = [] } = {}) {
     run: (context) => {
       const runner = [process.execPath, '--import', 'tsx', path.join(context.root, 'test/integration/run.ts')];
       const env = { ...context.env, NPT_TEST_WINDOW: window, NPT_TEST_VSCODE: release };
-      return runMochaProgram(name, () => runner, { ...context, env }, 25);
+      return runMochaProgram(name, () => runner, { ...context, env });
     },
   };
 }
@@ -46,14 +46,14 @@ export const SUITES = [
     // The longest, so first: the others run beside it.
     name: 'trainer',
     needs: ['python'],
-    run: (context) => runPytest('trainer', 'trainer', context, 60),
+    run: (context) => runPytest('trainer', 'trainer', context),
   },
   {
     // With the oldest Python, torch and transformers that are promised: gigabytes to install, so only when asked for.
     name: 'trainer-oldest',
     needs: ['pythonOldest'],
     onDemand: true,
-    run: (context) => runPytest('trainer-oldest', 'trainer', { ...context, python: context.pythonOldest }, 60),
+    run: (context) => runPytest('trainer-oldest', 'trainer', { ...context, python: context.pythonOldest }),
   },
   {
     name: 'types',
@@ -113,25 +113,25 @@ export const SUITES = [
         context,
       ),
   },
-  { name: 'unit', needs: [], run: (context) => runMocha('unit', 'test/unit/**/*.test.ts', context, 30) },
+  { name: 'unit', needs: [], run: (context) => runMocha('unit', 'test/unit/**/*.test.ts', context) },
   {
     // What needs a real torch beside our own reading of its files.
     name: 'torch',
     needs: ['python'],
-    run: (context) => runMocha('torch', 'test/torch/**/*.test.ts', context, 30),
+    run: (context) => runMocha('torch', 'test/torch/**/*.test.ts', context),
   },
   {
     name: 'page',
     needs: ['build', 'chromium'],
-    run: (context) => runMocha('page', 'test/page/**/*.test.ts', context, 30),
+    run: (context) => runMocha('page', 'test/page/**/*.test.ts', context),
   },
   {
     // A real Slurm of its own, and jobs that train; by itself, since its jobs take every core.
     name: 'slurm',
     needs: ['python', 'slurm'],
-    run: (context) => runMocha('slurm', 'test/slurm/**/*.test.ts', context, 30),
+    run: (context) => runMocha('slurm', 'test/slurm/**/*.test.ts', context),
   },
-  { name: 'supervisor', needs: ['python'], run: (context) => runPytest('supervisor', 'supervisor', context, 30) },
+  { name: 'supervisor', needs: ['python'], run: (context) => runPytest('supervisor', 'supervisor', context) },
   inHost('integration', 'vscode', 'newest'),
   inHost('integration-oldest', 'vscodeOldest', 'oldest'),
   inHost('integration-roots', 'vscode', 'newest', { window: 'roots' }),
@@ -143,7 +143,7 @@ export const SUITES = [
     turn: 'last',
     run: async (context) => {
       const vsix = await packageExtension(context.root);
-      return runMocha('ui', 'test/ui/**/*.test.ts', { ...context, env: { ...context.env, NPT_TEST_VSIX: vsix } }, 60);
+      return runMocha('ui', 'test/ui/**/*.test.ts', { ...context, env: { ...context.env, NPT_TEST_VSIX: vsix } });
     },
   },
 ];
