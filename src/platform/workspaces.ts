@@ -249,10 +249,12 @@ async function openExperiments(): Promise<ExperimentsFolder[]> {
     });
   const real = new Map<string, string>();
   const trains = new Map<string, boolean>();
-  for (const { root, experiments } of open) {
-    real.set(experiments, await realPathOf(experiments));
-    trains.set(root, await exists(path.resolve(root, settings.trainScript(vscode.Uri.file(root)))));
-  }
+  await Promise.all(
+    open.flatMap(({ root, experiments }) => [
+      realPathOf(experiments).then((found) => real.set(experiments, found)),
+      exists(path.resolve(root, settings.trainScript(vscode.Uri.file(root)))).then((found) => trains.set(root, found)),
+    ]),
+  );
   return experimentsFolders(
     open,
     (folder) => real.get(folder) ?? folder,

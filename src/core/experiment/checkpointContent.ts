@@ -56,18 +56,23 @@ export function isSameState(a: FolderState, b: FolderState): boolean {
   return a.ino === b.ino && a.ctimeMs === b.ctimeMs && a.mtimeMs === b.mtimeMs && a.dev === b.dev;
 }
 
-/** A finished checkpoint of our trainer as an earlier scan found it, of this process or another. */
-export interface KeptCheckpoint extends FolderState {
-  readonly content: CheckpointContent;
+/** The finished checkpoints of our trainer in one folder as an earlier scan found them, of this process or another. */
+export interface KeptFolder {
+  /**
+   * What is known of a checkpoint.
+   *
+   * @param state of its folder now; null where it was another then
+   */
+  take(name: string, state: FolderState): CheckpointContent | null;
 }
 
 export interface KeptCheckpoints {
   /**
-   * What is known of that folder; it holds as long as the folder is in the same state.
+   * What is known of those in a folder of checkpoints.
    *
    * @param layout our trainer's, of which all are that are kept
    */
-  find(folder: string, layout: CheckpointLayout): KeptCheckpoint | undefined;
+  in(folder: string, layout: CheckpointLayout): KeptFolder | undefined;
 }
 
 /** What scans found that is worth keeping. */

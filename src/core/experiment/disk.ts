@@ -23,7 +23,7 @@ const NOTABLE_MS = 1;
 
 /** From this size of a folder itself on it has thousands of entries on any file system. */
 const LARGE_FOLDER_BYTES = 256 * 1024;
-/** Files that are looked at in one call: a checkpoint has a handful, and some have ten thousand. */
+/** What is looked at in one call: a checkpoint has a handful of files, and some have ten thousand. */
 const AT_ONCE = 16;
 /** Stands for the entries of a folder that is too large to be listed in one call. */
 const LARGE = Symbol('large');
@@ -78,6 +78,17 @@ export class PacedDisk {
     );
   }
 
+  /** Their names alone. */
+  names(path: string): Promise<string[] | null> {
+    return this.ofFolder(
+      path,
+      this.read(
+        () => (isLarge(path) ? LARGE : fs.readdirSync(path)),
+        () => fs.promises.readdir(path),
+      ).then(async (names) => (names === LARGE ? (await inPieces(path)).map(({ name }) => name) : names)),
+    );
+  }
+
   /** Entries of a folder with what stat says of each, by name; entries that went meanwhile are left out. */
   async listWithStats(path: string): Promise<FolderEntry[] | null> {
     const listed = await this.ofFolder(
@@ -107,6 +118,20 @@ export class PacedDisk {
       () => fs.statSync(path, { throwIfNoEntry: false }) ?? null,
       () => fs.promises.stat(path),
     );
+  }
+
+  /** The same of many; null, too, of what cannot be asked. */
+  async statEach(paths: readonly string[]): Promise<readonly (fs.Stats | null)[]> {
+    const all: (fs.Stats | null)[] = [];
+    for (let from = 0; from < paths.length; from += AT_ONCE) {
+      const some = paths.slice(from, from + AT_ONCE);
+      const found = await this.read(
+        () => some.map(statOrNull),
+        () => Promise.all(some.map((each) => fs.promises.stat(each).catch(() => null))),
+      );
+      all.push(...(found ?? some.map(() => null)));
+    }
+    return all;
   }
 
   /**
@@ -212,6 +237,14 @@ export class PacedDisk {
       if (isAbsent(error)) return null;
       throw error;
     }
+  }
+}
+
+function statOrNull(path: string): fs.Stats | null {
+  try {
+    return fs.statSync(path, { throwIfNoEntry: false }) ?? null;
+  } catch {
+    return null;
   }
 }
 

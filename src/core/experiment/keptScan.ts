@@ -11,7 +11,7 @@ import { version } from '../../../package.json';
 import type { CheckpointLayout } from '../checkpoint/layouts/layout';
 import { openRegular } from '../files';
 import { cacheFolder, DRAFT, keepInCache } from '../userCache';
-import type { Findings, KeptCheckpoint, SettledCheckpoint } from './checkpointContent';
+import type { CheckpointContent, Findings, FolderState, KeptFolder, SettledCheckpoint } from './checkpointContent';
 import type { CheckpointFile } from './model';
 import type { Kept } from './watch';
 
@@ -47,8 +47,6 @@ export interface KeepingHow {
 export class KeptScan implements Kept {
   /** On the clock of `performance`. */
   private keptAt = -Infinity;
-  /** The last folder of checkpoints that was asked about: a scan comes by one after the other. */
-  private read: { readonly folder: string; readonly checkpoints: ReadonlyMap<string, KeptCheckpoint> } | undefined;
 
   /**
    * @param experiments absolute path of the folder of runs, links followed
@@ -62,20 +60,15 @@ export class KeptScan implements Kept {
     private readonly fewest: number,
   ) {}
 
-  find(folder: string, layout: CheckpointLayout): KeptCheckpoint | undefined {
+  in(folder: string, layout: CheckpointLayout): KeptFolder | undefined {
     if (this.lines.size === 0) return undefined;
-    const parent = path.dirname(folder);
-    if (this.read?.folder !== parent) {
-      const line = this.lines.get(path.relative(this.named, parent));
-      this.read = { folder: parent, checkpoints: line === undefined ? new Map() : readLine(line, layout) };
-    }
-    return this.read.checkpoints.get(path.basename(folder));
+    const line = this.lines.get(path.relative(this.named, folder));
+    return line === undefined ? undefined : readLine(line, layout);
   }
 
   /** Nobody will ask any more: it is some megabytes. */
   letGo(): void {
     this.lines = new Map();
-    this.read = undefined;
   }
 
   /**
@@ -120,9 +113,11 @@ export class KeptScan implements Kept {
  */
 export async function openKeptScan(experiments: string, how: KeepingHow = {}): Promise<KeptScan> {
   const { cache = cacheFolder('scans'), fewest = FEWEST } = how;
-  const real = await realpath(experiments).catch(() => experiments);
-  // Homes are shared by machines that have other disks under the same paths.
-  const there = await stat(real).catch(() => null);
+  const [real, there] = await Promise.all([
+    realpath(experiments).catch(() => experiments),
+    // Homes are shared by machines that have other disks under the same paths.
+    stat(experiments).catch(() => null),
+  ]);
   const key = createHash('sha256')
     .update(JSON.stringify([real, there?.dev, there?.ino]))
     .digest('hex');
@@ -223,20 +218,25 @@ function written(value: number | null): number | string | null {
   return value === null || (Number.isFinite(value) && !Object.is(value, -0)) ? value : String(value);
 }
 
-/** What of a line can be used, by the names of checkpoints. */
-function readLine(line: Buffer, layout: CheckpointLayout): ReadonlyMap<string, KeptCheckpoint> {
-  const found = new Map<string, KeptCheckpoint>();
+/** What of a line can be used; of each checkpoint, only once it is asked about. */
+function readLine(line: Buffer, layout: CheckpointLayout): KeptFolder | undefined {
   const read = parsed(line.toString('utf8'));
-  if (!Array.isArray(read)) return found;
+  if (!Array.isArray(read)) return undefined;
   const [lists, entries] = read as unknown[];
-  if (!Array.isArray(lists) || !Array.isArray(entries)) return found;
+  if (!Array.isArray(lists) || !Array.isArray(entries)) return undefined;
   const files = (lists as unknown[]).map(readFiles);
-  for (const entry of entries as unknown[]) {
-    if (!Array.isArray(entry)) continue;
-    const checkpoint = readEntry(entry as unknown[], files, layout);
-    if (checkpoint !== null) found.set(String(entry[0]), checkpoint);
-  }
-  return found;
+  const named = new Map<unknown, readonly unknown[]>();
+  for (const entry of entries as unknown[]) if (Array.isArray(entry)) named.set(entry[0], entry as unknown[]);
+  return {
+    take: (name, state) => {
+      const entry = named.get(name);
+      return entry === undefined || !isOfState(entry, state) ? null : readEntry(entry, files, layout);
+    },
+  };
+}
+
+function isOfState(entry: readonly unknown[], { dev, ino, mtimeMs, ctimeMs }: FolderState): boolean {
+  return entry[1] === dev && entry[2] === ino && entry[3] === mtimeMs && entry[4] === ctimeMs;
 }
 
 function readFiles(list: unknown): readonly CheckpointFile[] | null {
@@ -255,11 +255,7 @@ function readEntry(
   entry: readonly unknown[],
   lists: readonly (readonly CheckpointFile[] | null)[],
   layout: CheckpointLayout,
-): KeptCheckpoint | null {
-  const dev = entry[1];
-  const ino = entry[2];
-  const mtimeMs = entry[3];
-  const ctimeMs = entry[4];
+): CheckpointContent | null {
   const list = entry[5];
   const step = entry[6];
   const stage = entry[7];
@@ -269,30 +265,23 @@ function readEntry(
   const signature = entry[13];
   const files = typeof list === 'number' ? (lists[list] ?? null) : null;
   if (files === null || time === null) return null;
-  if (!isNumber(dev) || !isNumber(ino) || !isNumber(mtimeMs) || !isNumber(ctimeMs)) return null;
   if (!isNumber(bytes) || !isNumber(changed) || typeof signature !== 'string') return null;
   if ((step !== null && !isNumber(step)) || (stage !== null && typeof stage !== 'string')) return null;
   return {
-    dev,
-    ino,
-    mtimeMs,
-    ctimeMs,
-    content: {
-      state: 'complete',
-      stateReason: null,
-      step,
-      stage,
-      loss: numberOf(entry[8]),
-      evalLoss: numberOf(entry[9]),
-      bytes,
-      time,
-      files,
-      layout,
-      maxSteps: null,
-      best: null,
-      changed,
-      signature,
-    },
+    state: 'complete',
+    stateReason: null,
+    step,
+    stage,
+    loss: numberOf(entry[8]),
+    evalLoss: numberOf(entry[9]),
+    bytes,
+    time,
+    files,
+    layout,
+    maxSteps: null,
+    best: null,
+    changed,
+    signature,
   };
 }
 

@@ -7,12 +7,20 @@ import { CHANGING } from './runLayout';
 export class LiveRuns {
   private runs: readonly Run[] = [];
   private readonly seen = new Map<string, string>();
+  /** Looked up once a run's object: hundreds of them have tens of thousands of checkpoints. */
+  private readonly live = new WeakMap<Run, boolean>();
 
   /** Looks from now on at those of these runs that are live. */
   follow(runs: readonly Run[]): void {
-    this.runs = runs.filter(isLive);
+    this.runs = runs.filter((run) => this.isLive(run));
     const paths = new Set(this.runs.map((run) => run.path));
     for (const known of this.seen.keys()) if (!paths.has(known)) this.seen.delete(known);
+  }
+
+  private isLive(run: Run): boolean {
+    let live = this.live.get(run);
+    if (live === undefined) this.live.set(run, (live = isLive(run)));
+    return live;
   }
 
   /** Paths of the runs that changed since the last call (or that were never looked at). */

@@ -1,5 +1,6 @@
 /** What the scans of one workspace share: the disk, what was read before, and what could not be read. */
 import type { Stats } from 'node:fs';
+import { basename } from 'node:path';
 import { secondsSince } from '../clock';
 import { type Curriculum, curriculumFromEntries } from '../curriculum';
 import { ours } from '../checkpoint/layouts/ours';
@@ -12,6 +13,7 @@ import { askThisHost } from './runningProcess';
 import {
   isSameState,
   type CheckpointContent,
+  type CheckpointPlace,
   type Findings,
   type KeptCheckpoints,
   type SettledCheckpoint,
@@ -354,9 +356,8 @@ export class ScanContext implements Findings {
       known.visit = this.visit;
       return { names: known.names, same: !(this.full && this.isDue(known)) };
     }
-    const listed = await this.disk.list(folder);
-    if (listed === null) return null;
-    const names = listed.map((entry) => entry.name);
+    const names = await this.disk.names(folder);
+    if (names === null) return null;
     if (stats !== null) {
       const age = secondsSince(stats.mtimeMs / 1000, this.now());
       this.checkpointListings.set(folder, {
@@ -376,9 +377,35 @@ export class ScanContext implements Findings {
   }
 
   /**
+   * Looks at the folders of checkpoints that are known as finished, many at a time: those in which nothing came or went need no
+   * look into them. What was kept from before this process is looked into when its run has its turn, a few at a time: that costs
+   * what the first scan spared.
+   *
+   * @param parent the folder that they are in
+   */
+  async lookAtFinished(parent: string, places: readonly CheckpointPlace[]): Promise<void> {
+    if (this.look === 'everything' || (!this.scansAgain && this.kept === undefined)) return;
+    const kept = this.kept?.in(parent, ours);
+    const known = kept === undefined ? places.filter(({ folder }) => this.settled.has(folder)) : places;
+    const states = await this.disk.statEach(known.map(({ folder }) => folder));
+    const turn = this.full && this.look === 'changes';
+    for (const [at, { folder }] of known.entries()) {
+      const stats = states[at] ?? null;
+      if (stats === null) continue;
+      const found = this.settled.get(folder);
+      if (found === undefined) {
+        const content = kept?.take(basename(folder), stats) ?? null;
+        if (content !== null) this.settle(folder, stats, content, true, true);
+      } else if (isSameState(found, stats)) {
+        if (found.isKept && turn && this.keptLooks > 0) this.keptLooks -= 1;
+        else found.visit = this.visit;
+      }
+    }
+  }
+
+  /**
    * What a checkpoint's folder holds. A finished one is looked into again only where its folder changed, or when a scan looks
-   * at everything: a run of thousands of checkpoints is scanned every time that it logs something. What was kept from before
-   * this process is looked into when its run has its turn, a few at a time: that costs what the first scan spared.
+   * at everything: a run of thousands of checkpoints is scanned every time that it logs something.
    *
    * @param same nothing came or went beside it, so that its folder need not be asked for its time
    */
@@ -388,24 +415,12 @@ export class ScanContext implements Findings {
     read: () => Promise<CheckpointContent | null>,
   ): Promise<CheckpointContent | null> {
     if (!this.scansAgain && this.kept === undefined) return read();
-    const everything = this.look === 'everything';
-    const known = everything ? undefined : this.settled.get(folder);
-    if (known !== undefined && same) {
+    const known = this.look === 'everything' ? undefined : this.settled.get(folder);
+    if (known !== undefined && (same || known.visit === this.visit)) {
       known.visit = this.visit;
       return known.content;
     }
     const stats = await this.disk.stat(folder).catch(() => null);
-    if (stats !== null && known !== undefined && isSameState(known, stats)) {
-      const turn = this.full && this.look === 'changes';
-      if (!known.isKept || !turn || this.keptLooks === 0) {
-        known.visit = this.visit;
-        return known.content;
-      }
-      this.keptLooks -= 1;
-    } else if (stats !== null && known === undefined && !everything) {
-      const kept = this.kept?.find(folder, ours);
-      if (kept !== undefined && isSameState(kept, stats)) return this.settle(folder, stats, kept.content, true, true);
-    }
     const documents: string[] = [];
     this.readNow = documents;
     const content = await read().finally(() => {

@@ -77,16 +77,18 @@ async function lookAt(
   }
 
   const inRun = (file: string): string => path.join(runPath, file);
-  const birth = await context.readJson(inRun(BIRTH), readBirth);
-  const config = await context.readJson(inRun(CONFIG), (json) => json);
-  const named = await context.readJson(inRun(PROCESS), readProcess);
+  // Most runs lack most of these: what is not listed is not asked for.
+  const readJson = async <T>(file: string, read: (json: JsonObject) => T): Promise<T | null> =>
+    names.includes(file) ? context.readJson(inRun(file), read) : null;
+  const birth = await readJson(BIRTH, readBirth);
+  const config = await readJson(CONFIG, (json) => json);
+  const named = await readJson(PROCESS, readProcess);
   const folder = named?.folder === undefined ? null : await context.disk.stat(runPath).catch(() => null);
   const process = named !== null && (await isAbout(named, runPath, folder)) ? named : null;
-  const exit = await context.readJson(inRun(EXIT), readExit);
+  const exit = await readJson(EXIT, readExit);
   const best = await context.readJson(inRun(path.join(CHECKPOINTS, BEST)), readBest);
-  const pins = await context.readJson(inRun(PINS), readPins);
-  // Few runs have these: their absence is not asked for.
-  const backups = names.includes(BACKUPS) ? await context.readJson(inRun(BACKUPS), readBackups) : null;
+  const pins = await readJson(PINS, readPins);
+  const backups = await readJson(BACKUPS, readBackups);
   const notes = names.includes(NOTES) ? await context.readDocument(inRun(NOTES), readNotes) : null;
   const logged = await readLastLogged(runPath, context);
 
@@ -178,25 +180,15 @@ async function readCheckpoints(
   const folder = path.join(runPath, checkpointsIn(names));
   const found = new Map<string, FoundCheckpoint>();
   try {
-    // `best` (a full copy in other trainers' runs) and leftovers of deletes and dead saves are not checkpoints of their own.
     const listed = await context.checkpointNames(folder);
-    for (const entry of listed?.names ?? []) {
-      const saving = training ? stepBeingSaved(entry) : null;
-      const step = saving ?? stepOfFolder(entry);
-      if (step === null && entry !== FINAL) continue;
-      const name = saving === null ? entry : `checkpoint-${saving}`;
-      if (saving !== null && found.has(name)) continue;
-      const at = `${folder}${path.sep}${name}`;
-      const place: CheckpointPlace = {
-        name,
-        path: at,
-        folder: name === entry ? at : path.join(folder, entry),
-        step,
-      };
+    const places = (listed?.names ?? []).flatMap((entry) => placeOf(folder, entry, training) ?? []);
+    if (listed?.same === false) await context.lookAtFinished(folder, places);
+    for (const place of places) {
+      if (place.folder !== place.path && found.has(place.name)) continue;
       const content = await context.contentOf(place.folder, listed?.same ?? false, () =>
         readCheckpointContent(place, context),
       );
-      if (content !== null) found.set(name, { place, content });
+      if (content !== null) found.set(place.name, { place, content });
     }
   } catch (error) {
     context.problem(folder, readFailure(error));
@@ -204,6 +196,21 @@ async function readCheckpoints(
   const final = found.get(FINAL) ?? null;
   found.delete(FINAL);
   return { checkpoints: [...found.values()], final };
+}
+
+/**
+ * The checkpoint that an entry of a folder of checkpoints is: `best` (a full copy in other trainers' runs) and leftovers of
+ * deletes and dead saves are none of their own.
+ *
+ * @param training what is being saved is one, too
+ */
+function placeOf(folder: string, entry: string, training: boolean): CheckpointPlace | null {
+  const saving = training ? stepBeingSaved(entry) : null;
+  const step = saving ?? stepOfFolder(entry);
+  if (step === null && entry !== FINAL) return null;
+  const name = saving === null ? entry : `checkpoint-${saving}`;
+  const at = `${folder}${path.sep}${name}`;
+  return { name, path: at, folder: name === entry ? at : path.join(folder, entry), step };
 }
 
 async function readLastLogged(runPath: string, context: ScanContext): Promise<ReturnType<typeof lastLogged> | null> {

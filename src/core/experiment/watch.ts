@@ -14,7 +14,7 @@ import { PacedDisk } from './disk';
 import { FolderWatches } from './folderWatches';
 import { LiveRuns } from './liveRuns';
 import type { AskProcess, Run, Workspace } from './model';
-import { networkMount } from './networkMount';
+import { isNetworkMount, networkMount } from './networkMount';
 import { queueFolder, readQueue, type QueueState } from './queueFiles';
 import {
   type Look,
@@ -184,16 +184,15 @@ export class WorkspaceWatcher {
     const { all, queue, runs, places } = this.dirty;
     this.dirty = { all: false, queue: false, runs: new Set(), places: new Set() };
     if (this.disposed) return;
-    await this.keepWatching();
-    const { readFacts, ask } = this.options;
-    const disk = new PacedDisk((await networkMount(this.experiments)) !== null);
     const { look } = this;
-    if (this.context === undefined && look !== 'everything') this.kept = await this.options.keep?.(this.experiments);
-    const context = (this.context ??= new ScanContext({ disk, readFacts, ask, kept: this.kept }));
+    if (all) this.look = 'changes';
+    // In a window that opens, each answer that is waited for comes after much else.
+    const [context] = await Promise.all([this.contextFor(look), this.keepWatching()]);
+    // The first time, beside the scan: what comes while it is read is found by the next look.
+    const first = this.queue === undefined ? this.readQueue(context.disk) : undefined;
     if (all) {
       const trusted =
         look === 'changes' ? (folder: string): boolean => (this.identities.get(folder) ?? null) !== null : undefined;
-      this.look = 'changes';
       for (const runPath of runs) context.disturb(runPath);
       const onFound = this.isComplete ? undefined : this.showSoFar();
       const result = await scanRuns(this.experiments, context, look, trusted, onFound);
@@ -208,16 +207,25 @@ export class WorkspaceWatcher {
       for (const place of places) await this.scanPlace(place, context);
       for (const runPath of runs) this.setScanned(runPath, await scanRunAt(runPath, this.nameOf(runPath), context));
     }
-    if (all || queue || this.queue === undefined) {
-      // What comes while it is read is found by the next look.
-      this.queueSigns = await this.signsOfQueue(context.disk);
-      this.queue = await readQueue(this.root);
-    }
+    if (all || queue) [this.queueSigns, this.queue] = await (first ?? this.readQueue(context.disk));
     // What the scan took over as it was, it saw to be the same folders.
     const looked = new Set([...places, ...runs]);
     await this.follow(context.disk, all ? (folder) => !context.tookOver(folder) : (folder) => looked.has(folder));
     this.publish();
     if (all) void this.kept?.keep(context);
+  }
+
+  /** Made for the first scan. */
+  private async contextFor(look: Look): Promise<ScanContext> {
+    if (this.context !== undefined) return this.context;
+    const { readFacts, ask, keep } = this.options;
+    const [network, kept] = await Promise.all([
+      isNetworkMount(this.experiments),
+      look === 'everything' ? undefined : keep?.(this.experiments),
+    ]);
+    this.kept = kept;
+    this.context = new ScanContext({ disk: new PacedDisk(network), readFacts, ask, kept });
+    return this.context;
   }
 
   /** Shows what the first scan has found, now and then while it lasts: without the queue, whose runs it may find yet. */
@@ -361,6 +369,10 @@ export class WorkspaceWatcher {
       await this.scanSoon();
   }
 
+  private async readQueue(disk: PacedDisk): Promise<[signs: string, queue: QueueState]> {
+    return [await this.signsOfQueue(disk), await readQueue(this.root)];
+  }
+
   /** Changes when an entry comes, goes or is renamed: each change of the queue is one of its folder. */
   private async signsOfQueue(disk: PacedDisk): Promise<string> {
     const folder = await disk.stat(queueFolder(this.root)).catch(() => null);
@@ -418,7 +430,8 @@ export class WorkspaceWatcher {
     this.identities = identities;
     const there = [...identities].filter((entry): entry is [string, string] => entry[1] !== null);
     const { watcher } = this;
-    const added = watcher.follow(new Map(there));
+    const added = await watcher.follow(new Map(there));
+    if (watcher.closed) return;
     // No event tells of what changes in the others: nothing of them is taken to be as it was.
     for (const [folder] of there) if (!watcher.has(folder)) identities.set(folder, null);
     for (const folder of added) {

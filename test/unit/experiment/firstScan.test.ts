@@ -70,11 +70,16 @@ describe('the first scan of a window', () => {
       const keep = async (experiments: string): Promise<Kept> => {
         const opened = await openKeptScan(experiments, { cache, fewest: 1 });
         return {
-          find: (folder, layout) => {
-            asked.push(path.basename(folder));
-            const found = opened.find(folder, layout);
-            if (found === undefined) looked.push(path.basename(folder));
-            return found;
+          in: (folder, layout) => {
+            const known = opened.in(folder, layout);
+            return {
+              take: (name, state) => {
+                asked.push(name);
+                const found = known?.take(name, state) ?? null;
+                if (found === null) looked.push(name);
+                return found;
+              },
+            };
           },
           letGo: () => {
             opened.letGo();

@@ -1,5 +1,5 @@
 /** Asks nvidia-smi what GPUs there are, how much of them is used and by whom. */
-import { lastLine, runProgram, type ProgramEnded } from '../../runProgram';
+import { isOnPath, lastLine, runProgram, type ProgramEnded } from '../../runProgram';
 import type { Gpu } from './gpu';
 import {
   GPU_QUERY,
@@ -28,6 +28,8 @@ export interface GpuReading {
 export async function readGpusHere(
   how: { readonly limitMs?: number; readonly environment?: NodeJS.ProcessEnv } = {},
 ): Promise<GpuReading> {
+  // Each start of what is not there would hold the thread for milliseconds, before every start of a run.
+  if (!(await isOnPath(PROGRAM, how.environment))) return { gpus: [], available: false, problem: null };
   const ask = (words: readonly string[]): Promise<ProgramEnded> =>
     runProgram(PROGRAM, words, { limitMs: how.limitMs ?? LIMIT_MS, environment: how.environment });
   const [answer, processes, list] = await Promise.all([
