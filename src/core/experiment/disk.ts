@@ -212,15 +212,18 @@ export class PacedDisk {
     if (dangling !== null) throw dangling;
   }
 
+  /** Lets whatever else waits for the thread go first. */
+  async giveWay(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.sliceStart = performance.now();
+    this.queuedBefore = queued();
+  }
+
   private async read<T>(sync: () => T, async: () => Promise<T>): Promise<T | null> {
     try {
       if (this.slow) return await async();
       const start = performance.now();
-      if (start - this.sliceStart > SLICE_MS) {
-        await new Promise((resolve) => setImmediate(resolve));
-        this.sliceStart = performance.now();
-        this.queuedBefore = queued();
-      }
+      if (start - this.sliceStart > SLICE_MS) await this.giveWay();
       const before = performance.now();
       const result = sync();
       let took = performance.now() - before;

@@ -80,7 +80,7 @@ export async function scanRuns(
   context: ScanContext,
   look: Look = 'everything',
   trusted?: (folder: string) => boolean,
-  onFound?: (runs: ReadonlyMap<string, ScannedRun>) => void,
+  onFound?: (runs: ReadonlyMap<string, ScannedRun>) => Promise<void>,
 ): Promise<ScannedRuns> {
   const runs = new Map<string, ScannedRun>();
   const inside: string[] = [];
@@ -103,7 +103,7 @@ export async function scanRuns(
       const found = await scanFolder(folder, context);
       inside.push(...found.folders);
       for (const [runPath, scanned] of found.runs) runs.set(runPath, scanned);
-      onFound?.(runs);
+      await onFound?.(runs);
     }
   } catch (error) {
     context.problem(experiments, readFailure(error));

@@ -194,7 +194,7 @@ export class WorkspaceWatcher {
       const trusted =
         look === 'changes' ? (folder: string): boolean => (this.identities.get(folder) ?? null) !== null : undefined;
       for (const runPath of runs) context.disturb(runPath);
-      const onFound = this.isComplete ? undefined : this.showSoFar();
+      const onFound = this.isComplete ? undefined : this.showSoFar(context.disk);
       const result = await scanRuns(this.experiments, context, look, trusted, onFound);
       this.kept?.letGo();
       this.scanned = result.runs;
@@ -229,13 +229,16 @@ export class WorkspaceWatcher {
   }
 
   /** Shows what the first scan has found, now and then while it lasts: without the queue, whose runs it may find yet. */
-  private showSoFar(): (runs: ReadonlyMap<string, ScannedRun>) => void {
+  private showSoFar(disk: PacedDisk): (runs: ReadonlyMap<string, ScannedRun>) => Promise<void> {
     const began = performance.now();
     let after = FIRST_SHOWN_MS;
-    return (runs) => {
+    return async (runs) => {
       if (performance.now() - began < after) return;
       after *= 2;
+      // Whoever listens works at once: not behind a slice of the scan, and not before the next one.
+      await disk.giveWay();
       this.publish(runs, [], NO_QUEUE);
+      await disk.giveWay();
     };
   }
 
