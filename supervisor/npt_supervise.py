@@ -1397,13 +1397,8 @@ def command_planned(arguments: argparse.Namespace) -> int:
 
 def unescaped(word: str) -> str:
     """What percent-encoded text stands for. Not by urllib, whose import takes as long as half a start of Python."""
-    first, *rest = word.split("%")
-    data = first.encode("utf-8", "surrogateescape")
-    for part in rest:
-        if not re.match("[0-9A-Fa-f]{2}", part):
-            data += b"%" + part.encode("utf-8", "surrogateescape")
-            continue
-        data += bytes.fromhex(part[:2]) + part[2:].encode("utf-8", "surrogateescape")
+    data = word.encode("utf-8", "surrogateescape")
+    data = re.sub(b"%([0-9A-Fa-f]{2})", lambda escape: bytes([int(escape[1], 16)]), data)
     return data.decode("utf-8", "surrogateescape")
 
 

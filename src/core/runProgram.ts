@@ -1,7 +1,5 @@
 /** Running a program for what it prints. It may hang, or leave processes behind: every wait has a limit. */
 import { spawn } from 'node:child_process';
-import path from 'node:path';
-import { isExecutable } from './files';
 
 /** Enough to find an answer in, and the last line of what went wrong. */
 const KEPT_CHARACTERS = 256 * 1024;
@@ -75,14 +73,6 @@ export function runProgram(
       setTimeout(finish, AFTER_EXIT_MS);
     });
   });
-}
-
-/** False where no folder of the PATH has such a program; Windows, which tries endings of its own, is not asked. */
-export async function isOnPath(program: string, environment: NodeJS.ProcessEnv = process.env): Promise<boolean> {
-  if (process.platform === 'win32') return true;
-  const folders = (environment.PATH ?? '').split(path.delimiter);
-  const there = await Promise.all(folders.map((folder) => isExecutable(path.join(folder, program))));
-  return there.includes(true);
 }
 
 /** The last line that says something. */

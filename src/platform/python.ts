@@ -4,6 +4,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { messageOf } from '../core/errors';
 import { isExecutable } from '../core/files';
+import { executablesOnPath, firstOnPath } from '../core/onPath';
 import { environmentPython } from '../core/training/environment/environmentPlace';
 import { showError, showWarning } from './messages';
 import { withStatus } from './progress';
@@ -61,12 +62,7 @@ export async function pythonsOnPath(): Promise<string[]> {
       ? ['python.exe', 'python3.exe']
       : ['python3', 'python', ...[14, 13, 12, 11, 10].map((minor) => `python3.${minor}`)];
   const found: string[] = [];
-  for (const name of names) {
-    for (const folder of (process.env.PATH ?? '').split(path.delimiter)) {
-      const candidate = path.join(folder, name);
-      if (folder !== '' && (await isExecutable(candidate))) found.push(candidate);
-    }
-  }
+  for (const name of names) for await (const candidate of executablesOnPath([name])) found.push(candidate);
   // Several names of one program are one interpreter.
   const programs = new Map<string, string>();
   for (const python of found) {
@@ -76,15 +72,8 @@ export async function pythonsOnPath(): Promise<string[]> {
   return [...programs.values()];
 }
 
-async function fromPath(): Promise<string | undefined> {
-  const names = process.platform === 'win32' ? ['python.exe', 'python3.exe'] : ['python3', 'python'];
-  for (const folder of (process.env.PATH ?? '').split(path.delimiter)) {
-    for (const name of names) {
-      const candidate = path.join(folder, name);
-      if (folder !== '' && (await isExecutable(candidate))) return candidate;
-    }
-  }
-  return undefined;
+function fromPath(): Promise<string | undefined> {
+  return firstOnPath(process.platform === 'win32' ? ['python.exe', 'python3.exe'] : ['python3', 'python']);
 }
 
 export class PythonNotFound extends Error {}

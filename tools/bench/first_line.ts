@@ -25,27 +25,16 @@ const { existsSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 const vscode = require('vscode');
 const extension = require(ENTRY);
-const LINE = /^first line ([\\d.]+)$/m;
-const EACH_LINE = /^first line ([\\d.]+)$/gm;
-async function firstLine(run, click) {
-  const log = path.join(run, 'train.log');
-  const clicked = Date.now();
-  void click();
-  for (;;) {
-    const said = existsSync(log) ? LINE.exec(readFileSync(log, 'utf8')) : null;
-    if (said !== null) return Number(said[1]) * 1000 - clicked;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-/** The newest line of any run. */
-async function newLine(runs, click) {
+const LINE = /^first line ([\\d.]+)$/gm;
+/** Milliseconds from the click to the next line of any of these runs, which may have older ones. */
+async function firstLine(runs, click) {
   const clicked = Date.now();
   void click();
   for (;;) {
     for (const run of runs) {
       const log = path.join(run, 'train.log');
       if (!existsSync(log)) continue;
-      const at = Math.max(0, ...[...readFileSync(log, 'utf8').matchAll(EACH_LINE)].map((said) => Number(said[1]) * 1000));
+      const at = Math.max(0, ...[...readFileSync(log, 'utf8').matchAll(LINE)].map((said) => Number(said[1]) * 1000));
       if (at >= clicked) return at - clicked;
     }
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -66,19 +55,19 @@ exports.activate = (context) => {
     const picked = [];
     for (let at = 0; at < ${starts}; at += 1) {
       let end = ended();
-      resumed.push(await firstLine(runs[at], () => vscode.commands.executeCommand('npt.resume', runs[at])));
+      resumed.push(await firstLine([runs[at]], () => vscode.commands.executeCommand('npt.resume', runs[at])));
       await end;
       const task = tasks[tasks.length - 1 - at];
       const run = path.resolve(root, task.definition.checkpoint.replace(/.checkpoints.*$/, ''));
       end = ended();
-      listed.push(await firstLine(run, () => vscode.tasks.executeTask(task)));
+      listed.push(await firstLine([run], () => vscode.tasks.executeTask(task)));
       await end;
       // The list as a person sees it; those that were run stand first.
       void vscode.commands.executeCommand('workbench.action.tasks.runTask', { type: 'npt' });
       await shown();
       for (let down = 0; down <= 2 * at; down += 1) await vscode.commands.executeCommand('workbench.action.quickOpenSelectNext');
       end = ended();
-      picked.push(await newLine(runs, () => vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem')));
+      picked.push(await firstLine(runs, () => vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem')));
       await end;
     }
     report({ resumed, listed, picked });

@@ -69,23 +69,21 @@ export class PacedDisk {
 
   /** Entries of a folder; null where there is nothing. Rejects with WrongKindError for what is no folder. */
   list(path: string): Promise<fs.Dirent[] | null> {
-    return this.ofFolder(
+    return this.listed(
       path,
-      this.read(
-        () => (isLarge(path) ? LARGE : fs.readdirSync(path, { withFileTypes: true })),
-        () => fs.promises.readdir(path, { withFileTypes: true }),
-      ).then((entries) => (entries === LARGE ? inPieces(path) : entries)),
+      () => fs.readdirSync(path, { withFileTypes: true }),
+      () => fs.promises.readdir(path, { withFileTypes: true }),
+      (entry) => entry,
     );
   }
 
   /** Their names alone. */
   names(path: string): Promise<string[] | null> {
-    return this.ofFolder(
+    return this.listed(
       path,
-      this.read(
-        () => (isLarge(path) ? LARGE : fs.readdirSync(path)),
-        () => fs.promises.readdir(path),
-      ).then(async (names) => (names === LARGE ? (await inPieces(path)).map(({ name }) => name) : names)),
+      () => fs.readdirSync(path),
+      () => fs.promises.readdir(path),
+      ({ name }) => name,
     );
   }
 
@@ -192,6 +190,19 @@ export class PacedDisk {
     );
   }
 
+  private listed<T>(
+    path: string,
+    sync: () => T[],
+    async: () => Promise<T[]>,
+    ofEntry: (entry: fs.Dirent) => T,
+  ): Promise<T[] | null> {
+    const found = this.read<T[] | typeof LARGE>(() => (isLarge(path) ? LARGE : sync()), async);
+    return this.ofFolder(
+      path,
+      found.then(async (all) => (all === LARGE ? (await inPieces(path)).map(ofEntry) : all)),
+    );
+  }
+
   /** readdir says of everything that is no folder only that it is none, and of a link to nothing that nothing is there. */
   private async ofFolder<T>(path: string, listed: Promise<T | null>): Promise<T | null> {
     const entries = await listed;
@@ -212,7 +223,12 @@ export class PacedDisk {
     if (dangling !== null) throw dangling;
   }
 
-  /** Lets whatever else waits for the thread go first. */
+  /** Whether whatever else waits for the thread has waited long enough. */
+  get isSliceOver(): boolean {
+    return performance.now() - this.sliceStart > SLICE_MS;
+  }
+
+  /** Lets that go first. */
   async giveWay(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     this.sliceStart = performance.now();
@@ -222,8 +238,7 @@ export class PacedDisk {
   private async read<T>(sync: () => T, async: () => Promise<T>): Promise<T | null> {
     try {
       if (this.slow) return await async();
-      const start = performance.now();
-      if (start - this.sliceStart > SLICE_MS) await this.giveWay();
+      if (this.isSliceOver) await this.giveWay();
       const before = performance.now();
       const result = sync();
       let took = performance.now() - before;

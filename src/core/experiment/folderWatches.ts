@@ -7,9 +7,7 @@
 import { EventEmitter } from 'node:events';
 import fs from 'node:fs';
 import { errorCode } from '../files';
-
-/** Longest stretch of asking for watches. */
-const SLICE_MS = 8;
+import type { PacedDisk } from './disk';
 
 interface WatchEvents {
   /** Something of that name; null where the system does not say which. `written`: its content changed, it was there before. */
@@ -33,25 +31,21 @@ export class FolderWatches extends EventEmitter<WatchEvents> {
   }
 
   /**
-   * Watches these folders from now on, and no others. A lab has a thousand of them: the thread is given back in between.
+   * Watches these folders from now on, and no others. A lab has a thousand of them: that goes in the disk's slices.
    *
    * @param folders by path, with what tells a folder from one that is made anew in its place; one that cannot be watched, as
    * without the right to read it, is tried again the next time
    * @returns those that were not watched until now: what changed in them before gave no events
    */
-  async follow(folders: ReadonlyMap<string, string>): Promise<string[]> {
+  async follow(folders: ReadonlyMap<string, string>, disk: PacedDisk): Promise<string[]> {
     for (const [folder, { watcher, identity }] of this.watches) {
       if (folders.get(folder) === identity) continue;
       watcher.close();
       this.watches.delete(folder);
     }
     const added: string[] = [];
-    let sliceStart = performance.now();
     for (const [folder, identity] of folders) {
-      if (performance.now() - sliceStart > SLICE_MS) {
-        await new Promise((resolve) => setImmediate(resolve));
-        sliceStart = performance.now();
-      }
+      if (disk.isSliceOver) await disk.giveWay();
       if (this.ended) return added;
       if (this.watches.has(folder) || !this.watch(folder, identity)) continue;
       added.push(folder);

@@ -207,7 +207,8 @@ export class WorkspaceWatcher {
       for (const place of places) await this.scanPlace(place, context);
       for (const runPath of runs) this.setScanned(runPath, await scanRunAt(runPath, this.nameOf(runPath), context));
     }
-    if (all || queue) [this.queueSigns, this.queue] = await (first ?? this.readQueue(context.disk));
+    if (all || queue || first !== undefined)
+      [this.queueSigns, this.queue] = await (first ?? this.readQueue(context.disk));
     // What the scan took over as it was, it saw to be the same folders.
     const looked = new Set([...places, ...runs]);
     await this.follow(context.disk, all ? (folder) => !context.tookOver(folder) : (folder) => looked.has(folder));
@@ -433,7 +434,7 @@ export class WorkspaceWatcher {
     this.identities = identities;
     const there = [...identities].filter((entry): entry is [string, string] => entry[1] !== null);
     const { watcher } = this;
-    const added = await watcher.follow(new Map(there));
+    const added = await watcher.follow(new Map(there), disk);
     if (watcher.closed) return;
     // No event tells of what changes in the others: nothing of them is taken to be as it was.
     for (const [folder] of there) if (!watcher.has(folder)) identities.set(folder, null);

@@ -1,5 +1,6 @@
 /** Asks nvidia-smi what GPUs there are, how much of them is used and by whom. */
-import { isOnPath, lastLine, runProgram, type ProgramEnded } from '../../runProgram';
+import { firstOnPath } from '../../onPath';
+import { lastLine, runProgram, type ProgramEnded } from '../../runProgram';
 import type { Gpu } from './gpu';
 import {
   GPU_QUERY,
@@ -29,7 +30,7 @@ export async function readGpusHere(
   how: { readonly limitMs?: number; readonly environment?: NodeJS.ProcessEnv } = {},
 ): Promise<GpuReading> {
   // Each start of what is not there would hold the thread for milliseconds, before every start of a run.
-  if (!(await isOnPath(PROGRAM, how.environment))) return { gpus: [], available: false, problem: null };
+  if (!(await mayBeThere(how.environment))) return { gpus: [], available: false, problem: null };
   const ask = (words: readonly string[]): Promise<ProgramEnded> =>
     runProgram(PROGRAM, words, { limitMs: how.limitMs ?? LIMIT_MS, environment: how.environment });
   const [answer, processes, list] = await Promise.all([
@@ -61,6 +62,12 @@ export async function readGpusHere(
     available: true,
     problem: null,
   };
+}
+
+/** False where no folder of the PATH has it. Without a PATH the system has one of its own, and Windows tries other endings. */
+async function mayBeThere(environment = process.env): Promise<boolean> {
+  if (process.platform === 'win32' || environment.PATH === undefined) return true;
+  return (await firstOnPath([PROGRAM], environment)) !== undefined;
 }
 
 function noneBecause({ output, errors, code, ended }: ProgramEnded): Omit<GpuReading, 'gpus'> {
