@@ -3,9 +3,10 @@ import { appendFileSync, cpSync } from 'node:fs';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import type { Run } from '../../src/core/experiment/model';
-import { boxOf, DashboardSuite, until } from './dashboardSuite';
+import { boxOf, DashboardSuite } from './dashboardSuite';
 import type { OpenOptions, ThemeName } from './harness';
 import { appendSteps, makeRun, makeWorkspace, type RunPlan } from './syntheticRun';
+import { becomes, until } from './waits';
 
 const LIVE: RunPlan = { name: 'live', state: 'training', until: 25000, every: 50, checkpointsEvery: 6000, best: 24000 };
 
@@ -103,14 +104,13 @@ describe('the dashboard’s page', function () {
     const page = await open(live, {}, [live]);
     const step = page.locator('.kpi').first().locator('b span');
     assert.equal(await step.textContent(), '25,000');
+    await until(async () => (await inkOf(page)) > 500, 'the curve is drawn');
     const asked = suite.opened.heard.posted.filter((message) => message.type === 'curves').length;
     appendSteps(live, LIVE, 25000, 8);
     await until(async () => (await step.textContent()) === '25,400', 'the step moved');
-    assert.ok(
-      suite.opened.heard.posted.some((message) => message.type === 'points'),
-      'only the new points were sent',
-    );
-    assert.equal(suite.opened.heard.posted.filter((message) => message.type === 'curves').length, asked);
+    await until(() => suite.opened.heard.posted.some((message) => message.type === 'points'), 'the new points');
+    const sent = suite.opened.heard.posted.filter((message) => message.type === 'curves').length;
+    assert.equal(sent, asked, 'only the new points were sent');
     suite.opened.setRuns([{ ...live, state: 'finished', step: 25400 }]);
     await until(async () => (await page.locator('.pill').textContent()) === 'Finished', 'the state changed');
     await until(
@@ -228,20 +228,19 @@ describe('the dashboard’s page', function () {
       await marker.click();
       await popover.locator('vscode-button', { hasText: label }).click();
     }
-    assert.deepEqual(suite.opened.heard.acts, [
-      { command: 'resume', path: checkpoint },
-      { command: 'branch', path: checkpoint },
-      { command: 'validate', path: checkpoint },
-    ]);
+    await becomes(
+      () => suite.opened.heard.acts,
+      (['resume', 'branch', 'validate'] as const).map((command) => ({ command, path: checkpoint })),
+    );
   });
 
   it('stops a training run, and starts nothing in an untrusted workspace', async () => {
     let page = await open(run(0));
     await page.locator('vscode-button', { hasText: 'Stop' }).click();
     await page.locator('vscode-button[aria-label="Show Terminal"]').click();
-    assert.deepEqual(
-      suite.opened.heard.acts,
-      ['stop', 'terminal'].map((command) => ({ command, path: run(0).path })),
+    await becomes(
+      () => suite.opened.heard.acts,
+      (['stop', 'terminal'] as const).map((command) => ({ command, path: run(0).path })),
     );
     await suite.close();
     page = await open(run(0), { canTrain: false });

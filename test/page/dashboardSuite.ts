@@ -6,18 +6,7 @@ import path from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import type { Run } from '../../src/core/experiment/model';
 import { PageHarness, type OpenOptions, type OpenPage } from './harness';
-
-/** Waits for as long as a busy machine may need. @param what is waited for, said where it never comes */
-export async function until(
-  check: () => boolean | Promise<boolean>,
-  what: string | (() => string | Promise<string>),
-): Promise<void> {
-  const deadline = Date.now() + 120_000;
-  while (!(await check())) {
-    if (Date.now() > deadline) assert.fail(`Waited in vain: ${typeof what === 'string' ? what : await what()}`);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-}
+import { until } from './waits';
 
 export interface Box {
   readonly x: number;

@@ -17,6 +17,7 @@ import { DashboardSession } from '../../src/features/dashboard/session';
 import { pageHtml } from '../../src/platform/pageHtml';
 import type { HostMessage, RunCommand, SaveMessage } from '../../src/protocol/dashboard';
 import type { Addressed } from '../../src/protocol/requests';
+import { late, slowDown } from './slowness';
 
 export type ThemeName = 'dark' | 'light' | 'high-contrast';
 
@@ -260,27 +261,32 @@ export class PageHarness {
       problems.push(error.message);
     });
     const post = (message: unknown): void => {
-      page
-        .evaluate((data) => {
-          const unpack = (value: unknown): unknown => {
-            if (Array.isArray(value)) return value.map(unpack);
-            if (typeof value !== 'object' || value === null) return value;
-            if ('$bytes' in value)
-              return Uint8Array.from(atob(String(value.$bytes)), (each) => each.charCodeAt(0)).buffer;
-            return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, unpack(each)]));
-          };
-          window.postMessage(unpack(data));
-        }, packed(message))
-        .catch((error: unknown) => {
-          // A page that was just closed cannot be told any more.
-          if (!page.isClosed()) problems.push(String(error));
-        });
+      late(() => {
+        page
+          .evaluate((data) => {
+            const unpack = (value: unknown): unknown => {
+              if (Array.isArray(value)) return value.map(unpack);
+              if (typeof value !== 'object' || value === null) return value;
+              if ('$bytes' in value)
+                return Uint8Array.from(atob(String(value.$bytes)), (each) => each.charCodeAt(0)).buffer;
+              return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, unpack(each)]));
+            };
+            window.postMessage(unpack(data));
+          }, packed(message))
+          .catch((error: unknown) => {
+            // A page that was just closed cannot be told any more.
+            if (!page.isClosed()) problems.push(String(error));
+          });
+      });
     };
     await page.exposeFunction('sendToHost', (message: unknown) => {
-      receive(message);
+      late(() => {
+        receive(message);
+      });
     });
     // The test runner's compiler names inner functions with a helper that the page does not have.
     await page.addInitScript({ content: 'globalThis.__name = (named) => named;' });
+    await slowDown(page);
     await page.addInitScript(
       ({ recorded, state }) => {
         let kept: unknown = state;

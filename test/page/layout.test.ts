@@ -6,9 +6,10 @@ import type { Run, RunExit } from '../../src/core/experiment/model';
 import { thisHost } from '../../src/core/thisHost';
 import type { Gpu } from '../../src/core/training/gpus/gpu';
 import type { GpuReading } from '../../src/core/training/gpus/nvidiaSmi';
-import { boxOf, DashboardSuite, until } from './dashboardSuite';
+import { boxOf, DashboardSuite } from './dashboardSuite';
 import type { ThemeName } from './harness';
 import { makeRun } from './syntheticRun';
+import { becomes, until } from './waits';
 
 /** A GPU that this process computes on. */
 function busyGpu(usedBytes: number): Gpu {
@@ -76,7 +77,7 @@ describe('the dashboard’s layout', function () {
         assert.deepEqual([looks.wide, looks.role, looks.isRed], [true, 'alert', true]);
         assert.ok(looks.bottom <= looks.band && looks.bottom < 400, 'above everything but the headline');
         await box.locator('vscode-button', { hasText: 'Open Log' }).click();
-        assert.deepEqual(suite.opened.heard.acts, [{ command: 'log', path: run.path }]);
+        await becomes(() => suite.opened.heard.acts, [{ command: 'log', path: run.path }]);
       } finally {
         rmSync(log);
       }

@@ -6,6 +6,7 @@ import { probeMessage } from '../../src/features/probe/facts';
 import type { ProbeMessage } from '../../src/protocol/probe';
 import { PageHarness, type OpenOptions, type PlainPage } from './harness';
 import { CURRICULUM } from './syntheticRun';
+import { becomes } from './waits';
 
 const NOW = Date.now() / 1000;
 
@@ -77,11 +78,11 @@ describe('the probe’s page', function () {
 
   it('says that it is ready, and draws a chart a measure with every layer in its legend', async () => {
     const page = await show(probed(12, [11, 12, 13]));
-    assert.deepEqual(opened.heard, [{ type: 'ready' }]);
+    await becomes(() => opened.heard, [{ type: 'ready' }]);
     assert.equal(await page.locator('h1').textContent(), 'Probe of demo');
     assert.equal(await page.locator('.card canvas').count(), 5);
     await page.getByText('Probe Again').click();
-    assert.deepEqual(opened.heard.at(-1), { type: 'again' });
+    await becomes(() => opened.heard.at(-1), { type: 'again' });
     assert.match(
       (await page.locator('.about').textContent()) ?? '',
       /^12 checkpoints · on the run’s probe\.pt \(64 tokens\) · (just now|\d+ min ago)$/,
@@ -196,7 +197,7 @@ describe('the probe’s page', function () {
     await opened.page.getByText('No checkpoint of demo could be probed').waitFor();
     await opened.page.getByText('checkpoint-6000 was not run: the disk is gone.').waitFor();
     await opened.page.getByText('Probe Again').click();
-    assert.deepEqual(opened.heard.at(-1), { type: 'again' });
+    await becomes(() => opened.heard.at(-1), { type: 'again' });
   });
 
   it('shows what it showed after a reload, and tells of newer checkpoints', async () => {

@@ -4,9 +4,9 @@ import type { Locator, Page } from 'playwright-core';
 import type { Run } from '../../src/core/experiment/model';
 import { START_LOOK, type TableLook } from '../../src/core/table/look';
 import { aRun } from '../unit/model/builders';
-import { until } from './dashboardSuite';
 import { PageHarness } from './harness';
 import { NOON, openRuns, type OpenRuns, type RunsOptions, shownRuns, sweep, sweepRun } from './runsSuite';
+import { becomes, drawn, until } from './waits';
 
 describe('the table of runs’ page', function () {
   let harness: PageHarness;
@@ -43,6 +43,11 @@ describe('the table of runs’ page', function () {
       );
   const row = (page: Page, run: Run): Locator => page.locator('.row').filter({ hasText: run.name });
   const loss = (run: Run): number => run.loss ?? Number.NaN;
+  /** Presses a button of the bar below the table, once that follows the choice: before, the button ignores a click. */
+  const press = async (page: Page, label: string): Promise<void> => {
+    await drawn(page);
+    await page.locator('footer vscode-button').getByText(label, { exact: true }).click();
+  };
 
   async function shows(page: Page, names: readonly string[]): Promise<void> {
     await until(
@@ -189,10 +194,13 @@ describe('the table of runs’ page', function () {
       assert.equal((await active()).text, 'Run');
       await page.keyboard.press('Enter');
       await until(async () => (await heading(page, 'Run').getAttribute('aria-sort')) === 'ascending', 'the sort');
-      assert.deepEqual(opened.acts, [
-        ['dashboard', [runs[4]!.path]],
-        ['dashboard', [runs[5]!.path]],
-      ]);
+      await becomes(
+        () => opened.acts,
+        [
+          ['dashboard', [runs[4]!.path]],
+          ['dashboard', [runs[5]!.path]],
+        ],
+      );
     });
 
     it('offers for the chosen runs what can be done with so many', async () => {
@@ -207,15 +215,15 @@ describe('the table of runs’ page', function () {
       await offers('', 'none');
       await row(page, runs[4]!).click();
       await offers('Dashboard,Branch…,Tag…,Star,Delete…', 'one');
-      await page.getByText('Branch…').click();
+      await press(page, 'Branch…');
       await row(page, runs[6]!).click({ modifiers: ['ControlOrMeta'] });
       await page.getByText('2 runs chosen').waitFor();
       await offers('Dashboard,Overlay,Differences,Compare,Tag…,Star,Delete…', 'two');
-      await page.getByText('Overlay').click();
-      await page.getByText('Compare', { exact: true }).click();
+      await press(page, 'Overlay');
+      await press(page, 'Compare');
       await row(page, runs[8]!).click({ modifiers: ['Shift'] });
       await page.getByText('3 runs chosen').waitFor();
-      await page.getByText('Delete…').click();
+      await press(page, 'Delete…');
       await until(() => opened.acts.length === 4, 'all four');
       const newest = (run: Run | undefined): string => `${run?.path ?? ''}/checkpoints/checkpoint-20000`;
       assert.deepEqual(opened.acts.slice(0, 3), [
@@ -248,6 +256,7 @@ describe('the table of runs’ page', function () {
       await until(() => opened.copies.length === 1, 'the copy');
       assert.match(opened.copies[0] ?? '', /^\| Run \| State .*\n\| --- \| --- .*\n\| llama1b\\_r16/);
       await page.keyboard.press('Escape');
+      await page.getByText('No run is chosen').waitFor();
       await page.getByText('Copy…').click();
       await page.getByRole('menuitem', { name: 'Copy as CSV' }).click();
       await until(() => opened.copies.length === 2, 'the second copy');
@@ -262,7 +271,7 @@ describe('the table of runs’ page', function () {
       assert.ok((await headings(page)).includes('seed'));
       await row(page, runs[12]!).click();
       await row(page, runs[0]!).click({ modifiers: ['ControlOrMeta'] });
-      await page.getByText('Differences').click();
+      await press(page, 'Differences');
       const beside = page.getByRole('region', { name: 'What differs' });
       await beside.waitFor();
       assert.equal(await grid(page).isVisible(), false);
@@ -309,7 +318,7 @@ describe('the table of runs’ page', function () {
       await grid(page).focus();
       await page.keyboard.press('Control+a');
       await page.getByText('60 runs chosen').waitFor();
-      await page.getByText('Differences').click();
+      await press(page, 'Differences');
       await page.getByText('Show All Runs').waitFor();
       await counts(page, 60);
       assert.equal(await page.getByRole('region', { name: 'What differs' }).isVisible(), false);
@@ -476,11 +485,11 @@ describe('the table of runs’ page', function () {
       await both.first().click();
       await row(page, tagged[6]!).click({ modifiers: ['Shift'] });
       await page.getByText('2 runs chosen').waitFor();
-      await page.getByText('Star', { exact: true }).click();
+      await press(page, 'Star');
       await row(page, tagged[4]!).last().click();
       await page.getByText('1 run chosen').waitFor();
-      await page.getByText('Star', { exact: true }).click();
-      await page.getByText('Tag…').click();
+      await press(page, 'Star');
+      await press(page, 'Tag…');
       await until(() => opened.acts.length === 3, 'all three');
       assert.deepEqual(opened.acts, [
         ['star', [tagged[4]!.path, tagged[6]!.path]],
@@ -493,9 +502,11 @@ describe('the table of runs’ page', function () {
       const page = await open(runs);
       await page.getByLabel('Filter runs').fill('llama1b');
       await heading(page, 'Loss').click();
+      await until(async () => (await heading(page, 'Loss').getAttribute('aria-sort')) === 'ascending', 'the sort');
       await grid(page).evaluate((element) => {
         element.scrollTop = 240;
       });
+      await drawn(page);
       await page.mouse.click(300, 400);
       await page.getByText('1 run chosen').waitFor();
       const state = async (): Promise<{ top?: number; selected?: string[] }> =>

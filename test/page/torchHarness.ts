@@ -12,6 +12,7 @@ import { CheckpointWorker } from '../../src/core/checkpoint/worker/workerClient'
 import { TorchFileSession } from '../../src/features/torchFile/session';
 import { pageHtml } from '../../src/platform/pageHtml';
 import { recordedTheme, type ThemeName } from './harness';
+import { late, slowDown } from './slowness';
 
 const DIST = path.resolve(__dirname, '../../dist');
 const TYPES: Readonly<Record<string, string>> = { '.js': 'text/javascript', '.css': 'text/css', '.ttf': 'font/ttf' };
@@ -101,28 +102,33 @@ export class TorchHarness {
       post: (message) => {
         const packed =
           'json' in message ? { ...message, json: Buffer.from(message.json).toString('base64') } : (message as unknown);
-        page
-          .evaluate((data) => {
-            const sent = data as { type: string; json?: string };
-            const json =
-              sent.json === undefined
-                ? undefined
-                : Uint8Array.from(atob(sent.json), (each) => each.charCodeAt(0)).buffer;
-            window.postMessage(json ? { ...sent, json } : sent);
-          }, packed)
-          .catch((error: unknown) => {
-            // A page that was just closed cannot be told any more.
-            if (!page.isClosed()) problems.push(String(error));
-          });
+        late(() => {
+          page
+            .evaluate((data) => {
+              const sent = data as { type: string; json?: string };
+              const json =
+                sent.json === undefined
+                  ? undefined
+                  : Uint8Array.from(atob(sent.json), (each) => each.charCodeAt(0)).buffer;
+              window.postMessage(json ? { ...sent, json } : sent);
+            }, packed)
+            .catch((error: unknown) => {
+              // A page that was just closed cannot be told any more.
+              if (!page.isClosed()) problems.push(String(error));
+            });
+        });
       },
       log: (message) => problems.push(message),
     });
     await page.exposeFunction('sendToHost', (message: unknown) => {
-      asked.push(message);
-      session.receive(message);
+      late(() => {
+        asked.push(message);
+        session.receive(message);
+      });
     });
     // The test runner's compiler names inner functions with a helper that the page does not have.
     await page.addInitScript({ content: 'globalThis.__name = (named) => named;' });
+    await slowDown(page);
     await page.addInitScript(
       ({ recorded, state }) => {
         const scope = window as unknown as Record<string, unknown>;

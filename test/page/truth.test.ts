@@ -6,9 +6,10 @@ import type { Page } from 'playwright-core';
 import type { Curriculum } from '../../src/core/curriculum/curriculum';
 import type { Run } from '../../src/core/experiment/model';
 import { airy } from '../../webview/charts/axes';
-import { type Box, boxOf, DashboardSuite, until } from './dashboardSuite';
+import { type Box, boxOf, DashboardSuite } from './dashboardSuite';
 import type { OpenOptions } from './harness';
 import { makeRun, seeded } from './syntheticRun';
+import { until } from './waits';
 
 type Points = readonly (readonly [step: number, value: number])[];
 

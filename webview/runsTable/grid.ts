@@ -355,16 +355,22 @@ export class Grid {
     else this.selectOnly(item);
   }
 
+  /** The next click goes on from this choice, though it is drawn with the next frame. */
+  private choose(selected: ReadonlySet<string>): void {
+    if (this.state !== undefined) this.state = { ...this.state, selected };
+    this.actions.select(selected);
+  }
+
   private selectOnly(item: RowItem): void {
     this.anchor = item.key;
-    this.actions.select(new Set([item.row.path]));
+    this.choose(new Set([item.row.path]));
   }
 
   private toggle(item: RowItem): void {
     this.anchor = item.key;
     const selected = new Set(this.state?.selected);
     if (!selected.delete(item.row.path)) selected.add(item.row.path);
-    this.actions.select(selected);
+    this.choose(selected);
   }
 
   /** From the last run that was chosen alone up to this one. */
@@ -375,7 +381,7 @@ export class Grid {
     const from = this.anchor === null ? to : placeOf(this.anchor);
     if (from === -1) this.anchor = key;
     const [low, high] = from === -1 ? [to, to] : [Math.min(from, to), Math.max(from, to)];
-    this.actions.select(new Set(rows.slice(low, high + 1).map(({ row }) => row.path)));
+    this.choose(new Set(rows.slice(low, high + 1).map(({ row }) => row.path)));
   }
 
   private menuOf(item: RowItem, at: { x: number; y: number }): void {
@@ -448,7 +454,7 @@ export class Grid {
     const withCtrl = event.ctrlKey || event.metaKey;
     if (event.altKey) return false;
     if (withCtrl && key.toLowerCase() === 'a') {
-      this.actions.select(new Set(this.state?.view.rows.map(({ path }) => path)));
+      this.choose(new Set(this.state?.view.rows.map(({ path }) => path)));
       return true;
     }
     if (withCtrl && key.toLowerCase() === 'c') {
@@ -456,7 +462,7 @@ export class Grid {
       return true;
     }
     if (key === 'Escape') {
-      this.actions.select(new Set());
+      this.choose(new Set());
       return true;
     }
     const page = Math.max(1, Math.floor((this.element.clientHeight - HEAD_HEIGHT) / ROW_HEIGHT) - 1);

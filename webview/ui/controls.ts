@@ -50,7 +50,10 @@ export function button(
   setText(element, label);
   element.appearance = options.primary === true ? 'primary' : 'secondary';
   if (options.title !== undefined) setTitle(element, options.title);
-  element.addEventListener('click', onClick);
+  // The toolkit disables what is clicked with its next frame; until then a click would do what can no longer be done.
+  element.addEventListener('click', () => {
+    if (!element.disabled) onClick();
+  });
   return {
     element,
     set: (change) => {
