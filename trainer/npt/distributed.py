@@ -16,7 +16,7 @@ from torch import Tensor
 
 from npt.launched import launch
 
-# Rank 0 alone evaluates and saves while the others wait for its next gradient.
+# Rank 0 alone saves and writes samples of text while the others wait for its next gradient.
 PATIENCE = timedelta(hours=2)
 
 

@@ -20,7 +20,7 @@ from npt.distributed import Group
 from npt.errors import UsageError
 from npt.gemm_probe import GemmPlan, choose
 from npt.launched import launch
-from npt.precision_plan import PrecisionPlan
+from npt.precision_plan import PrecisionPlan, multiplies_bf16
 
 KEY = "environment"
 
@@ -29,17 +29,19 @@ KEY = "environment"
 class RunEnvironment:
     """``facts`` and ``kernels`` by name as they are stored; ``gemm`` and ``autocast`` are choices.
 
-    ``autocast`` is a 16-bit type's name, or None.
+    ``autocast`` is a 16-bit type's name, or None; ``fused`` whether the optimizer's step is one kernel.
     """
 
     facts: Mapping[str, Any]
     gemm: GemmPlan
     autocast: str | None
+    fused: bool = False
     kernels: Mapping[str, Any] = field(default_factory=dict)
 
     def as_config(self) -> dict[str, Any]:
         """What ``config.json`` stores."""
-        return {**self.facts, **self.kernels, "autocast": self.autocast, "gemm": self.gemm.as_config()}
+        choices = {"autocast": self.autocast, "optimizer": _optimizer(self.fused), "gemm": self.gemm.as_config()}
+        return {**self.facts, **self.kernels, **choices}
 
     def differences(self, stored: Mapping[str, Any]) -> list[str]:
         """A line for everything that keeps a resume from being bit-identical to a run that never stopped."""
@@ -55,6 +57,7 @@ class RunEnvironment:
 _NAMES = {
     "gemm": "the way matrices are multiplied",
     "autocast": "the type of autocast",
+    "optimizer": "the optimizer's kernel",
     "processor": "the processor",
     "cpu": "the instruction set of PyTorch's CPU kernels",
     "cuda": "PyTorch's CUDA",
@@ -116,6 +119,38 @@ def choose_precision(a: Arguments, device: torch.device, group: Group, stored: M
     return PrecisionPlan.choose(a.mixed_precision, device, before if isinstance(before, str) else None, widens=True)
 
 
+def _optimizer(fused: bool) -> str:
+    return "fused" if fused else "plain"
+
+
+def fuses(device: torch.device, stored: Mapping[str, Any]) -> bool:
+    """Whether the optimizer's step is one kernel, which rounds otherwise than many: on GPUs, unless it was not."""
+    if device.type != "cuda":
+        return False
+    before = stored if _unchanged({"device": facts(device, 1)["device"]}, stored) else {}
+    # Before it was stored there was none.
+    return not before or before.get("optimizer") == _optimizer(fused=True)
+
+
+#: NVIDIA's first cards with units for 16-bit products (Volta), and for fp32 products with shortened factors (Ampere).
+_TENSOR_CORES, _TF32 = (7, 0), (8, 0)
+
+
+def advice(a: Arguments, device: torch.device) -> str | None:
+    """A line about what would train faster on a device, where the arguments leave it to the trainer."""
+    if device.type != "cuda" or torch.version.hip is not None or a.mixed_precision or a.matmul_precision != "auto":
+        return None
+    capability = torch.cuda.get_device_capability(device)
+    if capability < _TENSOR_CORES:
+        return None
+    kind = "bf16" if multiplies_bf16(device) else "fp16"
+    shorter = ", --matmul_precision medium fp32 ones with TF32" if capability >= _TF32 else ""
+    return (
+        f"this GPU is several times as fast at other products than those of full fp32: --mixed_precision takes {kind}"
+        f"{shorter}; --matmul_precision highest keeps them as they are"
+    )
+
+
 def settle(
     a: Arguments, base: Any, precision: PrecisionPlan, device: torch.device, group: Group, stored: Mapping[str, Any]
 ) -> RunEnvironment:
@@ -133,7 +168,7 @@ def settle(
     gemm: GemmPlan = group.share(plan)
     gemm.apply()
     autocast = None if precision.dtype is None else str(precision.dtype).removeprefix("torch.")
-    return RunEnvironment(known, gemm, autocast, computing)
+    return RunEnvironment(known, gemm, autocast, fuses(device, stored), computing)
 
 
 def prepare(a: Arguments, local_rank: int) -> torch.device:

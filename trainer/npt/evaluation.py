@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from npt.distributed import Group
 from npt.losses import LossFunction
 from npt.model.llama import npt_layers
 from npt.model.precision import at_least_fp32, widest
@@ -27,9 +28,12 @@ def evaluate(
     samples: Tensor,
     batch: int,
     check: Callable[[], None] = lambda: None,
+    group: Group | None = None,
 ) -> dict[str, float]:
     """The evaluation metrics, as means over all samples (samples, tokens); ``check`` may raise to give it up.
 
+    The processes of a group take batches in turn, each calling ``check`` equally often, and have the same samples; rank
+    0 has the metrics, and the others an empty dictionary.
     ``eval_loss/total`` and ``eval_mlp_direct_loss/layer_N`` are the training losses in student mode;
     ``eval/cross_entropy`` and ``eval/teacher_cross_entropy`` are in nats per next token, ``eval/kl`` is
     KL(teacher ‖ student) per token and ``eval/agreement`` the share of tokens with the same most likely successor.
@@ -38,14 +42,18 @@ def evaluate(
     head, layers = module.lm_head, npt_layers(model)
     device, wide_head = head.weight.device, at_least_fp32(head.weight)
     sums: dict[str, Tensor] = {}
+    group = group or Group(0, 1)
 
     def add(name: str, value: Tensor) -> None:
         value = value.to(widest(value.device))
         sums[name] = sums[name] + value if name in sums else value
 
-    for start in range(0, len(samples), batch):
+    for start in range(0, len(samples), batch * group.world_size):
         check()
+        start += batch * group.rank
         ids = samples[start : start + batch].to(device)
+        if len(ids) == 0:
+            continue
         result = scaffold.run(ids, STUDENT)
         parts = losses(result, layers)
         add("eval_loss/total", parts.total * len(ids))
@@ -62,8 +70,10 @@ def evaluate(
             add("eval/kl", (theirs.exp() * (theirs - mine)).sum())
             add("eval/agreement", (mine.argmax(-1) == theirs.argmax(-1)).sum())
     positions = samples.shape[0] * (samples.shape[1] - 1)
+    found = group.gather({name: value.item() for name, value in sums.items()})
     return {
-        name: value.item() / (positions if name.startswith("eval/") else len(samples)) for name, value in sums.items()
+        name: sum(part.get(name, 0.0) for part in found) / (positions if name.startswith("eval/") else len(samples))
+        for name in (found[0] if found else ())
     }
 
 

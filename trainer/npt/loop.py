@@ -27,6 +27,7 @@ from npt.measurements import probe_similarity
 from npt.run import optional, probe_file
 from npt.run.folder import RunFolder
 from npt.run.metrics_log import MetricsLog
+from npt.run.pace import Pace, memory
 from npt.signals import Stopped, StopRequest
 from npt.storage import atomic
 from npt.trainer import MultiLayerNPTTrainer, Part
@@ -116,6 +117,7 @@ class Segment:
     def _train(self) -> str:
         trainer, a = self.trainer, self.trainer.arguments
         self._catch_up()
+        self._pace = Pace(trainer.global_step, a.max_steps)
         while trainer.global_step < a.max_steps and not agreed_to_stop(trainer, self.stop):
             self.run.follow()
             self._saver.check()
@@ -158,8 +160,8 @@ class Segment:
 
     def _catch_up(self) -> None:
         """Evaluates what a stop left to this start, as if it had not come between; its checkpoint is there already."""
-        step, a = self.trainer.global_step, self.trainer.arguments
-        if not (a.eval_steps and a.num_eval_samples):
+        step = self.trainer.global_step
+        if not evaluates(self.trainer.arguments):
             # This start wants none.
             self.trainer.evaluation_due = False
         if not self.trainer.evaluation_due:
@@ -186,7 +188,7 @@ class Segment:
             trainer.check_finite()
         if values:
             self._log(step, values)
-        if a.eval_steps and a.num_eval_samples and (last or step % a.eval_steps == 0):
+        if evaluates(a, step):
             self._evaluate(step)
         if a.generation_steps and step % a.generation_steps == 0:
             self._generate(step)
@@ -211,6 +213,7 @@ class Segment:
     def _log(self, step: int, values: dict[str, float]) -> None:
         values["throughput/tokens_per_second"] = self._training_tokens / self._training_seconds
         values["throughput/steps_per_second"] = self._steps_since_log / self._training_seconds
+        pace = self._pace.said(step, self._training_seconds / self._steps_since_log, memory(self.trainer.device))
         self._training_seconds, self._training_tokens, self._steps_since_log = 0.0, 0, 0
         self.log.metrics(step, values)
         self.last_metrics.update(values)
@@ -220,7 +223,7 @@ class Segment:
         print(
             f"step {step}/{self.trainer.arguments.max_steps}  {stage:<7}  loss {values['loss/total']:.4f}  "
             f"lr {values['training/learning_rate']:.2e}  {grad}  "
-            f"{values['throughput/tokens_per_second']:,.0f} tokens/s"
+            f"{values['throughput/tokens_per_second']:,.0f} tokens/s  {pace}"
         )
 
     def _evaluate(self, step: int) -> None:
@@ -229,21 +232,11 @@ class Segment:
             return
         trainer.check_finite()
         self.stop.doing = f"the evaluation at step {step}"
-        # Until it is done: whatever ends it, the next start makes up for it.
-        trainer.evaluation_due = True
         try:
-            values = evaluate(
-                trainer.model,
-                trainer.scaffold,
-                trainer.losses,
-                trainer.val_loader,
-                trainer.arguments.batch_size,
-                self.stop.check,
-            )
+            values = evaluation(trainer, self.stop)
         except Stopped:
             print(f"the evaluation at step {step} is left to the next start")
             return
-        trainer.evaluation_due = False
         self.log.metrics(step, values)
         self.last_metrics.update(values)
         self._evaluated = (step, values[BEST_METRIC])
@@ -356,15 +349,59 @@ def agreed_to_stop(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> bool:
     return True
 
 
+def evaluation(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> dict[str, float]:
+    """The metrics of the held-out samples, which all processes of a run compute together; complete on rank 0.
+
+    Raises ``Stopped`` in every process where one of them was asked to stop; it then stays due.
+    """
+    if trainer.val_loader is None:
+        raise TrainingError("there are no samples to evaluate")
+    # Until it is done: whatever ends it, the next start makes up for it.
+    trainer.evaluation_due = True
+    values = evaluate(
+        trainer.model,
+        trainer.scaffold,
+        trainer.losses,
+        trainer.val_loader,
+        trainer.arguments.batch_size,
+        lambda: agree_and_check(trainer, stop),
+        trainer.group,
+    )
+    trainer.evaluation_due = False
+    return values
+
+
+def agree_and_check(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> None:
+    """Raises ``Stopped`` in every process where one of them was asked to stop, each taking the signal as its own."""
+    number = trainer.group.highest(int(stop.signal or 0))
+    if number == 0:
+        # One that comes from now on counts at the next call: no process may give up alone.
+        return
+    if stop.signal is None:
+        stop.signal = signal.Signals(number)
+    raise Stopped
+
+
+def _follow_evaluation(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> None:
+    """A process's share of an evaluation, whose metrics rank 0 has."""
+    if trainer.val_loader is not None:
+        with contextlib.suppress(Stopped):
+            evaluation(trainer, stop)
+
+
 def follow(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> None:
-    """What a process other than rank 0 does: the same steps, and its part of every checkpoint."""
+    """What a process other than rank 0 does: the same steps, and its part of every evaluation and checkpoint."""
     a = trainer.arguments
     try:
+        if trainer.evaluation_due and evaluates(a):
+            _follow_evaluation(trainer, stop)
         while trainer.global_step < a.max_steps and not agreed_to_stop(trainer, stop):
             step = trainer.global_step + 1
             last = step == a.max_steps
             trainer.train_step(measure=measured(a, step))
             stop.keep()
+            if evaluates(a, step):
+                _follow_evaluation(trainer, stop)
             if last or (a.save_steps and step % a.save_steps == 0):
                 trainer.group.gather(trainer.part())
     except GroupFailure:
@@ -381,3 +418,9 @@ def follow(trainer: MultiLayerNPTTrainer, stop: StopRequest) -> None:
 def measured(a: Arguments, step: int) -> bool:
     """Whether a step's metrics are logged: the last one's always."""
     return step == a.max_steps or (a.logging_steps > 0 and step % a.logging_steps == 0)
+
+
+def evaluates(a: Arguments, step: int | None = None) -> bool:
+    """Whether a run evaluates, at a step or at all: after the last step always."""
+    wanted = a.eval_steps > 0 and a.num_eval_samples > 0
+    return wanted and (step is None or step == a.max_steps or step % a.eval_steps == 0)

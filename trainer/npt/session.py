@@ -69,6 +69,7 @@ def build(start: Start, device: torch.device, group: Group) -> Built:
         group,
         known.gemm,
         device,
+        known.fused,
     )
     return Built(trainer, layers, texts, known)
 
@@ -193,6 +194,9 @@ def _introduce(start: Start, trainer: MultiLayerNPTTrainer, notes: list[str]) ->
         print(f"changed: {name} was {before} and is {after}")
     for note in notes:
         print(f"warning: {note}")
+    hint = environment.advice(a, trainer.device) if start.source is None else None
+    if hint is not None:
+        print(f"hint: {hint}")
     print(
         f"model {a.model_name}, NPT layers {trainer.layers_to_train}, {a.modulation}, "
         f"{a.num_ranks} × rank {a.np_rank}, {trained:,} parameters to train"

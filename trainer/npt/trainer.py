@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from npt import SCHEMA, rng
+from npt import SCHEMA, environment, rng
 from npt.argument_table import ARGUMENTS, ValueRefused
 from npt.arguments import Arguments
 from npt.checkpoint import load, np_weights, tensors
@@ -86,7 +86,8 @@ class MultiLayerNPTTrainer:
     ``model`` is a ``LlamaForCausalLM``; its layers in ``layers_to_train`` become NPT layers in place, so that calling
     it afterwards runs the student. ``train_loader`` yields samples (see ``SampleSource``); without one the trainer
     can load a checkpoint for inference or analysis. An empty ``curriculum_schedule`` takes the checkpoint's.
-    ``device`` moves the model there first; without it everything is where the model is.
+    ``device`` moves the model there first; without it everything is where the model is. ``fused``: whether the
+    optimizer's step is one kernel; None takes that on GPUs.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class MultiLayerNPTTrainer:
         group: Group | None = None,
         gemm: GemmPlan | None = None,
         device: str | torch.device | None = None,
+        fused: bool | None = None,
         **unknown: Any,
     ) -> None:
         if unknown:
@@ -132,6 +134,7 @@ class MultiLayerNPTTrainer:
         )
         self.fingerprint = llama.fingerprint(model)
         self.device = next(model.parameters()).device if device is None else torch.device(device)
+        self.fused = environment.fuses(self.device, {}) if fused is None else fused
         self.precision = precision or PrecisionPlan.choose(False, self.device)
         self.precision.place(model, self.device)
         a = self.arguments
@@ -162,7 +165,9 @@ class MultiLayerNPTTrainer:
             lambda_reg=a.lambda_reg,
         )
         self.parameters = tensors.parameters(self.layers)
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=a.learning_rate, weight_decay=a.weight_decay)
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=a.learning_rate, weight_decay=a.weight_decay, fused=self.fused or None
+        )
         self.scaler = self.precision.scaler()
         self._first_bad_step = torch.full((), -1.0, device=self.device)
 

@@ -23,7 +23,7 @@ from npt.launched import launch as launched
 from npt.model import llama
 from npt.model.precision import widest
 from npt.trainer import MultiLayerNPTTrainer
-from tests.conftest import SMALL, Process, events
+from tests.conftest import SMALL, Process, events, weights
 from tests.test_launched import GROUP
 from tests.test_resume_exact import assert_equal
 
@@ -58,6 +58,36 @@ def test_fp16_overflows_are_skipped_said_and_resumed_exactly(train: Train, launc
     resumed = train("--resume_from", str(run), before=fp16_on_cpu)
     assert resumed.code == 0 and "not bit-identical" not in resumed.output, resumed.output
     assert_equal(run, whole)
+
+
+def fused_on_cpu() -> None:
+    """In a trainer: the optimizer's step is one kernel, as it is on GPUs."""
+    environment.fuses = lambda *_: True
+
+
+def test_a_fused_optimizer_resumes_exactly_and_skips_overflows(train: Train, launch: Train, tmp_path: Path) -> None:
+    whole, run, plain = tmp_path / "whole", tmp_path / "run", tmp_path / "plain"
+    words = [*SMALL, "--mixed_precision"]
+
+    def fused() -> None:
+        fp16_on_cpu()
+        fused_on_cpu()
+
+    done = train(*words, "--output_dir", str(whole), before=fused)
+    assert done.code == 0 and "overflow, step skipped" in done.output, done.output
+    document = json.loads((whole / "checkpoints" / "checkpoint-20" / "config.json").read_text())
+    assert document["environment"]["optimizer"] == "fused"
+    process = launch(*words, "--output_dir", str(run), before=fused)
+    process.wait_for(lambda: "saved checkpoint-10" in process.output)
+    process.send(signal.SIGKILL)
+    process.wait()
+    resumed = train("--resume_from", str(run), before=fused)
+    assert resumed.code == 0 and "not bit-identical" not in resumed.output, resumed.output
+    assert_equal(run, whole)
+    # The same steps as many kernels make, but for rounding.
+    assert train(*words, "--output_dir", str(plain), before=fp16_on_cpu).code == 0
+    for name, weight in weights(plain).items():
+        torch.testing.assert_close(weights(whole)[name], weight, rtol=1e-3, atol=1e-5)
 
 
 class NoDoubles(TorchDispatchMode):

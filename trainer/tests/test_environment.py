@@ -152,6 +152,36 @@ def test_facts_are_this_machines() -> None:
     assert json.loads(json.dumps(made.as_config())) == made.as_config()
 
 
+def test_the_optimizers_kernel_stays_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = torch.device("cuda", 0)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H100")
+    assert environment.fuses(gpu, {}) and not environment.fuses(torch.device("cpu"), {})
+    assert environment.fuses(gpu, {"device": "NVIDIA H100", "optimizer": "fused"})
+    assert not environment.fuses(gpu, {"device": "NVIDIA H100", "optimizer": "plain"})
+    # Written before there was a choice.
+    assert not environment.fuses(gpu, {"device": "NVIDIA H100"})
+    # Elsewhere nothing is bit-identical anyway.
+    assert environment.fuses(gpu, {"device": "cpu", "optimizer": "plain"})
+    assert environment.fuses(gpu, {"device": "NVIDIA A100"})
+
+
+@pytest.mark.parametrize(
+    ("capability", "named"),
+    [((6, 1), []), ((7, 5), ["fp16"]), ((8, 6), ["bf16", "TF32"]), ((9, 0), ["bf16", "TF32"])],
+)
+def test_what_a_gpu_is_faster_at_is_advised(
+    capability: tuple[int, int], named: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu, a = torch.device("cuda", 0), Arguments(train_layers=[1])
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    line = environment.advice(a, gpu)
+    assert (line is not None) == bool(named)
+    assert [kind for kind in ("fp16", "bf16", "TF32") if kind in (line or "")] == named
+    assert environment.advice(a, torch.device("cpu")) is None
+    for chosen in ({"mixed_precision": True}, {"matmul_precision": "highest"}, {"matmul_precision": "medium"}):
+        assert environment.advice(Arguments(train_layers=[1], **chosen), gpu) is None
+
+
 def test_a_type_of_autocast_stays_on_its_device_and_is_chosen_elsewhere() -> None:
     a = Arguments(train_layers=[1], mixed_precision=True)
     alone, cpu = Group(0, 1), torch.device("cpu")

@@ -93,7 +93,9 @@ def load_optimizer_state(
             if not isinstance(value, Tensor):
                 target[name] = value
             elif value.dim() == 0:
-                target[name] = value.clone()
+                # A fused step counts where it computes.
+                fused = optimizer.param_groups[0].get("fused")
+                target[name] = value.to(stacked.device if fused else "cpu", copy=True)
             else:
                 if name not in target:
                     target[name] = torch.zeros_like(stacked, memory_format=torch.preserve_format)

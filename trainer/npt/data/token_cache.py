@@ -30,6 +30,7 @@ from npt.data.tokenizers import Tokenizer
 from npt.data.windows import digest
 from npt.errors import UsageError
 from npt.run.lock import NO_LOCKS
+from npt.run.pace import duration
 from npt.signals import STOP
 from npt.storage import atomic, reading
 
@@ -280,9 +281,9 @@ class _Progress:
             return
         self._said = now
         left = (now - self._began) * max(0, self._total - done) / max(done, 1)
-        rest = f"{left / 60:.0f} min" if left >= 90 else f"{left:.0f} s"
         print(
-            f"tokenising: {min(done, self._total) / 1e6:,.0f} of {self._total / 1e6:,.0f} MB, {rest} left", flush=True
+            f"tokenising: {min(done, self._total) / 1e6:,.0f} of {self._total / 1e6:,.0f} MB, {duration(left)} left",
+            flush=True,
         )
 
 
