@@ -41,6 +41,8 @@ from npt_supervise import Refusal, RunFolder
 COPIES = Path(".npt") / "supervisor"
 #: How long a command of Slurm's may take: a slurmctld that is gone is waited for by them for a minute and more.
 ANSWER_SECONDS = 30
+#: How often a question is asked that Slurm itself cut short.
+ASKED_AGAIN = 3
 #: sbatch itself waits and asks again where a slurmctld has too much to do.
 SUBMIT_SECONDS = 300
 #: Between two looks at the queue, from a terminal: at first, and at most.
@@ -135,11 +137,17 @@ def status_of(job: str) -> Status:
 
 def restarts_of(job: str) -> Optional[int]:
     """How often Slurm has requeued a job, one that is under way included; None where it does not say."""
-    try:
-        found = re.search(r"\bRestarts=(\d+)", ask_slurm(["scontrol", "--oneliner", "show", "job", job]))
-    except NoAnswer:
-        return None
-    return int(found.group(1)) if found else None
+    for _ in range(ASKED_AGAIN):
+        try:
+            answer = ask_slurm(["scontrol", "--oneliner", "show", "job", job])
+        except NoAnswer as error:
+            # What ends a job's processes may end this one of them, too; the next is no longer among those.
+            if error.ended_by == signal.SIGTERM:
+                continue
+            return None
+        found = re.search(r"\bRestarts=(\d+)", answer)
+        return int(found.group(1)) if found else None
+    return None
 
 
 def this_job() -> str:

@@ -204,6 +204,16 @@ def test_slurms_own_end_is_a_preemption_where_slurm_requeues(job: Job, restarts:
     assert job.document("process.json")["job"] == "17"
 
 
+def test_a_question_that_slurms_own_end_cuts_short_is_asked_again(job: Job) -> None:
+    asked = job.run / "asked"
+    job.says("scontrol", f'[ -e "{asked}" ] || {{ : > "{asked}"; kill -TERM $$; }}; echo "JobId=17 Restarts=1"')
+    process = job.start(WAITS)
+    job.until_ready()
+    os.kill(process.pid, signal.SIGTERM)
+    assert ended(process) == 128 + signal.SIGTERM
+    assert asked.exists() and job.document("exit.json")["why"] == "preempted"
+
+
 def test_a_later_start_goes_on_from_the_run_once_it_has_trained_further(job: Job) -> None:
     checkpoint = job.run / "checkpoints" / "checkpoint-20"
     checkpoint.mkdir(parents=True)

@@ -162,7 +162,8 @@ describe('slurm', function () {
       );
       await until('urgent job', async () => (await cluster.state(urgent)) === 'COMPLETED');
       await until('preempted run waiting', async () => (await runAt(preempted.run)).state === 'queued');
-      assert.equal(document(preempted.run, 'exit.json')['why'], 'preempted');
+      // To the trainer it was a stop like any other; that it was not, its supervisor asks Slurm.
+      await until('word of the preemption', () => document(preempted.run, 'exit.json')['why'] === 'preempted');
       await cluster.startNow(second.job);
       await until('end of the preempted run', () => isFinished(preempted.run));
       assert.equal(segments(preempted.run), 2);

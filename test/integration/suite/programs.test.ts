@@ -4,6 +4,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { activated, mainRun, workspaceRoot } from './extension';
 import { answering } from './picks';
+import { inFront } from './terminal';
 
 /** Starting Python with torch and transformers, on a machine that does other things. */
 const ENDS_WITHIN_MS = 300_000;
@@ -53,6 +54,14 @@ describe('programs on checkpoints', function () {
     assert.match(readFileSync(path.join(folder, 'README.md'), 'utf8'), /\| checkpoint \| checkpoint-8 \|/);
     assert.deepEqual(readdirSync(path.dirname(folder)), [path.basename(folder)], 'nothing else is left');
     await tabShown('README.md');
+  });
+
+  it('generates text that goes on from a prompt, in its terminal', async () => {
+    await answering([{ type: 'It was a "dark" $HOME night', refuses: [['', /Write a text to continue/]] }], () =>
+      vscode.commands.executeCommand('npt.generate', checkpoint()),
+    );
+    // The demo's model is a random one: of what it makes up, only that it is there can be said.
+    await inFront(/It was a "dark" \$HOME night.{20}/);
   });
 
   it('evaluates a checkpoint on what its run held out, and shows the figures', async () => {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { eventually } from '../../eventually';
 import { activated, mainRun, modelShows, workspaceRoot } from './extension';
+import { inFront } from './terminal';
 
 const TRAINS_WITHIN_MS = 300_000;
 const STOPS_WITHIN_MS = 300_000;
@@ -19,25 +19,6 @@ async function endOf(task: vscode.Task): Promise<number | undefined> {
   });
   await vscode.tasks.executeTask(task);
   return ended;
-}
-
-/** What the terminal in front shows, its lines joined where they were wrapped. */
-async function terminalText(): Promise<string> {
-  await vscode.commands.executeCommand('workbench.action.terminal.selectAll');
-  await vscode.commands.executeCommand('workbench.action.terminal.copySelection');
-  return (await vscode.env.clipboard.readText()).replace(/\s*\n\s*/g, '');
-}
-
-/** Waits until the terminal in front says so. */
-async function inFront(what: RegExp): Promise<void> {
-  let text = '';
-  const says = async (): Promise<true | undefined> => {
-    text = await terminalText();
-    return what.test(text) ? true : undefined;
-  };
-  await eventually(`${what} in the terminal in front`, TRAINS_WITHIN_MS, says).catch((error: unknown) => {
-    throw new Error(`It says: ${text}`, { cause: error });
-  });
 }
 
 describe('training as tasks', function () {

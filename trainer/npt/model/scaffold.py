@@ -6,8 +6,8 @@ once; in the teacher stage an NPT layer's attention output is the teacher's, and
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +76,21 @@ class Scaffold:
         self._run_block = compiled(self._block) if compiled else self._block
         self._run_npt_layer = compiled(self._npt_layer) if compiled else self._npt_layer
         self._recomputes = recomputes
+
+    @property
+    def student_layers(self) -> int:
+        """How many layers a backward pass goes through."""
+        return len(self._decoder.layers) - self._first
+
+    @contextmanager
+    def plain(self, *, recomputes: bool) -> Iterator[None]:
+        """Within it passes are not compiled: for samples of another length than those that are trained on."""
+        before = self._run_block, self._run_npt_layer, self._recomputes
+        self._run_block, self._run_npt_layer, self._recomputes = self._block, self._npt_layer, recomputes
+        try:
+            yield
+        finally:
+            self._run_block, self._run_npt_layer, self._recomputes = before
 
     def _attention(self, layer: Any, hidden: Tensor, positions: Positions) -> Tensor:
         x = rms_norm(layer.input_layernorm, hidden)

@@ -26,6 +26,11 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
+def size(count: int) -> str:
+    """Bytes in the unit that fits: ``812 MB``, ``18.2 GB``."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
 def memory(device: torch.device) -> int | None:
     """Bytes that training holds: the most so far on a GPU, at present in this process otherwise; None if not known."""
     if device.type == "cuda":
@@ -71,7 +76,7 @@ class Pace:
         left = self.left(step)
         parts = [_each(step_seconds)]
         if held is not None:
-            parts.append(f"{held / 1e9:.1f} GB" if held >= 1e9 else f"{held / 1e6:.0f} MB")
+            parts.append(size(held))
         if step < self._max_steps:
             parts.append(f"{duration(left)} left")
         return "  ".join(parts)
