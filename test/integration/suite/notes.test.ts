@@ -6,6 +6,7 @@ import * as vscode from 'vscode';
 import type { NptApi } from '../../../src/extension';
 import { activated, mainRun, modelShows } from './extension';
 import { answering } from './picks';
+import { typeBefore } from './typing';
 
 const MODEL_MS = 120_000;
 
@@ -50,9 +51,7 @@ describe('tags and notes', () => {
     await vscode.commands.executeCommand('npt.editNotes', mainRun());
     const editor = vscode.window.activeTextEditor;
     assert.equal(editor?.document.uri.fsPath, file());
-    await editor.edit((edit) => {
-      edit.insert(new vscode.Position(0, 0), '---\ntags: [keep]\n---\nLooks stable.\n');
-    });
+    await typeBefore(editor, '', '---\ntags: [keep]\n---\nLooks stable.\n');
     await editor.document.save();
     await showsTags('keep');
   });
@@ -61,9 +60,7 @@ describe('tags and notes', () => {
     await vscode.commands.executeCommand('npt.editNotes', mainRun());
     const editor = vscode.window.activeTextEditor;
     assert.ok(editor);
-    await editor.edit((edit) => {
-      edit.insert(new vscode.Position(0, 0), 'Half a sentence');
-    });
+    await typeBefore(editor, '', 'Half a sentence');
     await vscode.commands.executeCommand('npt.starRuns', mainRun());
     assert.deepEqual([saved(), editor.document.getText()], ['', 'Half a sentence']);
     await vscode.commands.executeCommand('workbench.action.files.revert');

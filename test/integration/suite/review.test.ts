@@ -5,6 +5,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { activated, workspaceRoot } from './extension';
 import { answering, type Answer } from './picks';
+import { typeBefore } from './typing';
 
 const tasksFile = (): string => path.join(workspaceRoot(), '.vscode/tasks.json');
 const presetsFile = (): string => path.join(workspaceRoot(), '.npt/presets.json');
@@ -79,9 +80,7 @@ describe('what a review keeps', () => {
     const before = '{ "version": "2.0.0", "tasks": [] }';
     writeFileSync(tasksFile(), before);
     const editor = await vscode.window.showTextDocument(vscode.Uri.file(tasksFile()));
-    await editor.edit((edit) => {
-      edit.insert(new vscode.Position(0, 0), '// mine\n');
-    });
+    await typeBefore(editor, before, '// mine\n');
     await reviewed([{ choose: /^Save as Task/ }]);
     assert.equal(readFileSync(tasksFile(), 'utf8'), before);
     assert.match(editor.document.getText(), /^\/\/ mine/);

@@ -103,7 +103,13 @@ def rotate_(x: Tensor, cos: Tensor, sin: Tensor, heads: int) -> Tensor:
 
     cos and sin are (1, tokens, 1, size / 2).
     """
-    out: Tensor = _Rotary.apply(x, cos.to(x.dtype), sin.to(x.dtype), heads)  # type: ignore[no-untyped-call]
+    cos, sin = cos.to(x.dtype), sin.to(x.dtype)
+    if torch.compiler.is_compiling():
+        # A function that changes its input would cut a graph in two, and a graph places its results itself.
+        left, right = x[:, :, :heads].chunk(2, dim=-1)
+        rotated = torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1)
+        return torch.cat([rotated, x[:, :, heads:]], dim=2)
+    out: Tensor = _Rotary.apply(x, cos, sin, heads)  # type: ignore[no-untyped-call]
     return out
 
 

@@ -92,13 +92,16 @@ class Scaffold:
         finally:
             self._run_block, self._run_npt_layer, self._recomputes = before
 
-    def _attention(self, layer: Any, hidden: Tensor, positions: Positions) -> Tensor:
+    def _attention(self, layer: Any, projections: Projections, hidden: Tensor, positions: Positions) -> Tensor:
         x = rms_norm(layer.input_layernorm, hidden)
-        return attention(self._projections[layer], x, positions, self.products)
+        return attention(projections, x, positions, self.products)
 
-    def _block(self, layer: Any, hidden: Tensor, positions: Positions) -> tuple[Tensor, Tensor, Tensor]:
+    # What is compiled takes all of a layer as arguments: one that it looked up would make a graph of that layer alone.
+    def _block(
+        self, layer: Any, projections: Projections, hidden: Tensor, positions: Positions
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """The original layer: its output, its attention output and its MLP output."""
-        a = self._attention(layer, hidden, positions)
+        a = self._attention(layer, projections, hidden, positions)
         middle = hidden + a
         m = frozen_mlp(layer.mlp, rms_norm(layer.post_attention_layernorm, middle), self.products)
         return middle + m, a, m
@@ -106,6 +109,7 @@ class Scaffold:
     def _npt_layer(
         self,
         layer: NPTDecoderLayer,
+        projections: Projections,
         student: Tensor,
         teacher: Tensor,
         teacher_attention: Tensor,
@@ -113,19 +117,21 @@ class Scaffold:
         positions: Positions,
     ) -> tuple[Tensor, Tensor, dict[str, Tensor], bool]:
         same = student is teacher
-        ratio = stage.mixing_ratio
-        if same or ratio == 0.0:
+        # Not asked where nothing is mixed: a graph of the first layer is then one of every stage.
+        ratio = 0.0 if same else stage.mixing_ratio
+        if ratio == 0.0:
             a = teacher_attention
         else:
-            a = self._attention(layer, student if ratio == 1.0 else torch.lerp(teacher, student, ratio), positions)
-        mlp_ratio = stage.mlp_mixing_ratio
-        if mlp_ratio is None or mlp_ratio == 1.0 or same:
+            mixed = student if ratio == 1.0 else torch.lerp(teacher, student, ratio)
+            a = self._attention(layer, projections, mixed, positions)
+        mlp_ratio = None if same else stage.mlp_mixing_ratio
+        if mlp_ratio is None or mlp_ratio == 1.0:
             m = student
         else:
             m = teacher if mlp_ratio == 0.0 else torch.lerp(teacher, student, mlp_ratio)
         codes = layer.np_component.codes(a)
         out = layer.modulated_mlp(rms_norm(layer.post_attention_layernorm, m), codes, self.products)
-        return a, out, codes, same or ratio == 0.0
+        return a, out, codes, ratio == 0.0
 
     def _kept(self, layer: Callable[..., Any], *given: Any) -> Any:
         """A layer of the student; whether a backward pass finds its intermediate values or computes them again."""
@@ -141,22 +147,23 @@ class Scaffold:
                 hidden = at_least_fp32(self._decoder.embed_tokens(input_ids))
                 positions = Positions.of(self.model, hidden)
                 for layer in self._decoder.layers[: self._first]:
-                    hidden = self._run_block(layer, hidden, positions)[0]
+                    hidden = self._run_block(layer, self._projections[layer], hidden, positions)[0]
             student = teacher = hidden
             result = Pass(student, teacher)
             for index, layer in enumerate(self._decoder.layers[self._first :], start=self._first):
+                projections = self._projections[layer]
                 with torch.no_grad():
-                    teacher_next, a, m = self._run_block(layer, teacher, positions)
+                    teacher_next, a, m = self._run_block(layer, projections, teacher, positions)
                 if isinstance(layer, NPTDecoderLayer):
                     used, out, codes, reused = self._kept(
-                        self._run_npt_layer, layer, student, teacher, a, stage, positions
+                        self._run_npt_layer, layer, projections, student, teacher, a, stage, positions
                     )
                     result.layers[index] = LayerPass(used, codes, out, at_least_fp32(a) + at_least_fp32(m))
                     result.teacher_results_reused += reused
                     result.teacher_results_computed += 1
                     student = student + out
                 else:
-                    student = self._kept(self._run_block, layer, student, positions)[0]
+                    student = self._kept(self._run_block, layer, projections, student, positions)[0]
                 teacher = teacher_next
         with torch.no_grad():
             result.teacher = rms_norm(self._decoder.norm, teacher)
@@ -171,7 +178,7 @@ class Scaffold:
             hidden = at_least_fp32(self._decoder.embed_tokens(input_ids))
             positions = Positions.of(self.model, hidden)
             for index, layer in enumerate(self._decoder.layers):
-                hidden, a, _ = self._run_block(layer, hidden, positions)
+                hidden, a, _ = self._run_block(layer, self._projections[layer], hidden, positions)
                 if index in self._npt:
                     found[index] = at_least_fp32(a)
         return found
@@ -183,6 +190,6 @@ class Scaffold:
             hidden = at_least_fp32(self._decoder.embed_tokens(input_ids))
             positions = Positions.of(self.model, hidden)
             for layer in self._decoder.layers:
-                hidden = self._run_block(layer, hidden, positions)[0]
+                hidden = self._run_block(layer, self._projections[layer], hidden, positions)[0]
         head: Any = self.model.lm_head
         return F.linear(rms_norm(self._decoder.norm, hidden), at_least_fp32(head.weight), head.bias)
