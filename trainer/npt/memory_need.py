@@ -16,7 +16,7 @@ from npt.model.attention import EAGER_BELOW
 from npt.run.pace import size
 from npt.trainer import MultiLayerNPTTrainer
 
-#: Samples of once, twice and three times so many tokens tell how what a pass keeps grows with their length.
+#: Samples of once, twice and three times so many tokens, at most, tell how what a pass keeps grows with their length.
 _SHORT = 32
 #: fp32 (tokens, vocabulary) at a time in an evaluation: logits and their logarithms, of student and teacher.
 _LOGITS = 4
@@ -71,26 +71,29 @@ def _way(stage: Stage) -> tuple[bool, bool, float | None]:
 
 
 def _kept(trainer: MultiLayerNPTTrainer, stage: Stage) -> int:
-    """Bytes that a micro-batch's pass keeps for its backward pass."""
+    """Bytes of a micro-batch: what its pass keeps for its backward pass, and the gradients of a layer at a time."""
     scaffold = trainer.scaffold
     with scaffold.plain(recomputes=False):
         everything = _of_a_batch(trainer, stage)
+    of_a_layer = everything // scaffold.student_layers
     if not trainer.arguments.gradient_checkpointing:
-        return everything
+        return everything + of_a_layer
     with scaffold.plain(recomputes=True):
         results = _of_a_batch(trainer, stage)
     # One layer at a time has all of it again.
-    return results + everything // scaffold.student_layers
+    return results + 2 * of_a_layer
 
 
 def _of_a_batch(trainer: MultiLayerNPTTrainer, stage: Stage) -> int:
     batch, tokens = trainer.arguments.batch_size, trainer.arguments.max_length
-    one, two, three = (_measured(trainer, stage, times * _SHORT) for times in (1, 2, 3))
+    # None is longer than those that are trained on: some positions are computed otherwise from a length on.
+    short = max(1, min(_SHORT, tokens // 3))
+    one, two, three = (_measured(trainer, stage, times * short) for times in (1, 2, 3))
     # A part is there once (weights in 16 bits), one grows with the tokens, and where attention keeps its weights one
     # with their square; above a length no kernel keeps them.
-    square = (three - 2 * two + one) / (2 * _SHORT**2)
-    each = (two - one) / _SHORT - 3 * _SHORT * square
-    once = one - _SHORT * each - _SHORT**2 * square
+    square = (three - 2 * two + one) / (2 * short**2)
+    each = (two - one) / short - 3 * short * square
+    once = one - short * each - short**2 * square
     if tokens >= EAGER_BELOW:
         square = 0.0
     return int(once + batch * (each * tokens + square * tokens**2))
