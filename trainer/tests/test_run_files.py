@@ -372,7 +372,8 @@ def test_nan_stops_early_and_is_not_saved(launch: Train, tmp_path: Path) -> None
 
         def call(self: Any, *a: Any) -> Any:
             losses = original(self, *a)
-            calls[0] += 1
+            # Not the samples of one text that tell what memory training needs.
+            calls[0] += a[0].student.shape[0] > 1
             if calls[0] >= 9 and torch.is_grad_enabled():
                 losses.total = losses.total * float("nan")
             return losses
