@@ -3,6 +3,7 @@
  * the host it, comes later still: nothing may be read at once that such an answer changes.
  */
 import assert from 'node:assert/strict';
+import { inspect, isDeepStrictEqual } from 'node:util';
 import type { Page } from 'playwright-core';
 
 /** As long as a busy machine may need. */
@@ -21,19 +22,13 @@ export async function until(
   }
 }
 
-/** Waits until a value is what it is to be; where it never is, says how it differs. */
+/** Waits until a value is what it is to be; where it never is, says both. */
 export async function becomes<T>(read: () => T | Promise<T>, expected: T): Promise<void> {
-  const deadline = Date.now() + LIMIT_MS;
-  for (;;) {
-    const value = await read();
-    try {
-      assert.deepEqual(value, expected);
-      return;
-    } catch (difference) {
-      if (Date.now() > deadline) throw difference;
-    }
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-  }
+  let value: T | undefined;
+  await until(
+    async () => isDeepStrictEqual((value = await read()), expected),
+    () => `${inspect(expected)}; there is ${inspect(value)}`,
+  );
 }
 
 /** Waits until the page has drawn what it had asked to draw, and what that changed. */

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from npt import SCHEMA, failure, rng
+from npt import SCHEMA, failure, memory, rng
 from npt.arguments import Arguments
 from npt.checkpoint import save
 from npt.checkpoint.background import BackgroundSaver
@@ -27,7 +27,7 @@ from npt.measurements import probe_similarity
 from npt.run import optional, probe_file
 from npt.run.folder import RunFolder
 from npt.run.metrics_log import MetricsLog
-from npt.run.pace import Pace, memory
+from npt.run.pace import Pace
 from npt.signals import Stopped, StopRequest
 from npt.storage import atomic
 from npt.trainer import MultiLayerNPTTrainer, Part
@@ -213,7 +213,7 @@ class Segment:
     def _log(self, step: int, values: dict[str, float]) -> None:
         values["throughput/tokens_per_second"] = self._training_tokens / self._training_seconds
         values["throughput/steps_per_second"] = self._steps_since_log / self._training_seconds
-        pace = self._pace.said(step, self._training_seconds / self._steps_since_log, memory(self.trainer.device))
+        pace = self._pace.said(step, self._training_seconds / self._steps_since_log, memory.held(self.trainer.device))
         self._training_seconds, self._training_tokens, self._steps_since_log = 0.0, 0, 0
         self.log.metrics(step, values)
         self.last_metrics.update(values)

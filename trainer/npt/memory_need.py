@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,8 +11,8 @@ from torch import Tensor
 
 from npt.curriculum import Stage
 from npt.evaluation import POSITIONS
+from npt.memory import size
 from npt.model.attention import EAGER_BELOW
-from npt.run.pace import size
 from npt.trainer import MultiLayerNPTTrainer
 
 #: Samples of once, twice and three times so many tokens, at most, tell how what a pass keeps grows with their length.
@@ -118,19 +117,6 @@ def _measured(trainer: MultiLayerNPTTrainer, stage: Stage, tokens: int) -> int:
         losses = trainer.losses(result, trainer.layers)
         del result, losses
     return found
-
-
-def available(device: torch.device) -> int | None:
-    """Bytes that a device has free for this process; None where nobody says."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0]) + torch.cuda.memory_allocated(device)
-    if device.type != "cpu":
-        return None
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError, IndexError):
-        return None
 
 
 def told(found: Need, there: int | None, batch: int, tokens: int) -> str:

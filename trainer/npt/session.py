@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from npt import SCHEMA, TRAINER, curriculum, effects, environment, failure, layer_selection, memory_need, rng
+from npt import SCHEMA, TRAINER, curriculum, effects, environment, failure, layer_selection, memory, memory_need, rng
 from npt.arguments import Arguments
 from npt.checkpoint import load
 from npt.data.sources import Texts, load_texts
@@ -202,5 +202,5 @@ def _introduce(start: Start, trainer: MultiLayerNPTTrainer, notes: list[str]) ->
         f"{a.num_ranks} × rank {a.np_rank}, {trained:,} parameters to train"
     )
     print(f"curriculum: {trainer.curriculum.describe()}; training to step {a.max_steps}")
-    needed, there = memory_need.need(trainer), memory_need.available(trainer.device)
+    needed, there = memory_need.need(trainer), memory.available(trainer.device)
     print(memory_need.told(needed, there, a.batch_size, a.max_length))

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 import time
 import traceback
@@ -66,6 +67,13 @@ SMALL = [
 ]
 #: Samples of text at two steps of ``SMALL``.
 SAMPLES = ["--generation_steps", "7"]
+
+
+def free_port() -> str:
+    """A port of this machine that nobody listens at, as torchrun's variables name it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
 
 
 class Process:

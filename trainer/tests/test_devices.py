@@ -38,6 +38,19 @@ def fp16_on_cpu() -> None:
     PrecisionPlan.scaler = lambda self: torch.amp.GradScaler("cpu", init_scale=2.0**16)  # type: ignore[method-assign]
 
 
+def assert_killed_and_resumed_equals(
+    whole: Path, run: Path, words: list[str], before: Callable[[], None], train: Train, launch: Train
+) -> None:
+    """A run that is killed after its tenth step and resumed is the uninterrupted one, bit for bit."""
+    process = launch(*words, "--output_dir", str(run), before=before)
+    process.wait_for(lambda: "saved checkpoint-10" in process.output)
+    process.send(signal.SIGKILL)
+    process.wait()
+    resumed = train("--resume_from", str(run), before=before)
+    assert resumed.code == 0 and "not bit-identical" not in resumed.output, resumed.output
+    assert_equal(run, whole)
+
+
 def test_fp16_overflows_are_skipped_said_and_resumed_exactly(train: Train, launch: Train, tmp_path: Path) -> None:
     whole, run = tmp_path / "whole", tmp_path / "run"
     words = [*SMALL, "--mixed_precision", "--generation_steps", "0"]
@@ -51,13 +64,7 @@ def test_fp16_overflows_are_skipped_said_and_resumed_exactly(train: Train, launc
     assert norms[1] is None and isinstance(norms[20], float), norms
     assert "step 1/20  teacher  loss " in done.output and "overflow, step skipped" in done.output
     assert "NaN" not in (whole / "metrics.jsonl").read_text() and "nan" not in done.output
-    process = launch(*words, "--output_dir", str(run), before=fp16_on_cpu)
-    process.wait_for(lambda: "saved checkpoint-10" in process.output)
-    process.send(signal.SIGKILL)
-    process.wait()
-    resumed = train("--resume_from", str(run), before=fp16_on_cpu)
-    assert resumed.code == 0 and "not bit-identical" not in resumed.output, resumed.output
-    assert_equal(run, whole)
+    assert_killed_and_resumed_equals(whole, run, words, fp16_on_cpu, train, launch)
 
 
 def fused_on_cpu() -> None:
@@ -77,13 +84,7 @@ def test_a_fused_optimizer_resumes_exactly_and_skips_overflows(train: Train, lau
     assert done.code == 0 and "overflow, step skipped" in done.output, done.output
     document = json.loads((whole / "checkpoints" / "checkpoint-20" / "config.json").read_text())
     assert document["environment"]["optimizer"] == "fused"
-    process = launch(*words, "--output_dir", str(run), before=fused)
-    process.wait_for(lambda: "saved checkpoint-10" in process.output)
-    process.send(signal.SIGKILL)
-    process.wait()
-    resumed = train("--resume_from", str(run), before=fused)
-    assert resumed.code == 0 and "not bit-identical" not in resumed.output, resumed.output
-    assert_equal(run, whole)
+    assert_killed_and_resumed_equals(whole, run, words, fused, train, launch)
     # The same steps as many kernels make, but for rounding.
     assert train(*words, "--output_dir", str(plain), before=fp16_on_cpu).code == 0
     for name, weight in weights(plain).items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from npt.data.documents import Pause, patiently
 from npt.data.streaming import StreamedText
 from npt.errors import SourceError, UsageError
 from tests import streamed_documents
-from tests.conftest import SMALL, Process, events, same, series, weights
+from tests.conftest import SMALL, Process, events, free_port, same, series, weights
 from tests.streamed_documents import Counted, Flaky, Shards
 from tests.test_prefetch import LONG_STEPS, stream_here
 from tests.test_resume_exact import assert_equal
@@ -143,9 +142,7 @@ def test_a_source_that_stays_broken_costs_nothing_that_was_trained(
 
 def test_a_source_that_breaks_in_one_process_ends_all_of_them_saved(launch: Launch, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = free_port()
 
     def of(number: int) -> Callable[[], None]:
         return lambda: (rank(number, port)(), breaks(number == 1))[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pickle
 import signal
-import socket
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from npt.data.byte_tokenizer import ByteTokenizer
 from npt.data.presets import Dataset, HubSource
 from npt.data.streaming import StreamedText
 from npt.errors import SourceError, UsageError
-from tests.conftest import SMALL, Process
+from tests.conftest import SMALL, Process, free_port
 from tests.test_resume_exact import assert_equal
 from tests.test_torchrun import rank as as_rank
 
@@ -162,9 +161,7 @@ def group(world_size: int, launch: Launch, dataset: Dataset, *arguments: str) ->
     """The processes of one run."""
     if world_size == 1:
         return [launch(*arguments, "--num_workers", "1", before=preset(dataset))]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = free_port()
 
     def of(number: int) -> Callable[[], None]:
         return lambda: (as_rank(number, port)(), preset(dataset)())[0]

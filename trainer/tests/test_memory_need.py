@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
-from npt.memory_need import Need, available, need, told
+from npt.memory import available
+from npt.memory_need import Need, need, told
 from npt.model import llama
 from npt.precision_plan import PrecisionPlan
 from npt.trainer import MultiLayerNPTTrainer
 from tests.conftest import SMALL, Process
 from tests.test_devices import Samples
+from tests.test_gradient_checkpointing import bytes_kept
 
 STUDENT = [{"name": "student", "until_step": 100, "mixing_ratio": 1.0}]
 
@@ -29,23 +30,9 @@ def trainer_of(*, mixed: bool = False, **config: Any) -> MultiLayerNPTTrainer:
 
 
 def kept(trainer: MultiLayerNPTTrainer, batch: int, tokens: int) -> int:
-    """What a real pass over a whole micro-batch keeps, each memory once."""
-    own = {tensor.untyped_storage().data_ptr() for tensor in trainer.model.parameters()}
-    found: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        memory = tensor.untyped_storage()
-        if memory.data_ptr() not in own:
-            found[memory.data_ptr()] = memory.nbytes()
-        return tensor
-
+    """What a real pass over a whole micro-batch keeps."""
     ids = torch.randint(0, 256, (batch, tokens), generator=torch.Generator().manual_seed(0))
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        result = trainer.scaffold.run(ids, trainer.current_stage)
-        losses = trainer.losses(result, trainer.layers)
-        whole = sum(found.values())
-        del result, losses
-    return whole
+    return bytes_kept(trainer, lambda: trainer.losses(trainer.scaffold.run(ids, trainer.current_stage), trainer.layers))
 
 
 @pytest.mark.parametrize("mixed", [False, True])

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from npt.run.pace import Pace, duration, memory
+from npt.memory import held
+from npt.run.pace import Pace, duration
 from tests.conftest import SMALL, Process
 
 Train = Callable[..., Process]
@@ -76,8 +77,8 @@ def test_a_step_and_memory_are_said_in_units_that_fit() -> None:
 
 
 def test_this_process_holds_memory() -> None:
-    held = memory(torch.device("cpu"))
-    assert held is None or 10_000_000 < held < 10**12
+    found = held(torch.device("cpu"))
+    assert found is None or 10_000_000 < found < 10**12
 
 
 def test_each_log_line_says_what_is_left(train: Train, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import torch
 from npt.checkpoint import manifest
 from npt.distributed import Group
 from npt.evaluation import evaluate
-from tests.conftest import SMALL, Process, same, series, weights
+from tests.conftest import SMALL, Process, free_port, same, series, weights
 from tests.test_devices import demo_trainer
 from tests.test_torchrun import pair, rank
 
@@ -72,9 +71,7 @@ def asked_in_evaluation() -> None:
 def test_one_that_is_asked_to_stop_stops_all(tmp_path: Path, launch: Callable[..., Process]) -> None:
     whole, run = tmp_path / "whole", tmp_path / "run"
     pair(launch, *SMALL, "--output_dir", str(whole))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = free_port()
     both = [
         launch(*SMALL, "--output_dir", str(run), before=lambda: rank(0, port)()),
         launch(*SMALL, "--output_dir", str(run), before=lambda: (rank(1, port)(), asked_in_evaluation())[0]),

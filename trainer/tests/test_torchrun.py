@@ -8,7 +8,6 @@ import inspect
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ import torch
 from torch.distributed.elastic.multiprocessing import api
 
 from npt.checkpoint import manifest
-from tests.conftest import LIMIT, SAMPLES, SMALL, TRAINER, Process, events, same, series, weights
+from tests.conftest import LIMIT, SAMPLES, SMALL, TRAINER, Process, events, free_port, same, series, weights
 from tests.test_prefetch import ARGUMENTS, stream_here
 
 PASSES_USR1_ON = "TORCHELASTIC_SIGNALS_TO_HANDLE" in inspect.getsource(api)
@@ -49,9 +48,7 @@ def rank(number: int, port: str) -> Callable[[], None]:
 
 def pair(launch: Callable[..., Process], *arguments: str) -> None:
     """Runs two processes to their end without torchrun's agent."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = free_port()
 
     both = [launch(*arguments, before=rank(number, port)) for number in range(2)]
     for process in both:
@@ -118,9 +115,7 @@ def test_the_lock_is_held_to_the_end_even_without_an_agent(tmp_path: Path, launc
 
 def test_a_process_that_dies_is_one_line(tmp_path: Path, launch: Callable[..., Process]) -> None:
     run = tmp_path / "run"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = free_port()
     both = [
         launch(*SMALL, "--max_steps", "100000", "--output_dir", str(run), before=rank(number, port))
         for number in range(2)
@@ -142,9 +137,7 @@ def test_streamed_data_goes_on_exactly_after_a_process_died(tmp_path: Path, laun
     whole, part = tmp_path / "whole", tmp_path / "part"
 
     def both(*arguments: str) -> list[Process]:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
+        port = free_port()
 
         def of(number: int) -> Callable[[], None]:
             return lambda: (rank(number, port)(), stream_here())[0]

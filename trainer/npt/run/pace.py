@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-import torch
+from npt.memory import size
 
 #: Steps after which what was measured before counts half.
 _HALF = 100.0
@@ -24,26 +22,6 @@ def duration(seconds: float) -> str:
         return f"{minutes // 60} h {minutes % 60} min"
     hours = round(seconds / 3600)
     return f"{hours // 24} d {hours % 24} h"
-
-
-def size(count: int) -> str:
-    """Bytes in the unit that fits: ``812 MB``, ``18.2 GB``."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
-
-
-def memory(device: torch.device) -> int | None:
-    """Bytes that training holds: the most so far on a GPU, at present in this process otherwise; None if not known."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    if device.type == "mps":
-        return torch.mps.driver_allocated_memory()
-    if sys.platform != "linux":
-        return None
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
-    except (OSError, StopIteration, ValueError, IndexError):
-        return None
 
 
 def _each(seconds: float) -> str:
