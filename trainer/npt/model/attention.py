@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ class Positions:
 
     cos: Tensor
     sin: Tensor
-    _mask: Tensor | None = None
+    _masks: dict[tuple[torch.dtype, int], Tensor] = field(default_factory=dict)
 
     @staticmethod
     def of(model: nn.Module, hidden: Tensor) -> Positions:
@@ -36,13 +37,30 @@ class Positions:
         half = cos.shape[-1] // 2
         return Positions(cos[..., :half].unsqueeze(2), sin[..., :half].unsqueeze(2))
 
-    def mask(self, dtype: torch.dtype) -> Tensor:
-        """0 where a token may look and -inf where it may not, (tokens, tokens)."""
-        if self._mask is None or self._mask.dtype != dtype:
+    def mask(self, dtype: torch.dtype, groups: int) -> Tensor:
+        """0 where a token may look and -inf elsewhere, for each of ``groups`` heads: (groups · tokens, tokens)."""
+        mask = self._masks.get((dtype, groups))
+        if mask is None:
             tokens = self.cos.shape[1]
             blocked = torch.full((tokens, tokens), float("-inf"), dtype=dtype, device=self.cos.device)
-            self._mask = blocked.triu_(1)
-        return self._mask
+            mask = self._masks[dtype, groups] = blocked.triu_(1).repeat(groups, 1)
+        return mask
+
+
+@functools.cache
+def fuses_groups(device: torch.device, dtype: torch.dtype, size: int) -> bool:
+    """Whether PyTorch has a fused kernel here in which several heads of queries, of ``size``, share a head of keys.
+
+    Where it has none it would take products that keep all weights of the attention.
+    """
+    query = torch.zeros(1, 2, 8, size, dtype=dtype, device=device, requires_grad=True)
+    key = torch.zeros(1, 1, 8, size, dtype=dtype, device=device, requires_grad=True)
+    try:
+        with torch.enable_grad():
+            found = F.scaled_dot_product_attention(query, key, key, is_causal=True, enable_gqa=True)
+    except (TypeError, RuntimeError):  # an older PyTorch; a device that cannot
+        return False
+    return "ScaledDotProduct" in type(found.grad_fn).__name__
 
 
 class Projections:
@@ -66,6 +84,8 @@ class Projections:
         self.scaling: float = layer.scaling
         self.queries = parts[0].weight.shape[0] // self.head_dim
         self.keys = parts[1].weight.shape[0] // self.head_dim
+        grouped = self.queries > self.keys
+        self.shares_keys = grouped and fuses_groups(self.weight.device, self.weight.dtype, self.head_dim)
         self.output: Any = layer.o_proj
 
 
@@ -76,21 +96,25 @@ def attention(projections: Projections, x: Tensor, positions: Positions, product
     together = products.linear(x, p.weight, p.bias).view(batch, tokens, -1, p.head_dim)
     together = rotate_(together, positions.cos, positions.sin, p.queries + p.keys).transpose(1, 2)
     query, key, value = torch.split(together, [p.queries, p.keys, p.keys], dim=1)
-    groups = p.queries // p.keys
-    if groups > 1:
-        key = key.repeat_interleave(groups, dim=1)
-        value = value.repeat_interleave(groups, dim=1)
     sixteen_bits = value.dtype in (torch.bfloat16, torch.float16)
     if x.device.type == "cpu" and sixteen_bits and tokens < EAGER_BELOW and query.requires_grad:
-        mixed = _eager(query, key, value, positions.mask(value.dtype), p.scaling)
+        mixed = _eager(query, key, value, positions, p.scaling)
+    elif p.shares_keys:
+        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=p.scaling, enable_gqa=True)
     else:
+        groups = p.queries // p.keys
+        if groups > 1:
+            key, value = (part.repeat_interleave(groups, dim=1) for part in (key, value))
         mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=p.scaling)
     return products.linear(mixed.transpose(1, 2).reshape(batch, tokens, -1), p.output.weight, p.output.bias)
 
 
-def _eager(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scaling: float) -> Tensor:
-    """Product, softmax and product over (batch, heads, tokens, size)."""
+def _eager(query: Tensor, key: Tensor, value: Tensor, positions: Positions, scaling: float) -> Tensor:
+    """Product, softmax and product over (batch, heads, tokens, size); heads of queries that share keys are rows."""
     shape, tokens = query.shape, query.shape[2]
-    query, key, value = (part.reshape(-1, tokens, shape[3]) for part in (query, key, value))
-    scores = torch.baddbmm(mask.expand(query.shape[0], tokens, tokens), query, key.transpose(1, 2), alpha=scaling)
+    groups = shape[1] // key.shape[1]
+    query = query.reshape(-1, groups * tokens, shape[3])
+    key, value = (part.reshape(-1, tokens, shape[3]) for part in (key, value))
+    mask = positions.mask(value.dtype, groups).expand(query.shape[0], groups * tokens, tokens)
+    scores = torch.baddbmm(mask, query, key.transpose(1, 2), alpha=scaling)
     return torch.bmm(scores.softmax(-1).to(value.dtype), value).view(shape)
