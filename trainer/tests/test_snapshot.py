@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -64,3 +67,92 @@ def test_a_copy_that_fails_does_not_make_training_wait_for_ever(monkeypatch: pyt
     with pytest.raises(OSError, match="no memory"):
         snapshot.copy()
     snapshot.wait()
+
+
+class OnGpu(torch.Tensor):
+    """A tensor that says that it lies on a GPU."""
+
+    @property
+    def is_cuda(self) -> bool:
+        return True
+
+
+class StandIns:
+    """Streams and events of a GPU that is not there: what they are given is kept, in order."""
+
+    def __init__(self) -> None:
+        self.given: list[str] = []
+        self.now = "training"
+        stand_ins = self
+
+        class Stream:
+            def __init__(self, name: str = "copies") -> None:
+                self.name = name
+
+            def wait_stream(self, other: Stream) -> None:
+                stand_ins.given.append(f"{self.name} after {other.name}")
+
+            def synchronize(self) -> None:
+                stand_ins.given.append(f"the host waits for {self.name}")
+
+        class Event:
+            def __init__(self, enable_timing: bool) -> None:
+                assert enable_timing
+
+            def record(self, stream: Stream) -> None:
+                stand_ins.given.append(f"{stream.name} noted")
+
+            def synchronize(self) -> None:
+                stand_ins.given.append("the host waits for a note")
+
+            def elapsed_time(self, other: Event) -> float:
+                return 250.0
+
+        self.stream, self.event = Stream, Event
+        self.training = Stream("training")
+
+    @contextlib.contextmanager
+    def within(self, stream: Any) -> Iterator[None]:
+        before, self.now = self.now, stream.name
+        yield
+        self.now = before
+
+
+def test_a_gpu_copies_on_a_stream_of_its_own_and_only_the_optimizer_comes_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gpu = StandIns()
+    monkeypatch.setattr("npt.checkpoint.snapshot.torch.cuda.Stream", lambda device: gpu.stream())
+    monkeypatch.setattr("npt.checkpoint.snapshot.torch.cuda.Event", gpu.event)
+    monkeypatch.setattr("npt.checkpoint.snapshot.torch.cuda.current_stream", lambda device: gpu.training)
+    monkeypatch.setattr("npt.checkpoint.snapshot.torch.cuda.stream", gpu.within)
+
+    def memory(shape: torch.Size, *, pinned: bool) -> torch.Tensor:
+        assert pinned
+        kept = torch.empty(shape)
+        fill = kept.copy_
+
+        def copy(source: torch.Tensor, non_blocking: bool) -> None:
+            gpu.given.append(f"copied on {gpu.now}{', the host going on' if non_blocking else ''}")
+            fill(source)
+
+        kept.copy_ = copy  # type: ignore[method-assign, assignment]
+        return kept
+
+    monkeypatch.setattr("npt.checkpoint.snapshot._host_memory", memory)
+    snapshot = Snapshot()
+    source = torch.arange(6.0).view(2, 3).as_subclass(OnGpu)
+    for _ in range(2):
+        gpu.given.clear()
+        snapshot.begin()
+        kept = snapshot.add("w", source[:, :2])
+        assert gpu.given == ["copies after training", "copied on copies, the host going on"]
+        gpu.given.clear()
+        assert snapshot.waited == 0.0
+        snapshot.wait()
+        snapshot.wait()
+        assert gpu.given == ["training noted", "training after copies", "training noted"], "once, and not by the host"
+        snapshot.copy()
+        assert gpu.given[3:] == ["the host waits for copies"]
+        assert snapshot.waited == 0.25
+        assert torch.equal(kept, torch.tensor([[0.0, 1.0], [3.0, 4.0]]))
