@@ -75,7 +75,7 @@ class LossFunction:
         return Losses(total, fidelity, direct, reg)
 
 
-def gram(weight: Tensor, block: int = 16384) -> Tensor:
+def gram(weight: Tensor, block: int = 4096) -> Tensor:
     """WᵀW of the head's weight (V, d) in fp32 (fp64 for fp64 weights), block by block over the vocabulary."""
     dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
     total = torch.zeros(weight.shape[1], weight.shape[1], dtype=dtype, device=weight.device)
