@@ -31,6 +31,7 @@ from npt.run.pace import Pace
 from npt.signals import Stopped, StopRequest
 from npt.storage import atomic
 from npt.trainer import MultiLayerNPTTrainer, Part
+from npt.work import Share
 
 BEST_METRIC = "eval_loss/total"
 GENERATED_TOKENS = 80
@@ -118,6 +119,7 @@ class Segment:
         trainer, a = self.trainer, self.trainer.arguments
         self._catch_up()
         self._pace = Pace(trainer.global_step, a.max_steps)
+        self._share = Share(trainer)
         while trainer.global_step < a.max_steps and not agreed_to_stop(trainer, self.stop):
             self.run.follow()
             self._saver.check()
@@ -213,7 +215,9 @@ class Segment:
     def _log(self, step: int, values: dict[str, float]) -> None:
         values["throughput/tokens_per_second"] = self._training_tokens / self._training_seconds
         values["throughput/steps_per_second"] = self._steps_since_log / self._training_seconds
-        pace = self._pace.said(step, self._training_seconds / self._steps_since_log, memory.held(self.trainer.device))
+        each = self._training_seconds / self._steps_since_log
+        pace = self._pace.said(step, each, memory.held(self.trainer.device))
+        share = self._share.of(self.trainer.curriculum.stage_at(step - 1), each)
         self._training_seconds, self._training_tokens, self._steps_since_log = 0.0, 0, 0
         self.log.metrics(step, values)
         self.last_metrics.update(values)
@@ -223,7 +227,8 @@ class Segment:
         print(
             f"step {step}/{self.trainer.arguments.max_steps}  {stage:<7}  loss {values['loss/total']:.4f}  "
             f"lr {values['training/learning_rate']:.2e}  {grad}  "
-            f"{values['throughput/tokens_per_second']:,.0f} tokens/s  {pace}"
+            f"{values['throughput/tokens_per_second']:,.0f} tokens/s  "
+            f"{'' if share is None else f'{share:.0%} of peak  '}{pace}"
         )
 
     def _evaluate(self, step: int) -> None:

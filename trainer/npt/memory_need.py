@@ -12,11 +12,9 @@ from torch import Tensor
 from npt.curriculum import Stage
 from npt.evaluation import POSITIONS
 from npt.memory import size
-from npt.model.attention import EAGER_BELOW
+from npt.short_samples import a_pass, of_a_micro_batch
 from npt.trainer import MultiLayerNPTTrainer
 
-#: Samples of once, twice and three times so many tokens, at most, tell how what a pass keeps grows with their length.
-_SHORT = 32
 #: fp32 (tokens, vocabulary) at a time in an evaluation: logits and their logarithms, of student and teacher.
 _LOGITS = 4
 #: Of what the device has, what else lies there: a context, fragments, what kernels work in.
@@ -84,18 +82,8 @@ def _kept(trainer: MultiLayerNPTTrainer, stage: Stage) -> int:
 
 
 def _of_a_batch(trainer: MultiLayerNPTTrainer, stage: Stage) -> int:
-    batch, tokens = trainer.arguments.batch_size, trainer.arguments.max_length
-    # None is longer than those that are trained on: some positions are computed otherwise from a length on.
-    short = max(1, min(_SHORT, tokens // 3))
-    one, two, three = (_measured(trainer, stage, times * short) for times in (1, 2, 3))
-    # A part is there once (weights in 16 bits), one grows with the tokens, and where attention keeps its weights one
-    # with their square; above a length no kernel keeps them.
-    square = (three - 2 * two + one) / (2 * short**2)
-    each = (two - one) / short - 3 * short * square
-    once = one - short * each - short**2 * square
-    if tokens >= EAGER_BELOW:
-        square = 0.0
-    return int(once + batch * (each * tokens + square * tokens**2))
+    # From a length on no kernel keeps attention's weights.
+    return int(of_a_micro_batch(trainer, lambda tokens: _measured(trainer, stage, tokens), square_kept=False))
 
 
 def _measured(trainer: MultiLayerNPTTrainer, stage: Stage, tokens: int) -> int:
@@ -111,11 +99,8 @@ def _measured(trainer: MultiLayerNPTTrainer, stage: Stage, tokens: int) -> int:
             found += memory.nbytes()
         return tensor
 
-    ids = torch.zeros(1, tokens, dtype=torch.int64, device=trainer.device)
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        result = trainer.scaffold.run(ids, stage)
-        losses = trainer.losses(result, trainer.layers)
-        del result, losses
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        a_pass(trainer, stage, tokens)
     return found
 
 

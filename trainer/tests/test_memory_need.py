@@ -19,14 +19,13 @@ from tests.conftest import SMALL, Process
 from tests.test_devices import Samples
 from tests.test_gradient_checkpointing import bytes_kept
 
-STUDENT = [{"name": "student", "until_step": 100, "mixing_ratio": 1.0}]
 
-
-def trainer_of(*, mixed: bool = False, **config: Any) -> MultiLayerNPTTrainer:
+def trainer_of(*, mixed: bool = False, ratio: float = 1.0, **config: Any) -> MultiLayerNPTTrainer:
     own = {"np_rank": 4, "batch_size": 3, "max_length": 160, "max_steps": 100, "train_layers": [1, 3], **config}
     plan = PrecisionPlan.choose(mixed, torch.device("cpu"), "bfloat16", widens=True)
     model = llama.load_base_model("npt-demo", 0)
-    return MultiLayerNPTTrainer(model, own, Samples(), None, [1, 3], STUDENT, precision=plan)
+    stages = [{"name": "student", "until_step": 100, "mixing_ratio": ratio}]
+    return MultiLayerNPTTrainer(model, own, Samples(), None, [1, 3], stages, precision=plan)
 
 
 def kept(trainer: MultiLayerNPTTrainer, batch: int, tokens: int) -> int:
