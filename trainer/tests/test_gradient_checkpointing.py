@@ -14,22 +14,27 @@ from torch import Tensor
 from npt.model import llama
 from npt.trainer import MultiLayerNPTTrainer
 from tests.conftest import SMALL, same, series, weights
-from tests.test_devices import Samples
+from tests.test_devices import Samples, fp16_on_cpu
 
 Train = Callable[..., Any]
 
 
-@pytest.mark.parametrize("precision", ["--mixed_precision", "--no-mixed_precision"])
+@pytest.mark.parametrize(
+    ("precision", "before"),
+    [("--mixed_precision", None), ("--no-mixed_precision", None), ("--mixed_precision", fp16_on_cpu)],
+    ids=["bf16", "fp32", "fp16"],
+)
 def test_killed_and_resumed_with_it_equals_whole_without(
-    precision: str, train: Train, launch: Train, tmp_path: Path
+    precision: str, before: Callable[[], None] | None, train: Train, launch: Train, tmp_path: Path
 ) -> None:
     whole, part = tmp_path / "whole", tmp_path / "part"
-    assert train(*SMALL, precision, "--output_dir", str(whole)).code == 0
-    process = launch(*SMALL, precision, "--gradient_checkpointing", "--output_dir", str(part))
+    assert train(*SMALL, precision, "--output_dir", str(whole), before=before).code == 0
+    words = [*SMALL, precision, "--gradient_checkpointing", "--output_dir", str(part)]
+    process = launch(*words, before=before)
     process.wait_for(lambda: "step 12/" in process.output and "saved checkpoint-10" in process.output)
     process.send(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    resumed = train("--resume_from", str(part))
+    resumed = train("--resume_from", str(part), before=before)
     assert resumed.code == 0 and "changed: " not in resumed.output, resumed.output
     assert same(weights(part), weights(whole)) and series(part) == series(whole)
 
