@@ -1,13 +1,15 @@
 /**
  * A lab's experiments: 500 runs of 100 checkpoints. What the watcher costs a window: the first model, without and with what an
  * earlier process kept, scans of everything again, and a workspace in which nothing happens, in CPU time of processes that do
- * nothing else. Then `list` beside `ls -lR`, where `node esbuild.mjs --production` ran.
+ * nothing else; beside it chokidar, which watches all of it. Then `list` beside `ls -lR`, where `node esbuild.mjs --production`
+ * ran.
  * usage: [RUNS=500] node --expose-gc -r tsx/cjs tools/bench/lab.ts SCRATCH [SECONDS]
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
+import { watch } from 'chokidar';
 import { openKeptScan } from '../../src/core/experiment/keptScan';
 import { WorkspaceWatcher } from '../../src/core/experiment/watch';
 import { makeWorkspace } from './labWorkspace';
@@ -78,6 +80,21 @@ async function window(root: string, cache: string, seconds: number): Promise<voi
   watcher.dispose();
 }
 
+/** One process: everything below `root` watched by chokidar, which says what is there and what changes, and no more. */
+async function watchedByChokidar(root: string, seconds: number): Promise<void> {
+  const before = megabytes();
+  const watcher = watch(path.join(root, 'experiments'));
+  const ready = new Promise<void>((resolve) => watcher.once('ready', resolve));
+  say('all of it seen', ms(await measured(() => ready)));
+  await after(5_000);
+  if (seconds > 0) {
+    const idle = await measured(() => after(seconds * 1000));
+    say(`nothing happens for ${seconds} s`, `${((100 * idle.cpu) / idle.wall).toFixed(2)} % of a core`);
+  }
+  say('in memory', `${(megabytes() - before).toFixed(0)} MB; ${watches() ?? '?'} watches`);
+  await watcher.close();
+}
+
 /** Seconds of a command; the output goes nowhere. */
 function seconds(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): number {
   const began = performance.now();
@@ -100,6 +117,13 @@ function listed(root: string, cache: string): void {
   say('list; beside it ls -lR (medians of 5 pairs)', `${of(0)}; ${of(1)}; ${ratio} ×`);
 }
 
+/** Does one of the parts in a process of its own. */
+function inProcess(...part: readonly string[]): void {
+  const args = ['--expose-gc', '-r', 'tsx/cjs', __filename, ...part];
+  const done = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  if (done.status !== 0) throw new Error('measuring failed: see the lines above');
+}
+
 function main(scratch: string, idleSeconds: number): void {
   const root = mkdtempSync(path.join(scratch, 'lab-'));
   try {
@@ -111,18 +135,10 @@ function main(scratch: string, idleSeconds: number): void {
       ['with what that kept', idleSeconds],
     ] as const) {
       process.stdout.write(`${title}:\n`);
-      const args = [
-        '--expose-gc',
-        '-r',
-        'tsx/cjs',
-        __filename,
-        'window',
-        path.join(root, 'ws'),
-        path.join(root, 'kept'),
-      ];
-      const done = spawnSync(process.execPath, [...args, String(each)], { stdio: 'inherit' });
-      if (done.status !== 0) throw new Error('measuring failed: see the lines above');
+      inProcess('window', path.join(root, 'ws'), path.join(root, 'kept'), String(each));
     }
+    process.stdout.write('chokidar, all of it watched:\n');
+    inProcess('chokidar', path.join(root, 'ws'), String(idleSeconds));
     listed(path.join(root, 'ws'), path.join(root, 'cache'));
   } finally {
     rmSync(root, { recursive: true, force: true });
@@ -131,9 +147,12 @@ function main(scratch: string, idleSeconds: number): void {
 
 const [first, ...rest] = process.argv.slice(2);
 if (first === undefined) throw new Error('usage: tsx tools/bench/lab.ts SCRATCH [SECONDS]');
-if (first !== 'window') main(first, Number(rest[0] ?? 120));
+const [root = '', ...more] = rest;
+if (first !== 'window' && first !== 'chokidar') main(first, Number(rest[0] ?? 120));
 else
-  window(rest[0] ?? '', rest[1] ?? '', Number(rest[2])).catch((error: unknown) => {
-    process.stderr.write(`${String(error)}\n`);
-    process.exitCode = 1;
-  });
+  (first === 'window' ? window(root, more[0] ?? '', Number(more[1])) : watchedByChokidar(root, Number(more[0]))).catch(
+    (error: unknown) => {
+      process.stderr.write(`${String(error)}\n`);
+      process.exitCode = 1;
+    },
+  );
