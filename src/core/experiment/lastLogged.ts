@@ -1,6 +1,6 @@
 /** Where a run stands according to the end of its metrics file. Whole histories are src/core/metrics' work. */
 import { LOSS } from '../metrics/names';
-import type { LogSource } from '../metrics/sources';
+import type { LogSource } from '../metrics/sources/source';
 
 /** Reading more than this for a run's last step would make a scan of hundreds of runs slow. */
 export const TAIL_BYTES = 64 * 1024;

@@ -3,7 +3,7 @@
  * runFiles.ts; a checkpoint's own files are in checkpoint/fileNames.ts.
  */
 import { CHECKPOINTS, CONFIG } from '../checkpoint/fileNames';
-import { METRICS_FILES } from '../metrics/sources';
+import { METRICS_FILES } from '../metrics/sources/logs';
 
 /** The folder in a workspace that its runs are in, where no setting names another. */
 export const EXPERIMENTS = 'experiments';

@@ -1,7 +1,7 @@
 /** One run's folder as a Run (contract sections 1, 2 and 7). Content that cannot be read becomes a problem, never an exception. */
 import type { Stats } from 'node:fs';
 import path from 'node:path';
-import { LOG_SOURCES, METRICS_FILES } from '../metrics/sources';
+import { LOG_SOURCES, METRICS_FILES } from '../metrics/sources/logs';
 import { type Curriculum, CurriculumError, parseCurriculum, stageAt } from '../curriculum';
 import { CHECKPOINTS, CONFIG, FINAL } from '../checkpoint/fileNames';
 import { stepBeingSaved, stepOfFolder } from '../checkpoint/folderNames';

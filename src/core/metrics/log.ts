@@ -1,7 +1,8 @@
 /** What a metrics file says so far: series by name, segments, stage changes. Fed bytes, in pieces of any size, or events. */
 import type { MetricsEvent } from './events';
 import { SeriesTable, type Series } from './series';
-import { LOG_SOURCES, type LogSource } from './sources';
+import { LOG_SOURCES } from './sources/logs';
+import type { LogSource } from './sources/source';
 
 /** One process's stretch of a run: it logged from < step ≤ to (what a later segment took back is cut away). */
 export interface Segment {

@@ -1,4 +1,4 @@
-/** Follows a run's metrics file: a log from where it last stopped reading, a document when it was written anew. */
+/** Follows a run's metrics: a log, or files of records, from where it last stopped reading; a document when it was written anew. */
 import type { Stats } from 'node:fs';
 import { stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
@@ -7,8 +7,9 @@ import { readDocument } from '../jsonFile';
 import { FileContentError, parseObject } from '../jsonText';
 import { Utf8Pieces } from '../textEncoding';
 import { MetricsLog, type Keep } from './log';
-import { LOG_SOURCES, METRICS_SOURCES, type DocumentSource, type LogSource } from './sources';
-import type { Logged } from './sources/source';
+import { METRICS_SOURCES } from './sources';
+import { LOG_SOURCES } from './sources/logs';
+import type { DocumentSource, Logged, LogSource, RecordsReader, RecordsSource } from './sources/source';
 
 const CHUNK = 1 << 20;
 /** Bytes before the offset that are compared, so that a file rewritten in place is noticed even if it is longer than before. */
@@ -19,12 +20,17 @@ export interface TailOptions {
   readonly keep?: Keep;
   /** Metrics; of a log's lines those that tell of none of them need not be looked at. */
   readonly about?: readonly string[];
-  /** Of a log that is longer, only so many bytes of its end are read at first; left out: all of it. */
+  /** Of a log of lines that is longer, only so many bytes of its end are read at first; left out: all of it. */
   readonly mostBytes?: number;
   /** Bytes that are read and parsed at a time, without anything else happening in this thread. */
   readonly pieceBytes?: number;
   /** Called after each of those. */
   readonly onPiece?: () => void;
+}
+
+interface Records {
+  readonly reader: RecordsReader;
+  readonly read: { readonly identity: string; offset: number }[];
 }
 
 /**
@@ -34,13 +40,15 @@ export interface TailOptions {
  */
 export class MetricsTail {
   private current: MetricsLog;
-  private pieces = new Utf8Pieces();
+  private text = new Utf8Pieces();
   private offset = 0;
   /** Where in the file it began. */
   private from = 0;
   private hasRead = false;
   private identity = '';
   private anchor = Buffer.alloc(0);
+  /** Of files of records: how far each was read. */
+  private records: Records | undefined;
   private running: Promise<boolean> | undefined;
   private fresh = 0;
   private changes = 0;
@@ -91,7 +99,8 @@ export class MetricsTail {
         continue;
       }
       const files = await source.find(this.runPath);
-      if (files.length > 0) return this.readAnew(source, files);
+      if (files.length === 0) continue;
+      return source.kind === 'document' ? this.readAnew(source, files) : this.readRecords(source, files);
     }
     return this.readOn(LOG_SOURCES[0]);
   }
@@ -123,21 +132,15 @@ export class MetricsTail {
         this.offset = Math.max(0, size - (this.options.mostBytes ?? size));
         this.from = this.offset;
       }
-      const piece = this.options.pieceBytes ?? CHUNK;
-      const buffer = Buffer.allocUnsafe(Math.min(piece, Math.max(1, size - this.offset)));
-      while (this.offset < size) {
-        const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, size - this.offset), this.offset);
-        if (bytesRead === 0) break;
-        const chunk = buffer.subarray(0, bytesRead);
-        this.current.push(this.pieces.next(chunk));
-        this.anchor = Buffer.concat([this.anchor, chunk.subarray(Math.max(0, bytesRead - ANCHOR))]).subarray(-ANCHOR);
-        this.offset += bytesRead;
-        this.hasRead = true;
-        this.changes += 1;
-        changed = true;
-        this.options.onPiece?.();
-      }
-      return changed;
+      const before = this.offset;
+      await this.pieces(handle, before, size, (piece) => {
+        this.current.push(this.text.next(piece));
+        this.anchor = Buffer.concat([this.anchor, piece.subarray(Math.max(0, piece.length - ANCHOR))]).subarray(
+          -ANCHOR,
+        );
+        this.offset += piece.length;
+      });
+      return changed || this.offset > before;
     } finally {
       await handle.close();
     }
@@ -168,6 +171,65 @@ export class MetricsTail {
     return true;
   }
 
+  private async readRecords(source: RecordsSource, files: readonly string[]): Promise<boolean> {
+    // Read in order; what is not the same files, with others behind them at most, is read anew.
+    const opened: { readonly file: string; readonly identity: string; readonly size: number }[] = [];
+    for (const file of files) {
+      const stats = await stat(file).catch(() => null);
+      // One that goes away meanwhile is missed at the next poll.
+      if (stats === null) return false;
+      opened.push({ file, identity: `${file}:${stats.dev}:${stats.ino}`, size: stats.size });
+    }
+    let changed = false;
+    let records = this.records;
+    if (
+      records === undefined ||
+      records.read.length > opened.length ||
+      records.read.some(({ identity, offset }, at) => {
+        const now = opened[at];
+        return now?.identity !== identity || now.size < offset;
+      })
+    ) {
+      changed = this.hasRead;
+      this.startOver(source.kind, this.newLog());
+      records = this.records = { reader: source.reader(), read: [] };
+    }
+    for (const [at, { file, identity, size }] of opened.entries()) {
+      const read = (records.read[at] ??= { identity, offset: 0 });
+      if (read.offset >= size) continue;
+      const { handle } = await openRegular(file);
+      try {
+        await this.pieces(handle, read.offset, size, (piece) => {
+          for (const event of records.reader.push(at, piece)) this.current.take(event);
+          read.offset += piece.length;
+        });
+      } finally {
+        await handle.close();
+      }
+      changed = true;
+    }
+    return changed;
+  }
+
+  /** Reads a file piece by piece; each is `taken` before the next is read into the same memory. */
+  private async pieces(
+    handle: FileHandle,
+    from: number,
+    to: number,
+    taken: (piece: Uint8Array) => void,
+  ): Promise<void> {
+    const buffer = Buffer.allocUnsafe(Math.min(this.options.pieceBytes ?? CHUNK, Math.max(1, to - from)));
+    for (let at = from; at < to;) {
+      const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, to - at), at);
+      if (bytesRead === 0) return;
+      taken(buffer.subarray(0, bytesRead));
+      at += bytesRead;
+      this.hasRead = true;
+      this.changes += 1;
+      this.options.onPiece?.();
+    }
+  }
+
   private newLog(source?: LogSource): MetricsLog {
     return new MetricsLog(source, this.options.keep, this.options.about);
   }
@@ -185,11 +247,12 @@ export class MetricsTail {
       this.changes += 1;
     }
     this.current = log;
-    this.pieces = new Utf8Pieces();
+    this.text = new Utf8Pieces();
     this.offset = 0;
     this.from = 0;
     this.hasRead = false;
     this.anchor = Buffer.alloc(0);
+    this.records = undefined;
     this.identity = identity;
   }
 }

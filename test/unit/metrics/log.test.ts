@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { MetricsLog } from '../../../src/core/metrics/log';
-import type { LogSource } from '../../../src/core/metrics/sources';
+import type { LogSource } from '../../../src/core/metrics/sources/source';
 import { field } from '../../../src/core/metrics/sources/field';
 import { ours } from '../../../src/core/metrics/sources/ours';
 

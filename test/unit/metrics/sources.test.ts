@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { METRICS_FILES } from '../../../src/core/metrics/sources';
+import { METRICS_FILES } from '../../../src/core/metrics/sources/logs';
 import { field } from '../../../src/core/metrics/sources/field';
 import { ours } from '../../../src/core/metrics/sources/ours';
 

@@ -2,12 +2,11 @@
  * trainer_state.json, as Hugging Face's Trainer writes it into each checkpoint, and at the end of many scripts beside them: its
  * log_history has every row since the run's first step, over all resumes.
  */
-import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { isAbsent, isThere } from '../../files';
+import { isThere } from '../../files';
 import { asNumber, countIn, isObject, type JsonObject } from '../../jsonText';
 import type { MetricsEvent } from '../events';
-import { finite, type DocumentSource, type Logged } from './source';
+import { finite, entriesIn, type DocumentSource, type Logged } from './source';
 
 export const TRAINER_STATE = 'trainer_state.json';
 
@@ -35,7 +34,7 @@ const LOOKED_AT = 3;
 async function find(runPath: string): Promise<readonly string[]> {
   const checkpoints: { readonly step: number; readonly file: string }[] = [];
   for (const place of PLACES) {
-    for (const name of await namesIn(path.join(runPath, place))) {
+    for (const { name } of await entriesIn(path.join(runPath, place))) {
       const step = CHECKPOINT.exec(name)?.[1];
       if (step !== undefined)
         checkpoints.push({ step: Number(step), file: path.join(runPath, place, name, TRAINER_STATE) });
@@ -47,15 +46,6 @@ async function find(runPath: string): Promise<readonly string[]> {
   const atTop = path.join(runPath, TRAINER_STATE);
   if (await isThere(atTop)) found.push(atTop);
   return found;
-}
-
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (isAbsent(error)) return [];
-    throw error;
-  }
 }
 
 function parse(document: JsonObject): Logged {

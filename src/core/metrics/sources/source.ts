@@ -1,4 +1,7 @@
-/** What a metrics source is, and what the sources share in reading a line of JSON. */
+/** What a metrics source is, and what the sources share in finding files and reading a line of JSON. */
+import type { Dirent } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { isAbsent } from '../../files';
 import { isObject, parseJsonOfAnyDepth, type JsonObject } from '../../jsonText';
 import type { MetricsEvent } from '../events';
 
@@ -19,6 +22,20 @@ export interface DocumentSource {
   readonly parse: (document: JsonObject) => Logged;
 }
 
+/** A kind of binary files that are appended to, a file a process: a resume's is another one. */
+export interface RecordsSource {
+  readonly kind: 'records';
+  /** Absolute paths of the run's files, in the order in which they were begun; none where it has none. Rejects as `fs` does. */
+  readonly find: (runPath: string) => Promise<readonly string[]>;
+  /** For the files of one run, all of them read from their beginnings. */
+  readonly reader: () => RecordsReader;
+}
+
+export interface RecordsReader {
+  /** What the next bytes of a file tell. @param file its place in what `find` gave */
+  push(file: number, piece: Uint8Array): readonly MetricsEvent[];
+}
+
 /** What one document says. */
 export interface Logged {
   /** How far the run was when it was written: of several documents, the one that goes furthest counts. */
@@ -26,7 +43,17 @@ export interface Logged {
   readonly events: readonly MetricsEvent[];
 }
 
-export type MetricsSource = LogSource | DocumentSource;
+export type MetricsSource = LogSource | DocumentSource | RecordsSource;
+
+/** None where the folder is not there, or is none. */
+export async function entriesIn(folder: string): Promise<readonly Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw error;
+  }
+}
 
 /** The line's object; undefined for a torn line, or nothing that a trainer writes. */
 export function fieldsOf(line: string): JsonObject | undefined {
