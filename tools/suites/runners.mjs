@@ -86,12 +86,14 @@ export function runMocha(suite, glob, context) {
  * pytest on the tests/ folder of a Python project, from within the project (`python -m` then finds its packages).
  * @param {string} suite @param {string} project its folder, relative to the clone
  * @param {{ root: string, env: NodeJS.ProcessEnv, python: string }} context
+ * @param {number} [workers] processes that share the tests (pytest-xdist)
  */
-export async function runPytest(suite, project, { root, env, python }) {
+export async function runPytest(suite, project, { root, env, python }, workers = 1) {
   const cwd = path.join(root, project);
   if (!existsSync(path.join(cwd, 'tests'))) return failure(suite, `${project}/tests is missing.`);
   const report = reportFile(root, `${suite}.xml`);
   const command = [python, '-m', 'pytest', 'tests', '-q', '-p', 'no:cacheprovider', `--junitxml=${report}`];
+  if (workers > 1) command.push('-n', String(workers), '--dist', 'worksteal');
   const result = await runProgram(command, { cwd, env, limitMs: LIMIT_MS });
   if (!existsSync(report)) return failure(suite, `${tail(result.output)}\n(could not run: ${result.how})`);
   return judged(suite, readJunit(report), result);

@@ -40,20 +40,24 @@ function inHost(name, tool, release, { window = 'one', needs = [] } = {}) {
   };
 }
 
+/** Each trainer that a test starts computes on one thread, and most of a test is waiting for one. */
+const TRAINER_WORKERS = 2;
+
 /** @type {Suite[]} */
 export const SUITES = [
   {
     // The longest, so first: the others run beside it.
     name: 'trainer',
     needs: ['python'],
-    run: (context) => runPytest('trainer', 'trainer', context),
+    run: (context) => runPytest('trainer', 'trainer', context, TRAINER_WORKERS),
   },
   {
     // With the oldest Python, torch and transformers that are promised: gigabytes to install, so only when asked for.
     name: 'trainer-oldest',
     needs: ['pythonOldest'],
     onDemand: true,
-    run: (context) => runPytest('trainer-oldest', 'trainer', { ...context, python: context.pythonOldest }),
+    run: (context) =>
+      runPytest('trainer-oldest', 'trainer', { ...context, python: context.pythonOldest }, TRAINER_WORKERS),
   },
   {
     name: 'types',

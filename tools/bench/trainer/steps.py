@@ -3,7 +3,8 @@
 usage: steps.py [ROUNDS]
 
 Each way runs in a process of its own that stays warm; in every round each of them takes one step. Peak memory is the
-process's, the imports and the base model included.
+process's, the imports and the base model included. Beside each way of the trainer: the share of the rate at which this
+machine makes the MLP's products by themselves, in that way's type.
 """
 
 from __future__ import annotations
@@ -88,6 +89,8 @@ def main() -> None:
     print("The probe: " + "; ".join(f"{WAYS[kind]}: {w.said}" for kind, w in workers.items() if w.said))
     print(f"\nHidden 768, MLP 3072, 12 layers, upper 6 NPT, rank 64, batch 4 × 256; medians of {rounds} rounds\n")
     results = {stage: rounds_of(workers, stage, rounds) for stage in STAGES}
+    rates = {kind: worker.ask("rate")["rate"] for kind, worker in workers.items() if kind != "reference"}
+    work = {(kind, stage): workers[kind].ask(f"work {stage}")["work"] for kind in rates for stage in STAGES}
     peaks = {kind: worker.ask("peak")["peak"] for kind, worker in workers.items()}
     print("| | " + " | ".join(STAGES) + " | peak memory |\n|---|" + "---|" * (len(STAGES) + 1))
     for kind, name in WAYS.items():
@@ -95,9 +98,13 @@ def main() -> None:
         for stage in STAGES:
             mine, theirs = results[stage][kind], results[stage]["reference"]
             ratio = statistics.median(theirs) / statistics.median(mine)
-            cells.append(f"{1 / statistics.median(mine):.2f} steps/s ({ratio:.2f} ×)")
+            used = ""
+            if kind in rates:
+                used = f", {work[kind, stage] / statistics.median(mine) / rates[kind]:.0%}"
+            cells.append(f"{1 / statistics.median(mine):.2f} steps/s ({ratio:.2f} ×{used})")
         share = peaks[kind] / peaks["reference"]
         print(f"| {name} | " + " | ".join(cells) + f" | {peaks[kind] / 1e6:.0f} MB ({share:.2f} ×) |")
+    print("\nProducts by themselves: " + ", ".join(f"{WAYS[k]} {r / 1e12:.2f} TFLOP/s" for k, r in rates.items()))
     print("\nThe losses of all ways agree to 0.2 %. Reading all metrics every step costs:", end=" ")
     print(", ".join(f"{WAYS[kind]} {logging_cost(workers[kind], rounds):+.1%}" for kind in ("fp32", "probed", "bf16")))
     for worker in workers.values():
