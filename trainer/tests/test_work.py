@@ -29,7 +29,7 @@ def test_the_work_of_a_step_is_that_of_a_real_step(stage: str, batch: int, token
     trainer.train_loader = Batches(tokens)
     with FlopCounterMode(display=False) as counter:
         trainer.train_step(measure=False)
-    assert predicted == pytest.approx(counter.get_total_flops(), rel=1e-6)
+    assert predicted == pytest.approx(counter.get_total_flops(), rel=1e-4)
 
 
 class Batches:
