@@ -73,7 +73,8 @@ def test_exports_load_without_this_project_and_compute_what_the_student_does(
 
 
 def test_what_is_in_an_export(runs: dict[str, Path], exported: dict[str, Path]) -> None:
-    assert sorted(os.listdir(exported["dual"])) == [
+    # The oldest transformers write the special tokens once more, into a file of their own.
+    assert sorted({*os.listdir(exported["dual"])} - {"special_tokens_map.json"}) == [
         "README.md", "config.json", "generation_config.json", "model.safetensors", "modeling_npt.py",
         "tokenizer.json", "tokenizer_config.json",
     ]  # fmt: skip

@@ -73,6 +73,9 @@ class Scaffold:
         self._npt = npt_layers(model)
         self._first = min(self._npt)
         self._projections = {layer: Projections(layer.self_attn) for layer in decoder.layers}
+        if compiled and torch.__version__.startswith("2.4."):
+            # It would make a graph of each layer that it meets; later ones know no other way than this.
+            torch._dynamo.config.inline_inbuilt_nn_modules = True
         self._run_block = compiled(self._block) if compiled else self._block
         self._run_npt_layer = compiled(self._npt_layer) if compiled else self._npt_layer
         self._recomputes = recomputes
