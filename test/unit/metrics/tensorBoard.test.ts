@@ -45,6 +45,20 @@ function scalar(tag: string, step: number, value: number): Buffer {
   return record(event.finish());
 }
 
+/** The record by which a writer says that it begins again at a step. */
+function beginning(step: number): Buffer {
+  const event = new PbfWriter();
+  event.writeVarintField(2, step);
+  event.writeMessage(
+    7,
+    (_, session) => {
+      session.writeVarintField(1, 1);
+    },
+    null,
+  );
+  return record(event.finish());
+}
+
 function record(data: Uint8Array): Buffer {
   const header = Buffer.alloc(12);
   header.writeBigUInt64LE(BigInt(data.length), 0);
@@ -104,6 +118,11 @@ describe('the metrics of TensorBoard', () => {
   it('are read where scalars are tensors, and taken back where a writer says so', async () => {
     const { series } = await readMetrics(path.join(FIXTURE, 'tensors'));
     assert.deepEqual(series['loss'], { steps: [1, 2, 3, 4], values: [2, 1, 2 / 3, 9].map(Math.fround) });
+  });
+
+  it('stay where a writer begins again at the very step that was logged last', async () => {
+    begin(1_700_000_000, scalar('loss', 3, 1), scalar('loss', 4, 2), beginning(4), scalar('loss', 4, 9));
+    assert.deepEqual((await readMetrics(run)).series['loss'], { steps: [3, 4], values: [1, 9] });
   });
 
   it('grow with the file, a torn record counting once it is whole, and a value that is no number as well', async () => {

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { isThere } from '../../files';
 import { asNumber, countIn, isObject, type JsonObject } from '../../jsonText';
 import type { MetricsEvent } from '../events';
-import { finite, entriesIn, type DocumentSource, type Logged } from './source';
+import { entriesIn, finite, type DocumentSource, type Logged } from './source';
 
 export const TRAINER_STATE = 'trainer_state.json';
 

@@ -68,13 +68,14 @@ class EventFiles implements RecordsReader {
     for (const data of records.push(piece)) {
       const event = parsed(data);
       if (event === undefined) continue;
-      if (event.begins && event.step > 0) found.push({ kind: 'start', segment: null, resumeStep: event.step - 1 });
+      const goBack = (): void => {
+        found.push({ kind: 'start', segment: null, resumeStep: event.step - 1 });
+        row = undefined;
+      };
+      if (event.begins && event.step > 0) goBack();
       for (const [tag, value] of event.scalars) {
         if (NOT_METRICS.has(tag)) continue;
-        if (this.goesBack(tag, event.step, file)) {
-          found.push({ kind: 'start', segment: null, resumeStep: event.step - 1 });
-          row = undefined;
-        }
+        if (this.goesBack(tag, event.step, file)) goBack();
         // A writer has a record for each value; those of one step are a row, as long as they come together.
         if (row?.step !== event.step) {
           row = { step: event.step, time: event.time, values: [] };
