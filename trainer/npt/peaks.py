@@ -6,9 +6,9 @@ import re
 
 import torch
 
-#: By words of a card's name: TFLOP/s in 16 bits summed in fp32, in TF32 and in fp32; None where it has no such unit.
+#: By words of a card's name: TFLOP/s in 16 bits summed in fp32, in TF32 (None where it has no such unit) and in fp32.
 #: Figures that a data sheet gives "with sparsity" are halved.
-_CARDS: dict[tuple[str, ...], tuple[float | None, float | None, float]] = {
+_CARDS: dict[tuple[str, ...], tuple[float, float | None, float]] = {
     ("B200",): (2250, 1100, 75),
     ("H200",): (989, 494, 67),
     ("H100",): (989, 494, 67),
@@ -47,8 +47,7 @@ def of_card(name: str, dtype: torch.dtype | None, *, tf32: bool) -> float | None
     if not fitting:
         return None
     sixteen, shortened, plain = _CARDS[max(fitting, key=len)]
-    rate = sixteen if dtype is not None else (shortened or plain) if tf32 else plain
-    return None if rate is None else rate * 1e12
+    return 1e12 * (sixteen if dtype is not None else (shortened or plain) if tf32 else plain)
 
 
 def of_device(device: torch.device, dtype: torch.dtype | None) -> float | None:

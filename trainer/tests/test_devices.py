@@ -39,16 +39,17 @@ def fp16_on_cpu() -> None:
 
 
 def assert_killed_and_resumed_equals(
-    whole: Path, run: Path, words: list[str], before: Callable[[], None], train: Train, launch: Train
-) -> None:
-    """A run that is killed after its tenth step and resumed is the uninterrupted one, bit for bit."""
+    whole: Path, run: Path, words: list[str], before: Callable[[], None] | None, train: Train, launch: Train
+) -> Process:
+    """A run that is killed after its twelfth step is, once resumed, the uninterrupted one, bit for bit; the resume."""
     process = launch(*words, "--output_dir", str(run), before=before)
-    process.wait_for(lambda: "saved checkpoint-10" in process.output)
+    process.wait_for(lambda: "step 12/" in process.output and "saved checkpoint-10" in process.output)
     process.send(signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL
     resumed = train("--resume_from", str(run), before=before)
     assert resumed.code == 0 and "not bit-identical" not in resumed.output, resumed.output
     assert_equal(run, whole)
+    return resumed
 
 
 def test_fp16_overflows_are_skipped_said_and_resumed_exactly(train: Train, launch: Train, tmp_path: Path) -> None:
@@ -102,10 +103,13 @@ class NoDoubles(TorchDispatchMode):
 
 
 class Samples:
-    """The same few samples again and again."""
+    """The same few samples of so many tokens again and again."""
+
+    def __init__(self, tokens: int = 16) -> None:
+        self._tokens = tokens
 
     def next_batch(self, size: int, rank: int = 0, world_size: int = 1) -> torch.Tensor:
-        return torch.arange(size * 16).reshape(size, 16) % 256
+        return torch.arange(size * self._tokens).reshape(size, self._tokens) % 256
 
     def state_dict(self) -> dict[str, Any]:
         return {}

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from npt.model import llama
 from npt.trainer import MultiLayerNPTTrainer
-from tests.conftest import SMALL, same, series, weights
-from tests.test_devices import Samples, fp16_on_cpu
+from tests.conftest import SMALL
+from tests.test_devices import Samples, assert_killed_and_resumed_equals, fp16_on_cpu
 
 Train = Callable[..., Any]
 
@@ -29,19 +28,14 @@ def test_killed_and_resumed_with_it_equals_whole_without(
 ) -> None:
     whole, part = tmp_path / "whole", tmp_path / "part"
     assert train(*SMALL, precision, "--output_dir", str(whole), before=before).code == 0
-    words = [*SMALL, precision, "--gradient_checkpointing", "--output_dir", str(part)]
-    process = launch(*words, before=before)
-    process.wait_for(lambda: "step 12/" in process.output and "saved checkpoint-10" in process.output)
-    process.send(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    resumed = train("--resume_from", str(part), before=before)
-    assert resumed.code == 0 and "changed: " not in resumed.output, resumed.output
-    assert same(weights(part), weights(whole)) and series(part) == series(whole)
+    words = [*SMALL, precision, "--gradient_checkpointing"]
+    resumed = assert_killed_and_resumed_equals(whole, part, words, before, train, launch)
+    assert "changed: " not in resumed.output, resumed.output
 
 
-def bytes_kept(trainer: MultiLayerNPTTrainer, run: Callable[[], Any]) -> int:
+def bytes_kept(model: nn.Module, run: Callable[[], Any]) -> int:
     """What a pass keeps for its backward pass, without the model's own, each storage once."""
-    own = {tensor.untyped_storage().data_ptr() for tensor in trainer.model.state_dict().values()}
+    own = {tensor.untyped_storage().data_ptr() for tensor in model.state_dict().values()}
     kept: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -60,7 +54,7 @@ def of_a_step(recomputes: bool) -> int:
     config = {"np_rank": 4, "batch_size": 2, "train_layers": [2, 3], "gradient_checkpointing": recomputes}
     stages = [{"name": "student", "until_step": 100, "mixing_ratio": 1.0}]
     trainer = MultiLayerNPTTrainer(llama.load_base_model("npt-demo", 0), config, Samples(), None, [2, 3], stages)
-    return bytes_kept(trainer, lambda: trainer.scaffold.run(Samples().next_batch(2), trainer.current_stage))
+    return bytes_kept(trainer.model, lambda: trainer.scaffold.run(Samples().next_batch(2), trainer.current_stage))
 
 
 def test_less_is_kept_for_the_backward_pass() -> None:

@@ -31,7 +31,9 @@ def trainer_of(*, mixed: bool = False, ratio: float = 1.0, **config: Any) -> Mul
 def kept(trainer: MultiLayerNPTTrainer, batch: int, tokens: int) -> int:
     """What a real pass over a whole micro-batch keeps."""
     ids = torch.randint(0, 256, (batch, tokens), generator=torch.Generator().manual_seed(0))
-    return bytes_kept(trainer, lambda: trainer.losses(trainer.scaffold.run(ids, trainer.current_stage), trainer.layers))
+    return bytes_kept(
+        trainer.model, lambda: trainer.losses(trainer.scaffold.run(ids, trainer.current_stage), trainer.layers)
+    )
 
 
 @pytest.mark.parametrize("mixed", [False, True])

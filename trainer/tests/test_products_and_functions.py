@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -15,6 +15,7 @@ from npt.gemm_probe import GemmPlan
 from npt.model.attention import Positions, Projections, attention, fuses_groups
 from npt.model.functions import gated_up, quadratic_form, rms_norm, rotate_
 from npt.model.products import PLAIN, Products, full_precision
+from tests.test_gradient_checkpointing import bytes_kept
 
 CPU = torch.device("cpu")
 
@@ -88,39 +89,29 @@ def test_attention_in_16_bits_is_attention(heads: int, keys: int) -> None:
 
 def attended(module: nn.Module, x: Tensor) -> tuple[Tensor, Tensor, int]:
     """An attention output for x (batch, tokens, d), the gradient of its squares' sum, and the bytes kept for that."""
-    kept: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
     followed = x.clone().requires_grad_()
     positions = Positions.of(attention_module(8, 2), torch.zeros_like(x))
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        out = attention(Projections(module), followed, positions, PLAIN)
-    out.float().square().sum().backward()  # type: ignore[no-untyped-call]
+    projections = Projections(module)
+    made: list[Tensor] = []
+    kept = bytes_kept(module, lambda: made.append(attention(projections, followed, positions, PLAIN)))
+    made[0].float().square().sum().backward()  # type: ignore[no-untyped-call]
     assert followed.grad is not None
-    return out.detach(), followed.grad, sum(kept.values())
+    return made[0].detach(), followed.grad, kept
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_heads_of_queries_share_their_keys(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
-    module: Any = attention_module(8, 2)
-    module = module.model.layers[0].self_attn.to(dtype)
-    if dtype == torch.float32 and not fuses_groups(torch.device("cpu"), dtype, module.head_dim):
+def test_heads_of_queries_share_their_keys(dtype: torch.dtype) -> None:
+    shared, repeated = (cast(Any, attention_module(8, keys)).model.layers[0].self_attn.to(dtype) for keys in (2, 8))
+    if dtype == torch.float32 and not fuses_groups(torch.device("cpu"), dtype, shared.head_dim):
         pytest.skip("this PyTorch has no such kernel")
     x = random(2, 40, 32, grad=False).float()
-    out, grad, kept = attended(module, x)
-    # As one repeats them: each head of keys for four of queries.
-    monkeypatch.setattr("npt.model.attention.fuses_groups", lambda *_: False)
-    repeated = [part.repeat_interleave(4, 0) for part in module.k_proj.weight.view(2, 4, 32).split(1)]
-    plain: Any = attention_module(8, 8)
-    plain = plain.model.layers[0].self_attn.to(dtype)
-    plain.q_proj.weight.data, plain.o_proj.weight.data = module.q_proj.weight.data, module.o_proj.weight.data
-    plain.k_proj.weight.data = torch.cat(repeated).reshape(32, 32)
-    values = [part.repeat_interleave(4, 0) for part in module.v_proj.weight.view(2, 4, 32).split(1)]
-    plain.v_proj.weight.data = torch.cat(values).reshape(32, 32)
-    same_out, same_grad, more = attended(plain, x)
+    # The same with each head of keys and values four times, as one repeats them for four heads of queries.
+    repeated.q_proj.weight.data, repeated.o_proj.weight.data = shared.q_proj.weight.data, shared.o_proj.weight.data
+    for name in ("k_proj", "v_proj"):
+        heads = getattr(shared, name).weight.view(2, 4, 32)
+        getattr(repeated, name).weight.data = heads.repeat_interleave(4, 0).reshape(32, 32)
+    out, grad, kept = attended(shared, x)
+    same_out, same_grad, more = attended(repeated, x)
     close = {"rtol": 1e-5, "atol": 1e-6} if dtype == torch.float32 else {"rtol": 0.05, "atol": 0.02}
     torch.testing.assert_close(out, same_out, **close)
     torch.testing.assert_close(grad, same_grad, **close)

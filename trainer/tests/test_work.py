@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from npt import peaks
 from npt.work import Share, of_a_step
 from tests.conftest import SMALL, Process
+from tests.test_devices import Samples
 from tests.test_memory_need import trainer_of
 
 BF16, FP32 = torch.bfloat16, None
@@ -26,26 +27,11 @@ def test_the_work_of_a_step_is_that_of_a_real_step(stage: str, batch: int, token
     trainer = trainer_of(mixed=True, batch_size=batch, max_length=tokens, gradient_accumulation_steps=2, ratio=ratio)
     predicted = of_a_step(trainer, trainer.current_stage)
     assert all(parameter.grad is None for parameter in trainer.parameters)
-    trainer.train_loader = Batches(tokens)
+    trainer.train_loader = Samples(tokens)
     with FlopCounterMode(display=False) as counter:
         trainer.train_step(measure=False)
-    assert predicted == pytest.approx(counter.get_total_flops(), rel=1e-4)
-
-
-class Batches:
-    """Random samples of a length."""
-
-    def __init__(self, tokens: int) -> None:
-        self._tokens = tokens
-
-    def next_batch(self, size: int, rank: int = 0, world_size: int = 1) -> torch.Tensor:
-        return torch.randint(0, 256, (size, self._tokens), generator=torch.Generator().manual_seed(0))
-
-    def state_dict(self) -> dict[str, object]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, object]) -> list[str]:
-        return []
+    # PyTorch 2.4 counts the product that the rotary angles are made by, too: samples of a micro-batch share them.
+    assert predicted == pytest.approx(counter.get_total_flops(), rel=1e-5)
 
 
 def test_what_is_computed_again_for_a_backward_pass_is_not_counted() -> None:

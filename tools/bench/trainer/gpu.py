@@ -3,9 +3,9 @@
 usage: gpu.py [--precision bf16|fp16|fp32] [--compile] [--steps N] [--peak TFLOPS] [--device cpu --tiny]
 
 Hidden 2048, MLP 8192, 16 layers, upper 8 NPT, dual modulation, 4 ranks of 64, batch 8 × 1024. FLOPs are those of the
-products that really run, counted by PyTorch. The resume is also that of two processes under torchrun (NCCL) where there
-are two GPUs. ``--device cpu --tiny`` tries the script itself; how an 8B shape loads, ``load.py --preset 8b --device
-cuda`` says.
+products that really run, counted by PyTorch (``npt.work``). The resume is also that of two processes under torchrun
+(NCCL) where there are two GPUs. ``--device cpu --tiny`` tries the script itself; how an 8B shape loads, ``load.py
+--preset 8b --device cuda`` says.
 """
 
 # ruff: noqa: I001 - `setting` tells Python where the trainer is, so it comes before `npt`.
@@ -24,12 +24,12 @@ import setting
 import torch
 from saving import describe, saves
 from setting import LARGE, RATIOS, TINY, Shape
-from torch.utils.flop_counter import FlopCounterMode
 
 from npt import peaks
 from npt.gemm_probe import GemmPlan
 from npt.precision_plan import PrecisionPlan
 from npt.trainer import MultiLayerNPTTrainer
+from npt.work import of_a_step
 
 RANKS = {"np_rank": 64, "num_ranks": 4, "dual_modulation": True}
 TRAINER = Path(__file__).resolve().parents[3] / "trainer" / "scripts" / "train_multi_layer_npt.py"
@@ -62,20 +62,14 @@ def speed(
 ) -> None:
     """Prints a line for each stage."""
     for stage in RATIOS:
-        # What is compiled hides its products from the counter: they are counted on one that is not.
-        plain = setting.trainer(shape, setting.arguments(shape, **RANKS), plan, GemmPlan(), stage)
-        with FlopCounterMode(display=False) as counter:
-            plain.train_step(measure=False)
-        trainer = plain
-        if compiled:
-            del plain
-            trainer = setting.trainer(shape, setting.arguments(shape, **RANKS, compile=True), plan, GemmPlan(), stage)
+        trainer = setting.trainer(shape, setting.arguments(shape, **RANKS, compile=compiled), plan, GemmPlan(), stage)
+        flops = of_a_step(trainer, trainer.current_stage)
         for _ in range(3):
             trainer.train_step(measure=False)
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         seconds = step_seconds(trainer, steps)
-        rate = counter.get_total_flops() / seconds
+        rate = flops / seconds
         line = f"{stage}: {shape.batch * shape.tokens / seconds:,.0f} tokens/s, {rate / 1e12:.2f} TFLOP/s"
         if peak:
             line += f" ({rate / peak:.0%} of {peak / 1e12:g})"
