@@ -157,6 +157,7 @@ const bundles = [
   ...commands.map((name) => split(`src/cli/${name}.ts`, `cli-${name}`)),
   { ...node, entryPoints: ['src/core/checkpoint/worker/worker.ts'], outfile: 'dist/checkpoint-worker.js' },
   { ...node, entryPoints: ['src/core/checkpoint/data/dataReader.ts'], outfile: 'dist/data-reader.js' },
+  { ...node, entryPoints: ['src/core/experiment/lookAheadProcess.ts'], outfile: 'dist/look-ahead.js' },
   {
     ...common,
     platform: 'browser',

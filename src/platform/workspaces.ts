@@ -210,7 +210,7 @@ export class Workspaces extends Disposable {
     this.watched = wanted.flatMap((each) => [...kept, ...added].filter((known) => sameFolder(known, each)));
     await Promise.all(
       added.map(({ watcher, experiments }) =>
-        watcher.rescan('folders').catch((error: unknown) => {
+        watcher.rescan('changes').catch((error: unknown) => {
           this.report(`Scanning ${experiments} failed: ${messageOf(error)}`);
         }),
       ),
@@ -225,7 +225,7 @@ export class Workspaces extends Disposable {
     return new WorkspaceWatcher(root, {
       experimentsFolder: experiments,
       ask: askProcess,
-      keep: async (folder) => (await import('../core/experiment/keptScan')).openKeptScan(folder),
+      keep: async (folder) => (await import('../core/experiment/lookAhead')).openLookAhead(folder),
       mustExist: named ? 'npt.experimentsFolder' : undefined,
       onDidChange: (change) => {
         this.announce(change.changedRuns);

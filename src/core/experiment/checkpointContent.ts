@@ -52,33 +52,53 @@ export interface SettledCheckpoint extends FolderState {
   readonly firm: boolean;
 }
 
+/** Whether what was found stays true until something comes or goes in the folder: other trainers write in place. */
+export function isKeepable({ firm, content }: SettledCheckpoint): boolean {
+  return firm && !content.layout.writtenInPlace;
+}
+
 export function isSameState(a: FolderState, b: FolderState): boolean {
   return a.ino === b.ino && a.ctimeMs === b.ctimeMs && a.mtimeMs === b.mtimeMs && a.dev === b.dev;
 }
 
+/** What a folder of checkpoints had in it, and how it was then. */
+export interface FolderListing {
+  readonly state: FolderState;
+  readonly names: readonly string[];
+  /** Whether anything that comes or goes later gives the folder another time. */
+  readonly firm: boolean;
+}
+
 /** The finished checkpoints of our trainer in one folder as an earlier scan found them, of this process or another. */
 export interface KeptFolder {
-  /**
-   * What is known of a checkpoint.
-   *
-   * @param state of its folder now; null where it was another then
-   */
-  take(name: string, state: FolderState): CheckpointContent | null;
+  /** What was in it; null where that is not known for sure. */
+  readonly listing: FolderListing | null;
+  /** Whether it was looked into just now, for the scan that asks. */
+  readonly isNew: boolean;
+  /** What was found of a checkpoint, and how its folder was then. */
+  find(name: string): SettledCheckpoint | null;
 }
 
 export interface KeptCheckpoints {
+  /**
+   * Which folders of checkpoints are asked about next, in that order, by a scan that has nothing else to go by: what is known of
+   * none of them can be found out meanwhile.
+   */
+  expect?(folders: readonly string[]): void;
   /**
    * What is known of those in a folder of checkpoints.
    *
    * @param layout our trainer's, of which all are that are kept
    */
-  in(folder: string, layout: CheckpointLayout): KeptFolder | undefined;
+  in(folder: string, layout: CheckpointLayout): KeptFolder | undefined | Promise<KeptFolder | undefined>;
 }
 
 /** What scans found that is worth keeping. */
 export interface Findings {
   /** Finished checkpoints, by their folders. */
   readonly settled: ReadonlyMap<string, SettledCheckpoint>;
+  /** The folders that those are in. */
+  readonly listings: ReadonlyMap<string, FolderListing>;
   /** How many of them were looked into, of those that may be kept, since who keeps them set it to 0; Infinity: one changed in place. */
   news: number;
 }

@@ -11,12 +11,12 @@ import { version } from '../../../package.json';
 import type { CheckpointLayout } from '../checkpoint/layouts/layout';
 import { openRegular } from '../files';
 import { cacheFolder, DRAFT, keepInCache } from '../userCache';
-import type { CheckpointContent, Findings, FolderState, KeptFolder, SettledCheckpoint } from './checkpointContent';
-import type { CheckpointFile } from './model';
+import { type Findings, type FolderListing, isKeepable, type KeptFolder } from './checkpointContent';
+import { type Named, lineOf, parsed, readLine } from './keptLine';
 import type { Kept } from './watch';
 
 /** Another version may find something else in the same files. The number is raised while there is no new version yet. */
-const MAGIC = `npt-scan 1 ${version}`;
+const MAGIC = `npt-scan 2 ${version}`;
 /** Half a million checkpoints; what is beyond is looked up. */
 const MOST_BYTES = 64 * 2 ** 20;
 /** Of all folders of runs together: the files that were written longest ago go. */
@@ -33,8 +33,6 @@ const [TAB, NEWLINE] = [9, 10];
 const AGAIN_MS = 600_000;
 /** One in so many has to be new. */
 const LEAST_NEWS = 50;
-
-type Named = readonly [name: string, checkpoint: SettledCheckpoint];
 
 export interface KeepingHow {
   /** Absolute path of the folder that it is kept in. */
@@ -60,15 +58,24 @@ export class KeptScan implements Kept {
     private readonly fewest: number,
   ) {}
 
+  /** Whether anything is known of a folder of checkpoints. */
+  knows(folder: string): boolean {
+    return this.lines.has(path.relative(this.named, folder));
+  }
+
   in(folder: string, layout: CheckpointLayout): KeptFolder | undefined {
     if (this.lines.size === 0) return undefined;
     const line = this.lines.get(path.relative(this.named, folder));
-    return line === undefined ? undefined : readLine(line, layout);
+    return line === undefined ? undefined : readLine(line.toString('utf8'), layout, false);
   }
 
-  /** Nobody will ask any more: it is some megabytes. */
-  letGo(): void {
+  /** It is some megabytes. */
+  scanned(): void {
     this.lines = new Map();
+  }
+
+  letGo(): void {
+    this.scanned();
   }
 
   /**
@@ -76,7 +83,7 @@ export class KeptScan implements Kept {
    * each time. Never rejects for what the disk says.
    */
   async keep(findings: Findings): Promise<void> {
-    const { settled, news } = findings;
+    const { settled, listings, news } = findings;
     // What turned out to be wrong must not wait.
     const recently = performance.now() - this.keptAt < AGAIN_MS && Number.isFinite(news);
     if (recently || news <= settled.size / LEAST_NEWS) return;
@@ -85,8 +92,7 @@ export class KeptScan implements Kept {
     const byParent = new Map<string, Named[]>();
     let count = 0;
     for (const [folder, checkpoint] of settled) {
-      // Others are written in place: their files change without their folder.
-      if (!checkpoint.firm || checkpoint.content.layout.writtenInPlace) continue;
+      if (!isKeepable(checkpoint)) continue;
       // In one go for tens of thousands: path's own functions would take too long.
       const cut = folder.lastIndexOf(path.sep);
       const parent = folder.slice(0, cut);
@@ -101,7 +107,7 @@ export class KeptScan implements Kept {
       return;
     }
     // A line is made when the one before it is written: nobody waits for all of them.
-    if (await keepInCache(this.file, linesOf(this.experiments, this.named, byParent)))
+    if (await keepInCache(this.file, linesOf(this.experiments, this.named, byParent, listings)))
       await makeRoom(path.dirname(this.file));
   }
 }
@@ -167,6 +173,7 @@ function* linesOf(
   experiments: string,
   named: string,
   byParent: ReadonlyMap<string, readonly Named[]>,
+  listings: ReadonlyMap<string, FolderListing>,
 ): Generator<string> {
   const hash = createHash('sha256');
   let bytes = 0;
@@ -177,129 +184,10 @@ function* linesOf(
   };
   yield write(`${headOf(experiments)}\n`);
   for (const [parent, checkpoints] of byParent) {
-    const line = `${JSON.stringify(path.relative(named, parent))}\t${JSON.stringify(lineOf(checkpoints))}\n`;
+    const line = `${JSON.stringify(path.relative(named, parent))}\t${lineOf(checkpoints, listings.get(parent))}\n`;
     if (bytes + Buffer.byteLength(line) <= MOST_BYTES) yield write(line);
   }
   yield `${hash.digest('hex')}\n`;
-}
-
-/** Lists of files, which many checkpoints have in common, then the checkpoints. */
-type Line = readonly [files: (readonly [name: string, bytes: number])[][], checkpoints: unknown[][]];
-
-function lineOf(checkpoints: readonly Named[]): Line {
-  const numbers = new Map<readonly CheckpointFile[], number>();
-  const entries = checkpoints.map(([name, { dev, ino, mtimeMs, ctimeMs, content }]) => {
-    const { files } = content;
-    let list = numbers.get(files);
-    if (list === undefined) numbers.set(files, (list = numbers.size));
-    return [
-      name,
-      dev,
-      ino,
-      mtimeMs,
-      ctimeMs,
-      list,
-      content.step,
-      content.stage,
-      written(content.loss),
-      written(content.evalLoss),
-      content.bytes,
-      written(content.time),
-      content.changed,
-      content.signature,
-    ];
-  });
-  const lists = [...numbers.keys()].map((files) => files.map(({ name, bytes }) => [name, bytes] as const));
-  return [lists, entries];
-}
-
-/** As JSON can say it: a loss may be no number. */
-function written(value: number | null): number | string | null {
-  return value === null || (Number.isFinite(value) && !Object.is(value, -0)) ? value : String(value);
-}
-
-/** What of a line can be used; of each checkpoint, only once it is asked about. */
-function readLine(line: Buffer, layout: CheckpointLayout): KeptFolder | undefined {
-  const read = parsed(line.toString('utf8'));
-  if (!Array.isArray(read)) return undefined;
-  const [lists, entries] = read as unknown[];
-  if (!Array.isArray(lists) || !Array.isArray(entries)) return undefined;
-  const files = (lists as unknown[]).map(readFiles);
-  const named = new Map<unknown, readonly unknown[]>();
-  for (const entry of entries as unknown[]) if (Array.isArray(entry)) named.set(entry[0], entry as unknown[]);
-  return {
-    take: (name, state) => {
-      const entry = named.get(name);
-      return entry === undefined || !isOfState(entry, state) ? null : readEntry(entry, files, layout);
-    },
-  };
-}
-
-function isOfState(entry: readonly unknown[], { dev, ino, mtimeMs, ctimeMs }: FolderState): boolean {
-  return entry[1] === dev && entry[2] === ino && entry[3] === mtimeMs && entry[4] === ctimeMs;
-}
-
-function readFiles(list: unknown): readonly CheckpointFile[] | null {
-  if (!Array.isArray(list)) return null;
-  const files: CheckpointFile[] = [];
-  for (const file of list as unknown[]) {
-    const [name, bytes] = Array.isArray(file) ? (file as unknown[]) : [];
-    if (typeof name !== 'string' || typeof bytes !== 'number') return null;
-    files.push({ name, bytes });
-  }
-  return files;
-}
-
-/** By index and written out: there is one for each of tens of thousands, and taking apart and spreading cost several times as much. */
-function readEntry(
-  entry: readonly unknown[],
-  lists: readonly (readonly CheckpointFile[] | null)[],
-  layout: CheckpointLayout,
-): CheckpointContent | null {
-  const list = entry[5];
-  const step = entry[6];
-  const stage = entry[7];
-  const bytes = entry[10];
-  const time = numberOf(entry[11]);
-  const changed = entry[12];
-  const signature = entry[13];
-  const files = typeof list === 'number' ? (lists[list] ?? null) : null;
-  if (files === null || time === null) return null;
-  if (!isNumber(bytes) || !isNumber(changed) || typeof signature !== 'string') return null;
-  if ((step !== null && !isNumber(step)) || (stage !== null && typeof stage !== 'string')) return null;
-  return {
-    state: 'complete',
-    stateReason: null,
-    step,
-    stage,
-    loss: numberOf(entry[8]),
-    evalLoss: numberOf(entry[9]),
-    bytes,
-    time,
-    files,
-    layout,
-    maxSteps: null,
-    best: null,
-    changed,
-    signature,
-  };
-}
-
-/** What `written` wrote. */
-function numberOf(value: unknown): number | null {
-  return typeof value === 'string' ? Number(value) : isNumber(value) ? value : null;
-}
-
-function isNumber(value: unknown): value is number {
-  return typeof value === 'number';
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Takes away what is too much, oldest first, and what killed processes left half-written. */

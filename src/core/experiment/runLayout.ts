@@ -31,7 +31,7 @@ const OF_A_RUN: ReadonlySet<string> = new Set([BIRTH, ...METRICS_FILES, PROCESS,
 const TELLING: ReadonlySet<string> = new Set([CONFIG, PINS, BACKUPS, NOTES, CHECKPOINTS]);
 
 /** Small files that are written anew. A metrics file or a log only grows, several times a second: who trains is looked at. */
-const REWRITTEN: ReadonlySet<string> = new Set([BIRTH, CONFIG, PROCESS, EXIT, PINS, BACKUPS, NOTES]);
+export const REWRITTEN: ReadonlySet<string> = new Set([BIRTH, CONFIG, PROCESS, EXIT, PINS, BACKUPS, NOTES]);
 
 /** What is written while a run trains: their times are its signs of life. */
 export const GROWING: readonly string[] = [...METRICS_FILES, TRAIN_LOG, PROCESS];

@@ -90,7 +90,9 @@ export async function scanRuns(
   try {
     const names = await folders(experiments, context);
     problems.push(...context.takeProblems());
-    for (const name of onFound === undefined ? names : await lastChangedFirst(experiments, names, context)) {
+    const inOrder = onFound === undefined ? names : await lastChangedFirst(experiments, names, context);
+    if (onFound !== undefined) context.expect(inOrder.map((name) => path.join(experiments, name, CHECKPOINTS)));
+    for (const name of inOrder) {
       const folder = path.join(experiments, name);
       if (name.includes(UNDECODED) && (await context.disk.stat(folder).catch(() => undefined)) === null) {
         problems.push({ path: folder, message: 'cannot be opened, as its name is not UTF-8: rename it' });

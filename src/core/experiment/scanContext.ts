@@ -1,6 +1,6 @@
 /** What the scans of one workspace share: the disk, what was read before, and what could not be read. */
 import type { Stats } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, sep } from 'node:path';
 import { secondsSince } from '../clock';
 import { type Curriculum, curriculumFromEntries } from '../curriculum';
 import { ours } from '../checkpoint/layouts/ours';
@@ -11,10 +11,13 @@ import { FileContentError, parseDocument } from '../jsonText';
 import type { AskProcess, Checkpoint, CheckpointFile, Problem, Run } from './model';
 import { askThisHost } from './runningProcess';
 import {
+  isKeepable,
   isSameState,
   type CheckpointContent,
   type CheckpointPlace,
   type Findings,
+  type FolderListing,
+  type FolderState,
   type KeptCheckpoints,
   type SettledCheckpoint,
 } from './checkpointContent';
@@ -76,11 +79,7 @@ interface Rest {
 }
 
 /** What a run's folder of checkpoints had in it. */
-interface CheckpointListing {
-  readonly state: string;
-  readonly names: readonly string[];
-  /** Whether anything that comes or goes later gives it another time. */
-  readonly firm: boolean;
+interface CheckpointListing extends FolderListing {
   /** Which scan of a round looks at the finished ones in it, whenever else they are looked at: not all runs in the same. */
   readonly turn: number;
   visit: Visit;
@@ -135,14 +134,18 @@ export class ScanContext implements Findings {
     { signature: string; facts: StoredFacts | null; problem: string | null; visit: Visit }
   >();
   private readonly changes = new Map<string, { signature: string; at: number; visit: Visit }>();
-  private readonly listings = new Map<string, Listing>();
+  /** What is in the experiments folder, and in those in it. */
+  private readonly folders = new Map<string, Listing>();
   /** Folders that are no runs and have nothing in them that could make them one. */
   private readonly plain = new Map<string, { readonly ino: number; visit: Visit }>();
   /** Finished checkpoints, by their folder. */
   readonly settled = new Map<string, Settled>();
   private readonly kept: KeptCheckpoints | undefined;
   news = 0;
-  private readonly checkpointListings = new Map<string, CheckpointListing>();
+  /** Folders of checkpoints that were taken over from what was kept, without a look at each checkpoint's folder. */
+  private readonly trustedFolders = new Set<string>();
+  /** Folders of checkpoints, by their paths. */
+  readonly listings = new Map<string, CheckpointListing>();
   private readonly fileLists = new Map<string, readonly CheckpointFile[]>();
   /** Documents that are read for the checkpoint that is looked into. */
   private readNow: string[] | undefined;
@@ -219,7 +222,7 @@ export class ScanContext implements Findings {
     const known = this.rests.get(runPath);
     if (known?.signs !== signs || this.look !== 'changes') return null;
     if (!this.trusted(runPath) || !this.trusted(checkpoints)) return null;
-    const listing = this.checkpointListings.get(checkpoints);
+    const listing = this.listings.get(checkpoints);
     if (listing === undefined || this.isDue(listing)) return null;
     this.met.add(runPath);
     this.takenOver.add(runPath);
@@ -349,26 +352,80 @@ export class ScanContext implements Findings {
    * @throws what the disk throws for a folder that cannot be read
    */
   async checkpointNames(folder: string): Promise<CheckpointNames | null> {
-    const stats = this.scansAgain ? await this.disk.stat(folder) : null;
-    const known = this.checkpointListings.get(folder);
-    const unchanged = known?.firm === true && stats !== null && known.state === stateOf(stats);
+    const stats = this.scansAgain || this.kept !== undefined ? await this.disk.stat(folder) : null;
+    const known = this.listings.get(folder);
+    const unchanged = known?.firm === true && stats !== null && isSameState(known.state, stats);
     if (unchanged && this.look !== 'everything') {
       known.visit = this.visit;
       return { names: known.names, same: !(this.full && this.isDue(known)) };
     }
+    const kept = known === undefined && stats !== null ? await this.keptListing(folder, stats) : null;
+    if (kept !== null) return kept;
     const names = await this.disk.names(folder);
     if (names === null) return null;
     if (stats !== null) {
       const age = secondsSince(stats.mtimeMs / 1000, this.now());
-      this.checkpointListings.set(folder, {
-        state: stateOf(stats),
-        names,
-        firm: age !== null && age > SAME_TIME_SECONDS,
-        turn: known?.turn ?? this.checkpointListings.size % ROUND,
-        visit: this.visit,
-      });
+      this.noteListing(folder, { state: folderState(stats), names, firm: age !== null && age > SAME_TIME_SECONDS });
     }
     return { names, same: false };
+  }
+
+  private noteListing(folder: string, listing: FolderListing): void {
+    const turn = this.listings.get(folder)?.turn ?? this.listings.size % ROUND;
+    this.listings.set(folder, { ...listing, turn, visit: this.visit });
+  }
+
+  /**
+   * What an earlier scan kept of a folder in which nothing came or went since, with the finished checkpoints in it, whose own
+   * folders are not asked: only where a scan looks at changes, and somebody has to make sure of them afterwards.
+   */
+  private async keptListing(folder: string, stats: Stats): Promise<CheckpointNames | null> {
+    if (!this.full || this.look !== 'changes') return null;
+    const kept = await this.kept?.in(folder, ours);
+    const listing = kept?.listing ?? null;
+    if (kept === undefined || listing === null || !isSameState(listing.state, stats)) return null;
+    for (const name of listing.names) {
+      const found = kept.find(name);
+      if (found === null) continue;
+      this.takeOver(`${folder}${sep}${name}`, found, kept.isNew);
+    }
+    if (!kept.isNew) this.trustedFolders.add(folder);
+    this.noteListing(folder, listing);
+    return { names: listing.names, same: true };
+  }
+
+  /** Whether there are such folders that nobody has asked for. */
+  get trustsKept(): boolean {
+    return this.trustedFolders.size > 0;
+  }
+
+  /** Those folders, with how each finished checkpoint's folder in them is taken to be, by name. */
+  *takeTrusted(): Generator<readonly [folder: string, states: ReadonlyMap<string, FolderState>]> {
+    for (const folder of this.trustedFolders) {
+      this.trustedFolders.delete(folder);
+      const states = new Map<string, FolderState>();
+      for (const name of this.listings.get(folder)?.names ?? []) {
+        const settled = this.settled.get(`${folder}${sep}${name}`);
+        if (settled?.isKept === true) states.set(name, settled);
+      }
+      yield [folder, states];
+    }
+  }
+
+  /** What is known of a folder of checkpoints is not true any more: the next look at its run is at each of them. */
+  distrust(folder: string): void {
+    this.listings.delete(folder);
+  }
+
+  private takeOver(folder: string, found: SettledCheckpoint, isNew: boolean): void {
+    this.settle(folder, found, found.content, true, !isNew);
+    if (isNew) this.news += 1;
+  }
+
+  /** A scan of everything that knows nothing yet comes by these folders of checkpoints next, in this order. */
+  expect(folders: readonly string[]): void {
+    // Threads that wait for such a disk would take turns all the same.
+    if (!this.disk.isSlow && this.look === 'changes') this.kept?.expect?.(folders);
   }
 
   /** Whether a scan of everything is to look at the finished checkpoints, though none came or went. */
@@ -385,7 +442,7 @@ export class ScanContext implements Findings {
    */
   async lookAtFinished(parent: string, places: readonly CheckpointPlace[]): Promise<void> {
     if (this.look === 'everything' || (!this.scansAgain && this.kept === undefined)) return;
-    const kept = this.kept?.in(parent, ours);
+    const kept = await this.kept?.in(parent, ours);
     const known = kept === undefined ? places.filter(({ folder }) => this.settled.has(folder)) : places;
     const states = await this.disk.statEach(known.map(({ folder }) => folder));
     const turn = this.full && this.look === 'changes';
@@ -394,8 +451,8 @@ export class ScanContext implements Findings {
       if (stats === null) continue;
       const found = this.settled.get(folder);
       if (found === undefined) {
-        const content = kept?.take(basename(folder), stats) ?? null;
-        if (content !== null) this.settle(folder, stats, content, true, true);
+        const then = kept?.find(basename(folder)) ?? null;
+        if (then !== null && isSameState(then, stats)) this.takeOver(folder, then, kept?.isNew === true);
       } else if (isSameState(found, stats)) {
         if (found.isKept && turn && this.keptLooks > 0) this.keptLooks -= 1;
         else found.visit = this.visit;
@@ -444,24 +501,26 @@ export class ScanContext implements Findings {
     }
     const age = secondsSince(Math.max(stats.ctimeMs, stats.mtimeMs) / 1000, this.now());
     const firm = age !== null && age > SAME_TIME_SECONDS;
-    if (firm && !content.layout.writtenInPlace) this.news += 1;
     // What it was read from is not asked for again, short of a look at everything: of 50,000 checkpoints that is much.
     for (const document of documents) this.files.delete(document);
     if (!content.layout.writtenInPlace) this.changes.delete(folder);
-    return this.settle(folder, stats, content, firm, false);
+    const settled = this.settle(folder, stats, content, firm, false);
+    if (isKeepable(settled)) this.news += 1;
+    return content;
   }
 
   private settle(
     folder: string,
-    { dev, ino, mtimeMs, ctimeMs }: Stats,
+    { dev, ino, mtimeMs, ctimeMs }: FolderState,
     content: CheckpointContent,
     firm: boolean,
     isKept: boolean,
-  ): CheckpointContent {
+  ): Settled {
     const before = this.settled.get(folder);
     const checkpoint = before?.content.signature === content.signature ? before.checkpoint : null;
-    this.settled.set(folder, { dev, ino, mtimeMs, ctimeMs, content, firm, isKept, checkpoint, visit: this.visit });
-    return content;
+    const settled = { dev, ino, mtimeMs, ctimeMs, content, firm, isKept, checkpoint, visit: this.visit };
+    this.settled.set(folder, settled);
+    return settled;
   }
 
   /** The same list for all checkpoints with these files: those of a run mostly have the same names and sizes. */
@@ -516,7 +575,7 @@ export class ScanContext implements Findings {
    */
   async folderNames(parent: string): Promise<readonly string[]> {
     const stats = await this.disk.stat(parent);
-    const known = this.listings.get(parent);
+    const known = this.folders.get(parent);
     if (stats !== null && known?.ino === stats.ino && this.trusted(parent)) {
       const large = stats.size > LARGE_FOLDER_BYTES;
       if (known.state === stateOf(stats) || (large && performance.now() - known.at < RELIST_MS)) {
@@ -534,7 +593,7 @@ export class ScanContext implements Findings {
       }
     }
     if (stats !== null) {
-      this.listings.set(parent, {
+      this.folders.set(parent, {
         ino: stats.ino,
         state: stateOf(stats),
         names,
@@ -547,7 +606,7 @@ export class ScanContext implements Findings {
 
   /** Adds or takes away a folder of which an event told. */
   noteFolder(parent: string, name: string, there: boolean): void {
-    const known = this.listings.get(parent);
+    const known = this.folders.get(parent);
     if (known === undefined || known.names.includes(name) === there) return;
     known.names = there ? [...known.names, name] : known.names.filter((each) => each !== name);
   }
@@ -597,9 +656,9 @@ export class ScanContext implements Findings {
     for (const run of this.rests.keys()) if (!this.met.has(run)) this.rests.delete(run);
     const valid = new Set<Visit>([this.outside, ...this.visits.values()]);
     for (const known of [
-      this.checkpointListings,
-      this.settled,
       this.listings,
+      this.settled,
+      this.folders,
       this.plain,
       this.files,
       this.stored,
@@ -609,6 +668,10 @@ export class ScanContext implements Findings {
       for (const [path, entry] of known) if (!valid.has(entry.visit)) known.delete(path);
     }
   }
+}
+
+function folderState({ dev, ino, mtimeMs, ctimeMs }: Stats): FolderState {
+  return { dev, ino, mtimeMs, ctimeMs };
 }
 
 /** What of a folder changes when something comes or goes in it, of a file when it is written, and of both when their rights do. */

@@ -3,8 +3,7 @@ import type { Stats } from 'node:fs';
 import path from 'node:path';
 import { LOG_SOURCES, METRICS_FILES } from '../metrics/sources/logs';
 import { type Curriculum, CurriculumError, parseCurriculum, stageAt } from '../curriculum';
-import { CHECKPOINTS, CONFIG, FINAL } from '../checkpoint/fileNames';
-import { stepBeingSaved, stepOfFolder } from '../checkpoint/folderNames';
+import { CHECKPOINTS, CONFIG } from '../checkpoint/fileNames';
 import { isAhead } from '../checkpoint/writing';
 import { readFailure } from '../files';
 import { fieldFacts } from './fieldFacts';
@@ -18,8 +17,9 @@ import { isAbout } from './processFolder';
 import { readNotes } from './notes';
 import { readBackups, readBest, readBirth, readExit, readPins, readProcess } from './runFiles';
 import { runState } from './runState';
-import type { CheckpointPlace, FoundCheckpoint } from './checkpointContent';
-import { assembleCheckpoint, readCheckpointContent } from './scanCheckpoint';
+import type { FoundCheckpoint } from './checkpointContent';
+import { assembleCheckpoint } from './scanCheckpoint';
+import { scanCheckpoints } from './scanCheckpoints';
 import type { ScanContext } from './scanContext';
 
 /**
@@ -94,7 +94,8 @@ async function lookAt(
 
   const processState = process === null ? null : await context.ask(process);
   const alive = processState?.liveness ?? 'dead';
-  const found = await readCheckpoints(runPath, names, process !== null && alive !== 'dead', context);
+  const inFolder = path.join(runPath, checkpointsIn(names));
+  const found = await scanCheckpoints(inFolder, process !== null && alive !== 'dead', context);
 
   const ofField = await fieldFacts(found.checkpoints, found.final, context);
   const curriculum = ofField?.curriculum ?? curriculumOf(config, inRun(CONFIG), context);
@@ -169,48 +170,6 @@ async function lookAt(
   };
   const all = found.final === null ? found.checkpoints : [...found.checkpoints, found.final];
   return { run, folders: all.map(({ place }) => place.folder) };
-}
-
-async function readCheckpoints(
-  runPath: string,
-  names: readonly string[],
-  training: boolean,
-  context: ScanContext,
-): Promise<{ checkpoints: FoundCheckpoint[]; final: FoundCheckpoint | null }> {
-  const folder = path.join(runPath, checkpointsIn(names));
-  const found = new Map<string, FoundCheckpoint>();
-  try {
-    const listed = await context.checkpointNames(folder);
-    const places = (listed?.names ?? []).flatMap((entry) => placeOf(folder, entry, training) ?? []);
-    if (listed?.same === false) await context.lookAtFinished(folder, places);
-    for (const place of places) {
-      if (place.folder !== place.path && found.has(place.name)) continue;
-      const content = await context.contentOf(place.folder, listed?.same ?? false, () =>
-        readCheckpointContent(place, context),
-      );
-      if (content !== null) found.set(place.name, { place, content });
-    }
-  } catch (error) {
-    context.problem(folder, readFailure(error));
-  }
-  const final = found.get(FINAL) ?? null;
-  found.delete(FINAL);
-  return { checkpoints: [...found.values()], final };
-}
-
-/**
- * The checkpoint that an entry of a folder of checkpoints is: `best` (a full copy in other trainers' runs) and leftovers of
- * deletes and dead saves are none of their own.
- *
- * @param training what is being saved is one, too
- */
-function placeOf(folder: string, entry: string, training: boolean): CheckpointPlace | null {
-  const saving = training ? stepBeingSaved(entry) : null;
-  const step = saving ?? stepOfFolder(entry);
-  if (step === null && entry !== FINAL) return null;
-  const name = saving === null ? entry : `checkpoint-${saving}`;
-  const at = `${folder}${path.sep}${name}`;
-  return { name, path: at, folder: name === entry ? at : path.join(folder, entry), step };
 }
 
 async function readLastLogged(runPath: string, context: ScanContext): Promise<ReturnType<typeof lastLogged> | null> {

@@ -9,7 +9,7 @@ import type { Stats } from 'node:fs';
 import path from 'node:path';
 import { CHECKPOINTS } from '../checkpoint/fileNames';
 import { errorCode } from '../files';
-import type { Findings, KeptCheckpoints } from './checkpointContent';
+import type { Findings, FolderState, KeptCheckpoints } from './checkpointContent';
 import { PacedDisk } from './disk';
 import { FolderWatches } from './folderWatches';
 import { LiveRuns } from './liveRuns';
@@ -27,6 +27,7 @@ import {
   scanRunAt,
   scanRuns,
 } from './scan';
+import { REWRITTEN } from './runLayout';
 import { type FactsReader, LOOKS } from './scanContext';
 import { meaningOf } from './watchScope';
 
@@ -39,6 +40,10 @@ const TICK_MS = 1_000;
 const NO_QUEUE: Scanned['queue'] = { entries: [], problems: [] };
 /** From when on the first scan shows what it has found so far; then at intervals that double, since each redraws the tree. */
 const FIRST_SHOWN_MS = 300;
+/** Clocks and file systems may differ by so much. */
+const SAME_TIME_MS = 2_000;
+/** From the first model on, until what it took over of earlier processes' is looked at: not while the window draws it. */
+const SURE_MS = 1_000;
 /** Folders beside the runs that are watched for becoming one; of more than these a scan finds it. */
 const MOST_OTHERS = 2_000;
 
@@ -65,7 +70,19 @@ export interface WatchOptions {
 
 /** What earlier processes found of finished checkpoints (keptScan.ts, which no window needs before it scans). */
 export interface Kept extends KeptCheckpoints {
-  /** Nobody will ask any more. */
+  /** The first scan is done: `in` will not be called any more. */
+  scanned(): void;
+  /**
+   * Finds out beside this process whether what the scan took over unseen is still true.
+   *
+   * @param folders of checkpoints, with the state that each checkpoint's folder is taken to have, by name
+   * @returns whether all were looked at
+   */
+  differing?(
+    folders: Iterable<readonly [folder: string, states: ReadonlyMap<string, FolderState>]>,
+    onDiffers: (folder: string) => void,
+  ): Promise<boolean>;
+  /** Nobody will ask for anything any more. */
   letGo(): void;
   /** For the next process, where it is worth it. Never rejects for what the disk says. */
   keep(findings: Findings): Promise<void>;
@@ -96,11 +113,13 @@ export class WorkspaceWatcher {
   /** What is to be scanned: everything; runs; folders of which it is not known whether they are runs, or there. */
   private dirty = { all: false, queue: false, runs: new Set<string>(), places: new Set<string>() };
   /** How closely the next scan of everything looks. */
-  private look: Look = 'folders';
+  private look: Look = 'changes';
   private coalescing: NodeJS.Timeout | undefined;
   private scanning: Promise<void> | undefined;
   private nextScan: Promise<void> | undefined;
   private lastFullScan = 0;
+  /** When it began, by the clock; milliseconds. */
+  private scanBegan = 0;
   private ticking = false;
   /** Which folder is watched: one that was removed and made again is another, even under the same inode. */
   private watchedFolder: string | null = null;
@@ -160,6 +179,7 @@ export class WorkspaceWatcher {
     this.disposed = true;
     clearTimeout(this.coalescing);
     for (const timer of this.timers) clearInterval(timer);
+    this.kept?.letGo();
     this.stopWatching();
   }
 
@@ -191,12 +211,13 @@ export class WorkspaceWatcher {
     // The first time, beside the scan: what comes while it is read is found by the next look.
     const first = this.queue === undefined ? this.readQueue(context.disk) : undefined;
     if (all) {
+      this.scanBegan = Date.now();
       const trusted =
         look === 'changes' ? (folder: string): boolean => (this.identities.get(folder) ?? null) !== null : undefined;
       for (const runPath of runs) context.disturb(runPath);
       const onFound = this.isComplete ? undefined : this.showSoFar(context.disk);
       const result = await scanRuns(this.experiments, context, look, trusted, onFound);
-      this.kept?.letGo();
+      this.kept?.scanned();
       this.scanned = result.runs;
       this.folders = new Set(result.folders);
       this.problems = [...(await this.missingFolder(context.disk)), ...result.problems];
@@ -213,7 +234,19 @@ export class WorkspaceWatcher {
     const looked = new Set([...places, ...runs]);
     await this.follow(context.disk, all ? (folder) => !context.tookOver(folder) : (folder) => looked.has(folder));
     this.publish();
-    if (all) void this.kept?.keep(context);
+    if (!all) return;
+    void this.kept?.keep(context);
+    if (context.trustsKept) this.timers.push(setTimeout(() => void this.makeSure(context), SURE_MS));
+  }
+
+  /** Whether what the first scan took over unseen is true: files may have gone out of checkpoints while no window was open. */
+  private async makeSure(context: ScanContext): Promise<void> {
+    const all = await this.kept?.differing?.(context.takeTrusted(), (folder) => {
+      context.distrust(folder);
+      this.dirty.runs.add(path.dirname(folder));
+      this.scanAfterEvents();
+    });
+    if (all !== true && !this.disposed) this.lookAgain();
   }
 
   /** Made for the first scan. */
@@ -438,10 +471,25 @@ export class WorkspaceWatcher {
     if (watcher.closed) return;
     // No event tells of what changes in the others: nothing of them is taken to be as it was.
     for (const [folder] of there) if (!watcher.has(folder)) identities.set(folder, null);
+    const all = added.includes(this.experiments);
+    if (all) this.scanAllAfterEvents();
     for (const folder of added) {
-      if (folder === this.experiments) this.lookAgain();
-      else this.onNamed(folder, null, false);
+      // A scan of everything compares a run's folders with how they were before it was looked at. Of what else may have
+      // changed it knows less.
+      if (!all || !this.isOfRun(folder)) this.onNamed(folder, null, false);
+      else if (await this.isRewritten(folder, disk)) this.dirty.runs.add(folder);
     }
+  }
+
+  private isOfRun(folder: string): boolean {
+    return this.scanned.has(folder) || this.scanned.has(path.dirname(folder));
+  }
+
+  /** Whether a run's small files may have been written anew, in place, since the last scan of everything began. */
+  private async isRewritten(run: string, disk: PacedDisk): Promise<boolean> {
+    if (!this.scanned.has(run)) return false;
+    const files = await disk.statEach([...REWRITTEN].map((name) => path.join(run, name)));
+    return files.some((file) => file !== null && file.mtimeMs > this.scanBegan - SAME_TIME_MS);
   }
 
   private onWatchError(error: unknown): void {

@@ -73,13 +73,18 @@ describe('the first scan of a window', () => {
           in: (folder, layout) => {
             const known = opened.in(folder, layout);
             return {
-              take: (name, state) => {
+              listing: known?.listing ?? null,
+              isNew: false,
+              find: (name) => {
                 asked.push(name);
-                const found = known?.take(name, state) ?? null;
+                const found = known?.find(name) ?? null;
                 if (found === null) looked.push(name);
                 return found;
               },
             };
+          },
+          scanned: () => {
+            opened.scanned();
           },
           letGo: () => {
             opened.letGo();

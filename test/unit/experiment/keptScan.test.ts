@@ -7,10 +7,11 @@ import fc from 'fast-check';
 import { allCheckpoints } from '../../../src/core/experiment/checkpoints';
 import { openKeptScan } from '../../../src/core/experiment/keptScan';
 import type { Run, Workspace } from '../../../src/core/experiment/model';
-import { ScanContext, scanRuns, scanWorkspace } from '../../../src/core/experiment/scan';
+import { ScanContext, scanRunAt, scanRuns, scanWorkspace } from '../../../src/core/experiment/scan';
 import { MOST_KEPT_LOOKS } from '../../../src/core/experiment/scanContext';
 import { scanKeptWorkspace } from '../../../src/core/experiment/scanKept';
 import { CountingDisk } from './countingDisk';
+import { isSameState } from '../../../src/core/experiment/checkpointContent';
 import { FixtureWorkspace } from './fixtureWorkspace';
 
 /** An hour from now: what was just written is as firm as what is old. */
@@ -29,6 +30,24 @@ describe('what scans keep for the next process', () => {
   const checkpointAt = (run: string, step: number): string => inRun(run, 'checkpoints', `checkpoint-${step}`);
   const fresh = (): Promise<Workspace> => scanWorkspace(ws.root, { context: new ScanContext({ now }) });
   const kept = (root = ws.root): Promise<Workspace> => scanKeptWorkspace(root, {}, { cache, fewest: 0, now });
+  /** What a window shows: what was kept, and then what has changed unseen inside of checkpoints. */
+  async function windowShows(): Promise<Run[]> {
+    const context = new ScanContext({ now, kept: await openKeptScan(ws.experiments, { cache, fewest: 0 }) });
+    const { runs } = await scanRuns(ws.experiments, context, 'changes');
+    for (const [folder, states] of context.takeTrusted()) {
+      const isTrue = [...states].every(([name, state]) => {
+        const stats = fs.statSync(path.join(folder, name), { throwIfNoEntry: false });
+        return stats !== undefined && isSameState(stats, state);
+      });
+      if (isTrue) continue;
+      context.distrust(folder);
+      const run = path.dirname(folder);
+      runs.set(run, await scanRunAt(run, path.basename(run), context));
+    }
+    return runsOf({ runs });
+  }
+  const runsOf = ({ runs }: Pick<Awaited<ReturnType<typeof scanRuns>>, 'runs'>): Run[] =>
+    [...runs.values()].flatMap(({ run }) => run ?? []).sort((a, b) => (a.path < b.path ? -1 : 1));
   const files = (): string[] =>
     (fs.existsSync(cache) ? fs.readdirSync(cache) : []).map((each) => path.join(cache, each));
 
@@ -87,6 +106,30 @@ describe('what scans keep for the next process', () => {
     const then = await kept();
     assert.deepEqual(then, await fresh());
     assert.notDeepEqual(then, first);
+  });
+
+  it('gives a window its first model without a look at any checkpoint where nothing came or went', async () => {
+    fs.rmSync(path.join(checkpointAt('a', 150), 'npt_weights.pt'));
+    fs.mkdirSync(inRun('b', 'checkpoints', '.tmp-checkpoint-200-host-1'));
+    await kept();
+    ws.checkpoint('c', 200);
+    const disk = new CountingDisk();
+    const context = new ScanContext({ disk, now, kept: await openKeptScan(ws.experiments, { cache, fewest: 0 }) });
+    const found = runsOf(await scanRuns(ws.experiments, context, 'changes'));
+    assert.deepEqual(found, runsOf(await scanRuns(ws.experiments, new ScanContext({ now }))));
+    // The broken one was not kept, and in one folder something came.
+    assert.deepEqual(
+      disk.lookedInto.map((each) => path.relative(ws.experiments, each)).sort(),
+      [path.join('a', 'checkpoints', 'checkpoint-150'), path.join('c', 'checkpoints', 'checkpoint-200')],
+    );
+    assert.deepEqual(
+      [...context.takeTrusted()].map(([folder, states]) => [path.relative(ws.experiments, folder), [...states.keys()].sort()]),
+      [
+        [path.join('a', 'checkpoints'), ['checkpoint-100', 'checkpoint-50']],
+        [path.join('b', 'checkpoints'), ['checkpoint-100', 'checkpoint-150', 'checkpoint-50']],
+      ],
+    );
+    assert.ok(!context.trustsKept);
   });
 
   it('is not asked where everything is to be looked at', async () => {
@@ -197,7 +240,7 @@ describe('what scans keep for the next process', () => {
           const at = Math.min(bytes.length - 1, Math.floor(how.at * bytes.length));
           bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << how.bit), at);
           put(bytes);
-        } else if (how.kind === 'of another version') put(checked(uncheck(bytes).replace('npt-scan 1', 'npt-scan 0')));
+        } else if (how.kind === 'of another version') put(checked(uncheck(bytes).replace('npt-scan 2', 'npt-scan 1')));
         else if (how.kind === 'gone') fs.rmSync(file, { recursive: true, force: true });
         else if (how.kind === 'a folder') {
           fs.rmSync(file, { recursive: true, force: true });
@@ -278,6 +321,8 @@ describe('what scans keep for the next process', () => {
             for (const each of happenings) happens(each);
             spoil(how);
             untilTimeGoesOn();
+            const shown = await windowShows();
+            assert.deepEqual(shown, runsOf(await scanRuns(ws.experiments, new ScanContext({ now }))));
             assert.deepEqual(await kept(), await fresh());
           }
         },
