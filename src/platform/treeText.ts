@@ -18,7 +18,6 @@ export interface TreeRowText {
   readonly description: string;
   /** Read out after the description: what is shown otherwise, as by the icon. */
   readonly spoken?: string;
-  readonly tooltip?: Tooltip;
 }
 
 /** A row of a tree; what is no text (icon, id, command) is the caller's to set. */
@@ -28,15 +27,17 @@ export function treeRow(text: TreeRowText, state: vscode.TreeItemCollapsibleStat
   item.description = plainText(text.description, LIMIT);
   const said = [text.name ?? text.label, text.description, text.spoken ?? ''].filter((part) => part !== '');
   item.accessibilityInformation = { label: said.map((part) => plainText(part, LIMIT)).join(', ') };
-  if (text.tooltip !== undefined) item.tooltip = markdownTable(text.tooltip);
   return item;
 }
 
-function markdownTable({ title, rows }: Tooltip): vscode.MarkdownString {
+/** For a row that is pointed at: of all others VS Code would take the Markdown apart for nothing. */
+export function addTooltip(item: vscode.TreeItem, { title, rows }: Tooltip): void {
   const lines = rows.flatMap(([name, value]) =>
     value === null ? [] : [`| ${markdownText(name)} | ${markdownText(value)} |`],
   );
-  return new vscode.MarkdownString([`**${markdownText(title)}**`, '', '| | |', '|---|---|', ...lines].join('\n'));
+  item.tooltip = new vscode.MarkdownString(
+    [`**${markdownText(title)}**`, '', '| | |', '|---|---|', ...lines].join('\n'),
+  );
 }
 
 /** What a tree's view shows beside its rows. */

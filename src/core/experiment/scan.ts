@@ -110,7 +110,7 @@ export async function scanRuns(
   } catch (error) {
     context.problem(experiments, readFailure(error));
   }
-  context.endFullScan();
+  await context.endFullScan();
   return { runs, problems: [...problems, ...context.takeProblems()], folders: inside };
 }
 

@@ -27,13 +27,12 @@ export async function scanCheckpoints(
   const found = new Map<string, FoundCheckpoint>();
   try {
     const listed = await context.checkpointNames(folder);
-    const places = (listed?.names ?? []).flatMap((entry) => placeOf(folder, entry, training) ?? []);
+    const { names = [], paths = [], same = false } = listed ?? {};
+    const places = names.flatMap((entry, at) => placeOf(paths[at] ?? '', entry, training) ?? []);
     if (listed?.same === false) await context.lookAtFinished(folder, places);
     for (const place of places) {
       if (place.folder !== place.path && found.has(place.name)) continue;
-      const content = await context.contentOf(place.folder, listed?.same ?? false, () =>
-        readCheckpointContent(place, context),
-      );
+      const content = await context.contentOf(place.folder, same, () => readCheckpointContent(place, context));
       if (content !== null) found.set(place.name, { place, content });
     }
   } catch (error) {
@@ -48,13 +47,14 @@ export async function scanCheckpoints(
  * The checkpoint that an entry of a folder of checkpoints is: `best` (a full copy in other trainers' runs) and leftovers of
  * deletes and dead saves are none of their own.
  *
+ * @param at its absolute path
  * @param training what is being saved is one, too
  */
-function placeOf(folder: string, entry: string, training: boolean): CheckpointPlace | null {
+function placeOf(at: string, entry: string, training: boolean): CheckpointPlace | null {
   const saving = training ? stepBeingSaved(entry) : null;
   const step = saving ?? stepOfFolder(entry);
   if (step === null && entry !== FINAL) return null;
-  const name = saving === null ? entry : `checkpoint-${saving}`;
-  const at = `${folder}${path.sep}${name}`;
-  return { name, path: at, folder: name === entry ? at : path.join(folder, entry), step };
+  if (saving === null) return { name: entry, path: at, folder: at, step };
+  const name = `checkpoint-${saving}`;
+  return { name, path: path.join(path.dirname(at), name), folder: at, step };
 }

@@ -80,6 +80,8 @@ interface Rest {
 
 /** What a run's folder of checkpoints had in it. */
 interface CheckpointListing extends FolderListing {
+  /** Absolute paths, in the order of the names: the same strings for all that is known of them. */
+  readonly paths: readonly string[];
   /** Which scan of a round looks at the finished ones in it, whenever else they are looked at: not all runs in the same. */
   readonly turn: number;
   visit: Visit;
@@ -88,6 +90,8 @@ interface CheckpointListing extends FolderListing {
 /** Names in a folder of checkpoints; `same`: what was finished when a scan last looked can be taken to be as it was. */
 export interface CheckpointNames {
   readonly names: readonly string[];
+  /** Absolute paths, in that order. */
+  readonly paths: readonly string[];
   readonly same: boolean;
 }
 
@@ -357,22 +361,24 @@ export class ScanContext implements Findings {
     const unchanged = known?.firm === true && stats !== null && isSameState(known.state, stats);
     if (unchanged && this.look !== 'everything') {
       known.visit = this.visit;
-      return { names: known.names, same: !(this.full && this.isDue(known)) };
+      return { names: known.names, paths: known.paths, same: !(this.full && this.isDue(known)) };
     }
     const kept = known === undefined && stats !== null ? await this.keptListing(folder, stats) : null;
     if (kept !== null) return kept;
     const names = await this.disk.names(folder);
     if (names === null) return null;
+    const paths = names.map((name) => `${folder}${sep}${name}`);
     if (stats !== null) {
       const age = secondsSince(stats.mtimeMs / 1000, this.now());
-      this.noteListing(folder, { state: folderState(stats), names, firm: age !== null && age > SAME_TIME_SECONDS });
+      const firm = age !== null && age > SAME_TIME_SECONDS;
+      this.noteListing(folder, { state: folderState(stats), names, firm }, paths);
     }
-    return { names, same: false };
+    return { names, paths, same: false };
   }
 
-  private noteListing(folder: string, listing: FolderListing): void {
+  private noteListing(folder: string, listing: FolderListing, paths: readonly string[]): void {
     const turn = this.listings.get(folder)?.turn ?? this.listings.size % ROUND;
-    this.listings.set(folder, { ...listing, turn, visit: this.visit });
+    this.listings.set(folder, { ...listing, paths, turn, visit: this.visit });
   }
 
   /**
@@ -384,14 +390,15 @@ export class ScanContext implements Findings {
     const kept = await this.kept?.in(folder, ours);
     const listing = kept?.listing ?? null;
     if (kept === undefined || listing === null || !isSameState(listing.state, stats)) return null;
-    for (const name of listing.names) {
-      const found = kept.find(name);
-      if (found === null) continue;
-      this.takeOver(`${folder}${sep}${name}`, found, kept.isNew);
+    const { names } = listing;
+    const paths = names.map((name) => `${folder}${sep}${name}`);
+    for (const [at, path] of paths.entries()) {
+      const found = kept.find(names[at] ?? '');
+      if (found !== null) this.takeOver(path, found, kept.isNew);
     }
     if (!kept.isNew) this.trustedFolders.add(folder);
-    this.noteListing(folder, listing);
-    return { names: listing.names, same: true };
+    this.noteListing(folder, listing, paths);
+    return { names, paths, same: true };
   }
 
   /** Whether there are such folders that nobody has asked for. */
@@ -403,10 +410,11 @@ export class ScanContext implements Findings {
   *takeTrusted(): Generator<readonly [folder: string, states: ReadonlyMap<string, FolderState>]> {
     for (const folder of this.trustedFolders) {
       this.trustedFolders.delete(folder);
+      const { names = [], paths = [] } = this.listings.get(folder) ?? {};
       const states = new Map<string, FolderState>();
-      for (const name of this.listings.get(folder)?.names ?? []) {
-        const settled = this.settled.get(`${folder}${sep}${name}`);
-        if (settled?.isKept === true) states.set(name, settled);
+      for (const [at, path] of paths.entries()) {
+        const settled = this.settled.get(path);
+        if (settled?.isKept === true) states.set(names[at] ?? '', settled);
       }
       yield [folder, states];
     }
@@ -648,7 +656,7 @@ export class ScanContext implements Findings {
     this.trusted = trusted;
   }
 
-  endFullScan(): void {
+  async endFullScan(): Promise<void> {
     this.full = false;
     this.look = 'changes';
     this.trusted = () => false;
@@ -665,7 +673,10 @@ export class ScanContext implements Findings {
       this.changes,
       this.checkpoints,
     ]) {
-      for (const [path, entry] of known) if (!valid.has(entry.visit)) known.delete(path);
+      for (const [path, entry] of known) {
+        if (!valid.has(entry.visit)) known.delete(path);
+        if (this.disk.isSliceOver) await this.disk.giveWay();
+      }
     }
   }
 }

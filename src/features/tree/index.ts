@@ -3,16 +3,17 @@ import * as vscode from 'vscode';
 import { FINAL } from '../../core/checkpoint/fileNames';
 import { messageOf } from '../../core/errors';
 import { formatCount } from '../../core/format';
+import type { Verdict } from '../../core/checkpoint/report/report';
 import type { Run } from '../../core/experiment/model';
 import { Disposable } from '../../core/disposable';
-import { TreeViewText } from '../../platform/treeText';
+import { addTooltip, TreeViewText } from '../../platform/treeText';
 import { registerCommands } from '../commands';
 import type { FeatureDeps } from '../deps';
 import { targetPath } from '../targets';
 import type { TreeArranger } from './arranger';
 import { DRAG_OUT, knowRowAddresses } from './dragOut';
 import { markFiles } from './fileMarks';
-import { isElsewhere, isWaitingJob, treeItem } from './items';
+import { isElsewhere, isWaitingJob, tooltip, treeItem } from './items';
 import { runLabel } from './labels';
 import {
   childrenOf,
@@ -47,7 +48,7 @@ const ARRANGING = {
 } as const;
 
 /** Changes within this time are shown together: a run that trains changes several times a second. */
-const COALESCE_MS = 200;
+const COALESCE_MS = 100;
 /** How stale the ages in the descriptions may get; only rows whose age reads differently by then are redrawn. */
 const AGE_REFRESH_MS = 60_000;
 
@@ -91,14 +92,13 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
   }
 
   getTreeItem(stale: TreeNode): vscode.TreeItem {
-    const { validations } = this.deps;
     const model = this.model();
     const node = this.fresh(stale);
     const now = Date.now() / 1000;
     this.rows.noteAge(node, now);
     return treeItem(node, {
       now,
-      verdict: node.kind === 'checkpoint' ? validations.get(node.path)?.verdict : undefined,
+      verdict: this.verdictOf(node),
       hasChildren: hasChildren(node, model),
       runLabel: node.kind === 'run' ? runLabel(node.run, model) : '',
       branches: node.kind === 'checkpoint' ? model.lineage.branchesAt(node.checkpoint).length : 0,
@@ -106,6 +106,18 @@ class ExperimentsTree extends Disposable implements vscode.TreeDataProvider<Tree
       // What a person looks for first: the newest run, and whatever trains.
       open: node.kind === 'run' && (node.run.state === 'training' || node.path === model.runs[0]?.path),
     });
+  }
+
+  /** Asked for when a row is pointed at. */
+  resolveTreeItem(item: vscode.TreeItem, stale: TreeNode): vscode.TreeItem {
+    const node = this.fresh(stale);
+    const said = tooltip(node, this.verdictOf(node));
+    if (said !== undefined) addTooltip(item, said);
+    return item;
+  }
+
+  private verdictOf(node: TreeNode): Verdict | undefined {
+    return node.kind === 'checkpoint' ? this.deps.validations.get(node.path)?.verdict : undefined;
   }
 
   async getChildren(node?: TreeNode): Promise<TreeNode[]> {
@@ -284,7 +296,7 @@ class BranchReveal extends Disposable {
         !this.view.visible
       )
         continue;
-      const timer = setTimeout(() => void this.reveal(runNode(run)), 2 * COALESCE_MS);
+      const timer = setTimeout(() => void this.reveal(runNode(run)), 4 * COALESCE_MS);
       this._register({
         dispose: () => {
           clearTimeout(timer);

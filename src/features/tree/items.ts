@@ -268,7 +268,6 @@ export function treeItem(node: TreeNode, context: ItemContext): vscode.TreeItem 
       ...names(node, context),
       description: description(node, context),
       spoken: node.kind === 'run' && node.run.state === 'finished' ? stateText('finished') : '',
-      ...tooltip(node, context.verdict),
     },
     context.hasChildren ? (context.open ? Expanded : Collapsed) : None,
   );
@@ -315,17 +314,17 @@ function description(node: TreeNode, context: ItemContext): string {
   }
 }
 
-/** A file has none: VS Code shows its path. */
-function tooltip(node: TreeNode, verdict: Verdict | undefined): { readonly tooltip?: Tooltip } {
+/** What is said of a row that is pointed at; nothing of a file: VS Code shows its path. */
+export function tooltip(node: TreeNode, verdict: Verdict | undefined): Tooltip | undefined {
   switch (node.kind) {
     case 'run':
-      return { tooltip: { title: node.run.name, rows: runRows(node.run) } };
+      return { title: node.run.name, rows: runRows(node.run) };
     case 'checkpoint':
-      return { tooltip: { title: node.checkpoint.name, rows: checkpointRows(node.checkpoint, verdict) } };
+      return { title: node.checkpoint.name, rows: checkpointRows(node.checkpoint, verdict) };
     case 'heading':
     case 'group':
     case 'file':
-      return {};
+      return undefined;
   }
 }
 

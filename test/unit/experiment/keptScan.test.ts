@@ -118,12 +118,15 @@ describe('what scans keep for the next process', () => {
     const found = runsOf(await scanRuns(ws.experiments, context, 'changes'));
     assert.deepEqual(found, runsOf(await scanRuns(ws.experiments, new ScanContext({ now }))));
     // The broken one was not kept, and in one folder something came.
+    assert.deepEqual(disk.lookedInto.map((each) => path.relative(ws.experiments, each)).sort(), [
+      path.join('a', 'checkpoints', 'checkpoint-150'),
+      path.join('c', 'checkpoints', 'checkpoint-200'),
+    ]);
     assert.deepEqual(
-      disk.lookedInto.map((each) => path.relative(ws.experiments, each)).sort(),
-      [path.join('a', 'checkpoints', 'checkpoint-150'), path.join('c', 'checkpoints', 'checkpoint-200')],
-    );
-    assert.deepEqual(
-      [...context.takeTrusted()].map(([folder, states]) => [path.relative(ws.experiments, folder), [...states.keys()].sort()]),
+      [...context.takeTrusted()].map(([folder, states]) => [
+        path.relative(ws.experiments, folder),
+        [...states.keys()].sort(),
+      ]),
       [
         [path.join('a', 'checkpoints'), ['checkpoint-100', 'checkpoint-50']],
         [path.join('b', 'checkpoints'), ['checkpoint-100', 'checkpoint-150', 'checkpoint-50']],

@@ -58,24 +58,33 @@ describe('processes beside the first scan', function () {
   const folderOf = (run: number): string => path.join(ws.experiments, `run ${run}`, 'checkpoints');
 
   /** A window that knows only what was kept, and which folders of checkpoints processes looked into for it. */
-  async function open(how: { dist?: string } = {}): Promise<{ watcher: WorkspaceWatcher; helped: string[]; kept: Promise<void> }> {
+  async function open(
+    how: { dist?: string } = {},
+  ): Promise<{ watcher: WorkspaceWatcher; helped: string[]; kept: Promise<void> }> {
     const helped: string[] = [];
     let saved: () => void;
     const kept = new Promise<void>((resolve) => (saved = resolve));
     const keep = async (experiments: string): Promise<Kept> => {
       const opened = await openLookAhead(experiments, { cache, fewest: 1, long: 0, dist, ...how });
-      const { in: find, keep: save } = opened;
-      return Object.assign(opened, {
-        in: async (...asked: Parameters<Kept['in']>) => {
-          const found = await find.apply(opened, asked);
-          if (found?.isNew === true) helped.push(asked[0]);
+      return {
+        expect: (folders) => opened.expect?.(folders),
+        in: async (folder, layout) => {
+          const found = await opened.in(folder, layout);
+          if (found?.isNew === true) helped.push(folder);
           return found;
         },
-        keep: async (...asked: Parameters<Kept['keep']>) => {
-          await save.apply(opened, asked);
+        scanned: () => {
+          opened.scanned();
+        },
+        differing: async (folders, onDiffers) => (await opened.differing?.(folders, onDiffers)) ?? false,
+        letGo: () => {
+          opened.letGo();
+        },
+        keep: async (findings) => {
+          await opened.keep(findings);
           saved();
         },
-      });
+      };
     };
     const watcher = new WorkspaceWatcher(ws.root, { keep });
     watchers.push(watcher);
@@ -85,13 +94,13 @@ describe('processes beside the first scan', function () {
 
   const firm = async (): Promise<void> => {
     // What changed within the last two seconds may change again at the same time of its own.
-    const newest = Math.max(...STEPS.map((step) => fs.statSync(path.join(folderOf(RUNS - 1), `checkpoint-${step}`)).ctimeMs));
+    const newest = Math.max(
+      ...STEPS.map((step) => fs.statSync(path.join(folderOf(RUNS - 1), `checkpoint-${step}`)).ctimeMs),
+    );
     while (Date.now() - newest < 2100) await new Promise((resolve) => setTimeout(resolve, 50));
   };
   const checkpoint = (watcher: WorkspaceWatcher, run: number, step: number): Checkpoint | undefined =>
-    watcher.current.runs
-      .find(({ name }) => name === `run ${run}`)
-      ?.checkpoints.find((each) => each.step === step);
+    watcher.current.runs.find(({ name }) => name === `run ${run}`)?.checkpoints.find((each) => each.step === step);
 
   it('find what the scan would have found, in whatever state the checkpoints are', async () => {
     const last = RUNS - 1;
