@@ -114,7 +114,7 @@ describe('the tree at a glance', function () {
     assert.match(of('fails'), /^40\.18 · 180 mixed · of 300/);
     assert.match(of('killed'), /^40\.11 · 110 mixed · of 300/);
     assert.match(of('extended'), /^40\.25 · 250 student/);
-    await session.shot('300px');
+    await session.shot('300px', ['dark', 'light', 'high-contrast']);
   });
 
   it('says of checkpoints what their run does not, and how many branched from one that is folded', async () => {
@@ -139,7 +139,7 @@ describe('the tree at a glance', function () {
     assert.equal(branch?.label, '…lr0.001');
     await session.shot('300px-branches');
     await widen(600);
-    await session.shot('wide', ['dark']);
+    await session.shot('wide', ['dark', 'high-contrast']);
   });
 
   it('follows a filter as it is typed, says what it leaves out, and takes another order', async () => {

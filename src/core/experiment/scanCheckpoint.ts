@@ -84,6 +84,8 @@ async function look(place: CheckpointPlace, context: ScanContext): Promise<Check
         growing: changedMomentsAgo(context.lastChange(place.folder, signature, changed), context.now()),
         step: place.step,
         read: async (name) => readDocumentOf(place, name, stats.get(name), obstacles.get(name), context),
+        trainingState: async () =>
+          (await context.storedFacts(place.folder, signature))?.trainingState ?? UNREADABLE_STATE,
       });
   return {
     state: listed.state,
@@ -108,6 +110,8 @@ async function timeOf(folder: string, context: ScanContext): Promise<number> {
   const stats = await context.disk.stat(folder).catch(() => null);
   return (stats?.mtimeMs ?? 0) / 1000;
 }
+
+const UNREADABLE_STATE = { hasArguments: false, unreadable: 'cannot be read' };
 
 const EMPTY: CheckpointContent = {
   state: 'broken',

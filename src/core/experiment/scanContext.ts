@@ -3,6 +3,8 @@ import type { Stats } from 'node:fs';
 import { basename, sep } from 'node:path';
 import { secondsSince } from '../clock';
 import { type Curriculum, curriculumFromEntries } from '../curriculum';
+import { TRAINING_STATE } from '../checkpoint/fileNames';
+import type { ListedTrainingState } from '../checkpoint/layouts/layout';
 import { ours } from '../checkpoint/layouts/ours';
 import { readFailure } from '../files';
 import { PacedDisk } from './disk';
@@ -26,6 +28,7 @@ import {
 export interface StoredFacts {
   readonly step: number | null;
   readonly curriculum: Curriculum | null;
+  readonly trainingState: ListedTrainingState;
 }
 
 /** Reads StoredFacts from a checkpoint's folder; rejects with one line when they cannot be used. */
@@ -34,8 +37,13 @@ export type FactsReader = (checkpoint: string) => Promise<StoredFacts>;
 async function storedFactsOf(checkpoint: string): Promise<StoredFacts> {
   // Few workspaces have such a checkpoint, and what reads torch files is more than half of what a scan would load.
   const { readCheckpointFacts } = await import('../checkpoint/facts');
-  const { step, curriculumSchedule } = await readCheckpointFacts(checkpoint);
-  return { step, curriculum: curriculumSchedule === null ? null : curriculumFromEntries(curriculumSchedule) };
+  const { step, curriculumSchedule, savedArguments, unreadable } = await readCheckpointFacts(checkpoint);
+  const reason = unreadable.find(({ file }) => file === TRAINING_STATE)?.reason ?? null;
+  return {
+    step,
+    curriculum: curriculumSchedule === null ? null : curriculumFromEntries(curriculumSchedule),
+    trainingState: { hasArguments: savedArguments !== null, unreadable: reason },
+  };
 }
 
 interface Listing {

@@ -144,7 +144,8 @@ describe('files dated in the future', () => {
     let now = NOW;
     const context = new ScanContext({
       now: () => now,
-      readFacts: () => Promise.resolve({ step: 10, curriculum: null }),
+      readFacts: () =>
+        Promise.resolve({ step: 10, curriculum: null, trainingState: { hasArguments: true, unreadable: null } }),
     });
     const state = async (): Promise<string | undefined> =>
       (await scanRun(path.join(ws.experiments, 'b'), context))?.checkpoints[0]?.state;

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { validateCheckpoint } from '../../../src/core/checkpoint/validate/validate';
 import { ScanContext, scanWorkspace } from '../../../src/core/experiment/scan';
-import { Workbench } from '../checkpoint/fixtures';
+import { CHECKPOINTS, FIXTURES, Workbench } from '../checkpoint/fixtures';
 import { FixtureWorkspace } from './fixtureWorkspace';
 
 const DAY = 86_400;
@@ -35,7 +35,9 @@ describe('dates in the future', () => {
 
   it('do not make another trainer’s checkpoint one that is being written', async () => {
     ws.write('other/training_log.jsonl', '{"step": 5, "total_loss": 1}\n');
-    date(field('other', 10, FOUR.slice(0, 2)), DAY);
+    const older = path.join(ws.experiments, 'other', 'checkpoints', 'checkpoint-10');
+    fs.cpSync(path.join(FIXTURES, CHECKPOINTS.fieldOld), older, { recursive: true });
+    date(older, DAY);
     date(field('other', 20, FOUR.slice(0, 3)), DAY);
     date(field('other', 30, FOUR), DAY);
     const { runs, problems } = await scanWorkspace(ws.root);

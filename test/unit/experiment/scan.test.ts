@@ -6,6 +6,7 @@ import type { Run } from '../../../src/core/experiment/model';
 import { ScanContext, scanFolder, scanRun, scanRuns, scanWorkspace } from '../../../src/core/experiment/scan';
 import { PacedDisk } from '../../../src/core/experiment/disk';
 import { procStat, thisHost } from '../../../src/core/thisHost';
+import { CHECKPOINTS, FIXTURES } from '../checkpoint/fixtures';
 import { FixtureWorkspace, metricsLine } from './fixtureWorkspace';
 import { cpuMs } from '../cpuTime';
 
@@ -388,22 +389,48 @@ describe('scanning a workspace', () => {
       assert.match((await only()).checkpoints[1]?.stateReason ?? '', /config\.json is missing/);
     });
 
-    it('the older form has two files', async () => {
-      ws.write('older/checkpoints/checkpoint-5/npt_weights.pt', 'x');
-      ws.write('older/checkpoints/checkpoint-5/training_state.pt', 'x');
-      ws.write('older/checkpoints/checkpoint-6/npt_weights.pt', 'x');
-      old(
-        'older/checkpoints/checkpoint-5/npt_weights.pt',
-        'older/checkpoints/checkpoint-5/training_state.pt',
-        'older/checkpoints/checkpoint-6/npt_weights.pt',
-      );
+    it('the older form has two files, and its arguments in one of them', async () => {
+      const older = path.join(FIXTURES, CHECKPOINTS.fieldOld);
+      const stateOf = (name: string): Buffer => fs.readFileSync(path.join(FIXTURES, name, 'training_state.pt'));
+      const states: [number, Uint8Array | null][] = [
+        [1500, stateOf(CHECKPOINTS.fieldOld)],
+        [1501, null],
+        // A writer of this form or the other that was killed there.
+        [1502, stateOf(CHECKPOINTS.fieldOld).subarray(0, 700)],
+        [1503, stateOf(CHECKPOINTS.field)],
+      ];
+      for (const [step, state] of states) {
+        const folder = path.join(ws.experiments, 'older', 'checkpoints', `checkpoint-${step}`);
+        fs.mkdirSync(folder, { recursive: true });
+        fs.copyFileSync(path.join(older, 'npt_weights.pt'), path.join(folder, 'npt_weights.pt'));
+        if (state !== null) fs.writeFileSync(path.join(folder, 'training_state.pt'), state);
+      }
+      const found = async (): Promise<unknown[]> =>
+        (await only()).checkpoints.map(({ step, state, stateReason }) => [step, state, stateReason]);
+      const writing = await found();
       assert.deepEqual(
-        (await only()).checkpoints.map((c) => [c.state, c.stateReason]),
-        [
-          ['complete', null],
-          ['broken', 'training_state.pt is missing'],
-        ],
+        writing.map((each) => (each as string[])[1]),
+        ['writing', 'writing', 'writing', 'writing'],
       );
+      for (const [step, state] of states) {
+        old(`older/checkpoints/checkpoint-${step}/npt_weights.pt`);
+        if (state !== null) old(`older/checkpoints/checkpoint-${step}/training_state.pt`);
+      }
+      const [whole, without, cut, other] = await found();
+      assert.deepEqual(whole, [1500, 'complete', null]);
+      assert.deepEqual(without, [1501, 'broken', 'training_state.pt is missing']);
+      assert.match(String(cut), /^1502,broken,training_state\.pt /);
+      assert.deepEqual(other, [1503, 'broken', 'multi_layer_state.pt is missing: writing it was cut short']);
+    });
+
+    it('in the form of four files, each has to be there', async () => {
+      const folder = path.join(ws.experiments, 'their', 'checkpoints', 'checkpoint-24000');
+      fs.cpSync(path.join(FIXTURES, CHECKPOINTS.field), folder, { recursive: true });
+      assert.equal((await only()).checkpoints[0]?.state, 'complete');
+      fs.rmSync(path.join(folder, 'multi_layer_state.pt'));
+      assert.equal((await only()).checkpoints[0]?.stateReason, 'multi_layer_state.pt is missing');
+      fs.writeFileSync(path.join(folder, 'multi_layer_state.pt'), '');
+      assert.equal((await only()).checkpoints[0]?.stateReason, 'multi_layer_state.pt is empty');
     });
 
     it('a branch beside one run a layer is a run, under any name; its files are none', async () => {

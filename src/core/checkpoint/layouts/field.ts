@@ -29,7 +29,7 @@ export const FIELD_RULES: NptRules = {
 export const field: CheckpointLayout = {
   id: 'field',
   fits: () => true,
-  list: (folder) => Promise.resolve({ ...UNKNOWN, ...judge(folder) }),
+  list: async (folder) => ({ ...UNKNOWN, ...(await judge(folder)) }),
   writtenInPlace: true,
   tellsInTensors: true,
   translated: true,
@@ -51,18 +51,24 @@ export const fieldOld: CheckpointLayout = {
 
 /**
  * They write in place, in the order weights, training state, multi-layer state, config.json: config.json there means finished.
- * Older ones stop after the training state, and until they have been left alone for a while they may still be growing.
+ * Older ones stop after the training state, and until they have been left alone for a while they may still be growing. Then only
+ * the training state tells them from those of the other form whose writer was killed there.
  */
-function judge({ sizes, obstacles, growing }: ListedFolder): Pick<ListedCheckpoint, 'state' | 'stateReason'> {
+async function judge(folder: ListedFolder): Promise<Pick<ListedCheckpoint, 'state' | 'stateReason'>> {
+  const { sizes, obstacles, growing } = folder;
   const has = (name: string): boolean => (sizes.get(name) ?? 0) > 0;
-  const required = [WEIGHTS, TRAINING_STATE];
-  const missing = required.filter((name) => !has(name));
+  const missing = [WEIGHTS, TRAINING_STATE].filter((name) => !has(name));
   const withConfig = has(CONFIG);
-  if (missing.length === 0 && (withConfig || (!sizes.has(MULTI_LAYER_STATE) && !growing))) return COMPLETE;
+  if (missing.length === 0 && withConfig && has(MULTI_LAYER_STATE)) return COMPLETE;
   if (!withConfig && growing) return WRITING;
-  const obstacle = [...required, CONFIG].find((name) => obstacles.has(name));
+  const obstacle = [WEIGHTS, TRAINING_STATE, CONFIG].find((name) => obstacles.has(name));
   if (obstacle !== undefined) return broken(`${obstacle} ${obstacles.get(obstacle) ?? ''}`);
   const [first] = missing;
-  if (first === undefined) return broken(`${CONFIG} is missing: writing it was cut short`);
-  return broken(sizes.has(first) ? `${first} is empty` : `${first} is missing`);
+  if (first !== undefined) return broken(sizes.has(first) ? `${first} is empty` : `${first} is missing`);
+  if (sizes.has(MULTI_LAYER_STATE))
+    return broken(withConfig ? `${MULTI_LAYER_STATE} is empty` : `${CONFIG} is missing: writing it was cut short`);
+  const { hasArguments, unreadable } = await folder.trainingState();
+  if (hasArguments) return COMPLETE;
+  if (unreadable !== null) return broken(`${TRAINING_STATE} ${unreadable}`);
+  return broken(`${MULTI_LAYER_STATE} is missing${withConfig ? '' : ': writing it was cut short'}`);
 }

@@ -26,6 +26,15 @@ export interface ListedFolder {
   readonly step: number | null;
   /** A small JSON file of the folder, null where it is not there. What it rejects with makes the checkpoint a broken one. */
   readonly read: (name: string) => Promise<JsonObject | null>;
+  /** What training_state.pt says of who wrote it. */
+  readonly trainingState: () => Promise<ListedTrainingState>;
+}
+
+export interface ListedTrainingState {
+  /** Whether it holds the arguments of the run, as the older form does. */
+  readonly hasArguments: boolean;
+  /** Why nothing can be read from it, as a clause to put behind its name. */
+  readonly unreadable: string | null;
 }
 
 /** What a list shows of a checkpoint, as far as its small files tell. */
