@@ -17,6 +17,13 @@ export interface RunsPart {
   readonly runs: readonly Run[];
   /** Paths. */
   readonly gone: readonly string[];
+  /** Of those, the ones that are there under another path, by their id: renamed. */
+  readonly moved: readonly MovedRun[];
+}
+
+export interface MovedRun {
+  readonly from: string;
+  readonly to: string;
 }
 
 interface Sent {
@@ -47,6 +54,7 @@ export class ChangedRuns {
     const { round } = this;
     const there = new Set(runs.map(({ path }) => path));
     let gone = [...this.sent.keys()].filter((path) => !there.has(path));
+    let moved = this.movedOf(gone, runs);
     for (const path of gone) this.sent.delete(path);
     // A run that did not change is the same object (core/experiment/reuse.ts).
     const changed = runs.filter((run) => {
@@ -59,10 +67,23 @@ export class ChangedRuns {
       // What came in between begins with what is still missing.
       if (round !== this.round) return;
       const part = changed.slice(from, from + PART);
-      if (!send({ first: this.first, last: from + PART >= changed.length, runs: part, gone })) return;
+      if (!send({ first: this.first, last: from + PART >= changed.length, runs: part, gone, moved })) return;
       for (const run of part) this.sent.set(run.path, { run, relation: this.relation(run, lineage) });
       this.first = false;
       gone = [];
+      moved = [];
     }
+  }
+
+  private movedOf(gone: readonly string[], runs: readonly Run[]): MovedRun[] {
+    const byId = new Map<string, string>();
+    for (const path of gone) {
+      const id = this.sent.get(path)?.run.id ?? null;
+      if (id !== null) byId.set(id, path);
+    }
+    return runs.flatMap(({ id, path }) => {
+      const from = this.sent.has(path) ? undefined : byId.get(id ?? '');
+      return from === undefined ? [] : [{ from, to: path }];
+    });
   }
 }

@@ -35,6 +35,8 @@ export interface RowsMessage {
   readonly rows: readonly RunRow[];
   /** Paths of the runs that are no longer there. */
   readonly gone: readonly string[];
+  /** Of those, the ones that are there under another path: renamed. */
+  readonly moved: readonly { readonly from: string; readonly to: string }[];
 }
 
 export interface StatusMessage {
@@ -159,6 +161,7 @@ const hostMessage = message<RunsHostMessage>({
     arguments: nullable(list(object<ArgumentColumn>({ name, about: text() }), MOST_COLUMNS)),
     rows: list(row),
     gone: list(name),
+    moved: list(object({ from: name, to: name })),
   }),
   status: object({ type: word('status'), scanning: flag, canTrain: flag, hasFolder: flag }),
   look: object({ type: word('look'), look }),

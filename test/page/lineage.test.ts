@@ -150,6 +150,19 @@ describe('the lineage’s page', function () {
     await becomes(() => opened.acts, [...acts, ['dashboard', '/lab/experiments/baseline']]);
   });
 
+  it('has the keyboard at a run that gets another name', async () => {
+    const runs = lab();
+    const page = await open(runs, { width: 1000, height: 600 });
+    await row(page, 'orphan-b').click({ button: 'right' });
+    await page.keyboard.press('Escape');
+    await focuses(page, /^orphan-b/);
+    opened.setRuns(
+      runs.map((run) => (run.name === 'orphan-b' ? { ...run, name: 'zeta', path: '/lab/experiments/zeta' } : run)),
+    );
+    await row(page, 'zeta').waitFor();
+    await focuses(page, /^zeta/);
+  });
+
   it('zooms and moves by keys, buttons and wheel, and comes back to all of it', async () => {
     const page = await open(lab(), { width: 1000, height: 600 });
     await lanes(page).focus();

@@ -172,6 +172,29 @@ describe('the table of runs’ page', function () {
   describe('with some runs', () => {
     const runs = sweep(60);
 
+    it('keeps what was chosen and compared, and where the keyboard is, when a run gets another name', async () => {
+      const few = sweep(60);
+      const page = await open(few, { width: 1400 });
+      await counts(page, 60);
+      await row(page, sweepRun(4, 0)).click();
+      await row(page, sweepRun(9, 0)).click({ modifiers: ['ControlOrMeta'] });
+      await page.locator('footer').getByText('2 runs chosen').waitFor();
+      const name = 'another name';
+      const after = few.map((run, at) => (at === 9 ? { ...run, name, path: `/lab/experiments/${name}` } : run));
+      opened.setRuns(after);
+      const renamed = after[9]!;
+      await row(page, renamed).waitFor();
+      await page.locator('footer').getByText('2 runs chosen').waitFor();
+      assert.equal(await row(page, renamed).getAttribute('aria-selected'), 'true');
+      await grid(page).press('Enter');
+      await becomes(() => opened.acts, [['dashboard', [renamed.path]]]);
+      await page.locator('footer').getByText('Differences').click();
+      await counts(page, 2);
+      opened.setRuns(few);
+      await page.locator('main').getByText(few[9]!.name).locator('visible=true').first().waitFor();
+      await counts(page, 2);
+    });
+
     it('opens a dashboard by a double click and by Enter, and moves by the keyboard alone', async () => {
       const page = await open(runs);
       await row(page, runs[4]!).dblclick();

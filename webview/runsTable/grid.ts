@@ -137,6 +137,12 @@ export class Grid {
   }
 
   /** Where it is scrolled to, and at which run the keyboard is. */
+  /** @param renamed new paths of runs, by the ones that they had */
+  follow(renamed: ReadonlyMap<string, string>): void {
+    this.activeKey = renamed.get(this.activeKey ?? '') ?? this.activeKey;
+    this.anchor = renamed.get(this.anchor ?? '') ?? this.anchor;
+  }
+
   get place(): { active: string | null; top: number; left: number } {
     const { scrollTop, scrollLeft } = this.element;
     return { active: this.activeKey, top: scrollTop, left: scrollLeft };

@@ -267,12 +267,22 @@ class RunsPage {
       this.named = [];
     }
     for (const path of message.gone) this.byPath.delete(path);
+    if (message.moved.length > 0) this.follow(new Map(message.moved.map(({ from, to }) => [from, to])));
     for (const row of message.rows) this.byPath.set(row.path, row);
     if (message.arguments !== null) this.named = message.arguments;
     if (message.arguments !== null || message.first) this.makeColumns();
     if (message.first) this.figures.forget();
     this.coming = !message.last;
     this.draw('rows');
+  }
+
+  /** Whatever a run was chosen for, it still is under its new path. */
+  private follow(renamed: ReadonlyMap<string, string>): void {
+    const now = (paths: ReadonlySet<string>): Set<string> =>
+      new Set([...paths].map((path) => renamed.get(path) ?? path));
+    this.selected = now(this.selected);
+    if (this.only !== null) this.only = now(this.only);
+    this.grid.follow(renamed);
   }
 
   /** Draws once a frame, however much changed. @param stays the rows in sight stay where they are */

@@ -15,6 +15,12 @@ export class LaneKeys {
     this.keys.set(runPath, known);
     return known;
   }
+
+  /** A run was renamed: what is known of its number is known of the run. */
+  moved(from: string, to: string): void {
+    this.keys.set(to, this.of(from));
+    this.keys.delete(from);
+  }
 }
 
 /** Why the parent that the run's record names is not its parent in the lineage; null where it is, or where none is recorded. */

@@ -123,14 +123,16 @@ export class LineageSession extends Disposable {
   private async tell(): Promise<void> {
     const { keys } = this;
     const lineage = this.host.lineage();
-    await this.changes.tell(this.host.runs(), lineage, ({ first, last, runs, gone }) => {
+    await this.changes.tell(this.host.runs(), lineage, ({ first, last, runs, gone, moved }) => {
       if (this.isDisposed) return false;
+      for (const { from, to } of moved) keys.moved(from, to);
+      const isElsewhere = new Set(moved.map(({ from }) => from));
       this.post({
         type: 'runs',
         first,
         last,
         runs: runs.map((run) => laneRunOf(run, lineage, keys)),
-        gone: gone.map((path) => keys.of(path)),
+        gone: gone.flatMap((path) => (isElsewhere.has(path) ? [] : [keys.of(path)])),
       });
       return true;
     });

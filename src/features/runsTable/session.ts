@@ -147,10 +147,10 @@ export class RunsTableSession extends Disposable {
   /** Sends what the page lacks, in parts. */
   private async tell(): Promise<void> {
     const lineage = this.host.lineage();
-    await this.changes.tell(this.host.runs(), lineage, ({ first, last, runs, gone }) => {
+    await this.changes.tell(this.host.runs(), lineage, ({ first, last, runs, gone, moved }) => {
       if (this.isDisposed) return false;
       const rows = runs.map((run): RunRow => rowOf(run, lineage, this.names, Date.now() / 1000));
-      this.post({ type: 'rows', first, last, arguments: this.newArguments(), rows, gone });
+      this.post({ type: 'rows', first, last, arguments: this.newArguments(), rows, gone, moved });
       return true;
     });
   }
