@@ -48,13 +48,11 @@ export interface FolderState {
 /** A finished checkpoint: what was found in its folder, and how the folder was right before. */
 export interface SettledCheckpoint extends FolderState {
   readonly content: CheckpointContent;
-  /** Whether anything that comes or goes later gives the folder another time. */
-  readonly firm: boolean;
-}
-
-/** Whether what was found stays true until something comes or goes in the folder: other trainers write in place. */
-export function isKeepable({ firm, content }: SettledCheckpoint): boolean {
-  return firm && !content.layout.writtenInPlace;
+  /**
+   * Whether it stays true until the folder has another time: anything that comes or goes later gives it one, and nobody writes
+   * in place, as other trainers do.
+   */
+  readonly keepable: boolean;
 }
 
 export function isSameState(a: FolderState, b: FolderState): boolean {

@@ -144,7 +144,7 @@ function readEntry(
     changed,
     signature,
   };
-  return { dev, ino, mtimeMs, ctimeMs, content, firm: true };
+  return { dev, ino, mtimeMs, ctimeMs, content, keepable: true };
 }
 
 /** What `written` wrote. */

@@ -11,7 +11,7 @@ import { version } from '../../../package.json';
 import type { CheckpointLayout } from '../checkpoint/layouts/layout';
 import { openRegular } from '../files';
 import { cacheFolder, DRAFT, keepInCache } from '../userCache';
-import { type Findings, type FolderListing, isKeepable, type KeptFolder } from './checkpointContent';
+import type { Findings, FolderListing, KeptFolder } from './checkpointContent';
 import { type Named, lineOf, parsed, readLine } from './keptLine';
 import type { Kept } from './watch';
 
@@ -92,7 +92,7 @@ export class KeptScan implements Kept {
     const byParent = new Map<string, Named[]>();
     let count = 0;
     for (const [folder, checkpoint] of settled) {
-      if (!isKeepable(checkpoint)) continue;
+      if (!checkpoint.keepable) continue;
       // In one go for tens of thousands: path's own functions would take too long.
       const cut = folder.lastIndexOf(path.sep);
       const parent = folder.slice(0, cut);

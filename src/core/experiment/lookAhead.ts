@@ -161,6 +161,8 @@ class LookAhead implements Kept {
   private start(onAnswer: (answer: Answer) => void): { readonly helper: ChildProcess; readonly ended: Promise<void> } {
     const helper = fork(this.script, [], {
       execArgv: [],
+      // The desktop's host is no Node, but can be one.
+      env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });

@@ -1,6 +1,6 @@
 /** dist/look-ahead.js: a process of lookAhead.ts, which does what it is asked in turn, and ends with the one that asked. */
 import path from 'node:path';
-import { isKeepable, isSameState } from './checkpointContent';
+import { isSameState } from './checkpointContent';
 import { PacedDisk } from './disk';
 import { lineOf, type Named } from './keptLine';
 import type { Answer, Known, Question } from './lookAhead';
@@ -15,7 +15,7 @@ async function lookInto(folder: string): Promise<string> {
   await scanCheckpoints(folder, false, context);
   const found: Named[] = [];
   for (const [checkpoint, settled] of context.settled)
-    if (isKeepable(settled)) found.push([path.basename(checkpoint), settled]);
+    if (settled.keepable) found.push([path.basename(checkpoint), settled]);
   return lineOf(found, context.listings.get(folder));
 }
 
@@ -40,6 +40,9 @@ async function answer(question: Question): Promise<void> {
   say({ kind: 'done' });
 }
 
+process.on('disconnect', () => {
+  process.exit();
+});
 let answered = Promise.resolve();
 process.on('message', (question: Question) => {
   answered = answered.then(() => answer(question));

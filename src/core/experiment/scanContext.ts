@@ -13,7 +13,6 @@ import { FileContentError, parseDocument } from '../jsonText';
 import type { AskProcess, Checkpoint, CheckpointFile, Problem, Run } from './model';
 import { askThisHost } from './runningProcess';
 import {
-  isKeepable,
   isSameState,
   type CheckpointContent,
   type CheckpointPlace,
@@ -521,7 +520,7 @@ export class ScanContext implements Findings {
     for (const document of documents) this.files.delete(document);
     if (!content.layout.writtenInPlace) this.changes.delete(folder);
     const settled = this.settle(folder, stats, content, firm, false);
-    if (isKeepable(settled)) this.news += 1;
+    if (settled.keepable) this.news += 1;
     return content;
   }
 
@@ -534,7 +533,8 @@ export class ScanContext implements Findings {
   ): Settled {
     const before = this.settled.get(folder);
     const checkpoint = before?.content.signature === content.signature ? before.checkpoint : null;
-    const settled = { dev, ino, mtimeMs, ctimeMs, content, firm, isKept, checkpoint, visit: this.visit };
+    const keepable = firm && !content.layout.writtenInPlace;
+    const settled = { dev, ino, mtimeMs, ctimeMs, content, keepable, isKept, checkpoint, visit: this.visit };
     this.settled.set(folder, settled);
     return settled;
   }
