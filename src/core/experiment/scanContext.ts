@@ -439,7 +439,7 @@ export class ScanContext implements Findings {
 
   /** A scan of everything that knows nothing yet comes by these folders of checkpoints next, in this order. */
   expect(folders: readonly string[]): void {
-    // Threads that wait for such a disk would take turns all the same.
+    // Processes that wait for such a disk would take turns all the same.
     if (!this.disk.isSlow && this.look === 'changes') this.kept?.expect?.(folders);
   }
 
