@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { realpathSync, rmSync } from 'node:fs';
+import { readdirSync, realpathSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
@@ -24,12 +24,18 @@ const WRITERS = Number(process.env['NPT_SOAK_WRITERS'] ?? (SECONDS > 60 ? 20 : 3
 const SEED = Number(process.env['NPT_SEED'] ?? randomInt(1_000_000));
 /** One of the writers is killed and another one put in its place, this often at the longest. */
 const KILLED_AFTER_MS = Math.min(20_000, (SECONDS * 1000) / 3);
+/**
+ * What a killed writer left stays until so many more were killed: longer than a save can pass for one that goes on. Then it goes, or
+ * the workspace and its model would grow for as long as the soak lasts.
+ */
+const LEFTOVERS = 30;
 /** Ends a test that hangs; a slow machine is no fault. */
 const LIMIT_MS = 600_000;
 
 describe(`a soak of ${SECONDS} s, ${WRITERS} writers (seed ${SEED})`, function () {
   this.timeout(SECONDS * 1000 + 2 * LIMIT_MS);
   const writers = new Set<ChildProcess>();
+  const names = new WeakMap<ChildProcess, string>();
   let workspace: FixtureWorkspace;
 
   beforeEach(() => {
@@ -45,6 +51,7 @@ describe(`a soak of ${SECONDS} s, ${WRITERS} writers (seed ${SEED})`, function (
     const words = ['--import', 'tsx', program, realpathSync(workspace.root), name, String(seed)];
     const writer = spawn(process.execPath, words, { stdio: ['ignore', 'inherit', 'inherit'] });
     writers.add(writer);
+    names.set(writer, name);
     writer.once('exit', (code) => {
       writers.delete(writer);
       if (code !== null) failures.push(`writer ${name} ended with ${code}`);
@@ -58,6 +65,19 @@ describe(`a soak of ${SECONDS} s, ${WRITERS} writers (seed ${SEED})`, function (
     const journals = new Journals(path.join(workspace.root, 'journals'));
     const figures = { changes: 0, complete: 0, runs: 0, checkpoints: 0, kills: 0, megabytes: [] as number[] };
     const shown = new Set<string>();
+    const experiments = path.join(realpathSync(workspace.root), 'experiments');
+    const killed: string[] = [];
+    const clearAway = (): void => {
+      const old = killed.length > LEFTOVERS ? killed.shift() : undefined;
+      const runs = readdirSync(experiments);
+      const going = runs.filter((run) => old !== undefined && run.startsWith(`${old}-`));
+      for (const run of going) rmSync(path.join(experiments, run), { recursive: true, maxRetries: 20 });
+      const there = new Set(runs.filter((run) => !going.includes(run)).map(unmarked));
+      const isGone = (checkpoint: string): boolean =>
+        !there.has(unmarked(path.basename(path.dirname(path.dirname(checkpoint)))));
+      journals.forget(isGone);
+      for (const checkpoint of shown) if (isGone(checkpoint)) shown.delete(checkpoint);
+    };
     const look = ({ runs }: Workspace): void => {
       figures.changes += 1;
       figures.runs = Math.max(figures.runs, runs.length);
@@ -67,6 +87,7 @@ describe(`a soak of ${SECONDS} s, ${WRITERS} writers (seed ${SEED})`, function (
         if (!journals.completed.has(checkpoint)) journals.read();
         if (!journals.completed.has(checkpoint)) failures.push(`${checkpoint} is shown as complete`);
         shown.add(checkpoint);
+        figures.complete += 1;
       }
     };
     const watcher = new WorkspaceWatcher(realpathSync(workspace.root), {
@@ -88,15 +109,16 @@ describe(`a soak of ${SECONDS} s, ${WRITERS} writers (seed ${SEED})`, function (
         if (victim === undefined) continue;
         victim.kill('SIGKILL');
         figures.kills += 1;
+        killed.push(`${names.get(victim) ?? ''} ${victim.pid ?? ''}`);
+        clearAway();
         startWriter(`after ${figures.kills}`, Math.floor(draw() * 1e9));
         figures.megabytes.push(Math.round(heapInUse() / 2 ** 20));
       }
       // Nothing is told of by who is killed: what they did until then has to be seen.
       await Promise.all([...writers].map((writer) => ended(writer)));
       journals.read();
-      figures.complete = shown.size;
       assert.deepEqual(failures, []);
-      assert.ok(shown.size > 0 && figures.kills > 0, JSON.stringify(figures));
+      assert.ok(figures.complete > 0 && figures.kills > 0, JSON.stringify(figures));
 
       const onDisk = await scanWorkspace(workspace.root, {});
       assert.ok(onDisk.runs.length > 0);
@@ -122,6 +144,11 @@ describe(`a soak of ${SECONDS} s, ${WRITERS} writers (seed ${SEED})`, function (
     }
   });
 });
+
+/** A run's name without the mark that its writer gives and takes. */
+function unmarked(run: string): string {
+  return run.endsWith("'") ? run.slice(0, -1) : run;
+}
 
 function ended(writer: ChildProcess): Promise<void> {
   return new Promise((resolve) => {

@@ -34,6 +34,12 @@ export class Journals {
     for (const name of readdirSync(this.folder)) this.readOn(path.join(this.folder, name));
   }
 
+  /** What is known of checkpoints that nobody can see any more: of half an hour it is more than the model. */
+  forget(isGone: (checkpoint: string) => boolean): void {
+    for (const known of [this.completed, this.damaged])
+      for (const checkpoint of known) if (isGone(checkpoint)) known.delete(checkpoint);
+  }
+
   private readOn(file: string): void {
     const from = this.offsets.get(file) ?? 0;
     const descriptor = openSync(file, 'r');
