@@ -29,6 +29,8 @@ const KILLED_AFTER_MS = Math.min(20_000, (SECONDS * 1000) / 3);
  * the workspace and its model would grow for as long as the soak lasts.
  */
 const LEFTOVERS = 30;
+/** Looks at the runs that are there, a kill apart, after which the model does not show either what none of them saw. */
+const LISTINGS = 8;
 /** Ends a test that hangs; a slow machine is no fault. */
 const LIMIT_MS = 600_000;
 
@@ -67,14 +69,18 @@ describe(`a soak of ${SECONDS} s, ${WRITERS} writers (seed ${SEED})`, function (
     const shown = new Set<string>();
     const experiments = path.join(realpathSync(workspace.root), 'experiments');
     const killed: string[] = [];
+    const listings: Set<string>[] = [];
     const clearAway = (): void => {
       const old = killed.length > LEFTOVERS ? killed.shift() : undefined;
       const runs = readdirSync(experiments);
       const going = runs.filter((run) => old !== undefined && run.startsWith(`${old}-`));
       for (const run of going) rmSync(path.join(experiments, run), { recursive: true, maxRetries: 20 });
-      const there = new Set(runs.filter((run) => !going.includes(run)).map(unmarked));
-      const isGone = (checkpoint: string): boolean =>
-        !there.has(unmarked(path.basename(path.dirname(path.dirname(checkpoint)))));
+      listings.push(new Set(runs.filter((run) => !going.includes(run)).map(unmarked)));
+      if (listings.length > LISTINGS) listings.shift();
+      const isGone = (checkpoint: string): boolean => {
+        const run = unmarked(path.basename(path.dirname(path.dirname(checkpoint))));
+        return listings.length === LISTINGS && !listings.some((listing) => listing.has(run));
+      };
       journals.forget(isGone);
       for (const checkpoint of shown) if (isGone(checkpoint)) shown.delete(checkpoint);
     };
