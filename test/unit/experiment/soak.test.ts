@@ -17,7 +17,7 @@ import { WorkspaceWatcher } from '../../../src/core/experiment/watch';
 import { eventually } from '../../eventually';
 import { randomNumbers } from '../../random';
 import { FixtureWorkspace } from './fixtureWorkspace';
-import { Journals } from './soak/journal';
+import { Journals, ROUNDS } from './soak/journal';
 
 const SECONDS = Number(process.env['NPT_SOAK_SECONDS'] ?? 4);
 const WRITERS = Number(process.env['NPT_SOAK_WRITERS'] ?? (SECONDS > 60 ? 20 : 3));
@@ -29,8 +29,6 @@ const KILLED_AFTER_MS = Math.min(20_000, (SECONDS * 1000) / 3);
  * the workspace and its model would grow for as long as the soak lasts.
  */
 const LEFTOVERS = 30;
-/** Looks at the runs that are there, a kill apart, after which the model does not show either what none of them saw. */
-const LISTINGS = 8;
 /** Ends a test that hangs; a slow machine is no fault. */
 const LIMIT_MS = 600_000;
 
@@ -75,14 +73,14 @@ describe(`a soak of ${SECONDS} s, ${WRITERS} writers (seed ${SEED})`, function (
       const runs = readdirSync(experiments);
       const going = runs.filter((run) => old !== undefined && run.startsWith(`${old}-`));
       for (const run of going) rmSync(path.join(experiments, run), { recursive: true, maxRetries: 20 });
+      // The model may show for a moment what is gone.
       listings.push(new Set(runs.filter((run) => !going.includes(run)).map(unmarked)));
-      if (listings.length > LISTINGS) listings.shift();
-      const isGone = (checkpoint: string): boolean => {
+      const recent = listings.slice(-ROUNDS);
+      journals.forget((checkpoint) => {
         const run = unmarked(path.basename(path.dirname(path.dirname(checkpoint))));
-        return listings.length === LISTINGS && !listings.some((listing) => listing.has(run));
-      };
-      journals.forget(isGone);
-      for (const checkpoint of shown) if (isGone(checkpoint)) shown.delete(checkpoint);
+        return !recent.some((there) => there.has(run));
+      });
+      for (const checkpoint of shown) if (!journals.completed.has(checkpoint)) shown.delete(checkpoint);
     };
     const look = ({ runs }: Workspace): void => {
       figures.changes += 1;
@@ -134,7 +132,7 @@ describe(`a soak of ${SECONDS} s, ${WRITERS} writers (seed ${SEED})`, function (
       });
       // Refresh looks at all of it.
       await watcher.rescan('everything');
-      assert.deepEqual(differing(watcher.current.runs, onDisk.runs, new Set()), []);
+      assert.deepEqual(differing(watcher.current.runs, onDisk.runs, new Set<string>()), []);
     } finally {
       watcher.dispose();
     }
@@ -166,7 +164,7 @@ function ended(writer: ChildProcess): Promise<void> {
 }
 
 /** What two models say of the same folder unlike each other, by path: runs, and checkpoints that are not left out. */
-function differing(shown: readonly Run[], there: readonly Run[], leftOut: ReadonlySet<string>): string[] {
+function differing(shown: readonly Run[], there: readonly Run[], leftOut: { has(path: string): boolean }): string[] {
   const said = (runs: readonly Run[]): Map<string, string> =>
     new Map(
       runs.flatMap((run): [string, string][] => [

@@ -17,14 +17,19 @@ export class Journal {
   }
 }
 
+/** Kills, after which nobody shows any more what is gone. */
+export const ROUNDS = 8;
+
 /** Everything that the writers noted, read on from where it was read before. */
 export class Journals {
-  readonly completed = new Set<string>();
-  readonly damaged = new Set<string>();
+  /** With the round in which they were read. */
+  readonly completed = new Map<string, number>();
+  readonly damaged = new Map<string, number>();
   readonly acts = new Map<string, number>();
   /** Processes that have done something. */
   readonly writers = new Set<number>();
   private readonly offsets = new Map<string, number>();
+  private round = 0;
 
   /** @param folder that holds the journals and nothing else */
   constructor(private readonly folder: string) {}
@@ -34,10 +39,15 @@ export class Journals {
     for (const name of readdirSync(this.folder)) this.readOn(path.join(this.folder, name));
   }
 
-  /** What is known of checkpoints that nobody can see any more: of half an hour it is more than the model. */
+  /**
+   * A round is over: drops what was noted some rounds ago of checkpoints that are gone, which nobody shows any more. Of half an
+   * hour it is more than the model.
+   */
   forget(isGone: (checkpoint: string) => boolean): void {
+    this.round += 1;
     for (const known of [this.completed, this.damaged])
-      for (const checkpoint of known) if (isGone(checkpoint)) known.delete(checkpoint);
+      for (const [checkpoint, round] of known)
+        if (round < this.round - ROUNDS && isGone(checkpoint)) known.delete(checkpoint);
   }
 
   private readOn(file: string): void {
@@ -57,7 +67,7 @@ export class Journals {
 
   private take(note: Note): void {
     if (note.what === 'did') this.acts.set(note.act, (this.acts.get(note.act) ?? 0) + 1);
-    else if (note.what === 'complete') this.completed.add(note.path);
-    else this.damaged.add(note.path);
+    else if (note.what === 'complete') this.completed.set(note.path, this.round);
+    else this.damaged.set(note.path, this.round);
   }
 }
