@@ -76,6 +76,7 @@ export class ChangedRuns {
   }
 
   private movedOf(gone: readonly string[], runs: readonly Run[]): MovedRun[] {
+    if (gone.length === 0) return [];
     const byId = new Map<string, string>();
     for (const path of gone) {
       const id = this.sent.get(path)?.run.id ?? null;

@@ -1,5 +1,5 @@
 /**
- * The finished checkpoints of one folder as a line of JSON: what is kept for the next process, and what a thread that looked into
+ * The finished checkpoints of one folder as a line of JSON: what is kept for the next process, and what a process that looked into
  * them tells the one that asked. Read, it is taken for no more than what it says: any line may be damaged or of somebody else.
  */
 import type { CheckpointLayout } from '../checkpoint/layouts/layout';

@@ -27,9 +27,9 @@ export async function scanCheckpoints(
   const found = new Map<string, FoundCheckpoint>();
   try {
     const listed = await context.checkpointNames(folder);
-    const { names = [], paths = [], same = false } = listed ?? {};
+    const { names = [], paths = [], same = false, kept } = listed ?? {};
     const places = names.flatMap((entry, at) => placeOf(paths[at] ?? '', entry, training) ?? []);
-    if (listed?.same === false) await context.lookAtFinished(folder, places);
+    if (listed?.same === false) await context.lookAtFinished(places, kept);
     for (const place of places) {
       if (place.folder !== place.path && found.has(place.name)) continue;
       const content = await context.contentOf(place.folder, same, () => readCheckpointContent(place, context));

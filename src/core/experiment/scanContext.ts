@@ -20,6 +20,7 @@ import {
   type FolderListing,
   type FolderState,
   type KeptCheckpoints,
+  type KeptFolder,
   type SettledCheckpoint,
 } from './checkpointContent';
 
@@ -60,7 +61,7 @@ const RELIST_MS = 10 * 60_000;
 /** A checkpoint without a manifest that did not change for so long is finished. */
 const LEFT_ALONE_SECONDS = 600;
 /** A folder may change again at the same time of its own for so long: file systems count in steps of up to two seconds. */
-const SAME_TIME_SECONDS = 2;
+export const SAME_TIME_SECONDS = 2;
 /** Lists of files that checkpoints share; what is beyond costs memory and nothing else. */
 const MOST_FILE_LISTS = 1000;
 /** Scans of everything after which a run's finished checkpoints are looked at though nothing told that they changed. */
@@ -100,6 +101,8 @@ export interface CheckpointNames {
   /** Absolute paths, in that order. */
   readonly paths: readonly string[];
   readonly same: boolean;
+  /** What is known of them from before this process, where nothing of this process's is. */
+  readonly kept?: KeptFolder | undefined;
 }
 
 /** What a finished checkpoint's folder holds, as it was when that was read. */
@@ -370,8 +373,9 @@ export class ScanContext implements Findings {
       known.visit = this.visit;
       return { names: known.names, paths: known.paths, same: !(this.full && this.isDue(known)) };
     }
-    const kept = known === undefined && stats !== null ? await this.keptListing(folder, stats) : null;
-    if (kept !== null) return kept;
+    const kept = known === undefined && this.look !== 'everything' ? await this.kept?.in(folder, ours) : undefined;
+    const trusted = kept === undefined || stats === null ? null : this.trustedListing(folder, stats, kept);
+    if (trusted !== null) return trusted;
     const names = await this.disk.names(folder);
     if (names === null) return null;
     const paths = names.map((name) => `${folder}${sep}${name}`);
@@ -380,7 +384,7 @@ export class ScanContext implements Findings {
       const firm = age !== null && age > SAME_TIME_SECONDS;
       this.noteListing(folder, { state: folderState(stats), names, firm }, paths);
     }
-    return { names, paths, same: false };
+    return { names, paths, same: false, kept };
   }
 
   private noteListing(folder: string, listing: FolderListing, paths: readonly string[]): void {
@@ -392,11 +396,9 @@ export class ScanContext implements Findings {
    * What an earlier scan kept of a folder in which nothing came or went since, with the finished checkpoints in it, whose own
    * folders are not asked: only where a scan looks at changes, and somebody has to make sure of them afterwards.
    */
-  private async keptListing(folder: string, stats: Stats): Promise<CheckpointNames | null> {
-    if (!this.full || this.look !== 'changes') return null;
-    const kept = await this.kept?.in(folder, ours);
-    const listing = kept?.listing ?? null;
-    if (kept === undefined || listing === null || !isSameState(listing.state, stats)) return null;
+  private trustedListing(folder: string, stats: Stats, kept: KeptFolder): CheckpointNames | null {
+    const { listing } = kept;
+    if (!this.full || this.look !== 'changes' || listing === null || !isSameState(listing.state, stats)) return null;
     const { names } = listing;
     const paths = names.map((name) => `${folder}${sep}${name}`);
     for (const [at, path] of paths.entries()) {
@@ -453,11 +455,10 @@ export class ScanContext implements Findings {
    * look into them. What was kept from before this process is looked into when its run has its turn, a few at a time: that costs
    * what the first scan spared.
    *
-   * @param parent the folder that they are in
+   * @param kept what is known of them from before
    */
-  async lookAtFinished(parent: string, places: readonly CheckpointPlace[]): Promise<void> {
+  async lookAtFinished(places: readonly CheckpointPlace[], kept: KeptFolder | undefined): Promise<void> {
     if (this.look === 'everything' || (!this.scansAgain && this.kept === undefined)) return;
-    const kept = await this.kept?.in(parent, ours);
     const known = kept === undefined ? places.filter(({ folder }) => this.settled.has(folder)) : places;
     const states = await this.disk.statEach(known.map(({ folder }) => folder));
     const turn = this.full && this.look === 'changes';

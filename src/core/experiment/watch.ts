@@ -28,7 +28,7 @@ import {
   scanRuns,
 } from './scan';
 import { REWRITTEN } from './runLayout';
-import { type FactsReader, LOOKS } from './scanContext';
+import { type FactsReader, LOOKS, SAME_TIME_SECONDS } from './scanContext';
 import { meaningOf } from './watchScope';
 
 /** Events within this time make one scan: saving a checkpoint gives several. */
@@ -40,8 +40,6 @@ const TICK_MS = 1_000;
 const NO_QUEUE: Scanned['queue'] = { entries: [], problems: [] };
 /** From when on the first scan shows what it has found so far; then at intervals that double, since each redraws the tree. */
 const FIRST_SHOWN_MS = 300;
-/** Clocks and file systems may differ by so much. */
-const SAME_TIME_MS = 2_000;
 /** From the first model on, until what it took over of earlier processes' is looked at: not while the window draws it. */
 const SURE_MS = 1_000;
 /** Folders beside the runs that are watched for becoming one; of more than these a scan finds it. */
@@ -477,7 +475,7 @@ export class WorkspaceWatcher {
       // A scan of everything compares a run's folders with how they were before it was looked at. Of what else may have
       // changed it knows less.
       if (!all || !this.isOfRun(folder)) this.onNamed(folder, null, false);
-      else if (await this.isRewritten(folder, disk)) this.dirty.runs.add(folder);
+      else if (await this.wasRewritten(folder, disk)) this.dirty.runs.add(folder);
     }
   }
 
@@ -486,10 +484,10 @@ export class WorkspaceWatcher {
   }
 
   /** Whether a run's small files may have been written anew, in place, since the last scan of everything began. */
-  private async isRewritten(run: string, disk: PacedDisk): Promise<boolean> {
+  private async wasRewritten(run: string, disk: PacedDisk): Promise<boolean> {
     if (!this.scanned.has(run)) return false;
     const files = await disk.statEach([...REWRITTEN].map((name) => path.join(run, name)));
-    return files.some((file) => file !== null && file.mtimeMs > this.scanBegan - SAME_TIME_MS);
+    return files.some((file) => file !== null && file.mtimeMs > this.scanBegan - 1000 * SAME_TIME_SECONDS);
   }
 
   private onWatchError(error: unknown): void {
